@@ -1,0 +1,200 @@
+"""A data folder in, the cemeteries in it out: which files belong together, and nothing passed over.
+
+The layout (only orthophotos/ and labels are required):
+
+    orthophotos/<cemetery>.tif    may end in _ortho, _orthophoto
+    dems/<cemetery>.tif           may end in _dem, _dsm, _dtm
+    annotations/<cemetery>.gpkg   may end in _graves, _annotations
+    masks/<cemetery>.tif          instead of annotations; may end in _mask
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from grave_cli.errors import DatasetError
+
+RASTER_ENDINGS = (".tif", ".tiff", ".vrt", ".gpkg", ".jp2")
+VECTOR_ENDINGS = (".gpkg", ".geojson", ".shp", ".fgb")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of file of a data set.
+
+    Args:
+        folder: Its folder below the data root.
+        endings: File name endings it can have.
+        tags: What its stem may end in besides the cemetery's name.
+    """
+
+    folder: str
+    endings: tuple[str, ...]
+    tags: tuple[str, ...]
+
+
+ORTHOPHOTO = Kind("orthophotos", RASTER_ENDINGS, ("_orthophoto", "_ortho"))
+DEM = Kind("dems", RASTER_ENDINGS, ("_dem", "_dsm", "_dtm"))
+ANNOTATIONS = Kind("annotations", VECTOR_ENDINGS, ("_annotations", "_graves"))
+MASK = Kind("masks", RASTER_ENDINGS, ("_mask",))
+
+
+@dataclass(frozen=True)
+class Cemetery:
+    """The files of one cemetery.
+
+    Args:
+        name: Cemetery id: the stem of its files without their ending.
+        orthophoto: RGB(A) image.
+        dem: Heights, if there are any.
+        annotations: Grave outlines, if there are any.
+        mask: Raster with graves above 0, instead of outlines.
+    """
+
+    name: str
+    orthophoto: Path
+    dem: Path | None = None
+    annotations: Path | None = None
+    mask: Path | None = None
+
+    @property
+    def labels(self) -> Path | None:
+        """The file that says where the graves are."""
+        return self.annotations or self.mask
+
+    @property
+    def files(self) -> Iterator[Path]:
+        """All files of this cemetery."""
+        optional = (self.dem, self.annotations, self.mask)
+        yield self.orthophoto
+        yield from (path for path in optional if path is not None)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The cemeteries of a data folder, sorted by name.
+
+    Args:
+        root: The data folder.
+        cemeteries: What is in it.
+    """
+
+    root: Path
+    cemeteries: tuple[Cemetery, ...]
+
+    def __getitem__(self, name: str) -> Cemetery:
+        """Find a cemetery by its name.
+
+        Raises:
+            DatasetError: There is none.
+        """
+        for cemetery in self.cemeteries:
+            if cemetery.name == name:
+                return cemetery
+        names = ", ".join(cemetery.name for cemetery in self.cemeteries)
+        raise DatasetError("no such cemetery", where=self.root, found=name, expected=names)
+
+
+def read_manifest(root: Path) -> Manifest:
+    """Find out which files of a data folder belong to which cemetery.
+
+    Args:
+        root: The data folder.
+
+    Raises:
+        DatasetError: The folder or its orthophotos are missing, two files claim one place, or a file belongs to no
+            orthophoto.
+    """
+    if not root.is_dir():
+        raise DatasetError(
+            "data folder is missing",
+            where=root,
+            remedy="name one with --data, or make one with `gravecli sample-data`",
+        )
+    found = {kind.folder: _find(root, kind) for kind in (ORTHOPHOTO, DEM, ANNOTATIONS, MASK)}
+    orthophotos = found[ORTHOPHOTO.folder]
+    if not orthophotos:
+        raise DatasetError(
+            "no orthophotos", where=root / ORTHOPHOTO.folder, expected="<cemetery>.tif"
+        )
+    for folder, files in found.items():
+        _refuse_orphans(folder, files, orthophotos)
+    cemeteries = tuple(
+        Cemetery(
+            name,
+            path,
+            dem=found[DEM.folder].get(name),
+            annotations=found[ANNOTATIONS.folder].get(name),
+            mask=found[MASK.folder].get(name),
+        )
+        for name, path in sorted(orthophotos.items())
+    )
+    for cemetery in cemeteries:
+        _refuse_two_labels(cemetery)
+    return Manifest(root, cemeteries)
+
+
+def sibling_dem(orthophoto: Path) -> Path | None:
+    """Find the DEM beside an orthophoto that lies in a data folder.
+
+    Raises:
+        DatasetError: Two DEMs claim the place.
+    """
+    root = orthophoto.resolve().parent.parent
+    if orthophoto.resolve().parent.name != ORTHOPHOTO.folder:
+        return None
+    return _find(root, DEM).get(cemetery_name(orthophoto))
+
+
+def cemetery_name(orthophoto: Path) -> str:
+    """Return the cemetery id that an orthophoto's file name gives."""
+    return _name_of(orthophoto, ORTHOPHOTO)
+
+
+def _find(root: Path, kind: Kind) -> dict[str, Path]:
+    folder = root / kind.folder
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if path.name.startswith(".") or path.suffix.lower() not in kind.endings:
+            continue
+        name = _name_of(path, kind)
+        if name in found:
+            raise DatasetError(
+                f"two files for cemetery {name}",
+                where=folder,
+                found=f"{found[name].name} and {path.name}",
+                expected="one",
+                remedy="move one of them away",
+            )
+        found[name] = path
+    return found
+
+
+def _name_of(path: Path, kind: Kind) -> str:
+    stem = path.stem
+    for tag in kind.tags:
+        if stem.lower().endswith(tag) and len(stem) > len(tag):
+            return stem[: -len(tag)]
+    return stem
+
+
+def _refuse_orphans(folder: str, files: dict[str, Path], orthophotos: dict[str, Path]) -> None:
+    for name, path in files.items():
+        if name not in orthophotos:
+            raise DatasetError(
+                f"no orthophoto belongs to this file of {folder}",
+                where=path,
+                expected=f"{ORTHOPHOTO.folder}/{name}.tif",
+                remedy="add it, or move this file away",
+            )
+
+
+def _refuse_two_labels(cemetery: Cemetery) -> None:
+    if cemetery.annotations and cemetery.mask:
+        raise DatasetError(
+            f"cemetery {cemetery.name} has annotations and a mask",
+            where=cemetery.mask,
+            found=f"also {cemetery.annotations}",
+            expected="one of them",
+            remedy="move one of them away",
+        )

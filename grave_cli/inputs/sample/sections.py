@@ -1,0 +1,150 @@
+"""Sections of a cemetery: the ground divided by paths, and each section filled with rows."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+
+from grave_cli.inputs.sample.canvas import Array
+from grave_cli.inputs.sample.plan import Frame, Ground, Hedge, Plan, Thing, Tree
+from grave_cli.inputs.sample.rows import Row, fill_row
+
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom in the frame of the cemetery, metres."""
+
+
+@dataclass(frozen=True)
+class Habit:
+    """How one section is laid out.
+
+    Args:
+        ground: Its ground.
+        frame: Frame of its rows, u and v from its middle.
+        half_m: Half the extent of the rows along u and v.
+        urns: Whether it holds urn graves only.
+        paired: Whether rows stand back to back.
+    """
+
+    ground: Ground
+    frame: Frame
+    half_m: tuple[float, float]
+    urns: bool
+    paired: bool
+
+
+def split_boxes(rng: np.random.Generator, box: Box, widest_m: float, path_m: float) -> list[Box]:
+    """Cut a box by paths until no side is longer than `widest_m`.
+
+    Args:
+        rng: Source of randomness.
+        box: What to cut.
+        widest_m: Longest side that is left alone, in metres.
+        path_m: Width of the first path in metres; later ones are narrower.
+    """
+    left, top, right, bottom = box
+    width, depth = right - left, bottom - top
+    if max(width, depth) <= widest_m * rng.uniform(0.85, 1.15):
+        return [box]
+    share, narrower = rng.uniform(0.38, 0.62), max(1.2, path_m * 0.75)
+    if width >= depth:
+        cut = left + share * width
+        parts = [(left, top, cut - path_m / 2, bottom), (cut + path_m / 2, top, right, bottom)]
+    else:
+        cut = top + share * depth
+        parts = [(left, top, right, cut - path_m / 2), (left, cut + path_m / 2, right, bottom)]
+    return [small for part in parts for small in split_boxes(rng, part, widest_m, narrower)]
+
+
+def fill_section(rng: np.random.Generator, plan: Plan, box: Box, site: Frame) -> None:
+    """Add one section of graves with its ground, hedges, plots and trees to the plan.
+
+    Args:
+        rng: Source of randomness.
+        plan: Receives what is built.
+        box: The section in the frame of the cemetery.
+        site: Frame of the cemetery.
+    """
+    habit = _draw_habit(rng, plan, box, site)
+    plan.grounds.append(habit.ground)
+    area = shapely.Polygon(habit.ground.corners).buffer(-0.25)
+    for row in _rows(rng, habit, plan.style.aisle_m):
+        filled = fill_row(rng, row, habit.frame, plan.style)
+        plan.graves += [g for g in filled.graves if area.contains(shapely.Polygon(g.corners))]
+        plan.things += [
+            _empty_plot(corners, habit.frame.angle)
+            for corners in filled.empty
+            if area.contains(shapely.Polygon(corners)) and rng.random() < 0.6
+        ]
+    _add_hedges(rng, plan, habit)
+    _add_trees(rng, plan, box, site)
+
+
+def _draw_habit(rng: np.random.Generator, plan: Plan, box: Box, site: Frame) -> Habit:
+    left, top, right, bottom = box
+    middle = site.place(np.array([((left + right) / 2, (top + bottom) / 2)]))[0]
+    upright = rng.random() < 0.4
+    turn = float(rng.normal(0, 0.03)) + (math.pi / 2 if upright else 0.0)
+    large = min(right - left, bottom - top) > 7
+    if large and rng.random() < 0.25:
+        turn += float(rng.choice([-1, 1]) * rng.uniform(0.2, 0.7))
+    bend = float(rng.choice([-1, 1]) * rng.uniform(0.008, 0.028)) if rng.random() < 0.35 else 0.0
+    surface = plan.style.grounds[int(rng.integers(len(plan.style.grounds)))]
+    half_u, half_v = (right - left) / 2, (bottom - top) / 2
+    if upright:
+        half_u, half_v = half_v, half_u
+    slack = 1.0 + 0.5 * abs(math.sin(2 * turn))
+    return Habit(
+        ground=Ground(site.box(*box), surface, edged=bool(rng.random() < 0.6)),
+        frame=Frame(middle, site.angle + turn, bend),
+        half_m=(half_u * slack - 0.3, half_v * slack - 0.3),
+        urns=bool(large and rng.random() < 0.18),
+        paired=bool(rng.random() < 0.5),
+    )
+
+
+def _rows(rng: np.random.Generator, habit: Habit, aisle_m: float) -> list[Row]:
+    """Return the rows from one end of the section to the other, back to back or all one way."""
+    half_u, half_v = habit.half_m
+    deep, aisle = (1.0, 0.8) if habit.urns else (2.3, aisle_m)
+    rows: list[Row] = []
+    top = -half_v + float(rng.uniform(0, 0.3))
+    while top + deep <= half_v:
+        start = -half_u + float(rng.uniform(0, 0.4))
+        rows.append(Row(top + deep, -1, start, half_u, habit.urns) if habit.paired else
+                    Row(top, 1, start, half_u, habit.urns))
+        top += deep + (0.45 if habit.paired else aisle)
+        if habit.paired and top + deep <= half_v:
+            rows.append(Row(top, 1, start, half_u, habit.urns))
+            top += deep + aisle
+    return rows
+
+
+def _empty_plot(corners: Array, angle: float) -> Thing:
+    width = float(np.linalg.norm(corners[1] - corners[0]))
+    depth = float(np.linalg.norm(corners[3] - corners[0]))
+    return Thing("plot", corners.mean(axis=0), (width, depth), angle)
+
+
+def _add_hedges(rng: np.random.Generator, plan: Plan, habit: Habit) -> None:
+    """Put a hedge along one side of the section, well inside its path."""
+    if rng.random() > 0.3:
+        return
+    first = int(rng.integers(4))
+    start, end = habit.ground.corners[first], habit.ground.corners[(first + 1) % 4]
+    plan.hedges.append(Hedge(start, end, float(rng.uniform(0.4, 0.55)), float(rng.uniform(0.6, 1.3))))
+
+
+def _add_trees(rng: np.random.Generator, plan: Plan, box: Box, site: Frame) -> None:
+    """Plant shrubs and now and then a tree among the graves."""
+    left, top, right, bottom = box
+    smallest = min(right - left, bottom - top)
+    for _ in range(int(rng.poisson(0.02 * (right - left) * (bottom - top)))):
+        spot = np.array([(rng.uniform(left, right), rng.uniform(top, bottom))])
+        big = smallest > 6 and rng.random() < 0.22
+        radius = float(rng.uniform(1.4, 2.6) if big else rng.uniform(0.3, 0.7))
+        kind = "broadleaf" if big and rng.random() < 0.7 else "conifer" if rng.random() < 0.5 else "shrub"
+        height = radius * float(rng.uniform(1.8, 2.6) if big else rng.uniform(1.0, 2.2))
+        plan.trees.append(Tree(site.place(spot)[0], radius, height, "broadleaf" if kind == "shrub" and big else kind))

@@ -1,0 +1,96 @@
+"""Settings of hyperparameter studies: search spaces and the presets that ship with gravecli."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from grave_cli.settings.sections import Section
+
+
+class FloatRange(Section):
+    """A real number between two bounds."""
+
+    low: float
+    high: float
+    log: bool = False
+    """Search the logarithm (for values that span decades)."""
+
+    @model_validator(mode="after")
+    def _check_bounds(self) -> Self:
+        if self.low > self.high or (self.log and self.low <= 0):
+            raise ValueError("low must not exceed high, and must be above 0 with log")
+        return self
+
+
+class IntRange(Section):
+    """A whole number between two bounds, both included."""
+
+    low: Annotated[int, Field(strict=True)]
+    high: Annotated[int, Field(strict=True)]
+    log: bool = False
+    step: Annotated[int, Field(ge=1)] = 1
+
+    @model_validator(mode="after")
+    def _check_bounds(self) -> Self:
+        if self.low > self.high or (self.log and self.low < 1):
+            raise ValueError("low must not exceed high, and must be at least 1 with log")
+        return self
+
+
+class Choice(Section):
+    """One of a list of values."""
+
+    choices: Annotated[tuple[Any, ...], Field(min_length=1)]
+
+
+Domain = IntRange | FloatRange | Choice
+
+
+class Study(Section):
+    """What a study searches, for how long, and how hopeless trials are cut short."""
+
+    trials: Annotated[int, Field(ge=1, le=1_000_000)] = 50
+    """Finished trials (complete or pruned) the study is to have in all."""
+
+    pruner: Literal["median", "hyperband", "none"] = "median"
+    """How trials that do badly are stopped early."""
+
+    startup_trials: Annotated[int, Field(ge=0, le=10_000)] = 5
+    """Trials that are never pruned, for comparison."""
+
+    warmup_epochs: Annotated[int, Field(ge=0, le=10_000)] = 5
+    """Epochs in which a trial is not pruned."""
+
+    search_space: dict[str, Domain] = {}
+    """Settings to search, by dotted key: {low, high, log} or {choices}."""
+
+
+PRESETS: dict[str, Study] = {
+    "default": Study(
+        trials=50,
+        search_space={
+            "training.learning_rate": FloatRange(low=1e-5, high=1e-2, log=True),
+            "training.weight_decay": FloatRange(low=1e-6, high=1e-3, log=True),
+            "training.bce_weight": FloatRange(low=0.2, high=0.8),
+            "training.epochs": IntRange(low=20, high=60),
+        },
+    ),
+    "pilot": Study(
+        trials=20,
+        search_space={
+            "training.learning_rate": FloatRange(low=1e-5, high=1e-3, log=True),
+            "training.weight_decay": FloatRange(low=1e-5, high=1e-4, log=True),
+            "training.epochs": IntRange(low=30, high=80),
+        },
+    ),
+}
+
+
+class HpoSettings(Section):
+    """Optuna: hyperparameter studies."""
+
+    storage: str = ""
+    """Optuna storage URL; empty: a SQLite file in work_dir."""
+
+    studies: dict[str, Study] = PRESETS
+    """Presets by name; "default" and "pilot" ship with gravecli and can be changed key by key."""
