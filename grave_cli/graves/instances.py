@@ -1,0 +1,72 @@
+"""Decode: probabilities of body, border and contact in, single graves out (the other half is `targets.py`)."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from skimage.segmentation import watershed
+
+from grave_cli.graves.targets import BODY, BORDER, CONTACT
+from grave_cli.settings.sections import DecodingSettings
+
+Probabilities = NDArray[np.float32]
+Labels = NDArray[np.int32]
+
+
+def decode(probabilities: Probabilities, gsd_m: float, settings: DecodingSettings) -> Labels:
+    """Separate graves: seeds where a pixel is surely inside one grave, then a watershed over the body.
+
+    Parts of the body that no seed reaches become graves of their own, so that small ones are not lost.
+
+    Source: Beucher & Meyer 1993 (marker-controlled watershed); the contact channel follows the touching-border class
+    of Iglovikov et al. 2018, TernausNetV2.
+
+    Args:
+        probabilities: Of body, border and contact; 0 where the orthophoto shows nothing.
+        gsd_m: Pixel edge in metres.
+        settings: Thresholds.
+
+    Shapes:
+        probabilities: (3, H, W); returns: (H, W), grave ids from 1 without gaps, 0 is background
+    """
+    inside = probabilities[BODY] >= settings.body_threshold
+    if not inside.any():
+        return np.zeros(inside.shape, np.int32)
+    certainty = (
+        probabilities[BODY] * (1 - probabilities[CONTACT]) * (1 - probabilities[BORDER] / 2)
+    )
+    seeds = _seeds(certainty, inside, gsd_m, settings)
+    labels = watershed(-certainty, seeds, mask=inside)
+    return drop_small(labels.astype(np.int32), settings.min_area_m2 / gsd_m**2)
+
+
+def drop_small(labels: Labels, min_pixels: float) -> Labels:
+    """Remove labels of fewer pixels and number the others from 1 without gaps."""
+    sizes = np.bincount(labels.ravel())
+    keep = sizes >= max(min_pixels, 1)
+    keep[0] = False
+    renumbered = np.where(keep, np.cumsum(keep), 0).astype(np.int32)
+    return renumbered[labels]
+
+
+def mean_by_label(values: NDArray[np.float32], labels: Labels) -> NDArray[np.float64]:
+    """Average values over each label; entry i is for label i + 1.
+
+    Shapes:
+        values: (H, W); labels: (H, W); returns: (labels,)
+    """
+    counts = np.bincount(labels.ravel())
+    sums = np.bincount(labels.ravel(), weights=values.ravel())
+    return sums[1:] / np.maximum(counts[1:], 1)
+
+
+def _seeds(
+    certainty: Probabilities, inside: NDArray[np.bool_], gsd_m: float, settings: DecodingSettings
+) -> Labels:
+    """Label the sure pixels; body components without any are seeds as a whole."""
+    sure, _ = ndimage.label((certainty >= settings.seed_threshold) & inside)
+    seeds = drop_small(np.asarray(sure, np.int32), settings.min_seed_area_m2 / gsd_m**2)
+    components, count = ndimage.label(inside)
+    seeded = np.zeros(count + 1, bool)
+    seeded[np.unique(components[seeds > 0])] = True
+    orphans = inside & ~seeded[components]
+    return np.where(orphans, components + seeds.max(), seeds).astype(np.int32)
