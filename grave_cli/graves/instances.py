@@ -70,3 +70,18 @@ def _seeds(
     seeded[np.unique(components[seeds > 0])] = True
     orphans = inside & ~seeded[components]
     return np.where(orphans, components + seeds.max(), seeds).astype(np.int32)
+
+
+def centroids(labels: Labels) -> NDArray[np.float64]:
+    """Find the centroid of each label, NaN for an id without pixels; entry i is for label i + 1.
+
+    Shapes:
+        labels: (H, W); returns: (labels, 2), row and column in pixels
+    """
+    size = int(labels.max(initial=0)) + 1
+    rows, columns = np.nonzero(labels)
+    ids = labels[rows, columns]
+    counts = np.bincount(ids, minlength=size)[1:]
+    sums = [np.bincount(ids, weights=axis, minlength=size)[1:] for axis in (rows, columns)]
+    with np.errstate(invalid="ignore"):
+        return np.column_stack(sums) / counts[:, None]

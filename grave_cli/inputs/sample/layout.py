@@ -28,7 +28,7 @@ def plan_cemetery(rng: np.random.Generator, size_m: float, style: Style) -> Plan
     plan.grounds.append(Ground(site.box(-size_m, -size_m, size_m, size_m), "meadow"))
     plan.grounds.append(Ground(site.box(*yard), style.path))
     _surround(rng, plan, yard, site)
-    boxes = split_boxes(rng, _inset(yard, 0.9 if size_m > 20 else 0.3), 13.0, 2.6)
+    boxes = split_boxes(rng, _inset(yard, 0.6 if size_m > 20 else 0.3), 13.0, 2.3)
     special = _choose_special(rng, boxes)
     for number, box in enumerate(boxes):
         if number in special:
@@ -100,6 +100,8 @@ def _add_street(rng: np.random.Generator, plan: Plan, yard: Box, site: Frame) ->
     left, top, right, bottom = yard
     plan.grounds.append(Ground(site.box(left, bottom + 1.0, right, bottom + 7.0), "asphalt", edged=True))
     for u in np.arange(left + 2, right - 2, 2.7):
+        line = site.place(np.array([(u - 1.35, bottom + 3.6)]))[0]
+        plan.things.append(Thing("line", line, (0.1, 4.6), site.angle))
         if rng.random() < 0.45:
             spot = site.place(np.array([(u, bottom + 3.6 + rng.normal(0, 0.15))]))[0]
             plan.things.append(Thing("car", spot, (1.8, 4.3), site.angle + float(rng.normal(0, 0.03))))
@@ -119,7 +121,7 @@ def _add_border_trees(rng: np.random.Generator, plan: Plan, yard: Box, site: Fra
         kind: TreeKind = "conifer" if rng.random() < 0.3 else "broadleaf"
         radius *= 0.7 if kind == "conifer" else 1.0
         spot = site.place(np.array([(along, across)]))[0]
-        plan.trees.append(Tree(spot, radius, radius * float(rng.uniform(1.7, 2.6)), kind))
+        plan.trees.append(Tree(spot, radius, radius * float(rng.uniform(1.3, 2.1)), kind))
 
 
 def _furnish_paths(rng: np.random.Generator, plan: Plan, boxes: list[Box], site: Frame) -> None:

@@ -15,7 +15,7 @@ from grave_cli.inputs.sample.style import Style
 
 BAND_PX = 512
 HALO_PX = 16
-SHADOW_TINT = np.array([0.36, 0.42, 0.50], np.float32)
+SHADOW_TINT = np.array([0.42, 0.47, 0.54], np.float32)
 """Light that still reaches a shadow, as a share of full light: skylight is blue."""
 PENUMBRA_M = 0.05
 """Depth below the shadow's ceiling over which light fades."""
@@ -105,11 +105,11 @@ def _light(height: Array, shadow: Array, gsd_m: float, style: Style) -> Array:
     hollow = np.clip(ndimage.gaussian_filter(height, 5) - height, 0, 0.5)
     sky = 1 - 0.5 * hollow
     dark = ndimage.gaussian_filter(shadow.astype(np.float32) / 255, 0.9)
-    direct = np.clip(facing, 0.15, 1.6) * (1 - dark)
+    direct = np.clip(facing, 0.2, 1.35) * (1 - dark)
     strength = style.sunlight
     share = 1 - (1 - SHADOW_TINT) * strength
     light = sky[..., None] * (share + (1 - share) * direct[..., None])
-    return np.asarray(light * (0.95 + 0.1 * strength), np.float32)
+    return np.asarray(light * (0.98 + 0.12 * strength), np.float32)
 
 
 def _exposure_cells(rng: np.random.Generator, canvas: Canvas) -> Array:

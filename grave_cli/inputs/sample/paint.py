@@ -49,7 +49,7 @@ def paint_cemetery(rng: np.random.Generator, plan: Plan, gsd_m: float) -> Pictur
     """
     canvas, noise = Canvas.blank(plan.size_m, gsd_m), Noise(rng)
     paint_ground(canvas, plan, noise)
-    low = ("plot", "bed", "slab")
+    low = ("plot", "bed", "slab", "line")
     for thing in sorted(plan.things, key=lambda thing: thing.kind not in low):
         paint_thing(rng, canvas, thing, noise, plan.style)
     for grave in plan.graves:

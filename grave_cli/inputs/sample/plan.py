@@ -13,7 +13,7 @@ from grave_cli.inputs.sample.style import Style, Surface
 
 GraveKind = Literal["single", "double", "urn", "child"]
 GraveStatus = Literal["occupied", "neglected", "new"]
-ThingKind = Literal["bench", "car", "chapel", "shed", "compost", "tap", "bed", "plot", "bin", "slab"]
+ThingKind = Literal["bench", "car", "chapel", "shed", "compost", "tap", "bed", "plot", "bin", "slab", "line"]
 TreeKind = Literal["broadleaf", "conifer", "shrub"]
 
 
@@ -123,7 +123,7 @@ class Frame:
     Args:
         origin: Where u = v = 0 lies, in metres.
         angle: Direction of u in radians from x.
-        bend: Curvature of the rows, v += bend · u², per metre.
+        bend: Curvature of the rows, v += bend · (u² − 8), per metre.
     """
 
     origin: Array
@@ -137,7 +137,7 @@ class Frame:
             points (N, 2) -> (N, 2).
         """
         u, v = np.asarray(points, float).T
-        v = v + self.bend * u * u
+        v = v + self.bend * (u * u - 8.0)
         cos, sin = math.cos(self.angle), math.sin(self.angle)
         return np.stack([u * cos - v * sin, u * sin + v * cos], axis=1) + self.origin
 

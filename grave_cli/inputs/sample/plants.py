@@ -13,7 +13,7 @@ from grave_cli.inputs.sample.style import Style
 
 CONIFERS: tuple[Colour, ...] = ((54, 72, 52), (62, 78, 50), (74, 92, 88))
 FLOWERS: tuple[Colour, ...] = (
-    (196, 52, 58), (214, 92, 132), (232, 224, 220), (222, 182, 60), (142, 84, 158), (226, 128, 66),
+    (184, 62, 66), (206, 112, 140), (228, 222, 216), (214, 184, 88), (138, 100, 152), (214, 136, 86),
 )
 
 
@@ -51,8 +51,8 @@ def paint_crown(
     leaf = noise.at("grain", patch.spot, 30) * 0.6 + noise.at("pebble", patch.spot, 31) * 0.6
     crown = top + 0.05 * leaf * min(1.0, tree.radius_m) > 0.35 * tree.height_m * 0.9
     depth = np.clip(top / tree.height_m, 0, 1)
-    shade = 0.55 + 0.5 * depth + 0.10 * leaf + 0.10 * tone
-    patch.paint(crown * 0.97, np.asarray(colour, np.float32) * shade[..., None])
+    shade = (0.5 + 0.5 * depth + 0.15 * leaf)[..., None] + tone[..., None] * np.array([0.10, 0.07, 0.03])
+    patch.paint(crown * 0.97, np.asarray(colour, np.float32) * shade)
     patch.lift(crown, np.maximum(top + 0.06 * leaf * min(1.0, tree.radius_m), 0.05))
     if tree.radius_m > 0.6:
         canvas.canopy[patch.rows, patch.cols] |= crown
@@ -60,32 +60,43 @@ def paint_crown(
 
 def _clumps(rng: np.random.Generator, patch: Patch, tree: Tree) -> tuple[Array, Array]:
     """Return the top of the crown in metres and a tone per clump, both (h, w)."""
-    conifer = tree.kind == "conifer"
-    size = min(0.55, 0.3 * tree.radius_m) * (0.6 if conifer else 1.0)
-    count = int(2.6 * (tree.radius_m / size) ** 2) + 6
-    radial = np.sqrt(rng.random(count)) * (tree.radius_m - 0.5 * size)
-    angle = rng.random(count) * 2 * math.pi
-    arms = int(rng.integers(7, 11)) if conifer else int(rng.integers(3, 6))
-    radial *= 1 + (0.18 if conifer else 0.1) * np.cos(arms * angle + rng.random() * 6)
-    drop = radial / tree.radius_m if conifer else (radial / tree.radius_m) ** 2
-    lift = tree.height_m * (1 - (0.6 if conifer else 0.4) * drop) - rng.random(count) * size * 0.8
+    at, lift, size = _draw_clumps(rng, tree)
     top = np.zeros(patch.height.shape, np.float32)
     tone = np.zeros_like(top)
     gsd = patch.canvas.gsd_m
-    for i in range(count):
-        x = tree.centre[0] + radial[i] * math.cos(angle[i])
-        y = tree.centre[1] + radial[i] * math.sin(angle[i])
-        own = size * rng.uniform(0.7, 1.3)
-        rows = _span(y, own, gsd, patch.rows)
-        cols = _span(x, own, gsd, patch.cols)
+    for (x, y), high, own in zip(at, lift, size, strict=True):
+        rows, cols = _span(y, own, gsd, patch.rows), _span(x, own, gsd, patch.cols)
         dy = (np.arange(rows.start, rows.stop) + patch.rows.start + 0.5) * gsd - y
         dx = (np.arange(cols.start, cols.stop) + patch.cols.start + 0.5) * gsd - x
         round_m = own**2 - dy[:, None] ** 2 - dx[None, :] ** 2
-        dome = np.where(round_m > 0, lift[i] - own + np.sqrt(np.maximum(round_m, 0)), 0)
+        dome = np.where(round_m > 0, high - own + np.sqrt(np.maximum(round_m, 0)), 0)
         higher = dome > top[rows, cols]
         top[rows, cols][higher] = dome[higher]
         tone[rows, cols][higher] = rng.normal()
     return top, tone
+
+
+def _draw_clumps(rng: np.random.Generator, tree: Tree) -> tuple[Array, Array, Array]:
+    """Return position, top and radius of the leaf clumps: they hang on boughs that share a height."""
+    conifer = tree.kind == "conifer"
+    radius = tree.radius_m
+    size = min(0.3, 0.3 * radius) * (0.8 if conifer else 1.0)
+    count = int(2.8 * (radius / size) ** 2) + 6
+    boughs = int(12 + 2 * radius**2)
+    reach = np.sqrt(rng.random(boughs)) * radius * (0.9 if conifer else 0.74)
+    bearing = rng.random(boughs) * 2 * math.pi
+    if conifer:
+        arms = int(rng.integers(7, 11))
+        bearing = np.round(bearing / (2 * math.pi) * arms) / arms * 2 * math.pi
+    bough = np.stack([reach * np.cos(bearing), reach * np.sin(bearing)], axis=1)
+    mine = rng.integers(boughs, size=count)
+    offset = bough[mine] + rng.normal(0, 0.1 * radius if conifer else 0.18 * radius, (count, 2))
+    far = np.minimum(np.hypot(*offset.T) / radius, 1.1)
+    drop = 0.6 * far if conifer else 0.42 * far**2
+    wave = rng.normal(0, 0.07 * radius, boughs)[mine] - 0.25 * size * rng.random(count)
+    away = np.hypot(*(offset - bough[mine]).T)
+    lift = tree.height_m * (1 - drop) + wave - 0.6 * away**2 / radius
+    return tree.centre + offset, lift, size * rng.uniform(0.6, 1.25, count)
 
 
 def _span(centre: float, radius: float, gsd: float, within: slice) -> slice:
@@ -141,4 +152,4 @@ def _dot(
 
 def leaf_colours(style: Style) -> tuple[Colour, ...]:
     """Return the greens (and seasonal browns) of low planting."""
-    return ((58, 80, 46), (78, 98, 56), (96, 110, 70), (66, 88, 62), style.foliage[0])
+    return ((74, 92, 60), (92, 110, 70), (112, 122, 84), (82, 100, 78), (96, 92, 84), style.foliage[0])

@@ -72,7 +72,7 @@ def fill_row(rng: np.random.Generator, row: Row, frame: Frame, style: Style) -> 
         touches = before is not None and rng.random() < style.touching
         length = length if touches else float(rng.uniform(*LENGTHS_M[kind]))
         cursor += 0.0 if touches else _draw_gap(rng, style, before is None)
-        width = float(rng.uniform(*WIDTHS_M[kind]))
+        width = min(float(rng.uniform(*WIDTHS_M[kind])), max(row.end_u - cursor, 0.55))
         if cursor + width > row.end_u:
             return filled
         left = before if touches and before is not None else _cut(rng, row, cursor, length)

@@ -88,7 +88,7 @@ def _draw_habit(rng: np.random.Generator, plan: Plan, box: Box, site: Frame) -> 
     upright = rng.random() < 0.4
     turn = float(rng.normal(0, 0.03)) + (math.pi / 2 if upright else 0.0)
     large = min(right - left, bottom - top) > 7
-    if large and rng.random() < 0.25:
+    if large and rng.random() < 0.22:
         turn += float(rng.choice([-1, 1]) * rng.uniform(0.2, 0.7))
     bend = float(rng.choice([-1, 1]) * rng.uniform(0.008, 0.028)) if rng.random() < 0.35 else 0.0
     surface = plan.style.grounds[int(rng.integers(len(plan.style.grounds)))]
@@ -106,20 +106,39 @@ def _draw_habit(rng: np.random.Generator, plan: Plan, box: Box, site: Frame) -> 
 
 
 def _rows(rng: np.random.Generator, habit: Habit, aisle_m: float) -> list[Row]:
-    """Return the rows from one end of the section to the other, back to back or all one way."""
+    """Return the rows from one end of the section to the other, back to back or all one way.
+
+    What is left over when no further row fits goes into the aisles.
+    """
     half_u, half_v = habit.half_m
-    deep, aisle = (1.0, 0.8) if habit.urns else (2.3, aisle_m)
-    rows: list[Row] = []
-    top = -half_v + float(rng.uniform(0, 0.3))
-    while top + deep <= half_v:
-        start = -half_u + float(rng.uniform(0, 0.4))
-        rows.append(Row(top + deep, -1, start, half_u, habit.urns) if habit.paired else
-                    Row(top, 1, start, half_u, habit.urns))
-        top += deep + (0.45 if habit.paired else aisle)
-        if habit.paired and top + deep <= half_v:
-            rows.append(Row(top, 1, start, half_u, habit.urns))
-            top += deep + aisle
-    return rows
+    deep, aisle = (0.95, 0.7) if habit.urns else (2.2, aisle_m)
+    lines = _stack(deep, aisle, 2 * half_v, habit.paired)
+    spare = 2 * half_v - (lines[-1][0] + deep if lines else 0.0)
+    spread = min(0.5, max(0.0, spare) / (len(lines) + 1))
+    return [
+        Row(
+            head_v=top - half_v + spread * (number + 1) + (0 if towards > 0 else deep),
+            towards=towards,
+            start_u=-half_u + float(rng.uniform(0, 0.4)),
+            end_u=half_u,
+            urns=habit.urns,
+        )
+        for number, (top, towards) in enumerate(lines)
+    ]
+
+
+def _stack(deep: float, aisle: float, room: float, paired: bool) -> list[tuple[float, int]]:
+    """Return the upper edge of each row and where its feet point.
+
+    Example: rows of 2 m, aisles of 1 m, room for 8 m, one way → 0, 3, 6.
+    """
+    lines: list[tuple[float, int]] = []
+    top = 0.0
+    while top + deep <= room:
+        back_to_back = paired and len(lines) % 2 == 0
+        lines.append((top, -1 if back_to_back else 1))
+        top += deep + (0.4 if back_to_back else aisle)
+    return lines
 
 
 def _empty_plot(corners: Array, angle: float) -> Thing:
@@ -141,7 +160,7 @@ def _add_trees(rng: np.random.Generator, plan: Plan, box: Box, site: Frame) -> N
     """Plant shrubs and now and then a tree among the graves."""
     left, top, right, bottom = box
     smallest = min(right - left, bottom - top)
-    for _ in range(int(rng.poisson(0.02 * (right - left) * (bottom - top)))):
+    for _ in range(int(rng.poisson(0.015 * (right - left) * (bottom - top)))):
         spot = np.array([(rng.uniform(left, right), rng.uniform(top, bottom))])
         big = smallest > 6 and rng.random() < 0.22
         radius = float(rng.uniform(1.4, 2.6) if big else rng.uniform(0.3, 0.7))

@@ -14,22 +14,22 @@ SEASONS: tuple[Season, ...] = ("summer", "autumn", "spring", "late autumn")
 Surface = Literal["meadow", "lawn", "gravel", "grit", "asphalt", "paving", "soil", "mulch"]
 
 LAWNS: dict[Season, Colour] = {
-    "spring": (96, 112, 58),
-    "summer": (118, 122, 74),
-    "autumn": (104, 108, 62),
-    "late autumn": (98, 96, 62),
+    "spring": (108, 122, 74),
+    "summer": (126, 128, 88),
+    "autumn": (110, 114, 76),
+    "late autumn": (110, 106, 78),
 }
 FOLIAGE: dict[Season, tuple[Colour, ...]] = {
-    "spring": ((98, 122, 58), (112, 132, 66), (84, 112, 56), (206, 188, 190)),
-    "summer": ((66, 86, 44), (74, 92, 48), (58, 80, 46), (88, 100, 54)),
-    "autumn": ((158, 118, 44), (142, 84, 40), (112, 108, 48), (84, 92, 46)),
-    "late autumn": ((118, 92, 52), (104, 76, 46), (76, 82, 48), (62, 74, 48)),
+    "spring": ((112, 132, 76), (124, 142, 84), (98, 122, 72), (212, 198, 198)),
+    "summer": ((84, 102, 62), (92, 108, 64), (76, 96, 64), (108, 116, 74)),
+    "autumn": ((166, 134, 74), (152, 104, 66), (130, 124, 70), (100, 108, 66)),
+    "late autumn": ((128, 106, 72), (116, 92, 68), (96, 100, 68), (82, 92, 66)),
 }
 STONES: tuple[Colour, ...] = (
     (170, 168, 163),
     (128, 128, 127),
     (62, 63, 66),
-    (126, 90, 82),
+    (136, 108, 100),
     (176, 158, 126),
     (196, 192, 184),
     (104, 110, 112),
@@ -87,7 +87,7 @@ class Style:
 
 def _vary(rng: np.random.Generator, colour: Colour, amount: float) -> Colour:
     """Shift a colour a little, mostly in brightness."""
-    shift = rng.normal(0, amount) + rng.normal(0, amount / 2, 3)
+    shift = rng.normal(0, amount) + rng.normal(0, amount / 4, 3)
     red, green, blue = (float(value) for value in np.asarray(colour) + shift)
     return red, green, blue
 
@@ -101,7 +101,7 @@ def draw_style(rng: np.random.Generator, index: int) -> Style:
     """
     season = SEASONS[index % len(SEASONS)]
     stones = tuple(_vary(rng, STONES[i], 7) for i in rng.permutation(len(STONES)))
-    sun_low, sun_high = (38, 60) if season in ("summer", "spring") else (26, 40)
+    sun_low, sun_high = (38, 60) if season in ("summer", "spring") else (32, 44)
     gravel = GRAVELS[int(rng.integers(len(GRAVELS)))]
     return Style(
         season=season,

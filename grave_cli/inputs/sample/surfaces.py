@@ -35,8 +35,8 @@ def lawn(noise: Noise, spot: Spot, style: Style) -> Array:
     patch = noise.at("patch", spot)
     field = tinted(
         style.lawn,
-        ((7, 7, 6), noise.at("grain", spot)),
-        ((6, 6, 4), noise.at("pebble", spot, 1)),
+        ((9, 9, 8), noise.at("grain", spot)),
+        ((6, 6, 5), noise.at("pebble", spot, 1)),
         ((5, 4, 3), noise.at("clump", spot, 2)),
         ((8, 4, 2), patch),
         ((9, 5, 3), noise.at("broad", spot, 1)),
@@ -70,10 +70,10 @@ def gravel(noise: Noise, spot: Spot, style: Style) -> Array:
     """Loose pebbles with worn and weedy places."""
     field = tinted(
         style.gravel,
-        ((15, 15, 14), noise.at("grain", spot, 3)),
-        ((9, 9, 9), noise.at("pebble", spot, 4)),
-        ((3, 3, 3), noise.at("clump", spot, 5)),
-        ((5, 5, 5), noise.at("patch", spot, 2)),
+        ((14, 14, 13), noise.at("grain", spot, 3)),
+        ((4, 4, 4), noise.at("pebble", spot, 4)),
+        ((2, 2, 2), noise.at("clump", spot, 5)),
+        ((4, 4, 4), noise.at("patch", spot, 2)),
         ((6, 6, 6), noise.at("broad", spot, 2)),
     )
     weeds = (noise.at("patch", spot, 6) + 0.7 * noise.at("pebble", spot, 6)) > 2.9 - style.age
@@ -128,7 +128,7 @@ def paving(noise: Noise, spot: Spot, style: Style) -> Array:
 def soil(noise: Noise, spot: Spot, style: Style) -> Array:
     """Raked earth with crumbs."""
     return tinted(
-        (92, 74, 58),
+        (94, 80, 66),
         ((11, 10, 9), noise.at("grain", spot, 11)),
         ((9, 8, 7), noise.at("pebble", spot, 10)),
         ((6, 6, 5), noise.at("clump", spot, 10)),

@@ -64,16 +64,16 @@ def _car(rng: np.random.Generator, site: Site) -> None:
 
 def _roof(rng: np.random.Generator, site: Site, eave: float, rise: float, colour: Colour) -> None:
     width, depth = site.size
-    course = np.abs(site.v) / 0.32 % 1
-    tile = site.noise.at("grain", ((site.v / 0.32).astype(int) * 3 + 400, (site.u / 0.25).astype(int) * 3 + 900), 2)
-    shade = 0.93 + 0.1 * course + 0.05 * tile + 0.05 * site.noise.at("patch", site.patch.spot, 1)
+    course = np.abs(site.v) / 0.16 % 1
+    tile = site.noise.at("grain", ((site.v / 0.16).astype(int) * 3 + 400, (site.u / 0.25).astype(int) * 3 + 900), 2)
+    shade = 0.93 + 0.1 * course + 0.035 * tile + 0.05 * site.noise.at("patch", site.patch.spot, 1)
     top = eave + rise * (1 - np.abs(site.v) / (depth / 2))
     site.build(site.box((width, depth)), np.asarray(colour) * shade[..., None], top)
     site.build(site.box((width, 0.18)), np.asarray(colour) * 0.9, eave + rise)
 
 
 def _chapel(rng: np.random.Generator, site: Site) -> None:
-    colour: Colour = ((142, 78, 60), (92, 92, 96), (118, 88, 72))[int(rng.integers(3))]
+    colour: Colour = ((126, 88, 74), (92, 92, 96), (112, 92, 80))[int(rng.integers(3))]
     _roof(rng, site, 3.0, 2.2, colour)
     site.build(site.box((1.3, 1.3), shift=(site.size[0] * 0.32, 0)), np.asarray(colour) * 0.8, 6.5)
 
@@ -107,6 +107,12 @@ def _paving_slab(rng: np.random.Generator, site: Site) -> None:
     site.build(site.box(site.size), 140 + speck[..., None] + np.zeros(3), 0.04)
 
 
+def _line(rng: np.random.Generator, site: Site) -> None:
+    """A worn white line between parking bays."""
+    worn = site.noise.at("clump", site.patch.spot, 64) < 0.9
+    site.patch.paint(0.75 * site.box(site.size) * worn, (196, 196, 190))
+
+
 def _bed(rng: np.random.Generator, site: Site) -> None:
     """A flower bed: rounded, planted all over, without curb or stone."""
     cover = site.box(site.size, min(site.size) * 0.35)
@@ -136,6 +142,7 @@ PAINTERS: dict[ThingKind, Callable[[np.random.Generator, Site], None]] = {
     "plot": _plot,
     "bin": _bin,
     "slab": _paving_slab,
+    "line": _line,
 }
 
 
@@ -149,7 +156,7 @@ def paint_hedges(rng: np.random.Generator, canvas: Canvas, plan: Plan, noise: No
         noise: Texture.
     """
     colour = tuple(float(c) for c in np.array([64, 82, 48]) + rng.normal(0, 6))
-    stone = plan.style.stones[0]
+    stone: Colour = (150, 144, 132)
     for hedge in plan.hedges:
         length = float(np.linalg.norm(hedge.end - hedge.start))
         for piece in range(max(1, round(length / 3))):

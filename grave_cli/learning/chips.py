@@ -1,0 +1,201 @@
+"""Random chips out of cemetery arrays, varied, with their targets.
+
+A chip is cut larger than needed, turned and scaled with its instance ids, and only then are targets made: bands keep
+their width, and corners do not fill with nothing.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import shapely
+import torch
+from numpy.typing import NDArray
+from rasterio.windows import Window
+from torch import Tensor
+from torch.utils.data import Dataset
+from torchvision import tv_tensors
+from torchvision.transforms import v2
+
+from grave_cli.graves.targets import encode
+from grave_cli.inputs.cemetery_arrays import CemeteryArrays
+from grave_cli.inputs.recipe import InputRecipe
+from grave_cli.settings.sections import ChipSettings
+from grave_cli.settings.tree import Settings
+
+
+@dataclass(frozen=True)
+class Chip:
+    """Arrays under one window; beyond the cemetery's edge nothing is valid.
+
+    Shapes:
+        rgb: (3, H, W); valid: (H, W); scored: (H, W); elevation: (features, H, W); instances: (H, W)
+    """
+
+    rgb: NDArray[np.uint8]
+    valid: NDArray[np.bool_]
+    scored: NDArray[np.bool_]
+    elevation: NDArray[np.float32] | None
+    instances: NDArray[np.int32]
+
+
+def cut_chip(arrays: CemeteryArrays, window: Window) -> Chip:
+    """Cut a window, which may reach beyond the arrays, out of them."""
+    height, width = arrays.grid.shape
+    top, left = int(window.row_off), int(window.col_off)
+    bottom, right = top + int(window.height), left + int(window.width)
+    rows = slice(max(top, 0), max(min(bottom, height), 0))
+    columns = slice(max(left, 0), max(min(right, width), 0))
+    margins = (
+        (rows.start - top, bottom - max(rows.stop, rows.start)),
+        (columns.start - left, right - max(columns.stop, columns.start)),
+    )
+
+    def cut(array: NDArray[Any], fill: float = 0) -> NDArray[Any]:
+        inside = array[..., rows, columns]
+        if margins == ((0, 0), (0, 0)):
+            return np.asarray(inside)
+        around = ((0, 0),) * (array.ndim - 2) + margins
+        return np.pad(inside, around, constant_values=fill)
+
+    valid = cut(arrays.valid)
+    elevation = None if arrays.elevation is None else cut(arrays.elevation, np.nan)
+    known = True if elevation is None else np.isfinite(elevation).all(axis=0)
+    return Chip(cut(arrays.rgb), valid, valid & known, elevation, cut(arrays.instances))
+
+
+class ChipDataset(Dataset[dict[str, Tensor]]):
+    """Random, varied chips of the training cemeteries; item i of an epoch depends on seed, epoch and i alone.
+
+    Args:
+        parts: What to train on.
+        recipe: How arrays become input.
+        settings: Chip size, their variation, the widths of the target bands.
+    """
+
+    def __init__(
+        self, parts: list[CemeteryArrays], recipe: InputRecipe, settings: Settings
+    ) -> None:
+        self.parts = parts
+        self.recipe = recipe
+        self.settings = settings
+        self.epoch = 0
+        self.length = settings.chips.per_epoch or chips_per_epoch(parts, settings.chips)
+        sizes = np.array([len(part.graves) for part in parts], dtype=np.float64)
+        areas = np.array([part.valid.sum() for part in parts], dtype=np.float64)
+        self._by_graves = sizes / sizes.sum()
+        self._by_area = areas / areas.sum()
+        self._centres = [_pixel_centres(part) for part in parts]
+        self._vary = _variation(settings.chips)
+        self._tint = v2.ColorJitter(
+            brightness=settings.chips.color_jitter,
+            contrast=settings.chips.color_jitter,
+            saturation=settings.chips.color_jitter,
+        )
+
+    def __len__(self) -> int:
+        """Chips per epoch."""
+        return self.length
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        """Draw a chip: input (C, H, W), targets (3, H, W) and scored (1, H, W), all float32."""
+        seed = [self.settings.training.seed, self.epoch, index]
+        rng = np.random.default_rng(seed)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int(rng.integers(2**31)))
+            return self._finish(self._varied(self._draw(rng)), rng)
+
+    def _draw(self, rng: np.random.Generator) -> Chip:
+        near_grave = rng.random() < self.settings.chips.grave_share
+        number = rng.choice(
+            len(self.parts), p=self._by_graves if near_grave else self._by_area
+        )
+        part, size = self.parts[number], _read_size(self.settings.chips)
+        if near_grave:
+            centre = rng.choice(self._centres[number])
+            jitter = rng.uniform(-0.35, 0.35, 2) * self.settings.chips.size_px
+            column, row = centre + jitter
+        else:
+            column, row = rng.uniform((0, 0), (part.grid.width, part.grid.height))
+        return cut_chip(part, Window(int(column) - size // 2, int(row) - size // 2, size, size))
+
+    def _varied(self, chip: Chip) -> Chip:
+        """Turn, scale, flip and tint a chip: all layers at once, colours and heights smoothly, ids by the nearest."""
+        smooth = [chip.rgb.astype(np.float32)]
+        if chip.elevation is not None:
+            smooth.append(np.nan_to_num(chip.elevation, nan=0.0))
+        exact = np.stack([chip.instances, chip.valid, chip.scored]).astype(np.int32)
+        image, mask = self._vary(
+            tv_tensors.Image(torch.from_numpy(np.concatenate(smooth))),
+            tv_tensors.Mask(torch.from_numpy(exact)),
+        )
+        instances, valid, scored = mask.numpy()
+        return Chip(
+            rgb=self._tint(image[:3].round().byte()).numpy(),
+            valid=valid > 0,
+            scored=scored > 0,
+            elevation=None if chip.elevation is None else image[3:].numpy(),
+            instances=instances,
+        )
+
+    def _finish(self, chip: Chip, rng: np.random.Generator) -> dict[str, Tensor]:
+        blank = rng.random() < self.settings.chips.dem_dropout
+        elevation = None if blank else chip.elevation
+        return to_tensors(chip, elevation, self.recipe, self.settings)
+
+
+def to_tensors(
+    chip: Chip, elevation: NDArray[np.float32] | None, recipe: InputRecipe, settings: Settings
+) -> dict[str, Tensor]:
+    """Make the network's input and its targets out of a chip.
+
+    Args:
+        chip: The chip.
+        elevation: Its elevation features, or None to blank them.
+        recipe: How arrays become input.
+        settings: Widths of the target bands.
+    """
+    training = settings.training
+    targets = encode(
+        chip.instances, recipe.gsd_m, training.border_width_m, training.contact_width_m
+    )
+    return {
+        "input": torch.from_numpy(recipe.network_input(chip.rgb, elevation, chip.valid)),
+        "targets": torch.from_numpy(targets).float(),
+        "scored": torch.from_numpy(chip.scored[None]).float(),
+    }
+
+
+def chips_per_epoch(parts: list[CemeteryArrays], settings: ChipSettings) -> int:
+    """Count the chips that cover the valid area twice, at least 64."""
+    area = sum(int(part.valid.sum()) for part in parts)
+    return max(64, math.ceil(2 * area / settings.size_px**2))
+
+
+def _read_size(settings: ChipSettings) -> int:
+    """Edge of what is cut so that a turned and scaled chip has no empty corners, in pixels."""
+    turned = math.sqrt(2) if settings.rotate else 1.0
+    return math.ceil(settings.size_px * turned / settings.scale_range[0])
+
+
+def _variation(settings: ChipSettings) -> v2.Compose:
+    degrees = 180 if settings.rotate else 0
+    return v2.Compose(
+        [
+            v2.RandomHorizontalFlip(),
+            v2.RandomVerticalFlip(),
+            v2.RandomAffine(
+                degrees=degrees,
+                scale=settings.scale_range,
+                interpolation=v2.InterpolationMode.BILINEAR,
+            ),
+            v2.CenterCrop(settings.size_px),
+        ]
+    )
+
+
+def _pixel_centres(part: CemeteryArrays) -> NDArray[np.float64]:
+    points = shapely.get_coordinates(shapely.centroid(part.graves))
+    columns, rows = ~part.grid.transform * (points[:, 0], points[:, 1])
+    return np.column_stack([columns, rows])

@@ -1,0 +1,57 @@
+"""How the learning rate rises and falls: by steps or by the clock, whichever ends first."""
+
+import math
+import time
+from collections.abc import Callable
+
+
+class Schedule:
+    """Linear warm-up, then a cosine down to nothing, over the share of the training that is done.
+
+    The share is the larger of steps done and time passed, so that a training cut short by `max_time_s` anneals too.
+
+    Source: Loshchilov & Hutter 2017, SGDR, without restarts.
+
+    Args:
+        total_steps: Steps in all.
+        max_time_s: Wall clock in all, seconds; 0: no limit.
+        warmup_share: Share of the training in which the rate rises.
+        clock: Seconds of a clock that never goes back.
+    """
+
+    def __init__(
+        self,
+        total_steps: int,
+        max_time_s: float,
+        warmup_share: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.total_steps = max(total_steps, 1)
+        self.max_time_s = max_time_s
+        self.warmup_share = warmup_share
+        self._clock = clock
+        self._start: float | None = None
+
+    def start(self) -> None:
+        """Start the clock."""
+        self._start = self._clock()
+
+    def time_is_up(self) -> bool:
+        """Tell whether the wall clock has run out."""
+        return self.max_time_s > 0 and self._elapsed() >= self.max_time_s
+
+    def done(self, step: int) -> float:
+        """Return the share of the training that is done, in [0, 1]."""
+        by_time = self._elapsed() / self.max_time_s if self.max_time_s > 0 else 0.0
+        return min(1.0, max(step / self.total_steps, by_time))
+
+    def factor(self, step: int) -> float:
+        """Return the factor on the peak learning rate, in (0, 1]."""
+        done = self.done(step)
+        if done < self.warmup_share:
+            return max(done, 1 / self.total_steps) / self.warmup_share
+        rest = (done - self.warmup_share) / (1 - self.warmup_share)
+        return max(0.5 * (1 + math.cos(math.pi * rest)), 1e-3)
+
+    def _elapsed(self) -> float:
+        return 0.0 if self._start is None else self._clock() - self._start

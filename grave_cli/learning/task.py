@@ -1,0 +1,112 @@
+"""What a training step does, and what is measured: the LightningModule."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.pytorch import LightningModule
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from grave_cli.graves.instances import centroids, decode
+from grave_cli.graves.score import score_labels
+from grave_cli.graves.targets import BODY
+from grave_cli.learning.losses import GraveLoss
+from grave_cli.learning.metrics import ObjectScores, PixelScores
+from grave_cli.learning.schedule import Schedule
+from grave_cli.settings.tree import Settings
+
+
+class GraveTask(LightningModule):
+    """Learns body, border and contact; reports loss, pixel scores and object scores.
+
+    Metrics: `train/loss`, `val/loss`, `val/dice`, `val/iou`, `val/precision`, `val/recall` (pixels of the body),
+    `val/object_f1`, `val/object_precision`, `val/object_recall` (graves at IoU 0.5), `learning_rate`. Each is computed
+    over the whole epoch.
+
+    Args:
+        network: Logits of the three channels.
+        settings: Loss, optimiser, schedule, thresholds.
+    """
+
+    def __init__(self, network: nn.Module, settings: Settings) -> None:
+        super().__init__()
+        self.network = network
+        self.settings = settings
+        training = settings.training
+        self.loss = GraveLoss(training.bce_weight, training.channel_weights)
+        self.pixels = PixelScores()
+        self.objects = ObjectScores()
+        self.schedule = Schedule(1, training.max_time_s, training.warmup_share)
+
+    def forward(self, batch: Tensor) -> Tensor:
+        """Return logits, (N, 3, H, W)."""
+        logits: Tensor = self.network(batch)
+        return logits
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        """Return the loss of a batch of chips."""
+        loss: Tensor = self.loss(self(batch["input"]), batch["targets"], batch["scored"])
+        size = len(batch["input"])
+        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=size, prog_bar=True)
+        return loss
+
+    def on_train_epoch_end(self) -> None:
+        """Report the learning rate that the epoch ended with."""
+        optimizer = self.optimizers()
+        assert not isinstance(optimizer, list)
+        self.log("learning_rate", optimizer.param_groups[0]["lr"])
+
+    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """Count pixels and graves in the cores of a batch of tiles."""
+        logits = self(batch["input"]).float()
+        in_core = batch["core"][:, None] * batch["scored"]
+        loss = self.loss(logits, batch["targets"], in_core)
+        self.log("val/loss", loss, on_epoch=True, batch_size=len(logits))
+        probabilities = torch.sigmoid(logits)
+        scored = in_core[:, 0] > 0
+        self.pixels.add(probabilities[:, BODY], batch["targets"][:, BODY], scored)
+        for index in range(len(logits)):
+            self._count_graves(
+                (probabilities[index] * batch["scored"][index]).cpu().numpy(),
+                (batch["instances"][index] * batch["scored"][index, 0]).int().cpu().numpy(),
+                batch["core"][index].cpu().numpy(),
+            )
+
+    def on_validation_epoch_end(self) -> None:
+        """Report the scores of the whole epoch."""
+        graves = self.objects.compute()
+        scores = {f"val/{name}": value for name, value in self.pixels.rates().items()}
+        scores["val/object_f1"] = graves.f1
+        scores["val/object_precision"] = graves.precision
+        scores["val/object_recall"] = graves.recall
+        self.log_dict(scores, prog_bar=False)
+        self.pixels.reset()
+        self.objects.reset()
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """AdamW with warm-up and cosine."""
+        training = self.settings.training
+        optimizer = torch.optim.AdamW(
+            self.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay
+        )
+        self.schedule.total_steps = max(1, int(self.trainer.estimated_stepping_batches))
+        self.schedule.start()
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self.schedule.factor)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def _count_graves(
+        self, probabilities: NDArray[Any], truth: NDArray[np.int32], core: NDArray[np.bool_]
+    ) -> None:
+        """Count the graves of a tile that its core owns: those whose centroid lies in it."""
+        labels = decode(
+            probabilities, self.settings.grid.gsd_m, self.settings.prediction.decoding
+        )
+        owned = _owned(truth, core), _owned(labels, core)
+        self.objects.update(score_labels(truth, labels, owned))
+
+
+def _owned(labels: NDArray[np.int32], core: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    rows, columns = np.nan_to_num(centroids(labels)).astype(np.intp).T
+    return np.concatenate([[False], core[rows, columns]])
