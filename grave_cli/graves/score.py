@@ -60,9 +60,28 @@ def score_polygons(truth: Polygons, predicted: Polygons, min_iou: float = 0.5) -
         predicted: Graves drawn; valid polygons in the same CRS.
         min_iou: From which overlap a pair counts.
     """
+    *_, overlaps = _match_polygons(truth, predicted, min_iou)
+    mean = float(overlaps.mean()) if len(overlaps) else 0.0
+    return ObjectScore(len(truth), len(predicted), len(overlaps), mean)
+
+
+def match_polygons(
+    truth: Polygons, predicted: Polygons, min_iou: float = 0.5
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Pair graves like `score_polygons`.
+
+    Returns:
+        Indices into truth and into predicted, pair by pair.
+    """
+    found, hits, _ = _match_polygons(truth, predicted, min_iou)
+    return found, hits
+
+
+def _match_polygons(
+    truth: Polygons, predicted: Polygons, min_iou: float
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
     first, second = shapely.STRtree(predicted).query(truth, predicate="intersects")
-    overlaps = iou(truth[first], predicted[second])
-    return _count(first, second, overlaps, (len(truth), len(predicted)), min_iou)
+    return _match(first, second, iou(truth[first], predicted[second]), min_iou)
 
 
 def score_labels(
@@ -115,18 +134,6 @@ def add_scores(scores: list[ObjectScore]) -> ObjectScore:
         matches=matches,
         mean_iou=weighted / matches if matches else 0.0,
     )
-
-
-def _count(
-    first: NDArray[np.intp],
-    second: NDArray[np.intp],
-    overlaps: NDArray[np.float64],
-    sizes: tuple[int, int],
-    min_iou: float,
-) -> ObjectScore:
-    matched, _, values = _match(first, second, overlaps, min_iou)
-    mean = float(values.mean()) if len(values) else 0.0
-    return ObjectScore(sizes[0], sizes[1], len(matched), mean)
 
 
 def _match(

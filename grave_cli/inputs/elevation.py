@@ -171,8 +171,8 @@ def _feature(
 def _ground_on(grid: WorkingGrid, statistics: ElevationStatistics) -> Heights:
     """Interpolate the coarse ground at the pixel centres of a grid."""
     to_coarse = ~statistics.grid.transform @ grid.transform
-    columns, _ = to_coarse * (np.arange(grid.width) + 0.5, 0.0)
-    _, rows = to_coarse * (0.0, np.arange(grid.height) + 0.5)
+    columns, _ = to_coarse @ (np.arange(grid.width) + 0.5, 0.0)
+    _, rows = to_coarse @ (0.0, np.arange(grid.height) + 0.5)
     across = _interpolate(statistics.ground, np.asarray(columns) - 0.5, axis=1)
     return _interpolate(across, np.asarray(rows) - 0.5, axis=0)
 
@@ -223,8 +223,8 @@ def _coarse_grid(grid: WorkingGrid, cell_m: float) -> WorkingGrid:
 def _is_finer(dataset: DatasetReader, grid: WorkingGrid) -> bool:
     """Tell whether a DEM's pixels, seen on the grid, are smaller than the grid's."""
     middle = (dataset.width / 2, dataset.height / 2)
-    x, y = dataset.transform * middle
-    next_x, next_y = dataset.transform * (middle[0] + 1, middle[1])
+    x, y = dataset.transform @ middle
+    next_x, next_y = dataset.transform @ (middle[0] + 1, middle[1])
     to_grid = Transformer.from_crs(dataset.crs.to_wkt(), grid.crs, always_xy=True)
     (x, next_x), (y, next_y) = to_grid.transform((x, next_x), (y, next_y))
     return float(np.hypot(next_x - x, next_y - y)) < grid.pixel_size

@@ -59,7 +59,7 @@ class WorkingGrid:
     def bounds(self) -> tuple[float, float, float, float]:
         """Left, bottom, right, top in CRS units."""
         left, top = self.transform.c, self.transform.f
-        right, bottom = self.transform * (self.width, self.height)
+        right, bottom = self.transform @ (self.width, self.height)
         return left, bottom, right, top
 
     @property
@@ -83,8 +83,8 @@ class WorkingGrid:
     def window_of(self, bounds: tuple[float, float, float, float]) -> Window:
         """Return the smallest window of whole pixels over (left, bottom, right, top)."""
         left, bottom, right, top = bounds
-        first_col, first_row = ~self.transform * (left, top)
-        last_col, last_row = ~self.transform * (right, bottom)
+        first_col, first_row = ~self.transform @ (left, top)
+        last_col, last_row = ~self.transform @ (right, bottom)
         col, row = math.floor(first_col), math.floor(first_row)
         return Window(col, row, math.ceil(last_col) - col, math.ceil(last_row) - row)
 

@@ -177,8 +177,8 @@ def _check_transform(path: Path, dataset: DatasetReader) -> None:
 def _inside(dataset: DatasetReader, grid: WorkingGrid) -> Window | None:
     """Find the part of the grid whose pixels lie wholly within the file."""
     left, bottom, right, top = dataset.bounds
-    first_col, first_row = ~grid.transform * (left, top)
-    last_col, last_row = ~grid.transform * (right, bottom)
+    first_col, first_row = ~grid.transform @ (left, top)
+    last_col, last_row = ~grid.transform @ (right, bottom)
     col, row = (max(0, math.ceil(edge - _EDGE_PX)) for edge in (first_col, first_row))
     end_col = min(grid.width, math.floor(last_col + _EDGE_PX))
     end_row = min(grid.height, math.floor(last_row + _EDGE_PX))
@@ -189,7 +189,7 @@ def _inside(dataset: DatasetReader, grid: WorkingGrid) -> Window | None:
 
 def _source_window(dataset: DatasetReader, grid: WorkingGrid) -> Window:
     """Return the (fractional) source pixels under a grid that lies within the file."""
-    col, row = ~dataset.transform * (grid.transform.c, grid.transform.f)
-    end_col, end_row = ~dataset.transform * (grid.transform * (grid.width, grid.height))
+    col, row = ~dataset.transform @ (grid.transform.c, grid.transform.f)
+    end_col, end_row = ~dataset.transform @ (grid.transform @ (grid.width, grid.height))
     col, row = max(col, 0.0), max(row, 0.0)
     return Window(col, row, min(end_col, dataset.width) - col, min(end_row, dataset.height) - row)

@@ -94,7 +94,7 @@ def strip_window(
         guard_m: Metres left unused at each cut, half of it on this side.
     """
     points = shapely.get_coordinates(shapely.centroid(np.asarray(graves, dtype=object)))
-    columns, rows = ~grid.transform * (points[:, 0], points[:, 1])
+    columns, rows = ~grid.transform @ (points[:, 0], points[:, 1])
     along_columns = grid.width >= grid.height
     length = grid.width if along_columns else grid.height
     positions = np.sort(columns if along_columns else rows)

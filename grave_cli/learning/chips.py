@@ -197,5 +197,5 @@ def _variation(settings: ChipSettings) -> v2.Compose:
 
 def _pixel_centres(part: CemeteryArrays) -> NDArray[np.float64]:
     points = shapely.get_coordinates(shapely.centroid(part.graves))
-    columns, rows = ~part.grid.transform * (points[:, 0], points[:, 1])
+    columns, rows = ~part.grid.transform @ (points[:, 0], points[:, 1])
     return np.column_stack([columns, rows])

@@ -145,7 +145,9 @@ def hub_weights(name: str) -> Weights:
         raise ModelError("nobody published ImageNet weights for it", where=name, remedy=WAYS_OUT)
     # smp warns when a `tu-` encoder is given the name of its weights: they are part of timm's name.
     wanted = True if name.startswith("tu-") else "imagenet"
-    with nullcontext() if hub_answers() else _cache_only():
+    answers = hub_answers()
+    silence = f"no answer from {huggingface_hub.constants.ENDPOINT}"
+    with nullcontext() if answers else _cache_only():
         try:
             encoder = smp.encoders.get_encoder(name, in_channels=3, weights=wanted)
         # The client, its HTTP library (requests, httpx, httpx2), urllib, safetensors and a captive
@@ -154,7 +156,7 @@ def hub_weights(name: str) -> Weights:
             raise ModelError(
                 "its ImageNet weights can neither be downloaded nor found in the cache",
                 where=name,
-                found=_innermost(error),
+                found=_innermost(error) if answers else silence,
                 remedy=WAYS_OUT,
             ) from error
     return dict(encoder.state_dict())

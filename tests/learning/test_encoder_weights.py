@@ -133,8 +133,19 @@ def test_an_unreachable_hub_is_one_quick_error_with_three_ways_out(
     assert message.startswith(f"{name}: its ImageNet weights can neither be downloaded")
     for way_out in (LITE0, "model.encoder_weights = PATH", 'model.encoder_weights = "none"'):
         assert way_out in message
+    assert f"found no answer from {huggingface_hub.constants.ENDPOINT})" in message
     assert "\n" not in message
     assert before == huggingface_hub.constants.HF_HUB_OFFLINE
+
+
+def test_a_hub_that_answers_but_has_no_such_file_is_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object, **options: object) -> None:
+        raise OSError("see the log") from ConnectionError("404 Not Found\nmore")
+
+    monkeypatch.setattr(room, "hub_answers", lambda: True)
+    monkeypatch.setattr(smp.encoders, "get_encoder", refuse)
+    with pytest.raises(ModelError, match=r"found ConnectionError: 404 Not Found\)"):
+        room.hub_weights("resnet18")
 
 
 def test_a_silent_hub_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

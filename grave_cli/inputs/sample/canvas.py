@@ -1,7 +1,6 @@
 """The picture while it is painted: colours, heights above ground and what hides what.
 
-Sizes enter in metres, x to the right and y down from the upper left corner; pixels never leave this room
-but as arrays.
+Sizes enter in metres, x to the right and y down from the upper left corner; pixels stay in here.
 """
 
 from __future__ import annotations
@@ -129,7 +128,7 @@ class Patch:
 
 
 def box_inside(u: Array, v: Array, size: tuple[float, float], radius: float = 0.0) -> Array:
-    """Return the distance in metres to the edge of a (rounded) box at the origin, positive inside."""
+    """Return metres to the edge of a (rounded) box at the origin, positive inside."""
     du = np.abs(u) - size[0] / 2 + radius
     dv = np.abs(v) - size[1] / 2 + radius
     outside = np.hypot(np.maximum(du, 0), np.maximum(dv, 0))
@@ -144,9 +143,7 @@ def polygon_inside(x: Array, y: Array, corners: Array) -> Array:
     """
     following = np.roll(corners, -1, axis=0)
     edge = following - corners
-    turn = np.sign(
-        np.sum(corners[:, 0] * following[:, 1] - following[:, 0] * corners[:, 1])
-    )
+    turn = np.sign(np.sum(corners[:, 0] * following[:, 1] - following[:, 0] * corners[:, 1]))
     length = np.hypot(edge[:, 0], edge[:, 1])
     distances = [
         turn * (ex * (y - py) - ey * (x - px)) / size

@@ -1,4 +1,4 @@
-"""The surface model of a sample cemetery: heights above ground → absolute heights on a grid of their own."""
+"""The surface model of a sample cemetery: heights above ground → heights on a grid of its own."""
 
 from __future__ import annotations
 
@@ -71,9 +71,12 @@ def _terrain(rng: np.random.Generator, y: Array, x: Array, size_m: float) -> Arr
     )
     for wave_m, swing_m in ((37.0, 0.25), (13.0, 0.06)):
         phase = rng.uniform(0, 2 * math.pi, 2)
-        ground = ground + swing_m * np.sin(2 * math.pi * x / wave_m + phase[0])[None, :] * np.cos(
-            2 * math.pi * y / wave_m + phase[1]
-        )[:, None]
+        ground = (
+            ground
+            + swing_m
+            * np.sin(2 * math.pi * x / wave_m + phase[0])[None, :]
+            * np.cos(2 * math.pi * y / wave_m + phase[1])[:, None]
+        )
     return np.asarray(ground)
 
 

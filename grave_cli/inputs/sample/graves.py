@@ -128,7 +128,9 @@ def _plant(rng: np.random.Generator, bed: Bed, cover: Array, noise: Noise, style
         grown = noise.at("clump", patch.spot, bed.layer + 7 * i) + 0.3 * noise.at(
             "pebble", patch.spot, bed.layer + i
         )
-        cover_plants(patch, cover * (grown > 0.3 - density + 0.7 * i), colour, noise, bed.layer + 11 * i)
+        cover_plants(
+            patch, cover * (grown > 0.3 - density + 0.7 * i), colour, noise, bed.layer + 11 * i
+        )
     if style.season != "late autumn" or rng.random() < 0.5:
         area = bed.size[0] * bed.size[1]
         scatter_flowers(rng, patch, cover, min(45, int(rng.gamma(0.9, 9) * area)), 0.03)
@@ -148,7 +150,9 @@ def _slab(rng: np.random.Generator, bed: Bed, cover: Array, stone: Colour, noise
     grain = noise.at("grain", patch.spot, bed.layer) * (7 - 4 * polish)
     stain = noise.at("patch", patch.spot, bed.layer + 1) * 4
     gloss = 26 * polish * np.clip(bed.u / bed.size[0] * 0.6 + bed.v / bed.size[1] * 0.6 - 0.2, 0, 1)
-    shade = (grain + stain + gloss)[..., None] + np.asarray(stone, np.float32) * rng.uniform(0.9, 1.08)
+    shade = (grain + stain + gloss)[..., None] + np.asarray(stone, np.float32) * rng.uniform(
+        0.9, 1.08
+    )
     patch.paint(cover, shade)
     patch.shade(cover * (bed.inside - bed.rim_m < 0.03), 0.84)
     patch.lift(cover, 0.14 + 0.02 * rng.random())

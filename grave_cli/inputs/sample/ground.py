@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from skimage.draw import polygon as polygon_pixels
+from skimage import draw
 
 from grave_cli.inputs.sample.canvas import Array, Canvas, Colour, polygon_inside
 from grave_cli.inputs.sample.noise import Noise
@@ -25,10 +25,10 @@ def paint_ground(canvas: Canvas, plan: Plan, noise: Noise) -> None:
     """
     codes = np.zeros(canvas.height.shape, np.uint8)
     for ground in plan.grounds:
-        rows, cols = polygon_pixels(
+        inside: tuple[Array, Array] = draw.polygon(  # type: ignore[no-untyped-call]
             ground.corners[:, 1] / canvas.gsd_m, ground.corners[:, 0] / canvas.gsd_m, codes.shape
         )
-        codes[rows, cols] = CODES[ground.surface]
+        codes[inside] = CODES[ground.surface]
     for top in range(0, codes.shape[0], BAND_PX):
         _paint_band(canvas, codes, top, noise, plan.style)
     for ground in plan.grounds:
@@ -60,19 +60,25 @@ def _paint_edging(canvas: Canvas, corners: Array, noise: Noise) -> None:
             if patch is None:
                 continue
             cover = patch.cover(polygon_inside(patch.x, patch.y, piece))
-            shade = 118 + 9 * noise.at("pebble", patch.spot, 3)[..., None] + np.zeros(3)
+            shade = 142 + 9 * noise.at("pebble", patch.spot, 3)[..., None] + np.zeros(3)
             patch.paint(0.85 * cover, shade)
             patch.lift(cover, 0.03)
 
 
 def _pieces(strip: Array, length_m: float) -> list[Array]:
     """Cut a long strip into stones, so that each is painted on a small patch."""
-    count = max(1, int(np.linalg.norm(strip[1] - strip[0]) / length_m))
+    count = max(1, int(float(np.linalg.norm(strip[1] - strip[0])) / length_m))
     step = (strip[1] - strip[0]) / count
     gap = step * (0.02 / max(0.1, float(np.linalg.norm(step))))
     return [
-        np.array([strip[0] + i * step, strip[0] + (i + 1) * step - gap,
-                  strip[3] + (i + 1) * step - gap, strip[3] + i * step])
+        np.array(
+            [
+                strip[0] + i * step,
+                strip[0] + (i + 1) * step - gap,
+                strip[3] + (i + 1) * step - gap,
+                strip[3] + i * step,
+            ]
+        )
         for i in range(count)
     ]
 

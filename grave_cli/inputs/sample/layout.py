@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 
 import numpy as np
 import shapely
 
-from grave_cli.inputs.sample.plan import Frame, Ground, Hedge, Plan, Thing, ThingKind, Tree, TreeKind
+from grave_cli.inputs.sample.plan import (
+    Frame,
+    Grave,
+    Ground,
+    Hedge,
+    Plan,
+    Thing,
+    ThingKind,
+    Tree,
+    TreeKind,
+)
 from grave_cli.inputs.sample.sections import Box, fill_section, split_boxes
 from grave_cli.inputs.sample.style import Style
+
+Builder = Callable[[np.random.Generator, Plan, Box, Frame], None]
+ROOMY_M = 20.0
+"""Smaller squares have no street and hardly turn."""
 
 
 def plan_cemetery(rng: np.random.Generator, size_m: float, style: Style) -> Plan:
@@ -22,21 +36,23 @@ def plan_cemetery(rng: np.random.Generator, size_m: float, style: Style) -> Plan
     """
     plan = Plan(size_m, style)
     middle = np.array([size_m / 2, size_m / 2])
-    site = Frame(middle, float(rng.uniform(-0.45, 0.45)) if size_m > 20 else float(rng.normal(0, 0.1)))
-    half = size_m * (0.40 if size_m > 20 else 0.42)
+    site = Frame(
+        middle, float(rng.uniform(-0.45, 0.45)) if size_m > ROOMY_M else float(rng.normal(0, 0.1))
+    )
+    half = size_m * (0.40 if size_m > ROOMY_M else 0.42)
     yard: Box = (-half, -half * 0.96, half, half * 0.96)
     plan.grounds.append(Ground(site.box(-size_m, -size_m, size_m, size_m), "meadow"))
     plan.grounds.append(Ground(site.box(*yard), style.path))
     _surround(rng, plan, yard, site)
-    boxes = split_boxes(rng, _inset(yard, 0.6 if size_m > 20 else 0.3), 13.0, 2.3)
-    special = _choose_special(rng, boxes)
+    boxes = split_boxes(rng, _inset(yard, 0.6 if size_m > ROOMY_M else 0.3), 13.0, 2.3)
+    special = _choose_special(boxes)
     for number, box in enumerate(boxes):
         if number in special:
             special[number](rng, plan, box, site)
         else:
             fill_section(rng, plan, box, site)
     _furnish_paths(rng, plan, boxes, site)
-    plan.graves = _clear(plan)
+    plan.graves = _clear_graves(plan)
     return plan
 
 
@@ -45,14 +61,15 @@ def _inset(box: Box, by_m: float) -> Box:
     return left + by_m, top + by_m, right - by_m, bottom - by_m
 
 
-def _choose_special(rng, boxes):  # type: ignore[no-untyped-def]
-    if len(boxes) < 5:
-        return {}
-    order = sorted(range(len(boxes)), key=lambda i: (boxes[i][2] - boxes[i][0]) * (boxes[i][3] - boxes[i][1]))
-    chosen = {order[0]: _add_chapel}
-    if len(boxes) >= 7:
-        chosen[order[1]] = _add_garden
-    return chosen
+def _choose_special(boxes: list[Box]) -> dict[int, Builder]:
+    """Return which sections hold no graves: the smallest ones of a larger cemetery."""
+    by_area = sorted(
+        range(len(boxes)),
+        key=lambda i: (boxes[i][2] - boxes[i][0]) * (boxes[i][3] - boxes[i][1]),
+    )
+    builders: tuple[Builder, ...] = (_add_chapel, _add_garden)
+    wanted = 2 if len(boxes) >= 7 else 1 if len(boxes) >= 5 else 0
+    return dict(zip(by_area, builders[:wanted], strict=False))
 
 
 def _add_chapel(rng: np.random.Generator, plan: Plan, box: Box, site: Frame) -> None:
@@ -65,7 +82,7 @@ def _add_chapel(rng: np.random.Generator, plan: Plan, box: Box, site: Frame) -> 
 
 
 def _add_garden(rng: np.random.Generator, plan: Plan, box: Box, site: Frame) -> None:
-    """A lawn with flower beds, benches and a tree, and no grave."""
+    """Add a lawn with flower beds and a tree, and no grave."""
     left, top, right, bottom = box
     plan.grounds.append(Ground(site.box(*box), "lawn", edged=True))
     for _ in range(int(rng.integers(1, 4))):
@@ -85,26 +102,35 @@ def _surround(rng: np.random.Generator, plan: Plan, yard: Box, site: Frame) -> N
         start, end = corners[side], corners[(side + 1) % 4]
         gate = start + (end - start) * rng.uniform(0.35, 0.6)
         step = (end - start) / np.linalg.norm(end - start) * 1.3
-        width, height = (0.35, 1.5) if wall else (float(rng.uniform(0.6, 0.9)), float(rng.uniform(1.0, 1.7)))
+        width, height = (
+            (0.35, 1.5) if wall else (float(rng.uniform(0.6, 0.9)), float(rng.uniform(1.0, 1.7)))
+        )
         if side % 2 == 0:
-            plan.hedges += [Hedge(start, gate - step, width, height, wall), Hedge(gate + step, end, width, height, wall)]
+            plan.hedges += [
+                Hedge(start, gate - step, width, height, wall),
+                Hedge(gate + step, end, width, height, wall),
+            ]
         else:
             plan.hedges.append(Hedge(start, end, width, height, wall))
-    if plan.size_m > 20:
+    if plan.size_m > ROOMY_M:
         _add_street(rng, plan, yard, site)
     _add_border_trees(rng, plan, yard, site)
 
 
 def _add_street(rng: np.random.Generator, plan: Plan, yard: Box, site: Frame) -> None:
     """Lay a car park strip along one side with a few cars, and compost bays at the other."""
-    left, top, right, bottom = yard
-    plan.grounds.append(Ground(site.box(left, bottom + 1.0, right, bottom + 7.0), "asphalt", edged=True))
+    left, _, right, bottom = yard
+    plan.grounds.append(
+        Ground(site.box(left, bottom + 1.0, right, bottom + 7.0), "asphalt", edged=True)
+    )
     for u in np.arange(left + 2, right - 2, 2.7):
         line = site.place(np.array([(u - 1.35, bottom + 3.6)]))[0]
         plan.things.append(Thing("line", line, (0.1, 4.6), site.angle))
         if rng.random() < 0.45:
             spot = site.place(np.array([(u, bottom + 3.6 + rng.normal(0, 0.15))]))[0]
-            plan.things.append(Thing("car", spot, (1.8, 4.3), site.angle + float(rng.normal(0, 0.03))))
+            plan.things.append(
+                Thing("car", spot, (1.8, 4.3), site.angle + float(rng.normal(0, 0.03)))
+            )
     for number in range(3):
         spot = site.place(np.array([(left - 1.8, -4 + 2.3 * number)]))[0]
         plan.things.append(Thing("compost", spot, (2.2, 2.2), site.angle))
@@ -135,8 +161,8 @@ def _furnish_paths(rng: np.random.Generator, plan: Plan, boxes: list[Box], site:
             plan.things.append(Thing(kind, spot, sizes[kind], site.angle))
 
 
-def _clear(plan: Plan) -> list:  # type: ignore[type-arg]
-    """Return the graves that nothing solid stands on and no other grave overlaps."""
+def _clear_graves(plan: Plan) -> list[Grave]:
+    """Return the graves that no hedge, wall or thing stands on."""
     solid = [
         shapely.LineString([hedge.start, hedge.end]).buffer(hedge.width_m / 2 + 0.1)
         for hedge in plan.hedges
@@ -147,10 +173,8 @@ def _clear(plan: Plan) -> list:  # type: ignore[type-arg]
         if thing.kind != "plot"
     ]
     tree = shapely.STRtree(solid)
-    kept, shapes = [], []
-    for grave in plan.graves:
-        shape = shapely.Polygon(grave.corners)
-        if len(tree.query(shape, predicate="intersects")):
-            continue
-        kept.append(grave)
-    return kept
+    return [
+        grave
+        for grave in plan.graves
+        if tree.query(shapely.Polygon(grave.corners), predicate="intersects").size == 0
+    ]

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 from PIL import Image
-from scipy import ndimage
+from scipy import ndimage, spatial
 
 from grave_cli.inputs.sample.canvas import Array, Canvas
 from grave_cli.inputs.sample.noise import Noise
@@ -101,7 +101,9 @@ def _light(height: Array, shadow: Array, gsd_m: float, style: Style) -> Array:
     elevation = math.radians(style.sun_elevation_deg)
     toward = fall_y * math.cos(azimuth) - fall_x * math.sin(azimuth)
     steep = np.hypot(fall_x, fall_y)
-    facing = (1 + np.clip(toward, -2, 2) / math.tan(elevation)) / np.sqrt(1 + np.minimum(steep, 2) ** 2)
+    facing = (1 + np.clip(toward, -2, 2) / math.tan(elevation)) / np.sqrt(
+        1 + np.minimum(steep, 2) ** 2
+    )
     hollow = np.clip(ndimage.gaussian_filter(height, 5) - height, 0, 0.5)
     sky = 1 - 0.5 * hollow
     dark = ndimage.gaussian_filter(shadow.astype(np.float32) / 255, 0.9)
@@ -117,18 +119,18 @@ def _exposure_cells(rng: np.random.Generator, canvas: Canvas) -> Array:
     rows, cols = canvas.height.shape
     count = max(3, round(rows * canvas.gsd_m / 8) ** 2)
     return np.stack(
-        [rng.uniform(0, rows, count), rng.uniform(0, cols, count), rng.normal(1, 0.022, count)], axis=1
+        [rng.uniform(0, rows, count), rng.uniform(0, cols, count), rng.normal(1, 0.022, count)],
+        axis=1,
     )
 
 
 def _exposure(cells: Array, canvas: Canvas, rows: slice) -> Array:
-    """Return the gain of the photo each pixel comes from, seams blended over a few pixels."""
+    """Return the gain of the photo each pixel comes from; seams blend over a few pixels."""
     grid_rows = np.arange(rows.start, rows.stop + 8, 8)
     grid_cols = np.arange(0, canvas.height.shape[1] + 8, 8)
-    distance = [
-        np.hypot(grid_rows[:, None] - row, grid_cols[None, :] - col) for row, col, _ in cells
-    ]
-    gain = cells[np.argmin(distance, axis=0), 2].astype(np.float32)
+    points = np.stack(np.meshgrid(grid_rows, grid_cols, indexing="ij"), axis=-1)
+    _, nearest = spatial.KDTree(cells[:, :2]).query(points)
+    gain = cells[nearest, 2].astype(np.float32)
     smooth = ndimage.zoom(gain, 8, order=1)
     return np.asarray(smooth[: rows.stop - rows.start, : canvas.height.shape[1]])
 

@@ -1,7 +1,6 @@
 """Seeded noise that can be read at any pixel: the same pixel always gets the same value.
 
-Tiles are periodic, so memory does not grow with the cemetery; the periods differ from each other and from
-anything a cemetery repeats.
+Tiles are periodic, so memory does not grow with the cemetery; layers shift them against each other.
 """
 
 from __future__ import annotations
@@ -29,9 +28,7 @@ class Noise:
     """
 
     def __init__(self, rng: np.random.Generator, tile_px: int = 768) -> None:
-        self._fields = {
-            name: self._tile(rng, tile_px, sigma) for name, sigma in SIGMAS_PX.items()
-        }
+        self._fields = {name: self._tile(rng, tile_px, sigma) for name, sigma in SIGMAS_PX.items()}
         coarse = self._tile(rng, 256, 10.0)
         self._fields["broad"] = _unit(
             ndimage.zoom(coarse, 8, order=1, mode="grid-wrap", grid_mode=True)

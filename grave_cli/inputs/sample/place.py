@@ -63,17 +63,20 @@ def read_crs(crs: str) -> pyproj.CRS:
         found = pyproj.CRS.from_user_input(crs)
     except CRSError as error:
         raise DatasetError(
-            "unknown CRS for the sample cemeteries", found=crs,
+            "unknown CRS for the sample cemeteries",
+            found=crs,
             remedy='give a projected CRS such as "EPSG:25832"',
         ) from error
     if not found.is_projected:
         raise DatasetError(
-            "the sample cemeteries need a projected CRS", found=f"{crs} ({found.type_name})",
+            "the sample cemeteries need a projected CRS",
+            found=f"{crs} ({found.type_name})",
             remedy='give one such as "EPSG:25832" or "EPSG:3857"',
         )
     if found.area_of_use is None:
         raise DatasetError(
-            "this CRS does not say where it may be used", found=crs,
+            "this CRS does not say where it may be used",
+            found=crs,
             remedy='give it by its code, such as "EPSG:25832"',
         )
     return found
@@ -82,37 +85,45 @@ def read_crs(crs: str) -> pyproj.CRS:
 def find_place(rng: np.random.Generator, crs: pyproj.CRS) -> Place:
     """Choose a place inside the CRS's area of use and measure the ground scale there.
 
-    Web Mercator is not conformal on the ellipsoid: at 48° N its scale differs by 0.3 % between north
-    and east. The geometric mean keeps areas true.
+    Web Mercator is not conformal on the ellipsoid: at 48° N its scale differs by 0.3 % between
+    north and east. The geometric mean keeps areas true.
 
     Args:
         rng: Source of randomness; shifts the place by a few kilometres.
         crs: Where the place is wanted.
+
+    Raises:
+        DatasetError: The CRS cannot express a place in its own area of use.
     """
     longitude, latitude = _spot(rng, crs)
-    there = pyproj.Transformer.from_crs(crs.geodetic_crs, crs, always_xy=True)
+    there = pyproj.Transformer.from_crs("EPSG:4326", crs, always_xy=True)
     x, y = (round(float(value), 2) for value in there.transform(longitude, latitude))
-    return Place(crs, x, y, 1 / _metres_per_unit(crs, there, x, y))
+    if not (math.isfinite(x) and math.isfinite(y)):
+        raise DatasetError(
+            "no place found in the area of this CRS",
+            found=crs.name,
+            remedy='give another projected CRS, such as "EPSG:25832"',
+        )
+    return Place(crs, x, y, 1 / _metres_per_unit(there, x, y))
 
 
 def _spot(rng: np.random.Generator, crs: pyproj.CRS) -> tuple[float, float]:
+    """Return longitude and latitude near the favourite place, else in the middle of the area."""
     area = crs.area_of_use
-    east = area.east + (360 if area.east < area.west else 0)
-    inside = area.west < FAVOURITE[0] < east and area.south < FAVOURITE[1] < area.north
-    middle = ((area.west + east) / 2, (area.south + area.north) / 2)
-    longitude, latitude = FAVOURITE if inside else middle
-    spread = min(SPREAD_DEG, (east - area.west) / 10, (area.north - area.south) / 10)
+    west, south, east, north = area.bounds if area else (-180.0, -80.0, 180.0, 80.0)
+    east += 360 if east < west else 0
+    inside = west < FAVOURITE[0] < east and south < FAVOURITE[1] < north
+    longitude, latitude = FAVOURITE if inside else ((west + east) / 2, (south + north) / 2)
+    spread = min(SPREAD_DEG, (east - west) / 10, (north - south) / 10)
     shift = rng.uniform(-spread, spread, 2)
     return longitude + float(shift[0]), latitude + float(shift[1])
 
 
-def _metres_per_unit(
-    crs: pyproj.CRS, there: pyproj.Transformer, x: float, y: float, reach: float = 100.0
-) -> float:
+def _metres_per_unit(there: pyproj.Transformer, x: float, y: float, reach: float = 100.0) -> float:
     """Return true metres per CRS unit, the geometric mean of east and north."""
     ends_x = [x - reach, x + reach, x, x]
     ends_y = [y, y, y - reach, y + reach]
     longitude, latitude = there.transform(ends_x, ends_y, direction="INVERSE")
-    geod = crs.get_geod() or pyproj.Geod(ellps="WGS84")
+    geod = pyproj.Geod(ellps="WGS84")
     _, _, lengths = geod.inv(longitude[::2], latitude[::2], longitude[1::2], latitude[1::2])
     return math.sqrt(lengths[0] * lengths[1]) / (2 * reach)

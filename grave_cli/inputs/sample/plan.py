@@ -13,7 +13,9 @@ from grave_cli.inputs.sample.style import Style, Surface
 
 GraveKind = Literal["single", "double", "urn", "child"]
 GraveStatus = Literal["occupied", "neglected", "new"]
-ThingKind = Literal["bench", "car", "chapel", "shed", "compost", "tap", "bed", "plot", "bin", "slab", "line"]
+ThingKind = Literal[
+    "bench", "car", "chapel", "shed", "compost", "tap", "bed", "plot", "bin", "slab", "line"
+]
 TreeKind = Literal["broadleaf", "conifer", "shrub"]
 
 

@@ -9,11 +9,22 @@ import numpy as np
 from grave_cli.inputs.sample.canvas import Array, Canvas, Colour, Patch
 from grave_cli.inputs.sample.noise import Noise
 from grave_cli.inputs.sample.plan import Plan, Tree
-from grave_cli.inputs.sample.style import Style
+from grave_cli.inputs.sample.style import Season, Style
 
+HEATHER: dict[Season, Colour] = {
+    "spring": (112, 116, 84),
+    "summer": (104, 112, 82),
+    "autumn": (126, 98, 108),
+    "late autumn": (112, 92, 96),
+}
 CONIFERS: tuple[Colour, ...] = ((54, 72, 52), (62, 78, 50), (74, 92, 88))
 FLOWERS: tuple[Colour, ...] = (
-    (184, 62, 66), (206, 112, 140), (228, 222, 216), (214, 184, 88), (138, 100, 152), (214, 136, 86),
+    (184, 62, 66),
+    (206, 112, 140),
+    (228, 222, 216),
+    (214, 184, 88),
+    (138, 100, 152),
+    (214, 136, 86),
 )
 
 
@@ -51,7 +62,9 @@ def paint_crown(
     leaf = noise.at("grain", patch.spot, 30) * 0.6 + noise.at("pebble", patch.spot, 31) * 0.6
     crown = top + 0.05 * leaf * min(1.0, tree.radius_m) > 0.35 * tree.height_m * 0.9
     depth = np.clip(top / tree.height_m, 0, 1)
-    shade = (0.5 + 0.5 * depth + 0.15 * leaf)[..., None] + tone[..., None] * np.array([0.10, 0.07, 0.03])
+    shade = (0.5 + 0.5 * depth + 0.15 * leaf)[..., None] + tone[..., None] * np.array(
+        [0.10, 0.07, 0.03]
+    )
     patch.paint(crown * 0.97, np.asarray(colour, np.float32) * shade)
     patch.lift(crown, np.maximum(top + 0.06 * leaf * min(1.0, tree.radius_m), 0.05))
     if tree.radius_m > 0.6:
@@ -77,7 +90,7 @@ def _clumps(rng: np.random.Generator, patch: Patch, tree: Tree) -> tuple[Array, 
 
 
 def _draw_clumps(rng: np.random.Generator, tree: Tree) -> tuple[Array, Array, Array]:
-    """Return position, top and radius of the leaf clumps: they hang on boughs that share a height."""
+    """Return position, top and radius of the leaf clumps, gathered on boughs."""
     conifer = tree.kind == "conifer"
     radius = tree.radius_m
     size = min(0.3, 0.3 * radius) * (0.8 if conifer else 1.0)
@@ -130,11 +143,23 @@ def scatter_flowers(
         row = rows[anchor] + rng.normal(0, 0.16 / patch.canvas.gsd_m)
         col = cols[anchor] + rng.normal(0, 0.16 / patch.canvas.gsd_m)
         colour = FLOWERS[(int(anchor) + int(rng.random() < 0.15)) % len(FLOWERS)]
-        _dot(patch, allowed, (row, col), radius_m * rng.uniform(0.6, 1.3), colour, rng.uniform(0.8, 1.1))
+        _dot(
+            patch,
+            allowed,
+            (row, col),
+            radius_m * rng.uniform(0.6, 1.3),
+            colour,
+            rng.uniform(0.8, 1.1),
+        )
 
 
 def _dot(
-    patch: Patch, allowed: Array, at: tuple[float, float], radius_m: float, colour: Colour, gain: float
+    patch: Patch,
+    allowed: Array,
+    at: tuple[float, float],
+    radius_m: float,
+    colour: Colour,
+    gain: float,
 ) -> None:
     reach = radius_m / patch.canvas.gsd_m
     height, width = allowed.shape
@@ -152,4 +177,11 @@ def _dot(
 
 def leaf_colours(style: Style) -> tuple[Colour, ...]:
     """Return the greens (and seasonal browns) of low planting."""
-    return ((74, 92, 60), (92, 110, 70), (112, 122, 84), (82, 100, 78), (96, 92, 84), style.foliage[0])
+    return (
+        (74, 92, 60),
+        (92, 110, 70),
+        (112, 122, 84),
+        (82, 100, 78),
+        HEATHER[style.season],
+        (104, 104, 78),
+    )

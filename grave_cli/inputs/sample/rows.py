@@ -56,8 +56,8 @@ class Filled:
 def fill_row(rng: np.random.Generator, row: Row, frame: Frame, style: Style) -> Filled:
     """Fill a row with graves from its start to its end.
 
-    A grave that touches the one before takes over its two corners, so the shared edge is exactly the
-    same in both outlines.
+    A grave that touches the one before takes over its two corners, so the shared edge is exactly
+    the same in both outlines.
 
     Args:
         rng: Source of randomness.
@@ -70,21 +70,22 @@ def fill_row(rng: np.random.Generator, row: Row, frame: Frame, style: Style) -> 
     while True:
         kind = _draw_kind(rng, row)
         touches = before is not None and rng.random() < style.touching
-        length = length if touches else float(rng.uniform(*LENGTHS_M[kind]))
-        cursor += 0.0 if touches else _draw_gap(rng, style, before is None)
-        width = min(float(rng.uniform(*WIDTHS_M[kind])), max(row.end_u - cursor, 0.55))
-        if cursor + width > row.end_u:
+        if not touches:
+            cursor += _draw_gap(rng, style, first=not filled.graves)
+            before, length = None, float(rng.uniform(*LENGTHS_M[kind]))
+        narrowest, widest = WIDTHS_M[kind]
+        if cursor + narrowest > row.end_u:
             return filled
-        left = before if touches and before is not None else _cut(rng, row, cursor, length)
-        right = _cut(rng, row, cursor + width, length)
+        edge = cursor + float(rng.uniform(narrowest, min(widest, row.end_u - cursor)))
+        left = _cut(rng, row, cursor, length) if before is None else before
+        right = _cut(rng, row, edge, length)
         corners = frame.place(np.array([left[0], right[0], right[1], left[1]]))
         occupied = touches or rng.random() < style.occupancy
         if occupied:
             filled.graves.append(Grave(corners, kind, _draw_status(rng, style)))
         else:
             filled.empty.append(corners)
-        before = right if occupied else None
-        cursor += width
+        cursor, before = edge, right if occupied else None
 
 
 def _draw_kind(rng: np.random.Generator, row: Row) -> GraveKind:
@@ -98,7 +99,7 @@ def _draw_gap(rng: np.random.Generator, style: Style, first: bool) -> float:
     if first:
         return float(rng.uniform(0.0, 0.3))
     if rng.random() < style.near / (1 - style.touching):
-        return float(rng.uniform(0.03 + JITTER_M, 0.08))
+        return float(rng.uniform(0.045, 0.075))
     return float(rng.choice([0.2, 0.3, 0.45, 0.9]) * rng.uniform(0.8, 1.2))
 
 

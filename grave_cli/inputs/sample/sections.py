@@ -9,7 +9,7 @@ import numpy as np
 import shapely
 
 from grave_cli.inputs.sample.canvas import Array
-from grave_cli.inputs.sample.plan import Frame, Ground, Hedge, Plan, Thing, Tree
+from grave_cli.inputs.sample.plan import Frame, Ground, Hedge, Plan, Thing, Tree, TreeKind
 from grave_cli.inputs.sample.rows import Row, fill_row
 
 Box = tuple[float, float, float, float]
@@ -91,7 +91,8 @@ def _draw_habit(rng: np.random.Generator, plan: Plan, box: Box, site: Frame) -> 
     if large and rng.random() < 0.22:
         turn += float(rng.choice([-1, 1]) * rng.uniform(0.2, 0.7))
     bend = float(rng.choice([-1, 1]) * rng.uniform(0.008, 0.028)) if rng.random() < 0.35 else 0.0
-    surface = plan.style.grounds[int(rng.integers(len(plan.style.grounds)))]
+    other = [surface for surface in plan.style.grounds if surface != plan.style.path]
+    surface = (other or plan.style.grounds)[int(rng.integers(len(other or plan.style.grounds)))]
     half_u, half_v = (right - left) / 2, (bottom - top) / 2
     if upright:
         half_u, half_v = half_v, half_u
@@ -153,17 +154,28 @@ def _add_hedges(rng: np.random.Generator, plan: Plan, habit: Habit) -> None:
         return
     first = int(rng.integers(4))
     start, end = habit.ground.corners[first], habit.ground.corners[(first + 1) % 4]
-    plan.hedges.append(Hedge(start, end, float(rng.uniform(0.4, 0.55)), float(rng.uniform(0.6, 1.3))))
+    plan.hedges.append(
+        Hedge(start, end, float(rng.uniform(0.4, 0.55)), float(rng.uniform(0.6, 1.3)))
+    )
 
 
 def _add_trees(rng: np.random.Generator, plan: Plan, box: Box, site: Frame) -> None:
     """Plant shrubs and now and then a tree among the graves."""
     left, top, right, bottom = box
-    smallest = min(right - left, bottom - top)
+    roomy = min(right - left, bottom - top) > 6
     for _ in range(int(rng.poisson(0.015 * (right - left) * (bottom - top)))):
         spot = np.array([(rng.uniform(left, right), rng.uniform(top, bottom))])
-        big = smallest > 6 and rng.random() < 0.22
-        radius = float(rng.uniform(1.4, 2.6) if big else rng.uniform(0.3, 0.7))
-        kind = "broadleaf" if big and rng.random() < 0.7 else "conifer" if rng.random() < 0.5 else "shrub"
-        height = radius * float(rng.uniform(1.8, 2.6) if big else rng.uniform(1.0, 2.2))
-        plan.trees.append(Tree(site.place(spot)[0], radius, height, "broadleaf" if kind == "shrub" and big else kind))
+        draw = _draw_tree if roomy and rng.random() < 0.22 else _draw_shrub
+        plan.trees.append(draw(rng, site.place(spot)[0]))
+
+
+def _draw_tree(rng: np.random.Generator, centre: Array) -> Tree:
+    radius = float(rng.uniform(1.4, 2.6))
+    kind: TreeKind = "broadleaf" if rng.random() < 0.7 else "conifer"
+    return Tree(centre, radius, radius * float(rng.uniform(1.5, 2.3)), kind)
+
+
+def _draw_shrub(rng: np.random.Generator, centre: Array) -> Tree:
+    radius = float(rng.uniform(0.3, 0.7))
+    kind: TreeKind = "conifer" if rng.random() < 0.5 else "shrub"
+    return Tree(centre, radius, radius * float(rng.uniform(1.0, 2.2)), kind)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -13,7 +16,13 @@ from grave_cli.inputs.sample.plants import cover_plants, leaf_colours, scatter_f
 from grave_cli.inputs.sample.style import Style
 from grave_cli.inputs.sample.surfaces import grit, lawn, soil
 
-CARS: tuple[Colour, ...] = ((52, 54, 58), (188, 190, 192), (120, 122, 126), (138, 36, 38), (46, 66, 108))
+CARS: tuple[Colour, ...] = (
+    (52, 54, 58),
+    (188, 190, 192),
+    (120, 122, 126),
+    (138, 36, 38),
+    (46, 66, 108),
+)
 
 
 class Site:
@@ -23,7 +32,9 @@ class Site:
         self.patch, self.size, self.noise, self.style = patch, thing.size, noise, style
         self.u, self.v = patch.local(thing.centre, thing.angle)
 
-    def box(self, size: tuple[float, float], radius: float = 0.0, shift: tuple[float, float] = (0, 0)) -> Array:
+    def box(
+        self, size: tuple[float, float], radius: float = 0.0, shift: tuple[float, float] = (0, 0)
+    ) -> Array:
         """Return coverage of a box around the thing's middle."""
         return self.patch.cover(box_inside(self.u - shift[0], self.v - shift[1], size, radius))
 
@@ -33,7 +44,9 @@ class Site:
         self.patch.lift(cover, height)
 
 
-def paint_thing(rng: np.random.Generator, canvas: Canvas, thing: Thing, noise: Noise, style: Style) -> None:
+def paint_thing(
+    rng: np.random.Generator, canvas: Canvas, thing: Thing, noise: Noise, style: Style
+) -> None:
     """Paint one thing.
 
     Args:
@@ -65,7 +78,9 @@ def _car(rng: np.random.Generator, site: Site) -> None:
 def _roof(rng: np.random.Generator, site: Site, eave: float, rise: float, colour: Colour) -> None:
     width, depth = site.size
     course = np.abs(site.v) / 0.16 % 1
-    tile = site.noise.at("grain", ((site.v / 0.16).astype(int) * 3 + 400, (site.u / 0.25).astype(int) * 3 + 900), 2)
+    tile = site.noise.at(
+        "grain", ((site.v / 0.16).astype(int) * 3 + 400, (site.u / 0.25).astype(int) * 3 + 900), 2
+    )
     shade = 0.93 + 0.1 * course + 0.035 * tile + 0.05 * site.noise.at("patch", site.patch.spot, 1)
     top = eave + rise * (1 - np.abs(site.v) / (depth / 2))
     site.build(site.box((width, depth)), np.asarray(colour) * shade[..., None], top)
@@ -84,7 +99,9 @@ def _shed(rng: np.random.Generator, site: Site) -> None:
 
 def _compost(rng: np.random.Generator, site: Site) -> None:
     heap = 0.5 + 0.25 * site.noise.at("clump", site.patch.spot, 60)
-    speck = site.noise.at("pebble", site.patch.spot, 61) + site.noise.at("grain", site.patch.spot, 62)
+    speck = site.noise.at("pebble", site.patch.spot, 61) + site.noise.at(
+        "grain", site.patch.spot, 62
+    )
     colour = np.asarray(rng.choice([(92, 84, 54), (84, 70, 52), (96, 100, 60)]), np.float32)
     inner = site.box((1.9, 1.9))
     site.build(site.box((2.2, 2.2)), (138, 136, 130), 1.1)
@@ -155,30 +172,32 @@ def paint_hedges(rng: np.random.Generator, canvas: Canvas, plan: Plan, noise: No
         plan: Its hedges.
         noise: Texture.
     """
-    colour = tuple(float(c) for c in np.array([64, 82, 48]) + rng.normal(0, 6))
-    stone: Colour = (150, 144, 132)
+    leaves = np.array([74, 92, 58]) + rng.normal(0, 6)
     for hedge in plan.hedges:
-        length = float(np.linalg.norm(hedge.end - hedge.start))
-        for piece in range(max(1, round(length / 3))):
-            count = max(1, round(length / 3))
-            start = hedge.start + (hedge.end - hedge.start) * piece / count
-            end = hedge.start + (hedge.end - hedge.start) * (piece + 1) / count
-            _paint_piece(canvas, hedge, (start, end), stone if hedge.wall else colour, noise)
+        colour = np.array([150, 144, 132]) if hedge.wall else leaves
+        count = max(1, round(float(np.linalg.norm(hedge.end - hedge.start)) / 3))
+        posts = np.linspace(hedge.start, hedge.end, count + 1)
+        for start, end in itertools.pairwise(posts):
+            _paint_piece(canvas, replace(hedge, start=start, end=end), colour, noise)
 
 
-def _paint_piece(canvas: Canvas, hedge: Hedge, ends: tuple[Array, Array], colour, noise: Noise) -> None:  # type: ignore[no-untyped-def]
-    patch = canvas.patch(np.array(ends), hedge.width_m)
+def _paint_piece(canvas: Canvas, hedge: Hedge, colour: Array, noise: Noise) -> None:
+    """Paint one piece: a wall is flat on top, a hedge is rounded and rough."""
+    patch = canvas.patch(np.array([hedge.start, hedge.end]), hedge.width_m)
     if patch is None:
         return
-    along = ends[1] - ends[0]
-    length = float(np.linalg.norm(along))
-    u, v = patch.local((ends[0] + ends[1]) / 2, float(np.arctan2(along[1], along[0])))
+    along = hedge.end - hedge.start
+    u, v = patch.local((hedge.start + hedge.end) / 2, math.atan2(along[1], along[0]))
     leaf = noise.at("grain", patch.spot, 80) + noise.at("pebble", patch.spot, 81)
-    rough = 0.0 if hedge.wall else 0.05 * noise.at("clump", patch.spot, 82) + 0.015 * leaf
-    inside = np.minimum(hedge.width_m / 2 - np.abs(v) + rough, length / 2 + 0.02 - np.abs(u))
+    rough = 0.05 * noise.at("clump", patch.spot, 82) + 0.015 * leaf
+    inside = np.minimum(
+        hedge.width_m / 2 - np.abs(v) + (0.0 if hedge.wall else rough),
+        math.hypot(along[0], along[1]) / 2 + 0.02 - np.abs(u),
+    )
     cover = patch.cover(inside)
-    shade = 1.0 + (0.05 if hedge.wall else 0.13) * leaf
-    patch.paint(cover, np.asarray(colour, np.float32) * shade[..., None])
-    top = hedge.height_m + (0.0 if hedge.wall else 0.05) * leaf
-    edge = 1.0 if hedge.wall else np.clip(0.55 + inside / 0.2, 0, 1)
-    patch.lift(cover, top * edge)
+    if hedge.wall:
+        patch.paint(cover, colour * (1 + 0.05 * leaf)[..., None])
+        patch.lift(cover, hedge.height_m)
+    else:
+        patch.paint(cover, colour * (1 + 0.13 * leaf)[..., None])
+        patch.lift(cover, (hedge.height_m + 0.05 * leaf) * np.clip(0.55 + inside / 0.2, 0, 1))

@@ -1,7 +1,7 @@
 """The built-in sample cemeteries: a seed → orthophotos, DEMs and annotations on disk.
 
-They stand in for a survey one does not have yet: to try every command, to test, to see what a data set
-looks like. They say nothing about accuracy on real graves.
+They stand in for a survey one does not have yet: to try every command, to test, to see what a data
+set looks like. They say nothing about accuracy on real graves.
 """
 
 from __future__ import annotations
@@ -28,8 +28,11 @@ from grave_cli.inputs.sample.style import draw_style
 from grave_cli.progress import SILENT, Progress
 
 GSD_M = 0.025
+PREFIX, UNFINISHED = "sample_", ".unfinished_"
 FOLDERS = ("orthophotos", "dems", "annotations")
 SIZES_M = (10.0, 200.0)
+WRITTEN_ON = "2024-01-01T00:00:00.000Z"
+"""Date in every GeoPackage: files of the same seed are equal to the last byte."""
 
 
 @dataclass(frozen=True)
@@ -81,9 +84,10 @@ def write_sample_data(
     target = read_crs(crs)
     _prepare_folders(root)
     written: list[SampleCemetery] = []
-    with _nothing_left_on_failure(root), progress.task(
-        "Sample cemeteries", total=cemeteries, unit="cemeteries"
-    ) as advance:
+    with (
+        _nothing_left_on_failure(root),
+        progress.task("Sample cemeteries", total=cemeteries, unit="cemeteries") as advance,
+    ):
         for index in range(cemeteries):
             written.append(_write_cemetery(root, index, size_m, seed, target))
             advance(1)
@@ -95,7 +99,8 @@ def _check_sizes(cemeteries: int, size_m: float) -> None:
         raise DatasetError("too few sample cemeteries", found=cemeteries, expected="at least 1")
     if not SIZES_M[0] <= size_m <= SIZES_M[1]:
         raise DatasetError(
-            "the sample cemeteries cannot have this size", found=f"{size_m} m",
+            "the sample cemeteries cannot have this size",
+            found=f"{size_m} m",
             expected=f"{SIZES_M[0]:g} to {SIZES_M[1]:g} m",
         )
 
@@ -107,24 +112,29 @@ def _prepare_folders(root: Path) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise DatasetError("cannot create this folder", where=folder, found=error.strerror) from error
-        present = sorted(path.name for path in folder.iterdir())
+            raise DatasetError(
+                "cannot create this folder", where=folder, found=error.strerror
+            ) from error
+        present = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
         if present:
             raise DatasetError(
-                "the folder already holds files", where=folder, found=present[0],
+                "the folder already holds files",
+                where=folder,
+                found=present[0],
                 remedy="choose an empty or new folder for the sample data",
             )
 
 
 @contextmanager
 def _nothing_left_on_failure(root: Path) -> Iterator[None]:
-    """Remove everything in the folders, which were empty before, when writing fails."""
+    """Remove what was written into the folders, which were empty before, when writing fails."""
     try:
         yield
     except BaseException:
         for name in FOLDERS:
             for path in (root / name).iterdir():
-                path.unlink()
+                if path.name.startswith((PREFIX, UNFINISHED)):
+                    path.unlink()
         raise
 
 
@@ -132,7 +142,7 @@ def _write_cemetery(
     root: Path, index: int, size_m: float, seed: int, crs: pyproj.CRS
 ) -> SampleCemetery:
     rng = np.random.default_rng([seed, index])
-    name = f"sample_{index + 1:02d}"
+    name = f"{PREFIX}{index + 1:02d}"
     plan = plan_cemetery(rng, size_m, draw_style(rng, index))
     picture = paint_cemetery(rng, plan, GSD_M)
     surface = model_surface(rng, picture.height, GSD_M)
@@ -156,7 +166,7 @@ def _write_cemetery(
 @contextmanager
 def _in_place(path: Path) -> Iterator[Path]:
     """Yield a temporary name beside `path` and rename it when the file is whole."""
-    unfinished = path.with_name(f".unfinished_{path.name}")
+    unfinished = path.with_name(f"{UNFINISHED}{path.name}")
     yield unfinished
     os.replace(unfinished, path)
 
@@ -164,10 +174,23 @@ def _in_place(path: Path) -> Iterator[Path]:
 def _write_orthophoto(path: Path, picture: Picture, place: Place) -> None:
     rows, cols, bands = picture.rgba.shape
     with rasterio.open(
-        path, "w", driver="GTiff", width=cols, height=rows, count=bands, dtype="uint8",
-        crs=rasterio.CRS.from_wkt(place.crs.to_wkt()), transform=place.transform(GSD_M),
-        tiled=True, blockxsize=256, blockysize=256, compress="deflate", predictor=2, zlevel=6,
-        photometric="RGB", alpha="unassociated",
+        path,
+        "w",
+        driver="GTiff",
+        width=cols,
+        height=rows,
+        count=bands,
+        dtype="uint8",
+        crs=rasterio.CRS.from_wkt(place.crs.to_wkt()),
+        transform=place.transform(GSD_M),
+        tiled=True,
+        blockxsize=256,
+        blockysize=256,
+        compress="deflate",
+        predictor=2,
+        zlevel=6,
+        photometric="RGB",
+        alpha="unassociated",
     ) as target:
         for band in range(bands):
             target.write(picture.rgba[:, :, band], band + 1)
@@ -179,23 +202,37 @@ def _write_orthophoto(path: Path, picture: Picture, place: Place) -> None:
 def _write_dem(path: Path, surface: SurfaceModel, place: Place) -> None:
     rows, cols = surface.values.shape
     with rasterio.open(
-        path, "w", driver="GTiff", width=cols, height=rows, count=1, dtype="float32", nodata=NODATA,
+        path,
+        "w",
+        driver="GTiff",
+        width=cols,
+        height=rows,
+        count=1,
+        dtype="float32",
+        nodata=NODATA,
         crs=rasterio.CRS.from_wkt(place.crs.to_wkt()),
         transform=place.transform(surface.gsd_m, surface.corner_m),
-        tiled=True, blockxsize=256, blockysize=256, compress="deflate", predictor=3,
+        tiled=True,
+        blockxsize=256,
+        blockysize=256,
+        compress="deflate",
+        predictor=3,
     ) as target:
         target.write(surface.values, 1)
 
 
 def _write_annotations(path: Path, picture: Picture, place: Place) -> None:
     schema = {"geometry": "Polygon", "properties": {"kind": "str:12", "status": "str:12"}}
-    with fiona.open(
-        path, "w", driver="GPKG", layer="graves", schema=schema, crs_wkt=place.crs.to_wkt()
-    ) as target:
-        target.writerecords(
-            {
-                "geometry": shapely.Polygon(place.project(grave.corners)).__geo_interface__,
-                "properties": {"kind": grave.kind, "status": grave.status},
-            }
-            for grave in picture.graves
-        )
+    records = [
+        {
+            "geometry": shapely.Polygon(place.project(grave.corners)).__geo_interface__,
+            "properties": {"kind": grave.kind, "status": grave.status},
+        }
+        for grave in picture.graves
+    ]
+    wkt = place.crs.to_wkt()
+    with (
+        fiona.Env(OGR_CURRENT_DATE=WRITTEN_ON),
+        fiona.open(path, "w", driver="GPKG", layer="graves", schema=schema, crs_wkt=wkt) as target,
+    ):
+        target.writerecords(records)

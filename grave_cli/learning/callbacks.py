@@ -1,0 +1,70 @@
+"""What happens beside the training: progress for the onlooker, and the end of the time allowed."""
+
+from contextlib import ExitStack
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from grave_cli.learning.task import GraveTask
+from grave_cli.progress import Advance, Progress
+
+_SHOWN = {
+    "train/loss": "loss",
+    "val/loss": "val loss",
+    "val/dice": "dice",
+    "val/object_f1": "object F1",
+}
+
+
+class StopAtTime(Callback):
+    """Ends the training when its wall clock has run out; the last epoch is still validated."""
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, *args: Any, **kwargs: Any
+    ) -> None:
+        """Look at the clock."""
+        assert isinstance(pl_module, GraveTask)
+        if pl_module.schedule.time_is_up():
+            trainer.should_stop = True
+
+
+class ShowProgress(Callback):
+    """Tells the onlooker of each chip, and of each epoch's scores."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._stack = ExitStack()
+        self._advance: Advance | None = None
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Open the bar."""
+        assert isinstance(pl_module, GraveTask)
+        steps = pl_module.schedule.total_steps
+        self._advance = self._stack.enter_context(
+            self._progress.task("Training", steps, "steps")
+        )
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, *args: Any, **kwargs: Any
+    ) -> None:
+        """Advance the bar by a step."""
+        if self._advance is not None:
+            self._advance(1)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Say how the epoch went."""
+        values = trainer.callback_metrics
+        scores = ", ".join(
+            f"{label} {float(values[name]):.3f}" for name, label in _SHOWN.items() if name in values
+        )
+        self._progress.note(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}: {scores}")
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Close the bar."""
+        self._stack.close()
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """Close the bar."""
+        self._stack.close()

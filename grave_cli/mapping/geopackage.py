@@ -1,0 +1,116 @@
+"""Graves in, a GeoPackage out: written whole or not at all.
+
+Written under a temporary name beside its place and renamed: a program that has the old file open keeps it, and an
+interruption leaves nothing half-written.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import fiona
+import numpy as np
+import shapely
+from fiona.errors import FionaError
+from pyproj import Transformer
+
+from grave_cli.errors import ExportError
+from grave_cli.mapping.result import PredictionResult
+
+_GRAVE_COLUMNS = {
+    "grave_id": "str",
+    "cemetery_id": "str",
+    "confidence": "float",
+    "area_m2": "float",
+    "length_m": "float",
+    "width_m": "float",
+    "azimuth_deg": "float",
+    "height_m": "float",
+    "shape": "str",
+}
+_DECIMALS = {"confidence": 3, "azimuth_deg": 1}
+_TABLE = "gravecli_provenance"
+
+
+def write_geopackage(result: PredictionResult, path: Path, crs: str | None = None) -> None:
+    """Write the graves of a cemetery.
+
+    Layers: `graves` (outline and attributes), `graves_raw` (the outline before it was regularised, same grave_id),
+    `coverage` (footprint of the valid imagery), and the table `gravecli_provenance` (key, value).
+
+    Args:
+        result: What was found.
+        path: The file; one that is there is replaced.
+        crs: CRS to write in; None keeps the orthophoto's.
+
+    Raises:
+        ExportError: It cannot be written; the old file, if there was one, is untouched.
+    """
+    target_crs = crs or result.crs
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(suffix=".gpkg", prefix=f".{path.stem}-", dir=path.parent)
+        os.close(handle)
+        unfinished = Path(name)
+        try:
+            unfinished.unlink()
+            _write_layers(result, unfinished, target_crs)
+            unfinished.replace(path)
+        finally:
+            _remove(unfinished)
+    except (OSError, FionaError) as error:
+        raise ExportError(f"GeoPackage cannot be written: {error}", where=path) from None
+
+
+def _write_layers(result: PredictionResult, path: Path, crs: str) -> None:
+    to_target = Transformer.from_crs(result.crs, crs, always_xy=True)
+
+    def moved(polygons: np.ndarray) -> np.ndarray:
+        if crs == result.crs:
+            return polygons
+        return shapely.transform(polygons, to_target.transform, interleaved=False)
+
+    ids = [{"grave_id": row["grave_id"]} for row in result.attributes]
+    _write(path, "graves", crs, _GRAVE_COLUMNS, zip(moved(result.polygons), result.attributes))
+    _write(path, "graves_raw", crs, {"grave_id": "str"}, zip(moved(result.raw_polygons), ids))
+    footprint = moved(np.array([result.coverage], dtype=object))
+    columns = {"cemetery_id": "str"}
+    _write(path, "coverage", crs, columns, zip(footprint, [{"cemetery_id": result.cemetery}]))
+    rows = ({"key": key, "value": str(value)} for key, value in result.provenance.items())
+    _write(path, _TABLE, None, {"key": "str", "value": "str"}, ((None, row) for row in rows))
+
+
+def _write(
+    path: Path,
+    layer: str,
+    crs: str | None,
+    columns: Mapping[str, str],
+    rows: Iterable[tuple[shapely.Geometry | None, Mapping[str, Any]]],
+) -> None:
+    kind = "None" if crs is None else "MultiPolygon" if layer == "coverage" else "Polygon"
+    schema = {"geometry": kind, "properties": dict(columns)}
+    with fiona.open(path, "w", driver="GPKG", layer=layer, crs_wkt=crs, schema=schema) as file:
+        file.writerecords(_records(rows, columns))
+
+
+def _records(
+    rows: Iterable[tuple[shapely.Geometry | None, Mapping[str, Any]]], columns: Mapping[str, str]
+) -> Iterator[dict[str, Any]]:
+    for geometry, row in rows:
+        yield {
+            "geometry": None if geometry is None else shapely.geometry.mapping(geometry),
+            "properties": {name: _cell(name, row[name]) for name in columns},
+        }
+
+
+def _cell(name: str, value: Any) -> Any:
+    if not isinstance(value, float):
+        return value
+    return round(value, _DECIMALS.get(name, 3)) if np.isfinite(value) else None
+
+
+def _remove(unfinished: Path) -> None:
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        unfinished.with_name(unfinished.name + suffix).unlink(missing_ok=True)

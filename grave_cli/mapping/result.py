@@ -1,0 +1,41 @@
+"""What mapping a cemetery yields."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from grave_cli.inputs.grid import WorkingGrid
+
+
+@dataclass(frozen=True)
+class PredictionResult:
+    """The graves of a cemetery.
+
+    Args:
+        cemetery: Cemetery id.
+        grid: The working grid it was mapped on.
+        polygons: Outlines, in the grid's CRS; valid, and none overlaps another.
+        raw_polygons: The same before they were regularised.
+        attributes: One row per grave, by column name; lengths in m, areas in m2.
+        coverage: Footprint of the valid imagery, in the grid's CRS.
+        provenance: Where all this comes from.
+        computed_share: Share of the grid that showed something.
+    """
+
+    cemetery: str
+    grid: WorkingGrid
+    polygons: NDArray[np.object_]
+    raw_polygons: NDArray[np.object_]
+    attributes: tuple[Mapping[str, Any], ...]
+    coverage: shapely.MultiPolygon
+    provenance: Mapping[str, Any]
+    computed_share: float
+
+    @property
+    def crs(self) -> str:
+        """CRS of the polygons, as WKT."""
+        return self.grid.crs

@@ -1,0 +1,129 @@
+"""Which model to predict with: a folder, a run by id or name, or the newest finished run that fits."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from grave_cli.bundle import Bundle, read_bundle
+from grave_cli.errors import ModelError
+from grave_cli.settings.tree import Settings
+from grave_cli.tracking.store import open_client, store_exists, tracking_uri
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+MODEL_FOLDER = "model"
+CHANNELS_TAG = "gravecli.channels"
+MODEL_TAG = "gravecli.model"
+_RUN_URI = "runs:/"
+
+
+@dataclass(frozen=True)
+class FoundModel:
+    """A model, and how it was found.
+
+    Args:
+        bundle: The model.
+        origin: Where it comes from, for the user ("run calm-fox-3, the newest that fits").
+    """
+
+    bundle: Bundle
+    origin: str
+
+
+def resolve_model(name: str, settings: Settings) -> FoundModel:
+    """Find a model by what a user calls it.
+
+    Args:
+        name: Folder of a model, `runs:/ID`, or the name or id of a run.
+        settings: Tracking store.
+
+    Raises:
+        ModelError: There is no such model.
+    """
+    if Path(name).exists():
+        return FoundModel(read_bundle(Path(name)), f"folder {name}")
+    if not store_exists(settings):
+        raise _no_such_model(name, settings)
+    client = open_client(settings)
+    run = _run_named(client, name.removeprefix(_RUN_URI), settings)
+    if run is None:
+        raise _no_such_model(name, settings)
+    return FoundModel(_download(client, run), f"run {run.info.run_name}")
+
+
+def newest_model(with_dem: bool, settings: Settings) -> FoundModel:
+    """Take the newest finished run whose model can be fed with the channels at hand.
+
+    Args:
+        with_dem: Whether there is a DEM; without one only models for rgb fit.
+        settings: Tracking store and experiment.
+
+    Raises:
+        ModelError: There is none.
+    """
+    at_hand = "rgb+dem" if with_dem else "rgb"
+    missing = ModelError(
+        f"no finished training for {at_hand} is recorded",
+        where=tracking_uri(settings),
+        remedy="run `gravecli train`, or name a model with --model",
+    )
+    if not store_exists(settings):
+        raise missing
+    client = open_client(settings)
+    condition = f"attributes.status = 'FINISHED' AND tags.`{MODEL_TAG}` = '{MODEL_FOLDER}'"
+    if not with_dem:
+        condition += f" AND tags.`{CHANNELS_TAG}` = 'rgb'"
+    runs = _search(client, settings, condition)
+    if not runs:
+        raise missing
+    bundle = _download(client, runs[0])
+    return FoundModel(bundle, f"run {runs[0].info.run_name}, the newest that fits {at_hand}")
+
+
+def _search(client: "MlflowClient", settings: Settings, condition: str) -> list["Run"]:
+    experiment = client.get_experiment_by_name(settings.tracking.experiment)
+    if experiment is None:
+        return []
+    return list(
+        client.search_runs(
+            [experiment.experiment_id],
+            condition,
+            order_by=["attributes.start_time DESC"],
+            max_results=1,
+        )
+    )
+
+
+def _run_named(client: "MlflowClient", name: str, settings: Settings) -> "Run | None":
+    from mlflow.exceptions import MlflowException
+
+    if "'" not in name:
+        found = _search(client, settings, f"attributes.run_name = '{name}'")
+        if found:
+            return found[0]
+    try:
+        return client.get_run(name)
+    except MlflowException:
+        return None
+
+
+def _download(client: "MlflowClient", run: "Run") -> Bundle:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        folder = client.download_artifacts(run.info.run_id, MODEL_FOLDER)
+    except (MlflowException, OSError) as error:
+        raise ModelError(
+            f"run {run.info.run_name} has no model: {error}", remedy="choose another run"
+        ) from None
+    return read_bundle(Path(folder))
+
+
+def _no_such_model(name: str, settings: Settings) -> ModelError:
+    return ModelError(
+        "no such model",
+        where=name,
+        expected=f"a model folder, or a run of {tracking_uri(settings)}",
+    )

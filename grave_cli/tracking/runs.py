@@ -1,0 +1,132 @@
+"""Runs: one per training, with a status that is true whatever happens."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from grave_cli import __version__
+from grave_cli.settings.load import flatten
+from grave_cli.settings.tree import Settings
+from grave_cli.tracking.store import experiment_id, open_client, tracking_uri
+
+if TYPE_CHECKING:
+    from lightning.pytorch.loggers import MLFlowLogger
+    from mlflow import MlflowClient
+
+_BATCH = 100  # MLflow takes at most so many params at once
+_MAX_PARAM = 6000  # characters of a param's value
+
+
+@dataclass(frozen=True)
+class TrackedRun:
+    """A run that is open.
+
+    Args:
+        client: The store.
+        run_id: MLflow's id.
+        name: Its name.
+        settings: What it runs with.
+    """
+
+    client: "MlflowClient"
+    run_id: str
+    name: str
+    settings: Settings
+
+    def log_metrics(self, metrics: Mapping[str, float]) -> None:
+        """Record numbers that are no function of the epoch."""
+        for name, value in metrics.items():
+            self.client.log_metric(self.run_id, name, float(value))
+
+    def log_folder(self, folder: Path, name: str) -> None:
+        """Record the files of a folder as artifacts under a name."""
+        self.client.log_artifacts(self.run_id, str(folder), name)
+
+    def log_file(self, path: Path, folder: str) -> None:
+        """Record a file as an artifact in a folder."""
+        self.client.log_artifact(self.run_id, str(path), folder)
+
+    def tag(self, name: str, value: str) -> None:
+        """Set a tag."""
+        self.client.set_tag(self.run_id, name, value)
+
+    def lightning_logger(self) -> "MLFlowLogger":
+        """Make the logger that writes a training's metrics into this run."""
+        return _run_logger(self)
+
+
+@contextmanager
+def tracked_run(
+    settings: Settings,
+    name: str | None,
+    tags: Mapping[str, str],
+    parent_run_id: str | None = None,
+) -> Iterator[TrackedRun]:
+    """Open a run, and close it with the status that is true.
+
+    FINISHED when the block ends, KILLED on Ctrl-C, FAILED on any other exception; written last, after everything the
+    block logs. An exception may say otherwise with an attribute `run_status`.
+
+    Args:
+        settings: Store and experiment; recorded as params.
+        name: Its name; None lets MLflow find one.
+        tags: What to find it by.
+        parent_run_id: Run that it belongs to.
+
+    Raises:
+        TrackingError: The store cannot be opened.
+    """
+    client = open_client(settings)
+    all_tags = {"gravecli.version": __version__, **tags}
+    if parent_run_id:
+        all_tags["mlflow.parentRunId"] = parent_run_id
+    run = client.create_run(experiment_id(client, settings), run_name=name, tags=all_tags)
+    run_id = run.info.run_id
+    status = "FAILED"
+    try:
+        _log_params(client, run_id, settings)
+        yield TrackedRun(client, run_id, run.info.run_name or run_id, settings)
+        status = "FINISHED"
+    except KeyboardInterrupt:
+        status = "KILLED"
+        raise
+    except BaseException as error:
+        status = getattr(error, "run_status", status)
+        raise
+    finally:
+        client.set_terminated(run_id, status)
+
+
+def _log_params(client: "MlflowClient", run_id: str, settings: Settings) -> None:
+    from mlflow.entities import Param
+
+    values = flatten(settings.model_dump(mode="json"))
+    params = (Param(key, _param_text(value)) for key, value in values)
+    while batch := list(islice(params, _BATCH)):
+        client.log_batch(run_id, params=batch)
+
+
+def _param_text(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text[:_MAX_PARAM]
+
+
+def _run_logger(run: TrackedRun) -> "MLFlowLogger":
+    from lightning.pytorch.loggers import MLFlowLogger
+
+    class RunLogger(MLFlowLogger):
+        """Logs metrics; leaves the run's status to the run's own context manager."""
+
+        def finalize(self, status: str = "success") -> None:
+            """Do nothing: fitting has ended, the run has not."""
+
+    return RunLogger(
+        experiment_name=run.settings.tracking.experiment,
+        tracking_uri=tracking_uri(run.settings),
+        run_id=run.run_id,
+        log_model=False,
+    )

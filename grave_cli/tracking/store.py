@@ -1,0 +1,73 @@
+"""The MLflow store: where experiments are recorded, and the only room that opens it.
+
+MLflow is imported inside functions (it costs a second), with its telemetry switched off first.
+"""
+
+import logging
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from grave_cli.errors import TrackingError
+from grave_cli.settings.tree import Settings
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+
+def tracking_uri(settings: Settings) -> str:
+    """Return the URI of the tracking store: the one set, else a SQLite file in work_dir."""
+    if settings.tracking.uri:
+        return settings.tracking.uri
+    return f"sqlite:///{(settings.work_dir / 'mlflow.db').as_posix()}"
+
+
+def open_client(settings: Settings) -> "MlflowClient":
+    """Open the tracking store; a SQLite file is made when it is missing.
+
+    Raises:
+        TrackingError: The store cannot be opened.
+    """
+    silence_mlflow()
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    uri = tracking_uri(settings)
+    if not settings.tracking.uri:
+        settings.work_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+        client.get_experiment_by_name(settings.tracking.experiment)
+    except (MlflowException, OSError) as error:
+        raise TrackingError(
+            f"tracking store cannot be opened: {error}", where=uri, remedy="check tracking.uri"
+        ) from None
+    return client
+
+
+def experiment_id(client: "MlflowClient", settings: Settings) -> str:
+    """Find the experiment of the settings; make it when it is missing."""
+    name = settings.tracking.experiment
+    found = client.get_experiment_by_name(name)
+    if found is not None:
+        return str(found.experiment_id)
+    location = None if settings.tracking.uri else artifact_root(settings)
+    return str(client.create_experiment(name, artifact_location=location))
+
+
+def artifact_root(settings: Settings) -> str:
+    """Return the URI of the folder of artifacts beside the default store."""
+    return Path(settings.work_dir, "artifacts").resolve().as_uri()
+
+
+def store_exists(settings: Settings) -> bool:
+    """Tell whether there is a store to look into, without making one."""
+    return bool(settings.tracking.uri) or (settings.work_dir / "mlflow.db").is_file()
+
+
+def silence_mlflow() -> None:
+    """Switch MLflow's telemetry off, here and in child processes, and its chatter down."""
+    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    os.environ["DO_NOT_TRACK"] = "true"
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
