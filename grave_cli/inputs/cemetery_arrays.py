@@ -23,6 +23,7 @@ from grave_cli.settings.tree import Settings
 
 _BYTES_PER_PX = 8  # rgb 3, valid 1, instances 4
 _BYTES_PER_FEATURE = 4
+_COARSE_LOOK = 16  # working pixels per pixel of a coarse look
 
 
 @dataclass(frozen=True)
@@ -171,6 +172,12 @@ def memory_bytes(plan: PartPlan, recipe: InputRecipe) -> int:
     """Say how much memory a part's arrays take, in bytes."""
     pixels = int(plan.window.width) * int(plan.window.height)
     return pixels * (_BYTES_PER_PX + _BYTES_PER_FEATURE * len(recipe.features))
+
+
+def valid_share(plan: PartPlan) -> float:
+    """Estimate which share of a part's pixels shows something, from a coarse look."""
+    coarse = plan.grid.coarsened(_COARSE_LOOK)
+    return float(read_orthophoto(plan.part.cemetery.orthophoto, coarse).valid.mean())
 
 
 def _cache_key(plan: PartPlan, recipe: InputRecipe) -> str:

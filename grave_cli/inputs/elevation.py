@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from affine import Affine
 from numpy.typing import NDArray
 from pyproj import Transformer
 from rasterio.enums import Resampling
@@ -107,7 +106,7 @@ def measure_elevation(
     Raises:
         RasterReadError: It is no DEM, or has no heights under the orthophoto.
     """
-    coarse = _coarse_grid(grid, settings.ground_cell_m)
+    coarse = grid.coarsened(max(1.0, settings.ground_cell_m / grid.gsd_m))
     heights = read_dem(path, coarse)
     known = np.isfinite(heights)
     if not known.any():
@@ -207,17 +206,6 @@ def _local_ground(heights: Heights, radius: float) -> Heights:
 def _fill_nearest(heights: Heights, known: NDArray[np.bool_]) -> Heights:
     nearest = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
     return np.asarray(heights[tuple(nearest)], np.float32)
-
-
-def _coarse_grid(grid: WorkingGrid, cell_m: float) -> WorkingGrid:
-    factor = max(1.0, cell_m / grid.gsd_m)
-    return WorkingGrid(
-        grid.crs,
-        grid.transform @ Affine.scale(factor),
-        int(np.ceil(grid.width / factor)),
-        int(np.ceil(grid.height / factor)),
-        grid.gsd_m * factor,
-    )
 
 
 def _is_finer(dataset: DatasetReader, grid: WorkingGrid) -> bool:

@@ -76,6 +76,20 @@ class WorkingGrid:
             height=int(window.height),
         )
 
+    def coarsened(self, factor: float) -> "WorkingGrid":
+        """Return a grid of larger pixels over the same place, cut to whole ones.
+
+        Args:
+            factor: Pixels of this grid per pixel of the coarser one, at least 1.
+        """
+        return replace(
+            self,
+            transform=self.transform @ Affine.scale(factor),
+            width=max(1, math.floor(self.width / factor)),
+            height=max(1, math.floor(self.height / factor)),
+            gsd_m=self.gsd_m * factor,
+        )
+
     def metres_to_px(self, metres: float, minimum: int = 0) -> int:
         """Round a length on the ground to whole pixels, at least `minimum`."""
         return max(minimum, round(metres / self.gsd_m))

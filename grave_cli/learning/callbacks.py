@@ -4,6 +4,8 @@ from contextlib import ExitStack
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import WeightAveraging
+from torch import Tensor
 
 from grave_cli.learning.task import GraveTask
 from grave_cli.progress import Advance, Progress
@@ -14,6 +16,28 @@ _SHOWN = {
     "val/dice": "dice",
     "val/object_f1": "object F1",
 }
+
+
+class AverageWeights(WeightAveraging):
+    """Validates and keeps a running average of the weights.
+
+    The decay starts low and rises to its end, so that the random start is soon forgotten:
+    decay_n = min(decay, (1 + n) / (10 + n)) after n updates.
+
+    Source: the `num_updates` rule of TensorFlow's ExponentialMovingAverage.
+
+    Args:
+        decay: Per step, in the end.
+    """
+
+    def __init__(self, decay: float) -> None:
+        def average(kept: Tensor, new: Tensor, updates: Tensor | int) -> Tensor:
+            if not kept.is_floating_point():  # a counter of batch normalisation
+                return new
+            count = float(updates)
+            return kept.lerp(new, 1 - min(decay, (1 + count) / (10 + count)))
+
+        super().__init__(avg_fn=average)
 
 
 class StopAtTime(Callback):

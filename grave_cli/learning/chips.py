@@ -81,9 +81,9 @@ class ChipDataset(Dataset[dict[str, Tensor]]):
         self.recipe = recipe
         self.settings = settings
         self.epoch = 0
-        self.length = settings.chips.per_epoch or chips_per_epoch(parts, settings.chips)
         sizes = np.array([len(part.graves) for part in parts], dtype=np.float64)
         areas = np.array([part.valid.sum() for part in parts], dtype=np.float64)
+        self.length = settings.chips.per_epoch or chips_for_area(areas.sum(), settings.chips)
         self._by_graves = sizes / sizes.sum()
         self._by_area = areas / areas.sum()
         self._centres = [_pixel_centres(part) for part in parts]
@@ -167,10 +167,9 @@ def to_tensors(
     }
 
 
-def chips_per_epoch(parts: list[CemeteryArrays], settings: ChipSettings) -> int:
-    """Count the chips that cover the valid area twice, at least 64."""
-    area = sum(int(part.valid.sum()) for part in parts)
-    return max(64, math.ceil(2 * area / settings.size_px**2))
+def chips_for_area(valid_px: float, settings: ChipSettings) -> int:
+    """Count the chips that cover an area of valid pixels twice, at least 64."""
+    return max(64, math.ceil(2 * valid_px / settings.size_px**2))
 
 
 def _read_size(settings: ChipSettings) -> int:

@@ -59,9 +59,13 @@ class ObjectScores(Metric):
         values = [score.truths, score.predictions, score.matches]
         self.counts += torch.tensor(values, dtype=torch.float64, device=self.counts.device)
 
-    def compute(self) -> ObjectScore:
-        """Return the counts so far."""
-        truths, predictions, matches = (int(value) for value in self.counts)
+    def compute(self) -> Tensor:
+        """Return truths, predictions and matches so far, (3,)."""
+        return self.counts
+
+    def score(self) -> ObjectScore:
+        """Return the counts so far as a score."""
+        truths, predictions, matches = (int(value) for value in self.compute())
         return ObjectScore(truths, predictions, matches, mean_iou=0.0)
 
 

@@ -32,7 +32,8 @@ class GraveTask(LightningModule):
 
     def __init__(self, network: nn.Module, settings: Settings) -> None:
         super().__init__()
-        self.network = network
+        # Channels last is a third faster on CPUs with oneDNN, and what tensor cores want.
+        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.settings = settings
         training = settings.training
         self.loss = GraveLoss(training.bce_weight, training.channel_weights)
@@ -42,7 +43,7 @@ class GraveTask(LightningModule):
 
     def forward(self, batch: Tensor) -> Tensor:
         """Return logits, (N, 3, H, W)."""
-        logits: Tensor = self.network(batch)
+        logits: Tensor = self.network(batch.contiguous(memory_format=torch.channels_last))
         return logits
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
@@ -76,7 +77,7 @@ class GraveTask(LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Report the scores of the whole epoch."""
-        graves = self.objects.compute()
+        graves = self.objects.score()
         scores = {f"val/{name}": value for name, value in self.pixels.rates().items()}
         scores["val/object_f1"] = graves.f1
         scores["val/object_precision"] = graves.precision
@@ -84,6 +85,11 @@ class GraveTask(LightningModule):
         self.log_dict(scores, prog_bar=False)
         self.pixels.reset()
         self.objects.reset()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the scores of the epoch beside its weights."""
+        values = self.trainer.callback_metrics
+        checkpoint["scores"] = {k: float(v) for k, v in values.items() if k.startswith("val/")}
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW with warm-up and cosine."""

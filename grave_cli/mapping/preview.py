@@ -3,13 +3,11 @@
 from pathlib import Path
 
 import numpy as np
-from affine import Affine
 from numpy.typing import NDArray
 
 from grave_cli.drawing import BLUE, GREEN, RED, YELLOW, Layer, overview
 from grave_cli.errors import ExportError
 from grave_cli.graves.score import match_polygons
-from grave_cli.inputs.grid import WorkingGrid
 from grave_cli.inputs.raster_io import read_orthophoto
 from grave_cli.mapping.result import PredictionResult
 
@@ -33,7 +31,7 @@ def write_preview(
     Raises:
         ExportError: It cannot be written.
     """
-    grid = _picture_grid(result.grid)
+    grid = result.grid.coarsened(max(1.0, max(result.grid.shape) / _LONGEST_SIDE_PX))
     pixels = read_orthophoto(orthophoto, grid)
     layers = _layers(result.polygons, truth)
     title = f"{result.cemetery}: {len(result.polygons)} graves"
@@ -62,14 +60,3 @@ def _layers(
         Layer(predicted[hits], GREEN, f"found ({len(hits)})"),
         Layer(predicted[false], RED, f"not a grave, or drawn wrongly ({len(false)})"),
     ]
-
-
-def _picture_grid(grid: WorkingGrid) -> WorkingGrid:
-    factor = max(1.0, max(grid.shape) / _LONGEST_SIDE_PX)
-    return WorkingGrid(
-        grid.crs,
-        grid.transform @ Affine.scale(factor),
-        int(grid.width / factor),
-        int(grid.height / factor),
-        grid.gsd_m * factor,
-    )

@@ -18,7 +18,7 @@ from grave_cli.inputs.raster_io import open_raster, read_open_orthophoto
 from grave_cli.inputs.recipe import InputRecipe
 from grave_cli.mapping.engine import Engine
 from grave_cli.progress import SILENT, Progress
-from grave_cli.settings.sections import PredictionSettings
+from grave_cli.settings.sections import ElevationSettings, PredictionSettings
 
 _LEVELS = 255  # probabilities are kept in steps of 1/255: a third of the memory of float32
 
@@ -29,7 +29,7 @@ class Scene:
 
     Args:
         orthophoto: RGB(A) image.
-        dem: Heights; None when there are none or the model does not use them.
+        dem: Heights; None when there are none.
         grid: The orthophoto's working grid.
         recipe: What the model wants to see.
         statistics: Of the DEM.
@@ -76,9 +76,10 @@ def open_scene(orthophoto: Path, dem: Path | None, grid: WorkingGrid, recipe: In
     Raises:
         RasterReadError: The DEM cannot be used.
     """
-    if recipe.elevation is None or dem is None:
+    if dem is None:
         return Scene(orthophoto, None, grid, recipe, None)
-    statistics = measure_elevation(dem, grid, recipe.elevation)
+    # A model for rgb does not see heights, but the graves' heights are still told.
+    statistics = measure_elevation(dem, grid, recipe.elevation or ElevationSettings())
     return Scene(orthophoto, dem, grid, recipe, statistics)
 
 
@@ -148,7 +149,7 @@ def _read_tiles(
 
 
 def _read_elevation(scene: Scene, grid: WorkingGrid) -> NDArray[np.float32] | None:
-    if scene.dem is None or scene.statistics is None:
+    if scene.dem is None or scene.statistics is None or not scene.recipe.features:
         return None
     heights = read_dem(scene.dem, grid)
     return elevation_features(heights, grid, scene.statistics, scene.recipe.features)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from skimage import draw
+import shapely
+from affine import Affine
+from rasterio import features
 
 from grave_cli.inputs.sample.canvas import Array, Canvas, Colour, polygon_inside
 from grave_cli.inputs.sample.noise import Noise
@@ -23,12 +25,9 @@ def paint_ground(canvas: Canvas, plan: Plan, noise: Noise) -> None:
         plan: Its grounds, the lowest first.
         noise: Texture.
     """
-    codes = np.zeros(canvas.height.shape, np.uint8)
-    for ground in plan.grounds:
-        inside: tuple[Array, Array] = draw.polygon(  # type: ignore[no-untyped-call]
-            ground.corners[:, 1] / canvas.gsd_m, ground.corners[:, 0] / canvas.gsd_m, codes.shape
-        )
-        codes[inside] = CODES[ground.surface]
+    codes: Array = np.zeros(canvas.height.shape, np.uint8)
+    pieces = [(shapely.Polygon(g.corners), CODES[g.surface]) for g in plan.grounds]
+    features.rasterize(pieces, out=codes, transform=Affine.scale(canvas.gsd_m))
     for top in range(0, codes.shape[0], BAND_PX):
         _paint_band(canvas, codes, top, noise, plan.style)
     for ground in plan.grounds:

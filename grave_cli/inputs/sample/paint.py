@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from grave_cli.inputs.sample.canvas import Array, Canvas, polygon_inside
 from grave_cli.inputs.sample.graves import paint_grave
-from grave_cli.inputs.sample.ground import paint_ground, scatter_leaves
+from grave_cli.inputs.sample.ground import BAND_PX, paint_ground, scatter_leaves
 from grave_cli.inputs.sample.light import expose
 from grave_cli.inputs.sample.noise import Noise
 from grave_cli.inputs.sample.plan import Grave, Plan
@@ -82,14 +82,16 @@ def _mosaic_alpha(rng: np.random.Generator, canvas: Canvas, noise: Noise) -> Arr
 
     The edge bulges slowly and frays quickly, as where the last photos overlap too little.
     """
-    edge = canvas.height.shape[0]
-    step = 8
+    edge, step = canvas.height.shape[0], 8
     position = (np.arange(0, edge + step, step) + 0.5) / edge * 2 - 1
     square = (np.abs(position[:, None]) ** 6 + np.abs(position[None, :]) ** 6) ** (1 / 6)
     slow = ndimage.zoom(rng.standard_normal((7, 7)), len(position) / 7, order=3, mode="nearest")
     slow = slow[: len(position), : len(position)]
     coarse = ndimage.zoom((square + 0.035 * slow).astype(np.float32), step, order=1)
-    spot = (np.arange(edge)[:, None], np.arange(edge)[None, :])
-    fray = 0.006 * noise.at("patch", spot, 90) + 0.003 * noise.at("clump", spot, 91)
-    inside = coarse[:edge, :edge] + fray < 0.945
-    return np.asarray(inside * 255, np.uint8)
+    alpha = np.zeros((edge, edge), np.uint8)
+    for top in range(0, edge, BAND_PX):
+        rows = np.arange(top, min(top + BAND_PX, edge))
+        spot = (rows[:, None], np.arange(edge)[None, :])
+        fray = 0.006 * noise.at("patch", spot, 90) + 0.003 * noise.at("clump", spot, 91)
+        alpha[rows] = (coarse[rows, :edge] + fray < 0.945) * 255
+    return alpha

@@ -190,7 +190,7 @@ def _write_orthophoto(path: Path, picture: Picture, place: Place) -> None:
         predictor=2,
         zlevel=6,
         photometric="RGB",
-        alpha="unassociated",
+        alpha="non-premultiplied",
     ) as target:
         for band in range(bands):
             target.write(picture.rgba[:, :, band], band + 1)

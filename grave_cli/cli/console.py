@@ -1,0 +1,101 @@
+"""What the terminal shows: progress bars and notes on stderr, results on stdout."""
+
+import json
+import logging
+import sys
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from grave_cli.progress import Advance
+
+ERR = Console(stderr=True, highlight=False)
+OUT = Console(highlight=False, soft_wrap=True)
+
+
+class RateColumn(TextColumn):
+    """Shows how much is done per second, in the task's unit."""
+
+    def __init__(self) -> None:
+        super().__init__("")
+
+    def render(self, task: Any) -> Text:
+        """Write the rate."""
+        speed = task.finished_speed or task.speed
+        if not speed:
+            return Text("")
+        return Text(f"{speed:.3g} {task.fields.get('unit', '')}/s", style="progress.data.speed")
+
+
+class TerminalProgress:
+    """Draws progress with Rich; without a terminal it writes only the notes."""
+
+    def __init__(self) -> None:
+        self._bars = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            RateColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=ERR,
+            transient=True,
+            disable=not ERR.is_terminal,
+        )
+        self._open = 0
+
+    @contextmanager
+    def task(self, description: str, total: float | None, unit: str = "") -> Iterator[Advance]:
+        """Show a bar while the block runs."""
+        if not self._open:
+            self._bars.start()
+        self._open += 1
+        task = self._bars.add_task(description, total=total, unit=unit)
+        try:
+            yield lambda amount: self._bars.advance(task, amount)
+        finally:
+            self._bars.remove_task(task)
+            self._open -= 1
+            if not self._open:
+                self._bars.stop()
+
+    def note(self, message: str) -> None:
+        """Write a line above the bars."""
+        ERR.print(message, markup=False)
+
+
+def set_up_logging(verbose: bool) -> None:
+    """Keep the libraries' chatter off the terminal, unless it is asked for."""
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=logging.INFO if verbose else logging.ERROR,
+        format="%(levelname)s %(name)s: %(message)s",
+    )
+    for name in ("lightning.pytorch", "lightning", "rasterio", "fiona", "mlflow", "optuna"):
+        logging.getLogger(name).setLevel(logging.INFO if verbose else logging.ERROR)
+    if not verbose:
+        warnings.simplefilter("ignore")
+
+
+def print_json(value: Mapping[str, Any]) -> None:
+    """Write a result for programs."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def print_line(text: str) -> None:
+    """Write a line of a result for people."""
+    OUT.print(text, markup=False)

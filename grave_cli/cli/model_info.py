@@ -1,0 +1,51 @@
+"""`gravecli model-info`."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from grave_cli.cli import options
+
+if TYPE_CHECKING:
+    from grave_cli.bundle import ModelCard
+
+
+def model_info(
+    model: Annotated[str, typer.Argument(help="Model folder, or name or id of a run.")],
+    config: options.Config = None,
+    assignments: options.Assignments = None,
+    json: options.Json = False,
+) -> None:
+    """Tell what a model expects and how good it was."""
+    from grave_cli.cli.console import print_json, set_up_logging
+    from grave_cli.tracking.models import resolve_model
+
+    set_up_logging(verbose=False)
+    found = resolve_model(model, options.load(config, assignments).settings)
+    card = found.bundle.card
+    if json:
+        print_json({**card.model_dump(mode="json"), "sha256": found.bundle.sha256()})
+    else:
+        _print_card(card, found.bundle.sha256())
+
+
+def _print_card(card: "ModelCard", sha256: str) -> None:
+    from grave_cli.cli.console import print_line
+
+    recipe, network = card.recipe, card.architecture
+    lines = {
+        "name": card.name,
+        "channels": f"{recipe.channels} {' '.join(recipe.features)}".strip(),
+        "GSD": f"{recipe.gsd_m:g} m",
+        "network": f"{network.name}, {network.encoder}, {network.in_channels} channels",
+        "data set": card.dataset_id,
+        "trained": f"{card.created} by gravecli {card.gravecli_version}",
+        "MLflow run": card.run_id,
+        "weights": f"sha256 {sha256[:16]}",
+    }
+    for label, value in lines.items():
+        print_line(f"{label:12} {value}")
+    for name, number in sorted(card.metrics.items()):
+        print_line(f"score        {name} {number:.4f}")
+    for name, number in card.decoding.model_dump().items():
+        print_line(f"threshold    {name} {number:g}")

@@ -1,0 +1,140 @@
+"""`gravecli predict-cemetery`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from grave_cli.cli import options
+
+if TYPE_CHECKING:
+    from grave_cli.mapping.result import PredictionResult
+    from grave_cli.progress import Progress
+    from grave_cli.settings.tree import Settings
+    from grave_cli.tracking.models import FoundModel
+
+
+def predict_cemetery(
+    orthophoto: Annotated[Path, typer.Argument(help="Orthophoto of the cemetery (GeoTIFF).")],
+    dem: Annotated[
+        Path | None, typer.Option(help="Its DEM; default: the one in the sibling folder dems/.")
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH|RUN",
+            help="Model folder, or name or id of a run; default: the newest finished run that fits.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="GeoPackage to write; default: <cemetery>.gpkg here.")
+    ] = None,
+    preview: Annotated[Path | None, typer.Option(help="PNG overview to write.")] = None,
+    truth: Annotated[
+        Path | None, typer.Option(help="Known graves: say and draw how well they are matched.")
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to compute.")
+    ] = None,
+    config: options.Config = None,
+    assignments: options.Assignments = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Map the graves of one orthophoto and write them as a GeoPackage."""
+    from grave_cli.inputs.manifest import cemetery_name
+
+    loaded = options.load(config, assignments, {"prediction.device": device})
+    progress = options.show_progress(quiet, verbose)
+    dem = _find_dem(orthophoto, dem, progress)
+    found = _find_model(model, dem, loaded.settings, progress)
+    thresholds = {k for k in loaded.origins if k.startswith("prediction.decoding.")}
+    result = _predict(orthophoto, dem, found, loaded.settings, bool(thresholds), progress)
+    out = out or Path(f"{cemetery_name(orthophoto)}.gpkg")
+    summary = _write(result, orthophoto, out, preview, truth)
+    _print(summary, json)
+
+
+def _find_dem(orthophoto: Path, dem: Path | None, progress: "Progress") -> Path | None:
+    from grave_cli.inputs.manifest import sibling_dem
+
+    if dem is not None:
+        return dem
+    found = sibling_dem(orthophoto)
+    progress.note(f"DEM: {found}" if found else "DEM: none (name one with --dem)")
+    return found
+
+
+def _find_model(
+    name: str | None, dem: Path | None, settings: "Settings", progress: "Progress"
+) -> "FoundModel":
+    from grave_cli.tracking.models import newest_model, resolve_model
+
+    found = resolve_model(name, settings) if name else newest_model(dem is not None, settings)
+    card = found.bundle.card
+    scores = ", ".join(f"{key} {card.metrics[key]:.3f}" for key in _SHOWN if key in card.metrics)
+    progress.note(f"Model: {found.origin} ({card.recipe.channels}, data {card.dataset_id}, {scores})")
+    return found
+
+
+_SHOWN = ("val/dice", "val/object_f1", "test/object_f1")
+
+
+def _predict(
+    orthophoto: Path,
+    dem: Path | None,
+    found: "FoundModel",
+    settings: "Settings",
+    own_thresholds: bool,
+    progress: "Progress",
+) -> "PredictionResult":
+    from grave_cli.mapping.engine import TorchEngine
+    from grave_cli.mapping.predict_cemetery import predict_cemetery as run
+
+    card = found.bundle.card
+    if card.recipe.elevation is None and dem is not None:
+        progress.note("The model is for rgb: the DEM is used for grave heights only")
+    engine = TorchEngine(found.bundle, settings.prediction.device)
+    decoding = settings.prediction.decoding if own_thresholds else None
+    return run(orthophoto, dem, found.bundle, engine, settings, decoding, progress)
+
+
+def _write(
+    result: "PredictionResult",
+    orthophoto: Path,
+    out: Path,
+    preview: Path | None,
+    truth: Path | None,
+) -> dict[str, Any]:
+    from grave_cli.graves.score import score_polygons
+    from grave_cli.inputs.annotations import read_polygons
+    from grave_cli.mapping.geopackage import write_geopackage
+    from grave_cli.mapping.preview import write_preview
+
+    known = None if truth is None else read_polygons(truth, result.crs)
+    write_geopackage(result, out)
+    summary: dict[str, Any] = {"graves": len(result.polygons), "geopackage": str(out)}
+    if preview is not None:
+        write_preview(orthophoto, result, preview, known)
+        summary["preview"] = str(preview)
+    if known is not None:
+        summary["score"] = score_polygons(known, result.polygons).as_dict()
+    return summary
+
+
+def _print(summary: dict[str, Any], json: bool) -> None:
+    from grave_cli.cli.console import print_json, print_line
+
+    if json:
+        print_json(summary)
+        return
+    print_line(f"{summary['graves']} graves in {summary['geopackage']}")
+    if "preview" in summary:
+        print_line(f"overview in {summary['preview']}")
+    if score := summary.get("score"):
+        print_line(
+            f"of {score['truths']} known graves {score['matches']} were found "
+            f"(object F1 {score['f1']:.3f}, precision {score['precision']:.3f}, "
+            f"recall {score['recall']:.3f}, mean IoU of the found {score['mean_iou']:.3f})"
+        )

@@ -1,0 +1,29 @@
+"""`gravecli sample-data`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from grave_cli.cli import options
+
+
+def sample_data(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Data folder to make.")],
+    cemeteries: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 4,
+    size_m: Annotated[float, typer.Option(min=10, max=200, help="Edge of each, metres.")] = 40.0,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, other cemeteries.")] = 0,
+    crs: Annotated[str, typer.Option(help="Any projected CRS.")] = "EPSG:25832",
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Make sample cemeteries: orthophotos, DEMs and annotations to try gravecli with."""
+    from grave_cli.inputs.sample.write import write_sample_data
+
+    progress = options.show_progress(quiet, verbose)
+    made = write_sample_data(
+        folder, cemeteries=cemeteries, size_m=size_m, seed=seed, crs=crs, progress=progress
+    )
+    for cemetery in made:
+        typer.echo(f"{cemetery.name}: {cemetery.graves} graves")
+    typer.echo(f"train with: gravecli train --data {folder} --channels rgb+dem")

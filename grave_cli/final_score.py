@@ -1,0 +1,72 @@
+"""The last score of a training: whole cemeteries mapped with the code that will map the next one."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from grave_cli.bundle import Bundle
+from grave_cli.graves.score import ObjectScore, add_scores, score_polygons
+from grave_cli.inputs.cemetery_arrays import PartPlan
+from grave_cli.mapping.engine import TorchEngine
+from grave_cli.mapping.geopackage import write_geopackage
+from grave_cli.mapping.predict_cemetery import predict_cemetery
+from grave_cli.progress import SILENT, Progress
+from grave_cli.settings.tree import Settings
+
+
+def score_parts(
+    parts: Sequence[PartPlan],
+    bundle: Bundle,
+    settings: Settings,
+    folder: Path,
+    progress: Progress = SILENT,
+) -> dict[str, float]:
+    """Map the cemeteries of some parts, write their GeoPackages and score them against the truth.
+
+    A cemetery of which only a strip is kept for testing is mapped whole and scored in its strip.
+
+    Args:
+        parts: What gives the score.
+        bundle: The model.
+        settings: Tiles, outlines, device.
+        folder: Where the GeoPackages go.
+        progress: Is told how far it is.
+
+    Returns:
+        `test/object_f1`, `test/object_precision`, `test/object_recall`, `test/mean_iou`.
+    """
+    engine = TorchEngine(bundle, settings.prediction.device)
+    scores = []
+    for plan in parts:
+        cemetery = plan.part.cemetery
+        dem = cemetery.dem if bundle.card.recipe.elevation is not None else None
+        result = predict_cemetery(
+            cemetery.orthophoto, dem, bundle, engine, settings, progress=progress
+        )
+        write_geopackage(result, folder / f"{cemetery.name}.gpkg")
+        scores.append(score_part(plan, result.polygons))
+    total = add_scores(scores)
+    return {
+        "test/object_f1": total.f1,
+        "test/object_precision": total.precision,
+        "test/object_recall": total.recall,
+        "test/mean_iou": total.mean_iou,
+    }
+
+
+def score_part(plan: PartPlan, predicted: NDArray[np.object_]) -> ObjectScore:
+    """Score the graves of a part: a drawn grave belongs to it when its centroid does.
+
+    Args:
+        plan: The part, with the graves there are.
+        predicted: Graves drawn, in the CRS of the part's grid.
+    """
+    if plan.part.strip is None:
+        return score_polygons(plan.graves, predicted)
+    area = shapely.box(*plan.grid.bounds)
+    return score_polygons(
+        plan.graves, predicted[shapely.contains(area, shapely.centroid(predicted))]
+    )

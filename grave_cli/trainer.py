@@ -1,0 +1,244 @@
+"""The core trainer: settings in, a trained, scored and recorded model out. The only place a Trainer is built."""
+
+import signal
+import tempfile
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+from lightning.pytorch import Callback, Trainer, seed_everything
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+
+from grave_cli import __version__
+from grave_cli.architecture import UNET_FAMILY, Architecture
+from grave_cli.bundle import ModelCard, read_bundle, write_card
+from grave_cli.errors import TrainingError
+from grave_cli.final_score import score_parts
+from grave_cli.inputs.recipe import InputRecipe
+from grave_cli.learning.callbacks import AverageWeights, ShowProgress, StopAtTime
+from grave_cli.learning.datamodule import GraveDataModule
+from grave_cli.learning.export import write_bundle
+from grave_cli.learning.network import build_pretrained, encoder_normalisation
+from grave_cli.learning.task import GraveTask
+from grave_cli.progress import SILENT, Progress
+from grave_cli.settings.tree import Settings
+from grave_cli.tracking.models import CHANNELS_TAG, MODEL_FOLDER, MODEL_TAG
+from grave_cli.tracking.runs import TrackedRun, tracked_run
+from grave_cli.training_data import TrainingData, plan_training, read_training_data
+
+DATASET_TAG = "dataset_id"
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a training yielded.
+
+    Args:
+        run_id: MLflow run.
+        name: Name of the run.
+        dataset_id: Data it was trained on.
+        metrics: Scores of the kept epoch (`val/…`) and of the test cemeteries (`test/…`).
+        epochs: Epochs that were trained.
+    """
+
+    run_id: str
+    name: str
+    dataset_id: str
+    metrics: dict[str, float]
+    epochs: int
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A network after fitting.
+
+    Args:
+        task: With the weights of the best epoch.
+        metrics: Scores of that epoch.
+        epochs: Epochs that were trained.
+    """
+
+    task: GraveTask
+    metrics: dict[str, float]
+    epochs: int
+
+
+def run_training(
+    settings: Settings,
+    data: TrainingData | None = None,
+    callbacks: Sequence[Callback] = (),
+    *,
+    name: str | None = None,
+    parent_run_id: str | None = None,
+    finish: bool = True,
+    progress: Progress = SILENT,
+) -> TrainingResult:
+    """Train a model, score it and record everything in one MLflow run.
+
+    Args:
+        settings: Everything that can be set.
+        data: Arrays prepared before (a study does); None reads them.
+        callbacks: Lightning callbacks besides the trainer's own (pruning).
+        name: Name of the run; None lets MLflow find one.
+        parent_run_id: Run that this one belongs to.
+        finish: Keep the model and score it on whole test cemeteries; trials leave that out.
+        progress: Is told how far it is.
+
+    Raises:
+        GraveError: Data, settings, model weights or stores cannot be used.
+        TrainingError: The training broke off, or yielded no usable score.
+    """
+    if data is None:
+        data = read_training_data(plan_training(settings, progress), settings, progress)
+    recipe = InputRecipe.from_settings(
+        settings, *encoder_normalisation(settings.model.encoder, settings.model.encoder_weights)
+    )
+    seed_everything(settings.training.seed, workers=True, verbose=False)
+    network = build_pretrained(architecture(settings, recipe), settings.model.encoder_weights)
+    task = GraveTask(network, settings)
+    tags = {
+        DATASET_TAG: data.plan.dataset_id,
+        CHANNELS_TAG: settings.data.channels,
+        "gravecli.encoder": settings.model.encoder,
+    }
+    with (
+        tempfile.TemporaryDirectory(prefix="gravecli-") as folder,
+        tracked_run(settings, name, tags, parent_run_id) as run,
+    ):
+        run.client.log_param(run.run_id, DATASET_TAG, data.plan.dataset_id)
+        fitted = _fit(task, data, recipe, run, Path(folder), callbacks, progress)
+        metrics = dict(fitted.metrics)
+        if finish:
+            metrics |= _finish(fitted, data, recipe, run, Path(folder), progress)
+        run.log_metrics({f"best/{key.removeprefix('val/')}": v for key, v in fitted.metrics.items()})
+    return TrainingResult(run.run_id, run.name, data.plan.dataset_id, metrics, fitted.epochs)
+
+
+def architecture(settings: Settings, recipe: InputRecipe) -> Architecture:
+    """Describe the network that the settings ask for."""
+    model = settings.model
+    widths = model.decoder_channels if model.architecture in UNET_FAMILY else None
+    return Architecture(
+        name=model.architecture,
+        encoder=model.encoder,
+        decoder_channels=widths,
+        in_channels=recipe.channel_count,
+    )
+
+
+def _fit(
+    task: GraveTask,
+    data: TrainingData,
+    recipe: InputRecipe,
+    run: TrackedRun,
+    folder: Path,
+    callbacks: Sequence[Callback],
+    progress: Progress,
+) -> Fitted:
+    settings = task.settings
+    checkpoint = ModelCheckpoint(
+        dirpath=folder / "checkpoints",
+        filename="best",
+        monitor=settings.training.monitor,
+        mode="max",
+    )
+    trainer = _build_trainer(
+        settings, run, folder, [*callbacks, ShowProgress(progress), checkpoint]
+    )
+    with warnings.catch_warnings():
+        # Chips are prepared by the training itself unless the settings ask for workers.
+        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        _run_fit(trainer, task, GraveDataModule(data.train, data.val, recipe, settings))
+    if checkpoint.best_model_score is None or not checkpoint.best_model_path:
+        raise TrainingError(f"training ended without a value of {settings.training.monitor}")
+    state = torch.load(checkpoint.best_model_path, map_location="cpu", weights_only=True)
+    task.load_state_dict(state["state_dict"])
+    return Fitted(task.cpu().eval(), state["scores"], trainer.current_epoch)
+
+
+def _build_trainer(
+    settings: Settings, run: TrackedRun, folder: Path, callbacks: Sequence[Callback]
+) -> Trainer:
+    training = settings.training
+    extra: list[Callback] = [StopAtTime()]
+    if training.ema_decay > 0:
+        extra.append(AverageWeights(training.ema_decay))
+    if training.patience > 0:
+        extra.append(
+            EarlyStopping(training.monitor, mode="max", patience=training.patience, strict=True)
+        )
+    return Trainer(
+        accelerator={"cuda": "gpu"}.get(training.device, training.device),
+        devices=1,
+        precision=_precision(settings),  # type: ignore[arg-type]
+        max_epochs=training.epochs,
+        min_epochs=0,
+        gradient_clip_val=training.gradient_clip or None,
+        check_val_every_n_epoch=training.validate_every,
+        num_sanity_val_steps=0,
+        reload_dataloaders_every_n_epochs=1,
+        log_every_n_steps=1,
+        logger=run.lightning_logger(),
+        callbacks=[*extra, *callbacks],
+        default_root_dir=folder,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+
+
+def _run_fit(trainer: Trainer, task: GraveTask, data: GraveDataModule) -> None:
+    """Fit; Lightning turns Ctrl-C into an exit and leaves it ignored, which is undone here."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        trainer.fit(task, datamodule=data)
+    except SystemExit as stop:
+        if isinstance(stop.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        signal.signal(signal.SIGINT, handler)
+
+
+def _precision(settings: Settings) -> str:
+    training = settings.training
+    if training.precision != "auto":
+        return training.precision
+    on_gpu = training.device in ("auto", "cuda") and torch.cuda.is_available()
+    return "bf16-mixed" if on_gpu and torch.cuda.is_bf16_supported() else "32-true"
+
+
+def _finish(
+    fitted: Fitted,
+    data: TrainingData,
+    recipe: InputRecipe,
+    run: TrackedRun,
+    folder: Path,
+    progress: Progress,
+) -> dict[str, float]:
+    """Write the bundle, score it on whole cemeteries, record both."""
+    settings = run.settings
+    card = ModelCard(
+        gravecli_version=__version__,
+        name=run.name,
+        run_id=run.run_id,
+        dataset_id=data.plan.dataset_id,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        recipe=recipe,
+        architecture=architecture(settings, recipe),
+        decoding=settings.prediction.decoding,
+        metrics=fitted.metrics,
+        settings=settings.model_dump(mode="json"),
+    )
+    model = folder / MODEL_FOLDER
+    write_bundle(model, fitted.task.network, card)
+    final = folder / "final"
+    scores = score_parts(data.plan.final, read_bundle(model), settings, final, progress)
+    write_card(model, card.model_copy(update={"metrics": {**fitted.metrics, **scores}}))
+    run.log_metrics(scores)
+    run.log_folder(final, "final")
+    run.log_folder(model, MODEL_FOLDER)
+    run.tag(MODEL_TAG, MODEL_FOLDER)
+    return scores

@@ -1,0 +1,128 @@
+"""What a training is given: the parts of each split, read once, and the identity of the data set.
+
+A study prepares it once and hands it to every trial.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from grave_cli.inputs.cemetery_arrays import (
+    CemeteryArrays,
+    PartPlan,
+    memory_bytes,
+    plan_part,
+    read_parts,
+)
+from grave_cli.inputs.dataset_id import dataset_id
+from grave_cli.inputs.manifest import Manifest, read_manifest
+from grave_cli.inputs.recipe import InputRecipe
+from grave_cli.inputs.splits import Split, assign_parts
+from grave_cli.progress import SILENT, Progress
+from grave_cli.settings.tree import Settings
+
+_GIGA = 1e9
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """What will be trained on, known before any pixel is read.
+
+    Args:
+        manifest: The data set.
+        dataset_id: Its fingerprint.
+        parts: All parts of all splits.
+    """
+
+    manifest: Manifest
+    dataset_id: str
+    parts: tuple[PartPlan, ...]
+
+    def split(self, split: Split) -> list[PartPlan]:
+        """Return the parts of one split."""
+        return [plan for plan in self.parts if plan.part.split == split]
+
+    @property
+    def final(self) -> list[PartPlan]:
+        """The parts that give the final score: test, else validation."""
+        return self.split("test") or self.split("val")
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """A plan whose training and validation parts have been read.
+
+    Args:
+        plan: The plan.
+        train: Arrays to train on.
+        val: Arrays to validate on.
+        features: The elevation settings and GSD they were read with, as a recipe.
+    """
+
+    plan: TrainingPlan
+    train: list[CemeteryArrays]
+    val: list[CemeteryArrays]
+    features: InputRecipe
+
+
+def plan_training(settings: Settings, progress: Progress = SILENT) -> TrainingPlan:
+    """Find out what there is to train on.
+
+    Args:
+        settings: Data folder, lists, channels, GSD.
+        progress: Is told of what was mended or left out.
+
+    Raises:
+        DatasetError: The data folder cannot be used.
+        GridError: No working grid can be laid on an orthophoto.
+        RasterReadError: An orthophoto cannot be used.
+    """
+    manifest = read_manifest(settings.data.root)
+    parts = [plan_part(part, settings) for part in assign_parts(manifest, settings.data)]
+    for plan in {plan.part.cemetery.name: plan for plan in parts}.values():
+        _tell_findings(plan, progress)
+    return TrainingPlan(manifest, dataset_id(manifest), tuple(parts))
+
+
+def read_training_data(
+    plan: TrainingPlan, settings: Settings, progress: Progress = SILENT
+) -> TrainingData:
+    """Read the training and validation parts of a plan.
+
+    Args:
+        plan: What to read.
+        settings: Elevation features, memory, cache.
+        progress: Is told of each part.
+
+    Raises:
+        RasterReadError: A raster cannot be used.
+    """
+    features = reading_recipe(settings)
+    parts = plan.split("train") + plan.split("val")
+    arrays = read_parts(
+        parts,
+        features,
+        max_bytes=settings.chips.max_memory_gb * _GIGA,
+        cache=settings.work_dir / "cache",
+        progress=progress,
+    )
+    count = len(plan.split("train"))
+    return TrainingData(plan, arrays[:count], arrays[count:], features)
+
+
+def reading_recipe(settings: Settings) -> InputRecipe:
+    """Return a recipe good for reading: what it normalises by is not settled yet."""
+    return InputRecipe.from_settings(settings, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+
+
+def arrays_bytes(parts: Sequence[PartPlan], settings: Settings) -> int:
+    """Say how much memory the arrays of some parts take, in bytes."""
+    recipe = reading_recipe(settings)
+    return sum(memory_bytes(plan, recipe) for plan in parts)
+
+
+def _tell_findings(plan: PartPlan, progress: Progress) -> None:
+    found, labels = plan.found, plan.part.cemetery.labels
+    if found.repaired:
+        progress.note(f"{labels}: {found.repaired} invalid outlines were repaired")
+    if found.outside:
+        progress.note(f"{labels}: {found.outside} graves outside of the orthophoto are left out")
