@@ -13,21 +13,20 @@ from lightning.pytorch import Callback, Trainer, seed_everything
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 
 from grave_cli import __version__
-from grave_cli.architecture import UNET_FAMILY, Architecture
 from grave_cli.bundle import ModelCard, read_bundle, write_card
 from grave_cli.errors import TrainingError
-from grave_cli.final_score import score_parts
+from grave_cli.evaluation.final_score import score_parts
 from grave_cli.inputs.recipe import InputRecipe
+from grave_cli.inputs.training_data import TrainingData, plan_training, read_training_data
 from grave_cli.learning.callbacks import AverageWeights, ShowProgress, StopAtTime
 from grave_cli.learning.datamodule import GraveDataModule
 from grave_cli.learning.export import write_bundle
-from grave_cli.learning.network import build_pretrained, encoder_normalisation
+from grave_cli.learning.network import architecture_for, build_pretrained, encoder_normalisation
 from grave_cli.learning.task import GraveTask
 from grave_cli.progress import SILENT, Progress
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.models import CHANNELS_TAG, MODEL_FOLDER, MODEL_TAG
 from grave_cli.tracking.runs import TrackedRun, tracked_run
-from grave_cli.training_data import TrainingData, plan_training, read_training_data
 
 DATASET_TAG = "dataset_id"
 
@@ -97,7 +96,7 @@ def run_training(
         settings, *encoder_normalisation(settings.model.encoder, settings.model.encoder_weights)
     )
     seed_everything(settings.training.seed, workers=True, verbose=False)
-    network = build_pretrained(architecture(settings, recipe), settings.model.encoder_weights)
+    network = build_pretrained(architecture_for(settings, recipe), settings.model.encoder_weights)
     task = GraveTask(network, settings)
     tags = {
         DATASET_TAG: data.plan.dataset_id,
@@ -113,20 +112,10 @@ def run_training(
         metrics = dict(fitted.metrics)
         if finish:
             metrics |= _finish(fitted, data, recipe, run, Path(folder), progress)
-        run.log_metrics({f"best/{key.removeprefix('val/')}": v for key, v in fitted.metrics.items()})
+        run.log_metrics(
+            {f"best/{key.removeprefix('val/')}": v for key, v in fitted.metrics.items()}
+        )
     return TrainingResult(run.run_id, run.name, data.plan.dataset_id, metrics, fitted.epochs)
-
-
-def architecture(settings: Settings, recipe: InputRecipe) -> Architecture:
-    """Describe the network that the settings ask for."""
-    model = settings.model
-    widths = model.decoder_channels if model.architecture in UNET_FAMILY else None
-    return Architecture(
-        name=model.architecture,
-        encoder=model.encoder,
-        decoder_channels=widths,
-        in_channels=recipe.channel_count,
-    )
 
 
 def _fit(
@@ -227,7 +216,7 @@ def _finish(
         dataset_id=data.plan.dataset_id,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         recipe=recipe,
-        architecture=architecture(settings, recipe),
+        architecture=architecture_for(settings, recipe),
         decoding=settings.prediction.decoding,
         metrics=fitted.metrics,
         settings=settings.model_dump(mode="json"),

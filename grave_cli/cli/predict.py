@@ -74,7 +74,9 @@ def _find_model(
     found = resolve_model(name, settings) if name else newest_model(dem is not None, settings)
     card = found.bundle.card
     scores = ", ".join(f"{key} {card.metrics[key]:.3f}" for key in _SHOWN if key in card.metrics)
-    progress.note(f"Model: {found.origin} ({card.recipe.channels}, data {card.dataset_id}, {scores})")
+    progress.note(
+        f"Model: {found.origin} ({card.recipe.channels}, data {card.dataset_id}, {scores})"
+    )
     return found
 
 

@@ -67,7 +67,7 @@ def _dry_run(settings: "Settings", json: bool, progress: "Progress") -> None:
     from dataclasses import asdict
 
     from grave_cli.cli.console import print_json, print_line
-    from grave_cli.training_estimate import estimate_training
+    from grave_cli.learning.estimate import estimate_training
 
     estimate = estimate_training(settings, progress)
     if json:
@@ -75,7 +75,9 @@ def _dry_run(settings: "Settings", json: bool, progress: "Progress") -> None:
         return
     print_line(f"data set         {estimate.dataset_id}")
     for part in estimate.parts:
-        print_line(f"{part.split:5}            {part.name}: {part.graves} graves, {part.mpx:.2f} Mpx")
+        print_line(
+            f"{part.split:5}            {part.name}: {part.graves} graves, {part.mpx:.2f} Mpx"
+        )
     print_line(f"chips per epoch  {estimate.chips_per_epoch}")
     print_line(f"steps per epoch  {estimate.steps_per_epoch}")
     print_line(f"time             about {estimate.seconds / 60:.0f} min on {estimate.device}")

@@ -64,9 +64,7 @@ class ShowProgress(Callback):
         """Open the bar."""
         assert isinstance(pl_module, GraveTask)
         steps = pl_module.schedule.total_steps
-        self._advance = self._stack.enter_context(
-            self._progress.task("Training", steps, "steps")
-        )
+        self._advance = self._stack.enter_context(self._progress.task("Training", steps, "steps"))
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, *args: Any, **kwargs: Any

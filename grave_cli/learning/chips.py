@@ -108,9 +108,7 @@ class ChipDataset(Dataset[dict[str, Tensor]]):
 
     def _draw(self, rng: np.random.Generator) -> Chip:
         near_grave = rng.random() < self.settings.chips.grave_share
-        number = rng.choice(
-            len(self.parts), p=self._by_graves if near_grave else self._by_area
-        )
+        number = rng.choice(len(self.parts), p=self._by_graves if near_grave else self._by_area)
         part, size = self.parts[number], _read_size(self.settings.chips)
         if near_grave:
             centre = rng.choice(self._centres[number])

@@ -14,7 +14,9 @@ import torch
 
 from grave_cli.architecture import ENCODER_DEPTH, OUTPUT_CHANNELS, UNET_FAMILY, Architecture
 from grave_cli.errors import ModelError
+from grave_cli.inputs.recipe import InputRecipe
 from grave_cli.learning.encoder_weights import load_encoder_weights
+from grave_cli.settings.tree import Settings
 
 Statistics = tuple[float, float, float]
 
@@ -31,6 +33,23 @@ _SMP_EXCEPTIONS = {"inception": _HALF, "xception": _HALF, "dpn": _DPN}
 
 # What the constructors of smp and timm raise for an encoder that cannot serve a decoder.
 _MISFITS = (ValueError, KeyError, IndexError, TypeError, AttributeError, RuntimeError)
+
+
+def architecture_for(settings: Settings, recipe: InputRecipe) -> Architecture:
+    """Describe the network that the settings ask for.
+
+    Args:
+        settings: Decoder, encoder and widths.
+        recipe: Gives the number of input channels.
+    """
+    model = settings.model
+    widths = model.decoder_channels if model.architecture in UNET_FAMILY else None
+    return Architecture(
+        name=model.architecture,
+        encoder=model.encoder,
+        decoder_channels=widths,
+        in_channels=recipe.channel_count,
+    )
 
 
 def build_network(architecture: Architecture) -> torch.nn.Module:

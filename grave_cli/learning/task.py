@@ -100,15 +100,16 @@ class GraveTask(LightningModule):
         self.schedule.total_steps = max(1, int(self.trainer.estimated_stepping_batches))
         self.schedule.start()
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self.schedule.factor)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
+        }
 
     def _count_graves(
         self, probabilities: NDArray[Any], truth: NDArray[np.int32], core: NDArray[np.bool_]
     ) -> None:
         """Count the graves of a tile that its core owns: those whose centroid lies in it."""
-        labels = decode(
-            probabilities, self.settings.grid.gsd_m, self.settings.prediction.decoding
-        )
+        labels = decode(probabilities, self.settings.grid.gsd_m, self.settings.prediction.decoding)
         owned = _owned(truth, core), _owned(labels, core)
         self.objects.update(score_labels(truth, labels, owned))
 

@@ -47,9 +47,7 @@ def write_preview(
         unfinished.unlink(missing_ok=True)
 
 
-def _layers(
-    predicted: NDArray[np.object_], truth: NDArray[np.object_] | None
-) -> list[Layer]:
+def _layers(predicted: NDArray[np.object_], truth: NDArray[np.object_] | None) -> list[Layer]:
     if truth is None:
         return [Layer(predicted, YELLOW, "graves")]
     found, hits = match_polygons(truth, predicted)

@@ -165,9 +165,7 @@ def _check_known(parts: Sequence[str], name: str) -> None:
 def _parse_assignment(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
-        raise SettingsError(
-            "--set cannot be read", found=repr(text), expected="section.key=value"
-        )
+        raise SettingsError("--set cannot be read", found=repr(text), expected="section.key=value")
     try:
         return key.strip(), tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:

@@ -46,9 +46,7 @@ def check_search_space(space: Mapping[str, Domain], settings: Settings) -> None:
                 raise TuningError(f"search space: {error}") from None
 
 
-def suggest_settings(
-    trial: "Trial", space: Mapping[str, Domain], settings: Settings
-) -> Settings:
+def suggest_settings(trial: "Trial", space: Mapping[str, Domain], settings: Settings) -> Settings:
     """Draw a point of the search space and validate the settings it gives."""
     return with_values(settings, {key: _suggest(trial, key, space[key]) for key in space})
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import optuna
     from optuna.pruners import BasePruner
 
-    from grave_cli.training_data import TrainingData
+    from grave_cli.inputs.training_data import TrainingData
 
 _FAILURES_IN_A_ROW = 3
 
@@ -65,8 +65,8 @@ def run_study(
         TuningError: The preset, search space or storage cannot be used, or trials fail one after the other.
         GraveError: Data or settings cannot be used.
     """
+    from grave_cli.inputs.training_data import plan_training, read_training_data
     from grave_cli.trainer import DATASET_TAG
-    from grave_cli.training_data import plan_training, read_training_data
 
     plan = find_study(settings, name, preset)
     check_search_space(plan.search_space, settings)
@@ -201,11 +201,11 @@ def _finished(study: "optuna.Study") -> int:
     return len(study.get_trials(False, (TrialState.COMPLETE, TrialState.PRUNED)))
 
 
-def _tell(
-    study: "optuna.Study", number: int, error: Exception | None, progress: Progress
-) -> None:
+def _tell(study: "optuna.Study", number: int, error: Exception | None, progress: Progress) -> None:
     trial = next(t for t in study.get_trials(False) if t.number == number)
-    params = ", ".join(f"{k} {v:.3g}" if isinstance(v, float) else f"{k} {v}" for k, v in trial.params.items())
+    params = ", ".join(
+        f"{k} {v:.3g}" if isinstance(v, float) else f"{k} {v}" for k, v in trial.params.items()
+    )
     outcome = f"failed: {error}" if error else trial.state.name.lower()
     value = "" if trial.value is None else f" {trial.value:.4f}"
     progress.note(f"trial {number}: {outcome}{value} ({params})")

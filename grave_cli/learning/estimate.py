@@ -9,13 +9,12 @@ import torch
 
 from grave_cli.inputs.cemetery_arrays import PartPlan, valid_share
 from grave_cli.inputs.recipe import InputRecipe
+from grave_cli.inputs.training_data import TrainingPlan, arrays_bytes, plan_training
 from grave_cli.learning.chips import chips_for_area
 from grave_cli.learning.losses import GraveLoss
-from grave_cli.learning.network import build_network, encoder_normalisation
+from grave_cli.learning.network import architecture_for, build_network, encoder_normalisation
 from grave_cli.progress import SILENT, Progress
 from grave_cli.settings.tree import Settings
-from grave_cli.trainer import architecture
-from grave_cli.training_data import TrainingPlan, arrays_bytes, plan_training
 
 _TIMED_STEPS = 3
 _OVERHEAD = 1.35  # preparing chips and validating, as seen on sample cemeteries on 2 cores
@@ -117,7 +116,7 @@ def _step_seconds(settings: Settings, device: str) -> float:
     recipe = InputRecipe.from_settings(
         settings, *encoder_normalisation(settings.model.encoder, settings.model.encoder_weights)
     )
-    network = build_network(architecture(settings, recipe)).to(
+    network = build_network(architecture_for(settings, recipe)).to(
         device, memory_format=torch.channels_last
     )
     training, chips = settings.training, settings.chips
