@@ -81,7 +81,7 @@ def run_training(
         settings: Everything that can be set.
         data: Arrays prepared before (a study does); None reads them.
         callbacks: Lightning callbacks besides the trainer's own (pruning).
-        name: Name of the run; None lets MLflow find one.
+        name: Name of the run; None makes one of channels and time.
         parent_run_id: Run that this one belongs to.
         finish: Keep the model and score it on whole test cemeteries; trials leave that out.
         progress: Is told how far it is.
@@ -105,7 +105,7 @@ def run_training(
     }
     with (
         tempfile.TemporaryDirectory(prefix="gravecli-") as folder,
-        tracked_run(settings, name, tags, parent_run_id) as run,
+        tracked_run(settings, name or _run_name(settings), tags, parent_run_id) as run,
     ):
         run.client.log_param(run.run_id, DATASET_TAG, data.plan.dataset_id)
         fitted = _fit(task, data, recipe, run, Path(folder), callbacks, progress)
@@ -116,6 +116,11 @@ def run_training(
             {f"best/{key.removeprefix('val/')}": v for key, v in fitted.metrics.items()}
         )
     return TrainingResult(run.run_id, run.name, data.plan.dataset_id, metrics, fitted.epochs)
+
+
+def _run_name(settings: Settings) -> str:
+    """Name a run by channels and time: MLflow's own names repeat once the seed is set."""
+    return f"{settings.data.channels}-{datetime.now():%Y%m%d-%H%M%S}"
 
 
 def _fit(

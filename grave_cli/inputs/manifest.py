@@ -6,6 +6,7 @@ The layout (only orthophotos/ and labels are required):
     dems/<cemetery>.tif           may end in _dem, _dsm, _dtm
     annotations/<cemetery>.gpkg   may end in _graves, _annotations
     masks/<cemetery>.tif          instead of annotations; may end in _mask
+    areas/<cemetery>.gpkg         the part that has been labelled; may end in _area
 """
 
 from collections.abc import Iterator
@@ -37,6 +38,8 @@ ORTHOPHOTO = Kind("orthophotos", RASTER_ENDINGS, ("_orthophoto", "_ortho"))
 DEM = Kind("dems", RASTER_ENDINGS, ("_dem", "_dsm", "_dtm"))
 ANNOTATIONS = Kind("annotations", VECTOR_ENDINGS, ("_annotations", "_graves"))
 MASK = Kind("masks", RASTER_ENDINGS, ("_mask",))
+AREA = Kind("areas", VECTOR_ENDINGS, ("_area",))
+KINDS = (ORTHOPHOTO, DEM, ANNOTATIONS, MASK, AREA)
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class Cemetery:
         dem: Heights, if there are any.
         annotations: Grave outlines, if there are any.
         mask: Raster with graves above 0, instead of outlines.
+        area: The part of the cemetery that has been labelled, if it is not all of it.
     """
 
     name: str
@@ -56,6 +60,7 @@ class Cemetery:
     dem: Path | None = None
     annotations: Path | None = None
     mask: Path | None = None
+    area: Path | None = None
 
     @property
     def labels(self) -> Path | None:
@@ -65,7 +70,7 @@ class Cemetery:
     @property
     def files(self) -> Iterator[Path]:
         """All files of this cemetery."""
-        optional = (self.dem, self.annotations, self.mask)
+        optional = (self.dem, self.annotations, self.mask, self.area)
         yield self.orthophoto
         yield from (path for path in optional if path is not None)
 
@@ -102,8 +107,8 @@ def read_manifest(root: Path) -> Manifest:
         root: The data folder.
 
     Raises:
-        DatasetError: The folder or its orthophotos are missing, two files claim one place, or a file belongs to no
-            orthophoto.
+        DatasetError: The folder or its orthophotos are missing, two files claim one place, or a
+            file belongs to no orthophoto.
     """
     if not root.is_dir():
         raise DatasetError(
@@ -111,7 +116,7 @@ def read_manifest(root: Path) -> Manifest:
             where=root,
             remedy="name one with --data, or make one with `gravecli sample-data`",
         )
-    found = {kind.folder: _find(root, kind) for kind in (ORTHOPHOTO, DEM, ANNOTATIONS, MASK)}
+    found = {kind.folder: _find(root, kind) for kind in KINDS}
     orthophotos = found[ORTHOPHOTO.folder]
     if not orthophotos:
         raise DatasetError(
@@ -126,6 +131,7 @@ def read_manifest(root: Path) -> Manifest:
             dem=found[DEM.folder].get(name),
             annotations=found[ANNOTATIONS.folder].get(name),
             mask=found[MASK.folder].get(name),
+            area=found[AREA.folder].get(name),
         )
         for name, path in sorted(orthophotos.items())
     )

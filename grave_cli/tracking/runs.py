@@ -62,7 +62,7 @@ class TrackedRun:
 @contextmanager
 def tracked_run(
     settings: Settings,
-    name: str | None,
+    name: str,
     tags: Mapping[str, str],
     parent_run_id: str | None = None,
 ) -> Iterator[TrackedRun]:
@@ -73,7 +73,7 @@ def tracked_run(
 
     Args:
         settings: Store and experiment; recorded as params.
-        name: Its name; None lets MLflow find one.
+        name: Its name.
         tags: What to find it by.
         parent_run_id: Run that it belongs to.
 
@@ -89,7 +89,7 @@ def tracked_run(
     status = "FAILED"
     try:
         _log_params(client, run_id, settings)
-        yield TrackedRun(client, run_id, run.info.run_name or run_id, settings)
+        yield TrackedRun(client, run_id, name, settings)
         status = "FINISHED"
     except KeyboardInterrupt:
         status = "KILLED"

@@ -1,0 +1,33 @@
+"""Fixtures that several rooms share: a small data set, and a model trained on it."""
+
+from pathlib import Path
+
+import pytest
+from support import Listener, tiny_settings
+
+from grave_cli.inputs.sample.write import write_sample_data
+from grave_cli.settings.tree import Settings
+
+
+@pytest.fixture
+def listener() -> Listener:
+    return Listener()
+
+
+@pytest.fixture(scope="session")
+def sample_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three cemeteries of 14 m; read only."""
+    root = tmp_path_factory.mktemp("sample") / "data"
+    write_sample_data(root, cemeteries=3, size_m=14, seed=3)
+    return root
+
+
+@pytest.fixture(scope="session")
+def trained(sample_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings whose tracking store holds one tiny finished run for rgb+dem, named `tiny`."""
+    from grave_cli.trainer import run_training
+
+    work_dir = tmp_path_factory.mktemp("trained") / "runs"
+    settings = tiny_settings(sample_data, work_dir, data__channels="rgb+dem")
+    run_training(settings, name="tiny")
+    return settings

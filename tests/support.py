@@ -1,0 +1,55 @@
+"""What several rooms' tests share besides fixtures."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from grave_cli.progress import Advance
+from grave_cli.settings.load import load_settings
+from grave_cli.settings.tree import Settings
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+# A network and chips so small that an epoch takes a second or two.
+TINY = {
+    "grid.gsd_m": 0.1,
+    "chips.size_px": 64,
+    "chips.batch_size": 4,
+    "chips.per_epoch": 8,
+    "model.encoder_weights": "none",
+    "model.decoder_channels": (16, 16, 8, 8, 8),
+    "training.epochs": 2,
+    "training.device": "cpu",
+    "prediction.device": "cpu",
+    "prediction.tile_px": 128,
+    "prediction.halo_px": 16,
+}
+
+
+class Listener:
+    """A progress that remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self.done: dict[str, float] = {}
+        self.totals: dict[str, float | None] = {}
+
+    @contextmanager
+    def task(self, description: str, total: float | None, unit: str = "") -> Iterator[Advance]:
+        self.totals[description] = total
+        self.done.setdefault(description, 0.0)
+
+        def advance(amount: float) -> None:
+            self.done[description] += amount
+
+        yield advance
+
+    def note(self, message: str) -> None:
+        self.notes.append(message)
+
+
+def tiny_settings(root: Path, work_dir: Path, **changes: object) -> Settings:
+    """Settings for a training of seconds; `changes` are dotted keys with `__` for the dot."""
+    options = {"data.root": root, "work_dir": work_dir, **TINY}
+    options |= {key.replace("__", "."): value for key, value in changes.items()}
+    return load_settings(options=options, environ={}).settings
