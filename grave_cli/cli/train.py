@@ -49,9 +49,13 @@ def _train(settings: "Settings", name: str | None, json: bool, progress: "Progre
     from dataclasses import asdict
 
     from grave_cli.cli.console import print_json, print_line
+    from grave_cli.inputs.training_data import plan_training, read_training_data
+
+    # Data that cannot be used is told before torch is loaded, which takes seconds.
+    data = read_training_data(plan_training(settings, progress), settings, progress)
     from grave_cli.trainer import run_training
 
-    result = run_training(settings, name=name, progress=progress)
+    result = run_training(settings, data, name=name, progress=progress)
     if json:
         print_json(asdict(result))
         return

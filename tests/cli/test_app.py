@@ -1,0 +1,255 @@
+"""The command line as its user meets it."""
+
+import json
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import fiona
+import numpy as np
+import pytest
+import rasterio
+from rasterio.transform import from_origin
+from support import TINY
+
+from grave_cli.settings.example import to_toml_value
+from grave_cli.settings.tree import Settings
+
+SETS = [
+    text for key, value in TINY.items() for text in ("--set", f"{key}={to_toml_value(value)}")
+]
+
+
+def gravecli(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from grave_cli.cli.app import main; main()"]
+    return subprocess.run(
+        [*command, *map(str, arguments)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+
+
+def assert_refused(result: subprocess.CompletedProcess[str], *words: str) -> None:
+    assert result.returncode == 2, result.stderr
+    assert result.stdout == ""
+    line = result.stderr.strip().splitlines()[-1]
+    assert line.startswith("gravecli: ")
+    assert "Traceback" not in result.stderr
+    for word in words:
+        assert word in line
+
+
+def test_train_and_predict_with_no_further_argument_in_a_folder_with_data(
+    sample_data: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "data").symlink_to(sample_data)
+    trained = gravecli("train", "--channels", "rgb+dem", "--epochs", 1, *SETS, cwd=tmp_path)
+    assert trained.returncode == 0, trained.stderr
+    assert "test/object_f1" in trained.stdout
+    assert "epoch 1/1" in trained.stderr
+    orthophoto = "data/orthophotos/sample_02.tif"
+    predicted = gravecli(
+        "predict-cemetery", orthophoto, "--preview", "p.png", "--truth",
+        "data/annotations/sample_02.gpkg", "--json", *SETS, cwd=tmp_path,
+    )  # fmt: skip
+    assert predicted.returncode == 0, predicted.stderr
+    summary = json.loads(predicted.stdout)
+    assert summary["geopackage"] == "sample_02.gpkg"
+    assert summary["score"]["truths"] > 0
+    assert "DEM: data/dems/sample_02.tif" in predicted.stderr.replace(str(sample_data), "data")
+    assert "the newest that fits rgb+dem" in predicted.stderr
+    with fiona.open(tmp_path / "sample_02.gpkg", layer="graves") as layer:
+        assert len(layer) == summary["graves"]
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "data", "runs", "sample_02.gpkg", "p.png",
+    }  # fmt: skip
+
+
+def test_hpo_names_the_best_and_does_the_remainder_when_run_again(
+    sample_data: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "data").symlink_to(sample_data)
+    arguments = ["hpo", "--study", "pilot", "--trials", 1, *SETS]
+    arguments += ["--set", "hpo.studies.pilot.search_space.training.epochs={low=1, high=2}"]
+    first = gravecli(*arguments, cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    assert "1 finished trials" in first.stdout
+    assert "train with: gravecli train --set training.learning_rate=" in first.stdout
+    again = gravecli(*arguments, cwd=tmp_path)
+    assert "1 of 1 trials are finished" in again.stderr
+    assert again.stdout == first.stdout
+
+
+def test_dashboard_shows_a_study_and_stops(tmp_path: Path) -> None:
+    import optuna
+
+    (tmp_path / "runs").mkdir()
+    url = f"sqlite:///{tmp_path / 'runs' / 'optuna.db'}"
+    study = optuna.create_study(storage=url, study_name="seen", direction="maximize")
+    study.add_trial(optuna.trial.create_trial(value=0.5))
+    command = [sys.executable, "-u", "-c", "from grave_cli.cli.app import main; main()"]
+    process = subprocess.Popen(
+        [*command, "dashboard", "--no-browser", "--port", "8123"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        address = process.stdout.readline().split()[-1]
+        assert address.startswith("http://127.0.0.1:8")
+        assert "seen" in _fetch(f"{address}api/studies")
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
+
+
+def _fetch(url: str) -> str:
+    import time
+
+    for _ in range(100):
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                return answer.read().decode()
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError(f"{url} did not answer")
+
+
+def test_dashboard_without_a_study_says_how_to_make_one_and_makes_nothing(tmp_path: Path) -> None:
+    assert_refused(gravecli("dashboard", cwd=tmp_path), "no study yet", "gravecli hpo")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_dry_run_says_what_would_be_done_and_writes_nothing(
+    sample_data: Path, tmp_path: Path
+) -> None:
+    result = gravecli("train", "--data", sample_data, "--dry-run", "--json", *SETS, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    plan = json.loads(result.stdout)
+    assert {part["split"] for part in plan["parts"]} == {"train", "val", "test"}
+    assert plan["steps_per_epoch"] == 2
+    assert plan["seconds"] > 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_config_shows_values_and_origins(tmp_path: Path) -> None:
+    (tmp_path / "gravecli.toml").write_text("[training]\nepochs = 7\n")
+    shown = gravecli("config", "--set", "training.seed=3", cwd=tmp_path).stdout
+    assert "training.epochs = 7   # gravecli.toml" in shown
+    assert "training.seed = 3   # --set" in shown
+    assert "grid.gsd_m = 0.05   # default" in shown
+
+
+def test_config_init_writes_a_file_that_loads_and_is_not_overwritten(tmp_path: Path) -> None:
+    assert gravecli("config", "--init", cwd=tmp_path).returncode == 0
+    shown = json.loads(gravecli("config", "--json", cwd=tmp_path).stdout)
+    assert shown["training.epochs"]["value"] == Settings().training.epochs
+    assert shown["training.epochs"]["origin"] == "gravecli.toml"
+    assert_refused(gravecli("config", "--init", cwd=tmp_path), "gravecli.toml", "there already")
+
+
+def test_model_info_tells_what_a_model_expects(trained: Settings, tmp_path: Path) -> None:
+    uri = f"tracking.uri=sqlite:///{trained.work_dir / 'mlflow.db'}"
+    text = gravecli("model-info", "tiny", "--set", uri, cwd=tmp_path).stdout
+    for word in ("rgb+dem height", "0.1 m", "val/dice", "min_area_m2", "unet"):
+        assert word in text
+
+
+def test_sample_data_can_be_identified(tmp_path: Path) -> None:
+    made = gravecli("sample-data", "d", "--cemeteries", 1, "--size-m", 10, cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    assert "sample_01" in made.stdout
+    identity = gravecli("dataset-id", "d", cwd=tmp_path).stdout
+    assert len(identity.strip()) == 8
+    assert int(identity, 16) >= 0
+
+
+def test_version() -> None:
+    result = gravecli("--version", cwd=Path.cwd())
+    assert result.stdout.startswith("gravecli ")
+
+
+def write_raster(path: Path, count: int = 3, **profile: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    options = {
+        "driver": "GTiff",
+        "width": 40,
+        "height": 40,
+        "dtype": "uint8",
+        "crs": "EPSG:25832",
+        "transform": from_origin(500_000, 5_300_000, 0.05, 0.05),
+        **profile,
+    }
+    with rasterio.open(path, "w", count=count, **options) as dataset:
+        dataset.write(np.ones((count, 40, 40), options["dtype"]))
+
+
+def one_cemetery(root: Path, **raster: object) -> Path:
+    """A data folder with one orthophoto and a mask with a grave."""
+    write_raster(root / "orthophotos" / "anna.tif", **raster)
+    write_raster(root / "masks" / "anna.tif", count=1)
+    return root
+
+
+def test_a_missing_data_folder_is_refused(tmp_path: Path) -> None:
+    result = gravecli("train", "--data", "nowhere", cwd=tmp_path)
+    assert_refused(result, "nowhere", "missing", "--data")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_orthophoto_without_labels_is_refused(tmp_path: Path) -> None:
+    write_raster(tmp_path / "data" / "orthophotos" / "anna.tif")
+    result = gravecli("train", cwd=tmp_path)
+    assert_refused(result, "anna.tif", "no annotations", "annotations/anna.gpkg")
+
+
+def test_a_missing_dem_is_refused(tmp_path: Path) -> None:
+    one_cemetery(tmp_path / "data")
+    result = gravecli("train", "--channels", "rgb+dem", cwd=tmp_path)
+    assert_refused(result, "anna.tif", "no DEM", "--channels rgb")
+
+
+def test_an_orthophoto_without_a_crs_is_refused(tmp_path: Path) -> None:
+    one_cemetery(tmp_path / "data", crs=None)
+    assert_refused(gravecli("train", cwd=tmp_path), "anna.tif", "no CRS")
+
+
+def test_a_wrong_band_count_is_refused(tmp_path: Path) -> None:
+    one_cemetery(tmp_path / "data", count=2)
+    assert_refused(gravecli("train", cwd=tmp_path), "anna.tif", "2 band")
+
+
+def test_an_orthophoto_that_is_no_raster_is_refused(tmp_path: Path) -> None:
+    one_cemetery(tmp_path / "data")
+    (tmp_path / "data" / "orthophotos" / "anna.tif").write_text("not a raster")
+    assert_refused(gravecli("train", cwd=tmp_path), "anna.tif", "cannot be opened")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--set", "training.epoch=3"], ["unknown setting training.epoch", "--set"]),
+        (["--epochs", "0"], ["training.epochs", "greater than or equal to 1"]),
+        (["--channels", "rgba"], ["data.channels"]),
+        (["--max-time", "soon"], ["duration", "soon"]),
+        (["--config", "none.toml"], ["none.toml", "missing"]),
+    ],
+)
+def test_wrong_settings_are_refused(
+    tmp_path: Path, arguments: list[str], words: list[str]
+) -> None:
+    assert_refused(gravecli("train", *arguments, cwd=tmp_path), *words)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_model_is_refused(sample_data: Path, tmp_path: Path) -> None:
+    orthophoto = sample_data / "orthophotos" / "sample_01.tif"
+    result = gravecli("predict-cemetery", orthophoto, "--model", "nobody", cwd=tmp_path)
+    assert_refused(result, "nobody", "no such model")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,191 @@
+from dataclasses import replace
+from pathlib import Path
+
+import fiona
+import numpy as np
+import pytest
+import shapely
+from PIL import Image
+from pyproj import CRS
+
+from grave_cli.bundle import Bundle
+from grave_cli.errors import ExportError, ModelError
+from grave_cli.graves.score import score_polygons
+from grave_cli.graves.targets import encode
+from grave_cli.inputs.annotations import rasterize_instances, read_graves
+from grave_cli.inputs.manifest import Cemetery, read_manifest
+from grave_cli.inputs.raster_io import orthophoto_grid, read_orthophoto
+from grave_cli.mapping.engine import TorchEngine
+from grave_cli.mapping.geopackage import write_geopackage
+from grave_cli.mapping.predict_cemetery import extract_graves, predict_cemetery
+from grave_cli.mapping.preview import write_preview
+from grave_cli.mapping.result import PredictionResult
+from grave_cli.mapping.stream import ProbabilityMap, open_scene
+from grave_cli.settings.sections import DecodingSettings
+from grave_cli.settings.tree import Settings
+from grave_cli.tracking.models import resolve_model
+
+@pytest.fixture(scope="module")
+def bundle(trained: Settings) -> Bundle:
+    return resolve_model("tiny", trained).bundle
+
+
+@pytest.fixture(scope="module")
+def cemetery(sample_data: Path) -> Cemetery:
+    return read_manifest(sample_data).cemeteries[0]
+
+
+@pytest.fixture(scope="module")
+def result(bundle: Bundle, cemetery: Cemetery) -> PredictionResult:
+    """What a perfect model would yield: probabilities made from the truth."""
+    grid = orthophoto_grid(cemetery.orthophoto, 0.05, 3)
+    scene = open_scene(cemetery.orthophoto, cemetery.dem, grid, bundle.card.recipe)
+    instances = rasterize_instances(read_graves(cemetery, grid).polygons, grid)
+    levels = encode(instances, grid.gsd_m, 0.1, 0.2) * np.uint8(255)
+    valid = read_orthophoto(cemetery.orthophoto, grid).valid
+    probabilities = ProbabilityMap(levels * valid, valid, grid)
+    return extract_graves(probabilities, scene, DecodingSettings(), Settings(), {"made": "by hand"})
+
+
+@pytest.fixture(scope="module")
+def predicted(trained: Settings, bundle: Bundle, cemetery: Cemetery) -> PredictionResult:
+    """What the tiny model yields: little, but by the real path."""
+    engine = TorchEngine(bundle, "cpu")
+    return predict_cemetery(cemetery.orthophoto, cemetery.dem, bundle, engine, trained)
+
+
+def rows(path: Path, layer: str) -> list[dict]:
+    with fiona.open(path, layer=layer) as file:
+        return [dict(feature.properties) for feature in file]
+
+
+def test_perfect_probabilities_give_the_true_graves(
+    result: PredictionResult, cemetery: Cemetery
+) -> None:
+    truth = read_graves(cemetery, result.grid).polygons
+    score = score_polygons(truth, result.polygons)
+    assert score.f1 > 0.95
+    assert score.mean_iou > 0.9
+
+
+def test_graves_are_valid_and_none_overlaps_another(result: PredictionResult) -> None:
+    assert len(result.polygons) > 1
+    assert shapely.is_valid(result.polygons).all()
+    assert (shapely.get_type_id(result.polygons) == shapely.GeometryType.POLYGON).all()
+    union = shapely.area(shapely.union_all(result.polygons))
+    assert shapely.area(result.polygons).sum() == pytest.approx(union, rel=1e-6)
+
+
+def test_layers_columns_and_provenance_are_written(
+    result: PredictionResult, tmp_path: Path
+) -> None:
+    path = tmp_path / "out" / "graves.gpkg"
+    write_geopackage(result, path)
+    layers = {"graves", "graves_raw", "coverage", "gravecli_provenance"}
+    assert layers <= set(fiona.listlayers(path))
+    graves = rows(path, "graves")
+    assert [row["grave_id"] for row in graves] == [r["grave_id"] for r in result.attributes]
+    assert [row["grave_id"] for row in rows(path, "graves_raw")] == [g["grave_id"] for g in graves]
+    assert all(0 <= row["confidence"] <= 1 and row["area_m2"] > 0 for row in graves)
+    assert all(row["length_m"] >= row["width_m"] and row["height_m"] is not None for row in graves)
+    provenance = {row["key"]: row["value"] for row in rows(path, "gravecli_provenance")}
+    assert provenance == {"made": "by hand"}
+    with fiona.open(path, layer="graves") as file:
+        assert CRS(file.crs_wkt) == CRS(result.crs)
+    assert [item.name for item in path.parent.iterdir()] == ["graves.gpkg"]
+
+
+def test_a_prediction_says_which_model_and_data_it_comes_from(
+    predicted: PredictionResult, bundle: Bundle, cemetery: Cemetery
+) -> None:
+    assert predicted.provenance["model_sha256"] == bundle.sha256()
+    assert predicted.provenance["dataset_id"] == bundle.card.dataset_id
+    assert predicted.provenance["mlflow_run"] == bundle.card.run_id
+    assert predicted.provenance["dem"] == cemetery.dem.name
+    assert predicted.computed_share == pytest.approx(0.9, abs=0.1)
+
+
+def test_another_crs_moves_the_graves_but_not_their_areas(
+    result: PredictionResult, tmp_path: Path
+) -> None:
+    path = tmp_path / "graves.gpkg"
+    write_geopackage(result, path, "EPSG:4326")
+    with fiona.open(path, layer="graves") as file:
+        west, south, east, north = file.bounds
+        assert -180 < west < east < 180
+        assert -90 < south < north < 90
+    areas = [row["area_m2"] for row in rows(path, "graves")]
+    assert areas == pytest.approx([row["area_m2"] for row in result.attributes], abs=1e-3)
+
+
+def test_a_file_that_is_there_is_replaced_whole_even_while_open(
+    result: PredictionResult, tmp_path: Path
+) -> None:
+    path = tmp_path / "graves.gpkg"
+    few = replace(
+        result,
+        polygons=result.polygons[:1],
+        raw_polygons=result.raw_polygons[:1],
+        attributes=result.attributes[:1],
+    )
+    write_geopackage(few, path)
+    with fiona.open(path, layer="graves") as old:
+        write_geopackage(result, path)
+        assert len(old) == 1
+    assert len(rows(path, "graves")) == len(result.polygons)
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(
+    result: PredictionResult, tmp_path: Path
+) -> None:
+    path = tmp_path / "graves.gpkg"
+    write_geopackage(result, path)
+    before = path.read_bytes()
+    broken = replace(result, attributes=({"grave_id": "only this"},) * len(result.polygons))
+    with pytest.raises(KeyError):
+        write_geopackage(broken, path)
+    assert path.read_bytes() == before
+    assert [item.name for item in tmp_path.iterdir()] == ["graves.gpkg"]
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(
+    result: PredictionResult, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ExportError, match=r"graves\.gpkg: GeoPackage cannot be written"):
+        write_geopackage(result, tmp_path / "file" / "graves.gpkg")
+
+
+def test_no_graves_make_an_empty_layer(result: PredictionResult, tmp_path: Path) -> None:
+    nothing = np.array([], dtype=object)
+    empty = replace(result, polygons=nothing, raw_polygons=nothing, attributes=())
+    write_geopackage(empty, tmp_path / "none.gpkg")
+    assert rows(tmp_path / "none.gpkg", "graves") == []
+
+
+def test_a_model_for_heights_refuses_an_orthophoto_without(
+    trained: Settings, bundle: Bundle, cemetery: Cemetery
+) -> None:
+    with pytest.raises(ModelError, match=r"sample_01\.tif: model tiny needs a DEM .*--dem"):
+        predict_cemetery(cemetery.orthophoto, None, bundle, TorchEngine(bundle, "cpu"), trained)
+
+
+def test_a_device_that_is_not_there_is_named(bundle: Bundle) -> None:
+    import torch
+
+    if torch.backends.mps.is_available():
+        pytest.skip("this machine has MPS")
+    with pytest.raises(ModelError, match=r"device mps is not there .*cpu"):
+        TorchEngine(bundle, "mps")
+
+
+def test_the_preview_shows_found_false_and_missed_graves(
+    result: PredictionResult, cemetery: Cemetery, tmp_path: Path
+) -> None:
+    path = tmp_path / "preview.png"
+    far_away = shapely.box(*(np.array(result.grid.bounds) + 1e6))
+    truth = np.array([*result.polygons[:2], far_away], dtype=object)
+    write_preview(cemetery.orthophoto, result, path, truth)
+    pixels = np.asarray(Image.open(path)).reshape(-1, 3)
+    for color in ((40, 200, 80), (235, 60, 50), (50, 120, 255)):
+        assert (pixels == color).all(axis=1).any()

@@ -1,0 +1,113 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from rasterio.transform import from_origin
+
+from grave_cli.inputs.raster_io import orthophoto_grid
+from grave_cli.inputs.recipe import InputRecipe
+from grave_cli.mapping.stream import map_probabilities, open_scene
+from grave_cli.settings.sections import PredictionSettings
+
+RGB = InputRecipe(channels="rgb", gsd_m=0.1, mean=(0, 0, 0), std=(1, 1, 1), elevation=None)
+
+
+class Echo:
+    """An engine that gives the input's own channels back, and counts what it is asked for."""
+
+    name = "echo"
+
+    def __init__(self) -> None:
+        self.tiles = 0
+
+    def probabilities(self, batch: np.ndarray) -> np.ndarray:
+        self.tiles += len(batch)
+        return batch[:, :3]
+
+
+class Blur(Echo):
+    """An engine whose output depends on the pixels around, as a network's does."""
+
+    def probabilities(self, batch: np.ndarray) -> np.ndarray:
+        from scipy import ndimage
+
+        return ndimage.uniform_filter(batch[:, :3], (1, 1, 9, 9), mode="constant")
+
+
+def write_orthophoto(path: Path, rgba: np.ndarray) -> Path:
+    _, height, width = rgba.shape
+    with rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        width=width,
+        height=height,
+        count=4,
+        dtype="uint8",
+        crs="EPSG:25832",
+        transform=from_origin(500_000, 5_300_000, 0.1, 0.1),
+        photometric="RGB",
+        alpha="yes",
+    ) as dataset:
+        dataset.write(rgba)
+    return path
+
+
+@pytest.fixture
+def orthophoto(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    rgba = rng.integers(0, 256, (4, 150, 210), dtype=np.uint8)
+    rgba[3] = 255
+    rgba[3, :, 150:] = 0
+    return write_orthophoto(tmp_path / "anna.tif", rgba)
+
+
+def run(path: Path, engine: Echo, **settings: int) -> tuple[np.ndarray, np.ndarray]:
+    grid = orthophoto_grid(path, 0.1, 3)
+    scene = open_scene(path, None, grid, RGB)
+    result = map_probabilities(scene, engine, PredictionSettings(device="cpu", **settings))
+    return result.levels, result.valid
+
+
+def test_every_pixel_comes_back_in_its_place(tmp_path: Path) -> None:
+    rows, columns = np.mgrid[:150, :210].astype(np.uint8)
+    rgba = np.stack([columns, rows, 255 - rows, np.where(columns < 150, 255, 0)]).astype(np.uint8)
+    path = write_orthophoto(tmp_path / "ramp.tif", rgba)
+    levels, valid = run(path, Echo(), tile_px=64, halo_px=8, batch_size=3)
+    height, width = valid.shape
+    expected = rgba[:, :height, :width].astype(int)
+    assert (valid == (expected[3] > 0)).mean() > 0.99
+    assert np.abs(levels - expected[:3] * valid).max() <= 1
+
+
+@pytest.mark.parametrize("tile_px", [64, 96, 160])
+def test_tiles_leave_no_seam(orthophoto: Path, tile_px: int) -> None:
+    whole, _ = run(orthophoto, Blur(), tile_px=512, halo_px=8, batch_size=1)
+    tiled, _ = run(orthophoto, Blur(), tile_px=tile_px, halo_px=8, batch_size=4)
+    assert np.abs(whole.astype(int) - tiled).max() <= 1
+
+
+def test_tiles_that_show_nothing_are_not_computed(orthophoto: Path) -> None:
+    engine = Echo()
+    run(orthophoto, engine, tile_px=64, halo_px=8, batch_size=2)
+    cores = 48
+    assert engine.tiles == -(-150 // cores) * -(-150 // cores)
+
+
+def test_an_orthophoto_that_shows_nothing_at_all_is_mapped_to_nothing(tmp_path: Path) -> None:
+    engine = Echo()
+    path = write_orthophoto(tmp_path / "empty.tif", np.zeros((4, 40, 40), np.uint8))
+    levels, valid = run(path, engine, tile_px=64, halo_px=8)
+    assert engine.tiles == 0
+    assert not valid.any()
+    assert not levels.any()
+
+
+def test_progress_ends_at_its_total(orthophoto: Path, listener) -> None:  # noqa: ANN001
+    grid = orthophoto_grid(orthophoto, 0.1, 3)
+    scene = open_scene(orthophoto, None, grid, RGB)
+    settings = PredictionSettings(tile_px=64, halo_px=8, batch_size=5)
+    map_probabilities(scene, Echo(), settings, listener)
+    (name,) = listener.done
+    assert listener.done[name] == pytest.approx(listener.totals[name])

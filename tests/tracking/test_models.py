@@ -1,0 +1,50 @@
+from pathlib import Path
+
+import pytest
+from support import tiny_settings
+
+from grave_cli.errors import ModelError, TrackingError
+from grave_cli.settings.load import with_values
+from grave_cli.settings.tree import Settings
+from grave_cli.tracking.models import newest_model, resolve_model
+from grave_cli.tracking.runs import tracked_run
+
+
+def test_a_model_is_found_by_name_id_and_folder(trained: Settings) -> None:
+    by_name = resolve_model("tiny", trained).bundle
+    by_id = resolve_model(f"runs:/{by_name.card.run_id}", trained).bundle
+    by_folder = resolve_model(str(by_name.folder), trained).bundle
+    assert by_name.card == by_id.card == by_folder.card
+
+
+def test_the_newest_finished_run_is_taken(trained: Settings) -> None:
+    with tracked_run(trained, "unfinished business", {"gravecli.channels": "rgb+dem"}):
+        found = newest_model(with_dem=True, settings=trained)
+    assert found.bundle.card.name == "tiny"
+    assert "tiny" in found.origin
+
+
+def test_a_model_for_heights_does_not_fit_without_a_dem(trained: Settings) -> None:
+    with pytest.raises(ModelError, match=r"no finished training for rgb is recorded.*gravecli train"):
+        newest_model(with_dem=False, settings=trained)
+
+
+@pytest.mark.parametrize("name", ["nobody", "runs:/123", "it's"])
+def test_an_unknown_model_is_named(trained: Settings, name: str) -> None:
+    with pytest.raises(ModelError, match="no such model"):
+        resolve_model(name, trained)
+
+
+def test_looking_for_a_model_makes_no_store(tmp_path: Path) -> None:
+    settings = tiny_settings(tmp_path, tmp_path / "runs")
+    with pytest.raises(ModelError, match="no finished training"):
+        newest_model(with_dem=True, settings=settings)
+    with pytest.raises(ModelError, match="no such model"):
+        resolve_model("tiny", settings)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_store_that_cannot_be_opened_is_one_line(trained: Settings) -> None:
+    broken = with_values(trained, {"tracking.uri": "nosuchscheme://nowhere"})
+    with pytest.raises(TrackingError, match=r"nosuchscheme://nowhere: tracking store"):
+        newest_model(with_dem=True, settings=broken)
