@@ -1,4 +1,4 @@
-"""Arrays in, pictures out: outlines, captions and overviews. Pure: no files, no torch, no MLflow."""
+"""Arrays in, pictures out: outlines, captions, overviews. Pure: no files, torch or MLflow."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

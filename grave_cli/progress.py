@@ -1,6 +1,7 @@
 """How long work tells an onlooker how far it is, without knowing who looks.
 
-The core reports through `Progress`; the command line draws it with Rich; tests and libraries stay silent.
+The core reports through `Progress`; the command line draws it with Rich; tests and libraries stay
+silent.
 """
 
 from collections.abc import Callable, Iterator
@@ -35,9 +36,7 @@ class Silent:
     """A progress that shows nothing."""
 
     @contextmanager
-    def task(
-        self, description: str, total: float | None, unit: str = ""
-    ) -> Iterator[Advance]:
+    def task(self, description: str, total: float | None, unit: str = "") -> Iterator[Advance]:
         """Yield a function that does nothing."""
         yield lambda amount: None
 

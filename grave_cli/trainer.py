@@ -1,4 +1,7 @@
-"""The core trainer: settings in, a trained, scored and recorded model out. The only place a Trainer is built."""
+"""The core trainer: settings in, a trained, scored and recorded model out.
+
+The only place a Trainer is built.
+"""
 
 import signal
 import tempfile
@@ -92,9 +95,8 @@ def run_training(
     """
     if data is None:
         data = read_training_data(plan_training(settings, progress), settings, progress)
-    recipe = InputRecipe.from_settings(
-        settings, *encoder_normalisation(settings.model.encoder, settings.model.encoder_weights)
-    )
+    mean, std = encoder_normalisation(settings.model.encoder, settings.model.encoder_weights)
+    recipe = InputRecipe.from_settings(settings, mean, std, data.features.value_range)
     seed_everything(settings.training.seed, workers=True, verbose=False)
     network = build_pretrained(architecture_for(settings, recipe), settings.model.encoder_weights)
     task = GraveTask(network, settings)

@@ -9,16 +9,14 @@ from typing import Annotated
 import typer
 
 from grave_cli import __version__
-from grave_cli.cli import (
-    config,
-    dashboard,
-    dataset_id,
-    hpo,
-    model_info,
-    predict,
-    sample_data,
-    train,
-)
+from grave_cli.cli.config import config
+from grave_cli.cli.dashboard import dashboard
+from grave_cli.cli.dataset_id import dataset_id
+from grave_cli.cli.hpo import hpo
+from grave_cli.cli.model_info import model_info
+from grave_cli.cli.predict import predict_cemetery
+from grave_cli.cli.sample_data import sample_data
+from grave_cli.cli.train import train
 from grave_cli.errors import GraveError
 
 app = typer.Typer(
@@ -27,14 +25,14 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-app.command("train")(train.train)
-app.command("hpo")(hpo.hpo)
-app.command("dataset-id")(dataset_id.dataset_id)
-app.command("predict-cemetery")(predict.predict_cemetery)
-app.command("dashboard")(dashboard.dashboard)
-app.command("sample-data")(sample_data.sample_data)
-app.command("model-info")(model_info.model_info)
-app.command("config")(config.config)
+app.command("train")(train)
+app.command("hpo")(hpo)
+app.command("dataset-id")(dataset_id)
+app.command("predict-cemetery")(predict_cemetery)
+app.command("dashboard")(dashboard)
+app.command("sample-data")(sample_data)
+app.command("model-info")(model_info)
+app.command("config")(config)
 
 
 def _print_version(wanted: bool) -> None:
@@ -54,7 +52,7 @@ def options(
 
 
 def main() -> None:
-    """Run the command line: exit 0 if the thing asked for happened, 2 if the user can mend it, 1 if it failed."""
+    """Run the command line; an error is one line, exit 2 if the user can mend it, 1 if not."""
     try:
         app()
     except GraveError as error:

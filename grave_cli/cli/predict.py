@@ -23,7 +23,7 @@ def predict_cemetery(
         str | None,
         typer.Option(
             metavar="PATH|RUN",
-            help="Model folder, or name or id of a run; default: the newest finished run that fits.",
+            help="Model folder, or name or id of a run; default: the newest that fits.",
         ),
     ] = None,
     out: Annotated[

@@ -1,4 +1,4 @@
-"""The last score of a training: whole cemeteries mapped with the code that will map the next one."""
+"""The last score of a training: whole cemeteries, mapped with the code for the next one."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What an office wants to know of each grave besides its outline: size, direction, height, confidence."""
+"""What an office wants to know of each grave besides its outline: size, direction, height."""
 
 from dataclasses import dataclass
 
@@ -37,12 +37,13 @@ def measure(polygons: NDArray[np.object_], crs: str, metres_per_unit: float) -> 
         metres_per_unit: Metres on the ground per CRS unit at the cemetery.
     """
     boxes = shapely.minimum_rotated_rectangle(polygons)
-    corners = shapely.get_coordinates(boxes).reshape(len(polygons), -1, 2)[:, :3]
+    corners = shapely.get_coordinates(boxes).reshape(len(polygons), 5, 2)[:, :3]
     sides = np.diff(corners, axis=1)
     lengths = np.hypot(sides[..., 0], sides[..., 1]) * metres_per_unit
     longer = np.argmax(lengths, axis=1)
     along = sides[np.arange(len(polygons)), longer]
     azimuth = np.degrees(np.arctan2(along[:, 0], along[:, 1])) % 180
+    azimuth[azimuth == 180] = 0  # what the modulo makes of -1e-15
     return Measures(
         area_m2=geodesic_areas_m2(polygons, crs),
         length_m=lengths.max(axis=1),

@@ -1,4 +1,4 @@
-"""Decode: probabilities of body, border and contact in, single graves out (the other half is `targets.py`)."""
+"""Decode: probabilities in, single graves out (the other half is `targets.py`)."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +13,13 @@ Labels = NDArray[np.int32]
 
 
 def decode(probabilities: Probabilities, gsd_m: float, settings: DecodingSettings) -> Labels:
-    """Separate graves: seeds where a pixel is surely inside one grave, then a watershed over the body.
+    """Separate graves: seeds where a pixel is surely inside one, then a watershed over the body.
 
-    Parts of the body that no seed reaches become graves of their own, so that small ones are not lost.
+    Parts of the body that no seed reaches become graves of their own, so that small ones are not
+    lost.
 
-    Source: Beucher & Meyer 1993 (marker-controlled watershed); the contact channel follows the touching-border class
-    of Iglovikov et al. 2018, TernausNetV2.
+    Source: Beucher & Meyer 1993 (marker-controlled watershed); the contact channel follows the
+    touching-border class of Iglovikov et al. 2018, TernausNetV2.
 
     Args:
         probabilities: Of body, border and contact; 0 where the orthophoto shows nothing.
@@ -31,9 +32,7 @@ def decode(probabilities: Probabilities, gsd_m: float, settings: DecodingSetting
     inside = probabilities[BODY] >= settings.body_threshold
     if not inside.any():
         return np.zeros(inside.shape, np.int32)
-    certainty = (
-        probabilities[BODY] * (1 - probabilities[CONTACT]) * (1 - probabilities[BORDER] / 2)
-    )
+    certainty = probabilities[BODY] * (1 - probabilities[CONTACT]) * (1 - probabilities[BORDER] / 2)
     seeds = _seeds(certainty, inside, gsd_m, settings)
     labels = watershed(-certainty, seeds, mask=inside)
     return drop_small(labels.astype(np.int32), settings.min_area_m2 / gsd_m**2)

@@ -45,8 +45,8 @@ def draw_outlines(
 ) -> Outlines:
     """Draw a polygon around each instance.
 
-    Each grave gets a rectangle of its own area where that overlaps its pixels well enough, else its simplified
-    outline. Where two overlap, the more confident one keeps the ground.
+    Each grave gets a rectangle of its own area where that overlaps its pixels well enough, else its
+    simplified outline. Where two overlap, the more confident one keeps the ground.
 
     Args:
         labels: Grave ids from 1, 0 is background.

@@ -95,8 +95,8 @@ def score_labels(
     Args:
         truth: Ids from 1 of the graves there are.
         predicted: Ids from 1 of the graves drawn.
-        counted: Which ids of truth and of predicted count (entry 0 is for the background); None for all. A pair counts
-            by its truth, a prediction without a truth by itself.
+        counted: Which ids of truth and of predicted count (entry 0 is for the background); None for
+            all. A pair counts by its truth, a prediction without a truth by itself.
         min_iou: From which overlap a pair counts.
 
     Shapes:

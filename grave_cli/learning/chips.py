@@ -1,7 +1,7 @@
 """Random chips out of cemetery arrays, varied, with their targets.
 
-A chip is cut larger than needed, turned and scaled with its instance ids, and only then are targets made: bands keep
-their width, and corners do not fill with nothing.
+A chip is cut larger than needed, turned and scaled with its instance ids, and only then are targets
+made: bands keep their width, and corners do not fill with nothing.
 """
 
 import math
@@ -30,7 +30,8 @@ class Chip:
     """Arrays under one window; beyond the cemetery's edge nothing is valid.
 
     Shapes:
-        rgb: (3, H, W); valid: (H, W); scored: (H, W); elevation: (features, H, W); instances: (H, W)
+        rgb: (3, H, W); valid: (H, W); scored: (H, W); elevation: (features, H, W);
+            instances: (H, W)
     """
 
     rgb: NDArray[np.uint8]
@@ -62,11 +63,15 @@ def cut_chip(arrays: CemeteryArrays, window: Window) -> Chip:
     valid = cut(arrays.valid)
     elevation = None if arrays.elevation is None else cut(arrays.elevation, np.nan)
     known = True if elevation is None else np.isfinite(elevation).all(axis=0)
-    return Chip(cut(arrays.rgb), valid, valid & known, elevation, cut(arrays.instances))
+    labelled = True if arrays.labelled is None else cut(arrays.labelled)
+    return Chip(cut(arrays.rgb), valid, valid & labelled & known, elevation, cut(arrays.instances))
 
 
 class ChipDataset(Dataset[dict[str, Tensor]]):
-    """Random, varied chips of the training cemeteries; item i of an epoch depends on seed, epoch and i alone.
+    """Random, varied chips of the training cemeteries.
+
+    Item i of an epoch depends on seed, epoch and i alone. Every chip is centred on a pixel that is
+    usable: valid, and within the labelled area.
 
     Args:
         parts: What to train on.
@@ -82,7 +87,8 @@ class ChipDataset(Dataset[dict[str, Tensor]]):
         self.settings = settings
         self.epoch = 0
         sizes = np.array([len(part.graves) for part in parts], dtype=np.float64)
-        areas = np.array([part.valid.sum() for part in parts], dtype=np.float64)
+        self._usable_by_row = [part.usable.sum(axis=1) for part in parts]
+        areas = np.array([rows.sum() for rows in self._usable_by_row], dtype=np.float64)
         self.length = settings.chips.per_epoch or chips_for_area(areas.sum(), settings.chips)
         self._by_graves = sizes / sizes.sum()
         self._by_area = areas / areas.sum()
@@ -110,16 +116,28 @@ class ChipDataset(Dataset[dict[str, Tensor]]):
         near_grave = rng.random() < self.settings.chips.grave_share
         number = rng.choice(len(self.parts), p=self._by_graves if near_grave else self._by_area)
         part, size = self.parts[number], _read_size(self.settings.chips)
-        if near_grave:
-            centre = rng.choice(self._centres[number])
-            jitter = rng.uniform(-0.35, 0.35, 2) * self.settings.chips.size_px
-            column, row = centre + jitter
-        else:
-            column, row = rng.uniform((0, 0), (part.grid.width, part.grid.height))
-        return cut_chip(part, Window(int(column) - size // 2, int(row) - size // 2, size, size))
+        row, column = self._near_grave(number, rng) if near_grave else self._anywhere(number, rng)
+        return cut_chip(part, Window(column - size // 2, row - size // 2, size, size))
+
+    def _near_grave(self, number: int, rng: np.random.Generator) -> tuple[int, int]:
+        """Draw a usable pixel near the centre of a grave; anywhere when there is none."""
+        centre = rng.choice(self._centres[number])
+        jitter = rng.uniform(-0.35, 0.35, 2) * self.settings.chips.size_px
+        for column, row in (centre + jitter, centre):
+            if _is_usable(self.parts[number], int(row), int(column)):
+                return int(row), int(column)
+        return self._anywhere(number, rng)
+
+    def _anywhere(self, number: int, rng: np.random.Generator) -> tuple[int, int]:
+        """Draw a usable pixel, each with the same chance."""
+        rows = self._usable_by_row[number]
+        row = rng.choice(len(rows), p=rows / rows.sum())
+        part = self.parts[number]
+        usable = part.valid[row] if part.labelled is None else part.valid[row] & part.labelled[row]
+        return int(row), int(rng.choice(np.flatnonzero(usable)))
 
     def _varied(self, chip: Chip) -> Chip:
-        """Turn, scale, flip and tint a chip: all layers at once, colours and heights smoothly, ids by the nearest."""
+        """Turn, scale, flip and tint a chip: colours and heights smoothly, ids by the nearest."""
         smooth = [chip.rgb.astype(np.float32)]
         if chip.elevation is not None:
             smooth.append(np.nan_to_num(chip.elevation, nan=0.0))
@@ -190,6 +208,13 @@ def _variation(settings: ChipSettings) -> v2.Compose:
             v2.CenterCrop(settings.size_px),
         ]
     )
+
+
+def _is_usable(part: CemeteryArrays, row: int, column: int) -> bool:
+    height, width = part.grid.shape
+    if not (0 <= row < height and 0 <= column < width):
+        return False
+    return bool(part.valid[row, column] and (part.labelled is None or part.labelled[row, column]))
 
 
 def _pixel_centres(part: CemeteryArrays) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Cemetery arrays in, batches out: random chips to train on, fixed tiles with halo to validate on."""
+"""Cemetery arrays in, batches out: random chips to train on, fixed tiles to validate on."""
 
 from typing import Any
 

@@ -116,9 +116,8 @@ def _step_seconds(settings: Settings, device: str) -> float:
     recipe = InputRecipe.from_settings(
         settings, *encoder_normalisation(settings.model.encoder, settings.model.encoder_weights)
     )
-    network = build_network(architecture_for(settings, recipe)).to(
-        device, memory_format=torch.channels_last
-    )
+    network = build_network(architecture_for(settings, recipe))
+    network = network.to(device).to(memory_format=torch.channels_last)
     training, chips = settings.training, settings.chips
     loss = GraveLoss(training.bce_weight, training.channel_weights).to(device)
     size = (chips.batch_size, recipe.channel_count, chips.size_px, chips.size_px)

@@ -1,4 +1,4 @@
-"""What the network is punished for: cross-entropy and soft Dice per channel, over scored pixels only."""
+"""What the network is punished for: cross-entropy and soft Dice, over scored pixels only."""
 
 from collections.abc import Sequence
 
@@ -12,8 +12,8 @@ _SMOOTH = 1.0  # pixels; keeps an empty chip from dividing by zero
 class GraveLoss(nn.Module):
     """Weighted sum over channels of bce_weight x BCE + (1 - bce_weight) x (1 - soft Dice).
 
-    Soft Dice is taken over the whole batch, per channel: 2 sum(p t) / (sum p + sum t). Per chip it would be undefined on
-    chips without graves.
+    Soft Dice is taken over the whole batch, per channel: 2 sum(p t) / (sum p + sum t). Per chip it
+    would be undefined on chips without graves.
 
     Source: Milletari et al. 2016, V-Net (with first powers in the denominator).
 

@@ -8,7 +8,8 @@ from collections.abc import Callable
 class Schedule:
     """Linear warm-up, then a cosine down to nothing, over the share of the training that is done.
 
-    The share is the larger of steps done and time passed, so that a training cut short by `max_time_s` anneals too.
+    The share is the larger of steps done and time passed, so that a training cut short by
+    `max_time_s` anneals too.
 
     Source: Loshchilov & Hutter 2017, SGDR, without restarts.
 

@@ -21,9 +21,9 @@ from grave_cli.settings.tree import Settings
 class GraveTask(LightningModule):
     """Learns body, border and contact; reports loss, pixel scores and object scores.
 
-    Metrics: `train/loss`, `val/loss`, `val/dice`, `val/iou`, `val/precision`, `val/recall` (pixels of the body),
-    `val/object_f1`, `val/object_precision`, `val/object_recall` (graves at IoU 0.5), `learning_rate`. Each is computed
-    over the whole epoch.
+    Metrics: `train/loss`, `val/loss`, `val/dice`, `val/iou`, `val/precision`, `val/recall` (pixels
+    of the body), `val/object_f1`, `val/object_precision`, `val/object_recall` (graves at IoU 0.5),
+    `learning_rate`. Each is computed over the whole epoch.
 
     Args:
         network: Logits of the three channels.
@@ -33,7 +33,7 @@ class GraveTask(LightningModule):
     def __init__(self, network: nn.Module, settings: Settings) -> None:
         super().__init__()
         # Channels last is a third faster on CPUs with oneDNN, and what tensor cores want.
-        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = network.to(memory_format=torch.channels_last)
         self.settings = settings
         training = settings.training
         self.loss = GraveLoss(training.bce_weight, training.channel_weights)

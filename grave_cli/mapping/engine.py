@@ -45,8 +45,8 @@ class TorchEngine:
         from grave_cli.learning.export import load_network
 
         self.device = _choose_device(device)
-        network = load_network(bundle).to(self.device, memory_format=torch.channels_last)
-        self._network = network
+        network = load_network(bundle).to(self.device)
+        self._network = network.to(memory_format=torch.channels_last)
 
     @property
     def name(self) -> str:

@@ -1,7 +1,7 @@
 """Graves in, a GeoPackage out: written whole or not at all.
 
-Written under a temporary name beside its place and renamed: a program that has the old file open keeps it, and an
-interruption leaves nothing half-written.
+Written under a temporary name beside its place and renamed: a program that has the old file open
+keeps it, and an interruption leaves nothing half-written.
 """
 
 import os
@@ -37,8 +37,9 @@ _TABLE = "gravecli_provenance"
 def write_geopackage(result: PredictionResult, path: Path, crs: str | None = None) -> None:
     """Write the graves of a cemetery.
 
-    Layers: `graves` (outline and attributes), `graves_raw` (the outline before it was regularised, same grave_id),
-    `coverage` (footprint of the valid imagery), and the table `gravecli_provenance` (key, value).
+    Layers: `graves` (outline and attributes), `graves_raw` (the outline before it was regularised,
+    same grave_id), `coverage` (footprint of the valid imagery), and the table `gravecli_provenance`
+    (key, value).
 
     Args:
         result: What was found.
@@ -73,11 +74,11 @@ def _write_layers(result: PredictionResult, path: Path, crs: str) -> None:
         return shapely.transform(polygons, to_target.transform, interleaved=False)
 
     ids = [{"grave_id": row["grave_id"]} for row in result.attributes]
-    _write(path, "graves", crs, _GRAVE_COLUMNS, zip(moved(result.polygons), result.attributes))
-    _write(path, "graves_raw", crs, {"grave_id": "str"}, zip(moved(result.raw_polygons), ids))
+    _write(path, "graves", crs, _GRAVE_COLUMNS, zip(moved(result.polygons), result.attributes, strict=True))
+    _write(path, "graves_raw", crs, {"grave_id": "str"}, zip(moved(result.raw_polygons), ids, strict=True))
     footprint = moved(np.array([result.coverage], dtype=object))
     columns = {"cemetery_id": "str"}
-    _write(path, "coverage", crs, columns, zip(footprint, [{"cemetery_id": result.cemetery}]))
+    _write(path, "coverage", crs, columns, zip(footprint, [{"cemetery_id": result.cemetery}], strict=True))
     rows = ({"key": key, "value": str(value)} for key, value in result.provenance.items())
     _write(path, _TABLE, None, {"key": "str", "value": "str"}, ((None, row) for row in rows))
 

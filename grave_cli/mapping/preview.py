@@ -1,4 +1,4 @@
-"""A picture of the result: the orthophoto from above with the graves outlined, and the truth when it is known."""
+"""A picture of the result: the orthophoto with the graves outlined, and the truth if known."""
 
 from pathlib import Path
 
@@ -26,7 +26,8 @@ def write_preview(
         orthophoto: The image that was mapped.
         result: What was found.
         path: The picture.
-        truth: Graves there are, in the result's CRS: found ones are green, false ones red, missed ones blue.
+        truth: Graves there are, in the result's CRS: found ones are green, false ones red, missed
+            ones blue.
 
     Raises:
         ExportError: It cannot be written.

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from grave_cli.settings.sections import Section
 
@@ -11,7 +11,11 @@ class FloatRange(Section):
     """A real number between two bounds."""
 
     low: float
+    """Smallest value."""
+
     high: float
+    """Largest value."""
+
     log: bool = False
     """Search the logarithm (for values that span decades)."""
 
@@ -26,9 +30,16 @@ class IntRange(Section):
     """A whole number between two bounds, both included."""
 
     low: Annotated[int, Field(strict=True)]
+    """Smallest value."""
+
     high: Annotated[int, Field(strict=True)]
+    """Largest value."""
+
     log: bool = False
+    """Search the logarithm (for values that span decades)."""
+
     step: Annotated[int, Field(ge=1)] = 1
+    """Distance between two values."""
 
     @model_validator(mode="after")
     def _check_bounds(self) -> Self:
@@ -41,9 +52,29 @@ class Choice(Section):
     """One of a list of values."""
 
     choices: Annotated[tuple[Any, ...], Field(min_length=1)]
+    """Values to choose from."""
 
 
-Domain = IntRange | FloatRange | Choice
+DOMAIN_KINDS = ("choice", "whole", "real")
+
+
+def _kind(domain: Any) -> str:
+    """Tell from the bounds what is searched, so that errors speak of that alone."""
+    if isinstance(domain, Section):
+        domain = domain.model_dump()
+    if not isinstance(domain, dict) or "choices" in domain:
+        return "choice"
+    bounds = [domain[name] for name in ("low", "high") if name in domain]
+    return "whole" if all(isinstance(bound, int) for bound in bounds) else "real"
+
+
+Domain = Annotated[
+    Annotated[Choice, Tag("choice")]
+    | Annotated[IntRange, Tag("whole")]
+    | Annotated[FloatRange, Tag("real")],
+    Discriminator(_kind),
+]
+"""What is searched of one setting: choices, whole numbers or real ones."""
 
 
 class Study(Section):
@@ -61,7 +92,7 @@ class Study(Section):
     warmup_epochs: Annotated[int, Field(ge=0, le=10_000)] = 5
     """Epochs in which a trial is not pruned."""
 
-    search_space: dict[str, Domain] = {}
+    search_space: dict[str, Domain] = Field(default_factory=dict)
     """Settings to search, by dotted key: {low, high, log} or {choices}."""
 
 

@@ -1,4 +1,4 @@
-"""Which model to predict with: a folder, a run by id or name, or the newest finished run that fits."""
+"""Which model to predict with: a folder, a run, or the newest finished run that fits."""
 
 from dataclasses import dataclass
 from pathlib import Path

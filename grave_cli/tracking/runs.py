@@ -68,8 +68,8 @@ def tracked_run(
 ) -> Iterator[TrackedRun]:
     """Open a run, and close it with the status that is true.
 
-    FINISHED when the block ends, KILLED on Ctrl-C, FAILED on any other exception; written last, after everything the
-    block logs. An exception may say otherwise with an attribute `run_status`.
+    FINISHED when the block ends, KILLED on Ctrl-C, FAILED on any other exception; written last,
+    after everything the block logs. An exception may say otherwise with an attribute `run_status`.
 
     Args:
         settings: Store and experiment; recorded as params.

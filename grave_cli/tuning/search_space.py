@@ -1,4 +1,4 @@
-"""A preset's search space: checked against the settings tree, and one point of it drawn by Optuna."""
+"""A preset's search space: checked against the settings; a point of it drawn by Optuna."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any

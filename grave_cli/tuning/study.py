@@ -1,4 +1,4 @@
-"""A hyperparameter study: trials until enough are finished, one parent run, one child run a trial."""
+"""A study: trials until enough are finished; one parent run, one child run a trial."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -51,18 +51,20 @@ def run_study(
 ) -> StudyResult:
     """Run trials until a study has as many finished ones as asked for.
 
-    Running it again after an interruption does the remainder. The objective is the best epoch's `training.monitor`
-    (`val/dice`); a trial that fails counts neither as finished nor as 0.
+    Running it again after an interruption does the remainder. The objective is the best epoch's
+    `training.monitor` (`val/dice`); a trial that fails counts neither as finished nor as 0.
 
     Args:
         settings: What trials start from.
         name: Study in the storage; made when it is missing.
-        preset: Preset that gives search space, trials and pruning; None: the study's name, else "default".
+        preset: Preset that gives search space, trials and pruning; None: the study's name, else
+            "default".
         trials: Finished trials in all; None takes the preset's number.
         progress: Is told of each trial.
 
     Raises:
-        TuningError: The preset, search space or storage cannot be used, or trials fail one after the other.
+        TuningError: The preset, search space or storage cannot be used, or trials fail one after
+            the other.
         GraveError: Data or settings cannot be used.
     """
     from grave_cli.inputs.training_data import plan_training, read_training_data
