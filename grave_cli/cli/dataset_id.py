@@ -1,16 +1,63 @@
 """`gravecli dataset-id`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from grave_cli.cli import options
+
+if TYPE_CHECKING:
+    from grave_cli.inputs.dataset_id import Fingerprint
+    from grave_cli.settings.tree import Settings
 
 
 def dataset_id(
     data: Annotated[Path, typer.Argument(help="Data folder.")],
+    content: Annotated[
+        bool,
+        typer.Option(
+            "--content",
+            help="Hash the bytes instead of sizes and times. This is another id, which survives "
+            "lost times (git clone); hashes are remembered in the cache of work_dir.",
+        ),
+    ] = False,
+    manifest: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the list of files as JSON.")
+    ] = None,
+    diff: Annotated[
+        Path | None,
+        typer.Option(metavar="OLD.json", help="Say on stderr what changed since that list."),
+    ] = None,
+    config: options.Config = None,
+    assignments: options.Assignments = None,
+    quiet: options.Quiet = False,
 ) -> None:
-    """Print the fingerprint of a data folder: the same files give the same eight digits."""
-    from grave_cli.inputs.dataset_id import dataset_id as fingerprint
+    """Print the fingerprint of a data folder: the same files give the same eight digits.
+
+    Relative path, size and modification time (whole seconds) of each orthophoto, DEM, annotation,
+    mask and area, and of what belongs to them (parts of a Shapefile, world files, sources of a
+    VRT) count. train and hpo record the same id.
+    """
+    from grave_cli.inputs.fingerprint_list import in_words, read_list, write_list
+
+    settings = options.load(config, assignments, {"data.root": data}).settings
+    old = None if diff is None else read_list(diff)
+    found = _identify(settings, content, quiet)
+    if manifest is not None:
+        write_list(found, manifest)
+    for line in () if old is None else in_words(old, found):
+        typer.echo(line, err=True)
+    typer.echo(found.id)
+
+
+def _identify(settings: "Settings", content: bool, quiet: bool) -> "Fingerprint":
+    from grave_cli.inputs.dataset_id import content_fingerprint, fingerprint
     from grave_cli.inputs.manifest import read_manifest
 
-    typer.echo(fingerprint(read_manifest(data)))
+    shared = Path(settings.data.annotations) if settings.data.annotations else None
+    manifest = read_manifest(settings.data.root, shared)
+    if not content:
+        return fingerprint(manifest)
+    cache = settings.work_dir / "cache" / "content-hashes.json"
+    return content_fingerprint(manifest, cache, options.show_progress(quiet, verbose=False))

@@ -100,23 +100,28 @@ class Manifest:
         raise DatasetError("no such cemetery", where=self.root, found=name, expected=names)
 
 
-def read_manifest(root: Path) -> Manifest:
+def read_manifest(root: Path, annotations: Path | None = None) -> Manifest:
     """Find out which files of a data folder belong to which cemetery.
 
     Args:
         root: The data folder.
+        annotations: One file with the graves of all cemeteries that have no labels of their own.
 
     Raises:
-        DatasetError: The folder or its orthophotos are missing, two files claim one place, or a
-            file belongs to no orthophoto.
+        DatasetError: The folder, its orthophotos or the common annotations are missing, two files
+            claim one place, or a file belongs to no orthophoto.
     """
+    if annotations is not None and not annotations.is_file():
+        raise DatasetError(
+            "file is missing", where=annotations, remedy="data.annotations names it: mend that"
+        )
     if not root.is_dir():
         raise DatasetError(
             "data folder is missing",
             where=root,
             remedy="name one with --data, or make one with `gravecli sample-data`",
         )
-    found = {kind.folder: _find(root, kind) for kind in KINDS}
+    found = {kind.folder: _find(root, kind, annotations) for kind in KINDS}
     orthophotos = found[ORTHOPHOTO.folder]
     if not orthophotos:
         raise DatasetError(
@@ -129,7 +134,8 @@ def read_manifest(root: Path) -> Manifest:
             name,
             path,
             dem=found[DEM.folder].get(name),
-            annotations=found[ANNOTATIONS.folder].get(name),
+            annotations=found[ANNOTATIONS.folder].get(name)
+            or (None if name in found[MASK.folder] else annotations),
             mask=found[MASK.folder].get(name),
             area=found[AREA.folder].get(name),
         )
@@ -157,11 +163,14 @@ def cemetery_name(orthophoto: Path) -> str:
     return _name_of(orthophoto, ORTHOPHOTO)
 
 
-def _find(root: Path, kind: Kind) -> dict[str, Path]:
+def _find(root: Path, kind: Kind, besides: Path | None = None) -> dict[str, Path]:
+    """Find the files of one kind by cemetery; `besides` is a file that belongs to all of them."""
     folder = root / kind.folder
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         if path.name.startswith(".") or path.suffix.lower() not in kind.endings:
+            continue
+        if besides is not None and path.samefile(besides):
             continue
         name = _name_of(path, kind)
         if name in found:
