@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from grave_cli import __version__
+from grave_cli.cli.check import check
 from grave_cli.cli.config import config
 from grave_cli.cli.dashboard import dashboard
 from grave_cli.cli.dataset_id import dataset_id
@@ -27,6 +28,7 @@ app = typer.Typer(
 )
 app.command("train")(train)
 app.command("hpo")(hpo)
+app.command("check")(check)
 app.command("dataset-id")(dataset_id)
 app.command("predict-cemetery")(predict_cemetery)
 app.command("dashboard")(dashboard)

@@ -22,8 +22,10 @@ from rich.text import Text
 
 from grave_cli.progress import Advance
 
-ERR = Console(stderr=True, highlight=False)
-OUT = Console(highlight=False, soft_wrap=True)
+_WIDE = 160  # columns where there is no terminal to ask: tables in a file should not be folded
+
+ERR = Console(stderr=True, highlight=False, soft_wrap=True)
+OUT = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
 
 
 class RateColumn(TextColumn):
@@ -98,4 +100,4 @@ def print_json(value: Mapping[str, Any]) -> None:
 
 def print_line(text: str) -> None:
     """Write a line of a result for people."""
-    OUT.print(text, markup=False)
+    OUT.print(text, markup=False, soft_wrap=True)
