@@ -65,7 +65,7 @@ class ObjectScores(Metric):
 
     def score(self) -> ObjectScore:
         """Return the counts so far as a score."""
-        truths, predictions, matches = (int(value) for value in self.compute())
+        truths, predictions, matches = (int(value) for value in self.counts)
         return ObjectScore(truths, predictions, matches, mean_iou=0.0)
 
 

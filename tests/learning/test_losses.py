@@ -1,0 +1,69 @@
+import pytest
+import torch
+
+from grave_cli.learning.losses import GraveLoss
+
+EVEN = (1.0, 1.0, 1.0)
+
+
+def logits_of(targets: torch.Tensor, certainty: float) -> torch.Tensor:
+    return (targets * 2 - 1) * certainty
+
+
+@pytest.fixture
+def targets() -> torch.Tensor:
+    return (torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0)) > 0.7).float()
+
+
+@pytest.fixture
+def everywhere() -> torch.Tensor:
+    return torch.ones(2, 1, 16, 16)
+
+
+@pytest.mark.parametrize("bce_weight", [0.0, 0.5, 1.0])
+def test_right_answers_cost_nothing_and_wrong_ones_much(
+    targets: torch.Tensor, everywhere: torch.Tensor, bce_weight: float
+) -> None:
+    loss = GraveLoss(bce_weight, EVEN)
+    assert loss(logits_of(targets, 20), targets, everywhere) < 1e-3
+    assert loss(logits_of(1 - targets, 20), targets, everywhere) > 0.9
+
+
+def test_what_is_not_scored_counts_for_nothing(
+    targets: torch.Tensor, everywhere: torch.Tensor
+) -> None:
+    loss = GraveLoss(0.5, EVEN)
+    scored = everywhere.clone()
+    scored[..., 8:] = 0
+    right = logits_of(targets, 3.0)
+    wrong = right.clone()
+    wrong[..., 8:] *= -1
+    assert loss(right, targets, scored) == loss(wrong, targets, scored)
+    assert loss(right, targets, everywhere) < loss(wrong, targets, everywhere)
+
+
+def test_nothing_scored_is_no_nan(targets: torch.Tensor, everywhere: torch.Tensor) -> None:
+    logits = torch.randn_like(targets, requires_grad=True)
+    loss = GraveLoss(0.5, EVEN)(logits, targets, everywhere * 0)
+    loss.backward()
+    assert torch.isfinite(loss)
+    assert logits.grad is not None
+    assert (logits.grad == 0).all()
+
+
+def test_channel_weights_are_shares(targets: torch.Tensor, everywhere: torch.Tensor) -> None:
+    logits = torch.randn(targets.shape, generator=torch.Generator().manual_seed(1))
+    single = [
+        GraveLoss(0.5, [float(i == channel) for i in range(3)])(logits, targets, everywhere)
+        for channel in range(3)
+    ]
+    mixed = GraveLoss(0.5, (2.0, 1.0, 1.0))(logits, targets, everywhere)
+    assert mixed == pytest.approx(float((2 * single[0] + single[1] + single[2]) / 4), rel=1e-5)
+
+
+def test_the_soft_dice_is_the_one_of_the_formula(everywhere: torch.Tensor) -> None:
+    probability, truth = torch.full((2, 3, 16, 16), 0.25), torch.ones(2, 3, 16, 16)
+    pixels = 2 * 16 * 16
+    expected = 1 - (2 * 0.25 * pixels + 1) / (0.25 * pixels + pixels + 1)
+    loss = GraveLoss(0.0, EVEN)(torch.logit(probability), truth, everywhere)
+    assert float(loss) == pytest.approx(expected, rel=1e-5)
