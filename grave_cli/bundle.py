@@ -37,7 +37,11 @@ class ModelCard(BaseModel):
         settings: The resolved settings of the training.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        ser_json_inf_nan="strings",  # a score can be NaN, JSON has none
+    )
 
     format: int = FORMAT
     gravecli_version: str
@@ -105,8 +109,13 @@ def read_bundle(path: Path) -> Bundle:
             )
         return Bundle(folder=folder, card=ModelCard.model_validate(content))
     except (ValueError, AttributeError) as error:
-        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+        reason = _first_fault(error) if isinstance(error, ValidationError) else error
         raise ModelError(f"damaged model description: {reason}", where=card_file) from None
+
+
+def _first_fault(error: ValidationError) -> str:
+    fault = error.errors(include_url=False)[0]
+    return f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
 
 
 def write_card(folder: Path, card: ModelCard) -> None:

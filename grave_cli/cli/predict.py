@@ -8,6 +8,7 @@ import typer
 from grave_cli.cli import options
 
 if TYPE_CHECKING:
+    from grave_cli.inputs.outline_repair import Polygons
     from grave_cli.mapping.result import PredictionResult
     from grave_cli.progress import Progress
     from grave_cli.settings.tree import Settings
@@ -33,6 +34,13 @@ def predict_cemetery(
     truth: Annotated[
         Path | None, typer.Option(help="Known graves: say and draw how well they are matched.")
     ] = None,
+    aoi: Annotated[
+        Path | None, typer.Option(help="Polygons (GeoPackage, GeoJSON, …): map only inside them.")
+    ] = None,
+    crs: Annotated[
+        str | None,
+        typer.Option(metavar="EPSG:…", help="CRS to write in; default: the orthophoto's."),
+    ] = None,
     device: Annotated[
         str | None, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to compute.")
     ] = None,
@@ -43,16 +51,19 @@ def predict_cemetery(
     verbose: options.Verbose = False,
 ) -> None:
     """Map the graves of one orthophoto and write them as a GeoPackage."""
+    from grave_cli.inputs.georeference import parse_crs
     from grave_cli.inputs.manifest import cemetery_name
 
+    target_crs = parse_crs(crs) if crs else None  # a wrong one is told before the work
     loaded = options.load(config, assignments, {"prediction.device": device})
     progress = options.show_progress(quiet, verbose)
     dem = _find_dem(orthophoto, dem, progress)
     found = _find_model(model, dem, loaded.settings, progress)
     thresholds = {k for k in loaded.origins if k.startswith("prediction.decoding.")}
-    result = _predict(orthophoto, dem, found, loaded.settings, bool(thresholds), progress)
+    result = _predict(orthophoto, dem, aoi, found, loaded.settings, bool(thresholds), progress)
     out = out or Path(f"{cemetery_name(orthophoto)}.gpkg")
-    summary = _write(result, orthophoto, out, preview, truth)
+    known = None if truth is None else _read_truth(truth, aoi, result, loaded.settings)
+    summary = _write(result, orthophoto, out, target_crs, preview, known)
     _print(summary, json)
 
 
@@ -86,6 +97,7 @@ _SHOWN = ("val/dice", "val/object_f1", "test/object_f1")
 def _predict(
     orthophoto: Path,
     dem: Path | None,
+    aoi: Path | None,
     found: "FoundModel",
     settings: "Settings",
     own_thresholds: bool,
@@ -99,23 +111,35 @@ def _predict(
         progress.note("The model is for rgb: the DEM is used for grave heights only")
     engine = TorchEngine(found.bundle, settings.prediction.device)
     decoding = settings.prediction.decoding if own_thresholds else None
-    return run(orthophoto, dem, found.bundle, engine, settings, decoding, progress)
+    return run(orthophoto, dem, found.bundle, engine, settings, decoding, progress, aoi=aoi)
+
+
+def _read_truth(
+    truth: Path, aoi: Path | None, result: "PredictionResult", settings: "Settings"
+) -> "Polygons":
+    """Read known graves like annotations, those within the area that was mapped."""
+    from grave_cli.inputs.annotations import read_grave_file
+    from grave_cli.inputs.areas import read_area, within_area
+
+    graves = read_grave_file(truth, result.grid, settings.data).polygons
+    area = None if aoi is None else read_area(aoi, result.grid)
+    known: Polygons = graves[within_area(graves, area)]
+    return known
 
 
 def _write(
     result: "PredictionResult",
     orthophoto: Path,
     out: Path,
+    crs: str | None,
     preview: Path | None,
-    truth: Path | None,
+    known: "Polygons | None",
 ) -> dict[str, Any]:
     from grave_cli.graves.score import score_polygons
-    from grave_cli.inputs.annotations import read_polygons
     from grave_cli.mapping.geopackage import write_geopackage
     from grave_cli.mapping.preview import write_preview
 
-    known = None if truth is None else read_polygons(truth, result.crs)
-    write_geopackage(result, out)
+    write_geopackage(result, out, crs)
     summary: dict[str, Any] = {"graves": len(result.polygons), "geopackage": str(out)}
     if preview is not None:
         write_preview(orthophoto, result, preview, known)

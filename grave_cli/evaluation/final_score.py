@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 
 from grave_cli.bundle import Bundle
@@ -26,7 +25,8 @@ def score_parts(
 ) -> dict[str, float]:
     """Map the cemeteries of some parts, write their GeoPackages and score them against the truth.
 
-    A cemetery of which only a strip is kept for testing is mapped whole and scored in its strip.
+    A cemetery of which only a strip is kept for testing, or only a part has been labelled, is
+    mapped whole and scored there.
 
     Args:
         parts: What gives the score.
@@ -64,9 +64,4 @@ def score_part(plan: PartPlan, predicted: NDArray[np.object_]) -> ObjectScore:
         plan: The part, with the graves there are.
         predicted: Graves drawn, in the CRS of the part's grid.
     """
-    if plan.part.strip is None:
-        return score_polygons(plan.graves, predicted)
-    area = shapely.box(*plan.grid.bounds)
-    return score_polygons(
-        plan.graves, predicted[shapely.contains(area, shapely.centroid(predicted))]
-    )
+    return score_polygons(plan.graves, predicted[plan.owns(predicted)])

@@ -36,7 +36,9 @@ def measure(polygons: NDArray[np.object_], crs: str, metres_per_unit: float) -> 
         crs: Their CRS.
         metres_per_unit: Metres on the ground per CRS unit at the cemetery.
     """
-    boxes = shapely.minimum_rotated_rectangle(polygons)
+    # Seven-digit coordinates cost the smallest rectangle half a millimetre, so go to the origin.
+    corner = shapely.get_coordinates(polygons).min(axis=0, initial=np.inf)
+    boxes = shapely.minimum_rotated_rectangle(shapely.transform(polygons, lambda xy: xy - corner))
     corners = shapely.get_coordinates(boxes).reshape(len(polygons), 5, 2)[:, :3]
     sides = np.diff(corners, axis=1)
     lengths = np.hypot(sides[..., 0], sides[..., 1]) * metres_per_unit

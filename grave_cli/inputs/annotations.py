@@ -1,26 +1,35 @@
-"""Labels in: grave outlines or a mask from disk, polygons in the grid's CRS and an instance raster out."""
+"""Labels in, polygons in the grid's CRS and an instance raster out.
 
-from dataclasses import dataclass
+Of a vector file with several layers, `data.annotation_layer` says which one has the graves; without
+it the only layer of polygons has, and of several the one named `graves` (as in the files that
+gravecli writes itself: graves, graves_raw, coverage).
+
+A mask's graves are its connected pixels above 0. Pixels that touch at a corner only are not
+connected (4-connectivity): two graves set corner to corner stay two.
+"""
+
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import fiona
 import numpy as np
 import rasterio.features
 import shapely
-from fiona.errors import FionaError
 from numpy.typing import NDArray
-from pyproj import Transformer
 from rasterio.enums import Resampling
+from rasterio.errors import RasterioError
 from rasterio.vrt import WarpedVRT
 from scipy import ndimage
 
-from grave_cli.errors import DatasetError
+from grave_cli.errors import DatasetError, RasterReadError
 from grave_cli.inputs.grid import WorkingGrid
 from grave_cli.inputs.manifest import Cemetery
+from grave_cli.inputs.outline_repair import Findings, Polygons, clean_outlines
 from grave_cli.inputs.raster_io import open_raster
+from grave_cli.inputs.vector_io import GRAVE_LAYER, LayerChoice, read_geometries
+from grave_cli.settings.sections import DataSettings
 
-_POLYGONAL = ("Polygon", "MultiPolygon", "Unknown")
-Polygons = NDArray[np.object_]
+_CLIPPED_SHARE = 0.01  # of its area: a grave that loses less has not been cut, only rounded
+_REST_SHARE = 0.05  # of its area: a grave of which less is within the orthophoto lies outside
 
 
 @dataclass(frozen=True)
@@ -28,63 +37,67 @@ class Graves:
     """The labelled graves of a cemetery.
 
     Args:
-        polygons: Valid shapely Polygons in the grid's CRS, one a grave.
-        repaired: How many outlines were invalid and had to be mended.
-        outside: How many lie outside of the orthophoto and were left out.
+        polygons: Valid shapely Polygons in the grid's CRS, one a grave, within the grid.
+        findings: What was mended or left out.
     """
 
     polygons: Polygons
-    repaired: int = 0
-    outside: int = 0
+    findings: Findings = field(default_factory=Findings)
 
 
-def read_graves(cemetery: Cemetery, grid: WorkingGrid) -> Graves:
+def read_graves(cemetery: Cemetery, grid: WorkingGrid, data: DataSettings | None = None) -> Graves:
     """Read where the graves of a cemetery are, from its annotations or its mask.
 
     Args:
         cemetery: The cemetery; it has labels.
         grid: Its whole working grid.
+        data: Layer and filter of annotations, and the file that all cemeteries share.
 
     Raises:
-        DatasetError: There are no graves, no polygons, no CRS, or all of them lie outside.
+        DatasetError: There are no graves, or all of them lie outside, or their file cannot be used.
+        RasterReadError: The mask cannot be used.
     """
+    data = data or DataSettings()
     if cemetery.annotations is not None:
-        polygons = read_polygons(cemetery.annotations, grid.crs)
-    elif cemetery.mask is not None:
-        polygons = _mask_polygons(cemetery.mask, grid)
-    else:
-        raise DatasetError(f"cemetery {cemetery.name} has no labels", where=cemetery.orthophoto)
-    return _check_graves(polygons, grid, cemetery)
+        shared = data.annotations != "" and cemetery.annotations == Path(data.annotations)
+        return read_grave_file(cemetery.annotations, grid, data, shared=shared)
+    if cemetery.mask is not None:
+        return Graves(_mask_polygons(cemetery.mask, grid))
+    raise DatasetError(f"cemetery {cemetery.name} has no labels", where=cemetery.orthophoto)
 
 
-def read_polygons(path: Path, crs: str) -> Polygons:
-    """Read the polygons of a vector file's only polygon layer, in another CRS.
+def read_grave_file(
+    path: Path, grid: WorkingGrid, data: DataSettings, *, shared: bool = False
+) -> Graves:
+    """Read the graves of a vector file that lie within a grid.
 
     Args:
         path: GeoPackage, GeoJSON, Shapefile or FlatGeobuf.
-        crs: The CRS to bring them to.
-
-    Returns:
-        Shapely geometries as they are in the file: possibly invalid, possibly multi-part.
+        grid: The whole working grid of an orthophoto.
+        data: Layer and filter.
+        shared: The file is for several cemeteries: that graves lie outside is no finding.
 
     Raises:
-        DatasetError: It cannot be read, or has no or several polygon layers, or no CRS.
+        DatasetError: There are no graves, or all of them lie outside, or the file cannot be used.
     """
-    try:
-        with fiona.open(path, layer=_polygon_layer(path)) as layer:
-            if not layer.crs_wkt:
-                raise DatasetError("annotations have no CRS", where=path)
-            source_crs = layer.crs_wkt
-            shapes = [
-                shapely.geometry.shape(feature.geometry)
-                for feature in layer
-                if feature.geometry is not None
-            ]
-    except (FionaError, OSError) as error:
-        raise DatasetError(f"annotations cannot be read: {error}", where=path) from None
-    flat = shapely.force_2d(np.array(shapes, dtype=object))
-    to_grid = Transformer.from_crs(source_crs, crs, always_xy=True)
-    return shapely.transform(flat, to_grid.transform, interleaved=False)
+    choice = LayerChoice(
+        data.annotation_layer, data.annotation_filter, GRAVE_LAYER, besides=data.area_layer
+    )
+    bounds = grid.bounds if shared else None
+    outlines, findings = clean_outlines(
+        read_geometries(path, grid.crs, choice, bounds), min_area=grid.pixel_size**2
+    )
+    if not len(outlines) and not findings.outside and not shared:
+        raise DatasetError(
+            "no graves",
+            where=path,
+            found="; ".join(findings.sentences()) or "no features",
+            expected="polygons, or closed lines",
+        )
+    graves = _clip(outlines, findings, grid)
+    if not len(graves.polygons):
+        raise _outside_error(path, outlines, grid, shared)
+    return replace(graves, findings=replace(graves.findings, outside=0)) if shared else graves
 
 
 def rasterize_instances(polygons: Polygons, grid: WorkingGrid) -> NDArray[np.int32]:
@@ -103,65 +116,96 @@ def rasterize_instances(polygons: Polygons, grid: WorkingGrid) -> NDArray[np.int
     shapes = [(polygons[index], int(index) + 1) for index in order]
     if not shapes:
         return np.zeros(grid.shape, np.int32)
-    return rasterio.features.rasterize(
-        shapes, out_shape=grid.shape, transform=grid.transform, dtype="int32"
+    return np.asarray(
+        rasterio.features.rasterize(
+            shapes, out_shape=grid.shape, transform=grid.transform, dtype="int32"
+        )
     )
 
 
-def _polygon_layer(path: Path) -> str:
-    layers = fiona.listlayers(path)
-    polygonal = []
-    for name in layers:
-        with fiona.open(path, layer=name) as layer:
-            if layer.schema["geometry"].removeprefix("3D ") in _POLYGONAL:
-                polygonal.append(name)
-    if len(polygonal) != 1:
-        raise DatasetError(
-            "the layer with the graves is not clear",
+def _clip(outlines: Polygons, findings: Findings, grid: WorkingGrid) -> Graves:
+    """Cut outlines at the grid's edge and leave out those beyond it."""
+    edge = shapely.box(*grid.bounds)
+    pieces = np.where(shapely.within(outlines, edge), outlines, _cut(outlines, edge))
+    rest, whole = shapely.area(pieces), shapely.area(outlines)
+    inside = rest > np.maximum(_REST_SHARE * whole, 0)
+    kept = shapely.get_parts(pieces[inside])
+    clipped = inside & (rest < (1 - _CLIPPED_SHARE) * whole)
+    outside = findings.outside + int((~inside).sum())
+    return Graves(kept, replace(findings, outside=outside, clipped=int(clipped.sum())))
+
+
+def _cut(outlines: Polygons, edge: shapely.Polygon) -> Polygons:
+    """Return the part of each outline within the edge, without lines and points of mere contact."""
+    pieces = shapely.intersection(outlines, edge)
+    mixed = shapely.get_type_id(pieces) == shapely.GeometryType.GEOMETRYCOLLECTION
+    for index in np.flatnonzero(mixed):
+        areas = [part for part in shapely.get_parts(pieces[index]) if part.area > 0]
+        pieces[index] = shapely.union_all(areas)
+    return np.asarray(pieces)
+
+
+def _outside_error(path: Path, outlines: Polygons, grid: WorkingGrid, shared: bool) -> DatasetError:
+    if shared:
+        return DatasetError(
+            "none of its graves lie within this orthophoto",
             where=path,
-            found=f"{len(polygonal)} polygon layers of {len(layers)}: {', '.join(polygonal)}",
-            expected="one",
+            expected=f"graves within {_rounded(grid.bounds)}",
+            remedy="label this cemetery, leave it out of data.train, or mend the CRS",
         )
-    return str(polygonal[0])
-
-
-def _mask_polygons(path: Path, grid: WorkingGrid) -> Polygons:
-    with (
-        open_raster(path) as dataset,
-        WarpedVRT(
-            dataset,
-            crs=grid.crs,
-            transform=grid.transform,
-            width=grid.width,
-            height=grid.height,
-            resampling=Resampling.nearest,
-        ) as vrt,
-    ):
-        mask = vrt.read(1) > 0
-    components, _ = ndimage.label(mask)
-    shapes = rasterio.features.shapes(components, mask=mask, transform=grid.transform)
-    return np.array([shapely.geometry.shape(shape) for shape, _ in shapes], dtype=object)
-
-
-def _check_graves(polygons: Polygons, grid: WorkingGrid, cemetery: Cemetery) -> Graves:
-    invalid = ~shapely.is_valid(polygons)
-    mended = np.where(invalid, shapely.make_valid(polygons), polygons)
-    parts = shapely.get_parts(shapely.get_parts(mended))
-    parts = parts[(shapely.get_type_id(parts) == shapely.GeometryType.POLYGON)]
-    parts = parts[shapely.area(parts) > 0]
-    if not len(parts):
-        raise DatasetError(f"no graves for cemetery {cemetery.name}", where=cemetery.labels)
-    inside = shapely.intersects(parts, shapely.box(*grid.bounds))
-    if not inside.any():
-        raise DatasetError(
-            "all graves lie outside of the orthophoto",
-            where=cemetery.labels,
-            found=f"graves within {_rounded(shapely.total_bounds(parts))}",
-            expected=f"within {_rounded(grid.bounds)}",
-            remedy="the CRS of one of them is probably wrong",
-        )
-    return Graves(parts[inside], int(invalid.sum()), int((~inside).sum()))
+    where = "where the orthophoto’s CRS ends"
+    if len(outlines):
+        where = f"within {_rounded(shapely.total_bounds(outlines))}"
+    return DatasetError(
+        "all graves lie outside of the orthophoto",
+        where=path,
+        found=f"graves {where}",
+        expected=f"within {_rounded(grid.bounds)}",
+        remedy="the CRS of one of them is probably wrong",
+    )
 
 
 def _rounded(bounds: object) -> tuple[int, ...]:
     return tuple(round(float(value)) for value in bounds)  # type: ignore[attr-defined]
+
+
+def _mask_polygons(path: Path, grid: WorkingGrid) -> Polygons:
+    """Outline the connected pixels of a mask, read by the nearest pixel."""
+    mask = _read_mask(path, grid)
+    components, count = ndimage.label(mask)
+    if not count:
+        raise DatasetError(
+            "no graves within the orthophoto",
+            where=path,
+            found="no pixel above 0 there",
+            remedy="the mask is empty, or its CRS or position is wrong",
+        )
+    shapes = rasterio.features.shapes(components, mask=mask, transform=grid.transform)
+    return np.array([shapely.geometry.shape(shape) for shape, _ in shapes], dtype=object)
+
+
+def _read_mask(path: Path, grid: WorkingGrid) -> NDArray[np.bool_]:
+    with open_raster(path) as dataset:
+        if dataset.count != 1:
+            raise RasterReadError(
+                "not a mask", where=path, found=f"{dataset.count} bands", expected="one band"
+            )
+        if dataset.crs is None:
+            raise RasterReadError(
+                "mask has no CRS",
+                where=path,
+                remedy="`gdal_edit.py -a_srs EPSG:25832` adds one",
+            )
+        try:
+            with WarpedVRT(
+                dataset,
+                crs=grid.crs,
+                transform=grid.transform,
+                width=grid.width,
+                height=grid.height,
+                resampling=Resampling.nearest,
+            ) as vrt:
+                values, known = vrt.read(1), vrt.dataset_mask()
+        except RasterioError as error:
+            raise RasterReadError(f"mask cannot be read: {error}", where=path) from None
+    return np.asarray((values > 0) & (known > 0))

@@ -1,9 +1,9 @@
-"""One part of a cemetery, read once: its pixels, heights and graves on the working grid, ready to be cut into chips."""
+"""One part of a cemetery, read once: pixels, heights and graves on the working grid."""
 
 import hashlib
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,16 +12,18 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from grave_cli.errors import DatasetError
-from grave_cli.inputs.annotations import Graves, Polygons, rasterize_instances, read_graves
-from grave_cli.inputs.elevation import elevation_features, measure_elevation, read_dem
+from grave_cli.inputs.annotations import Graves, rasterize_instances, read_graves
+from grave_cli.inputs.areas import Area, rasterize_area, read_labelled_area, within_area
+from grave_cli.inputs.elevation import measure_elevation, read_elevation
 from grave_cli.inputs.grid import WorkingGrid
+from grave_cli.inputs.outline_repair import Polygons
 from grave_cli.inputs.raster_io import orthophoto_grid, read_orthophoto
 from grave_cli.inputs.recipe import InputRecipe
 from grave_cli.inputs.splits import Part, strip_window
 from grave_cli.progress import SILENT, Progress
 from grave_cli.settings.tree import Settings
 
-_BYTES_PER_PX = 8  # rgb 3, valid 1, instances 4
+_BYTES_PER_PX = 9  # rgb 3, valid 1, instances 4, labelled 1
 _BYTES_PER_FEATURE = 4
 _COARSE_LOOK = 16  # working pixels per pixel of a coarse look
 
@@ -33,14 +35,17 @@ class CemeteryArrays:
     Args:
         part: Which part.
         grid: Where its pixels lie.
-        graves: Its graves, in the grid's CRS; those whose centroid lies within.
+        graves: Its graves, in the grid's CRS; those whose centroid lies within it and within the
+            labelled area.
         rgb: Colours.
         valid: Where the orthophoto shows something.
         elevation: Features in their own units, NaN where unknown; None for rgb.
         instances: Grave ids from 1, 0 is background.
+        labelled: Where graves would have been labelled; None is everywhere.
 
     Shapes:
-        rgb: (3, H, W); valid: (H, W); elevation: (features, H, W); instances: (H, W)
+        rgb: (3, H, W); valid: (H, W); elevation: (features, H, W); instances: (H, W);
+        labelled: (H, W)
     """
 
     part: Part
@@ -50,13 +55,19 @@ class CemeteryArrays:
     valid: NDArray[np.bool_]
     elevation: NDArray[np.float32] | None
     instances: NDArray[np.int32]
+    labelled: NDArray[np.bool_] | None = None
+
+    @property
+    def usable(self) -> NDArray[np.bool_]:
+        """Where there is something to learn: the image is valid and has been labelled."""
+        return self.valid if self.labelled is None else self.valid & self.labelled
 
     @property
     def scored(self) -> NDArray[np.bool_]:
-        """Where loss and metrics count: the image is valid, and heights are known if used."""
+        """Where loss and metrics count: it is usable, and heights are known if used."""
         if self.elevation is None:
-            return self.valid
-        return self.valid & np.isfinite(self.elevation).all(axis=0)
+            return self.usable
+        return self.usable & np.isfinite(self.elevation).all(axis=0)
 
 
 @dataclass(frozen=True)
@@ -69,6 +80,7 @@ class PartPlan:
         window: The part's pixels on it.
         graves: The part's graves, in the grid's CRS.
         found: How the cemetery's annotations were.
+        area: The part of the cemetery that has been labelled, in the grid's CRS; None is all.
     """
 
     part: Part
@@ -76,11 +88,19 @@ class PartPlan:
     window: Window
     graves: Polygons
     found: Graves
+    area: Area | None = None
 
     @property
     def grid(self) -> WorkingGrid:
         """The part's own grid."""
         return self.cemetery_grid.crop(self.window)
+
+    def owns(self, graves: Polygons) -> NDArray[np.bool_]:
+        """Say which graves belong to the part: by their centroid, as everywhere."""
+        mine = within_area(graves, self.area)
+        if self.part.strip is not None:
+            mine &= within_area(graves, shapely.box(*self.grid.bounds))
+        return mine
 
 
 def plan_part(part: Part, settings: Settings) -> PartPlan:
@@ -88,25 +108,29 @@ def plan_part(part: Part, settings: Settings) -> PartPlan:
 
     Args:
         part: Which part.
-        settings: GSD, and the guard between strips.
+        settings: GSD, layers and filter of the annotations, and the guard between strips.
 
     Raises:
-        DatasetError: The part has no graves.
+        DatasetError: The part has no graves, or its labels or labelled area cannot be used.
         GridError: No grid can be laid on the orthophoto.
         RasterReadError: The orthophoto cannot be used.
     """
     cemetery = part.cemetery
     grid = orthophoto_grid(cemetery.orthophoto, settings.grid.gsd_m, settings.grid.max_upsampling)
-    found = read_graves(cemetery, grid)
+    found = read_graves(cemetery, grid, settings.data)
+    area = read_labelled_area(cemetery, grid, settings.data)
+    graves = found.polygons[within_area(found.polygons, area)]
+    if not len(graves):
+        raise DatasetError("no graves in the labelled area", where=cemetery.area or cemetery.labels)
     window = grid.window
     if part.strip is not None:
-        window = strip_window(grid, found.polygons, part.strip, settings.data.guard_m)
-    inside = shapely.contains(
-        shapely.box(*grid.crop(window).bounds), shapely.centroid(found.polygons)
-    )
-    if not inside.any():
+        guard_m, where = settings.data.guard_m, cemetery.orthophoto
+        window = strip_window(grid, tuple(graves), part.strip, guard_m, where)
+    plan = PartPlan(part, grid, window, graves, found, area)
+    plan = replace(plan, graves=graves[plan.owns(graves)])
+    if not len(plan.graves):
         raise DatasetError(f"no graves in {part.name} ({part.split})", where=cemetery.labels)
-    return PartPlan(part, grid, window, found.polygons[inside], found)
+    return plan
 
 
 def read_part(plan: PartPlan, recipe: InputRecipe) -> CemeteryArrays:
@@ -120,18 +144,21 @@ def read_part(plan: PartPlan, recipe: InputRecipe) -> CemeteryArrays:
         RasterReadError: A raster cannot be used.
     """
     grid, cemetery = plan.grid, plan.part.cemetery
-    pixels = read_orthophoto(cemetery.orthophoto, grid)
+    pixels = read_orthophoto(cemetery.orthophoto, grid, recipe.value_range)
     elevation = None
     if recipe.elevation is not None:
         assert cemetery.dem is not None  # checked when the parts were assigned
         statistics = measure_elevation(cemetery.dem, plan.cemetery_grid, recipe.elevation)
-        heights = read_dem(cemetery.dem, grid)
-        elevation = elevation_features(heights, grid, statistics, recipe.features)
-    # Graves cut by the part's edge are drawn too: what shows of them is a grave.
-    touching = shapely.intersects(plan.found.polygons, shapely.box(*grid.bounds))
-    instances = rasterize_instances(plan.found.polygons[touching], grid)
+        elevation = read_elevation(cemetery.dem, grid, statistics, recipe.features)
     return CemeteryArrays(
-        plan.part, grid, plan.graves, pixels.rgb, pixels.valid, elevation, instances
+        plan.part,
+        grid,
+        plan.graves,
+        pixels.rgb,
+        pixels.valid,
+        elevation,
+        rasterize_instances(_drawn_graves(plan), grid),
+        None if plan.area is None else rasterize_area(plan.area, grid),
     )
 
 
@@ -175,14 +202,30 @@ def memory_bytes(plan: PartPlan, recipe: InputRecipe) -> int:
 
 
 def valid_share(plan: PartPlan) -> float:
-    """Estimate which share of a part's pixels shows something, from a coarse look."""
+    """Estimate which share of a part's pixels is usable, from a coarse look."""
     coarse = plan.grid.coarsened(_COARSE_LOOK)
-    return float(read_orthophoto(plan.part.cemetery.orthophoto, coarse).valid.mean())
+    valid = read_orthophoto(plan.part.cemetery.orthophoto, coarse).valid
+    return float((valid if plan.area is None else valid & rasterize_area(plan.area, coarse)).mean())
+
+
+def _drawn_graves(plan: PartPlan) -> Polygons:
+    """Choose the graves that show in a part.
+
+    Those cut by its edge are drawn too: what shows of them is a grave. Those wholly outside of the
+    labelled area are not, because the few that happen to be labelled there say nothing.
+    """
+    graves = plan.found.polygons
+    drawn = shapely.intersects(graves, shapely.box(*plan.grid.bounds))
+    if plan.area is not None:
+        drawn &= shapely.intersects(graves, plan.area) & ~shapely.touches(graves, plan.area)
+    return np.asarray(graves[drawn])
 
 
 def _cache_key(plan: PartPlan, recipe: InputRecipe) -> str:
     stamps = [(str(path.resolve()), path.stat().st_mtime_ns) for path in plan.part.cemetery.files]
-    text = repr((stamps, plan.window, recipe.model_dump_json()))
+    # Layers and filters change what the same files mean.
+    shapes = [shapely.to_wkb(plan.found.polygons).tolist(), shapely.to_wkb(plan.area)]
+    text = repr((stamps, shapes, plan.window, recipe.model_dump_json()))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -209,4 +252,5 @@ def _load(plan: PartPlan, folder: Path) -> CemeteryArrays:
         for name in _array_names()
         if (folder / f"{name}.npy").exists()
     }
-    return CemeteryArrays(plan.part, plan.grid, plan.graves, **{"elevation": None, **stored})
+    absent = {"elevation": None, "labelled": None}
+    return CemeteryArrays(plan.part, plan.grid, plan.graves, **{**absent, **stored})

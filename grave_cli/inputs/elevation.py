@@ -1,7 +1,8 @@
 """DEM metres in, elevation features on the working grid out.
 
-All that a feature needs to know of the whole cemetery (local ground, mean, percentiles) is computed once, on a coarse
-grid, and reused by every window: a chip and a streamed window of the same place agree.
+All that a feature needs to know of the whole cemetery (local ground, mean, percentiles) is computed
+once, on a coarse grid, and reused by every window: a chip and a streamed window of the same place
+agree.
 """
 
 from collections.abc import Sequence
@@ -10,20 +11,15 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pyproj import Transformer
-from rasterio.enums import Resampling
-from rasterio.io import DatasetReader
-from rasterio.vrt import WarpedVRT
+from rasterio.windows import Window
 from scipy import ndimage
 
 from grave_cli.errors import RasterReadError
+from grave_cli.inputs.dem import Dem, Heights, open_dem
 from grave_cli.inputs.grid import WorkingGrid
-from grave_cli.inputs.raster_io import open_raster
 from grave_cli.settings.sections import ElevationFeature, ElevationSettings
 
-Heights = NDArray[np.float32]
 _GROUND_PERCENTILE = 25
-_WARP_TOLERANCE_PX = 1e-3  # GDAL approximates transforms; windows of one place must agree
 _QUANTILES = np.linspace(0, 1, 101)
 _MAD_TO_SIGMA = 1.4826  # median absolute deviation of a normal distribution to its sigma
 
@@ -54,49 +50,13 @@ class ElevationStatistics:
     quantiles: Heights
 
 
-def read_dem(path: Path, grid: WorkingGrid) -> Heights:
-    """Read heights onto a grid: interpolated where the DEM is coarser, averaged where finer.
-
-    Args:
-        path: Single-band raster of heights in metres, on any grid and in any CRS.
-        grid: The working grid or any crop of it.
-
-    Returns:
-        Heights in metres, NaN where there are none.
-
-    Raises:
-        RasterReadError: It is no DEM.
-    """
-    with open_raster(path) as dataset:
-        if dataset.count != 1 or dataset.crs is None:
-            raise RasterReadError(
-                "not a DEM",
-                where=path,
-                found=f"{dataset.count} band(s), CRS {dataset.crs}",
-                expected="one band of heights in metres, with a CRS",
-            )
-        finer = _is_finer(dataset, grid)
-        with WarpedVRT(
-            dataset,
-            crs=grid.crs,
-            transform=grid.transform,
-            width=grid.width,
-            height=grid.height,
-            resampling=Resampling.average if finer else Resampling.bilinear,
-            src_nodata=dataset.nodata,
-            nodata=float("nan"),
-            dtype="float32",
-            tolerance=_WARP_TOLERANCE_PX,
-        ) as vrt:
-            return np.asarray(vrt.read(1), np.float32)
-
-
 def measure_elevation(
     path: Path, grid: WorkingGrid, settings: ElevationSettings
 ) -> ElevationStatistics:
     """Compute a cemetery's local ground and its statistics of height.
 
-    The local ground is a low percentile of the heights around, corrected for the slope of the ground.
+    The local ground is a low percentile of the heights around, corrected for the slope of the
+    ground.
 
     Args:
         path: The DEM.
@@ -107,12 +67,16 @@ def measure_elevation(
         RasterReadError: It is no DEM, or has no heights under the orthophoto.
     """
     coarse = grid.coarsened(max(1.0, settings.ground_cell_m / grid.gsd_m))
-    heights = read_dem(path, coarse)
+    with open_dem(path) as dem:
+        heights = dem.read(coarse)
+        lies = tuple(round(value) for value in dem.georeference.bounds_in(grid.crs))
     known = np.isfinite(heights)
     if not known.any():
         raise RasterReadError(
             "DEM has no heights under the orthophoto",
             where=path,
+            found=f"a DEM within {lies}",
+            expected=f"within {tuple(round(value) for value in grid.bounds)}",
             remedy="it belongs to another place, or its CRS is wrong",
         )
     filled = _fill_nearest(heights, known)
@@ -130,6 +94,48 @@ def measure_elevation(
     )
 
 
+def read_elevation(
+    path: Path,
+    grid: WorkingGrid,
+    statistics: ElevationStatistics,
+    features: Sequence[ElevationFeature],
+) -> Heights:
+    """Read a DEM as features on a grid; the same for a place however the grid is cut.
+
+    Args:
+        path: The DEM.
+        grid: The working grid or any crop of it.
+        statistics: Of the whole cemetery.
+        features: Which; see `elevation_features`.
+
+    Raises:
+        RasterReadError: It is no DEM.
+
+    Shapes:
+        returns: (features, H, W), NaN where the height is unknown.
+    """
+    with open_dem(path) as dem:
+        return read_open_elevation(dem, grid, statistics, features)
+
+
+def read_open_elevation(
+    dem: Dem,
+    grid: WorkingGrid,
+    statistics: ElevationStatistics,
+    features: Sequence[ElevationFeature],
+) -> Heights:
+    """Read like `read_elevation`, from a DEM that is open (one per thread).
+
+    Raises:
+        RasterReadError: It is damaged.
+    """
+    # A slope needs the neighbours of every pixel, those of the outermost ones too.
+    margin = 1 if "slope" in features else 0
+    wider = grid.crop(Window(-margin, -margin, grid.width + 2 * margin, grid.height + 2 * margin))
+    made = elevation_features(dem.read(wider), wider, statistics, features)
+    return made[:, margin : margin + grid.height, margin : margin + grid.width]
+
+
 def elevation_features(
     heights: Heights,
     grid: WorkingGrid,
@@ -142,8 +148,9 @@ def elevation_features(
         heights: Metres on `grid`, NaN where unknown.
         grid: The working grid or a crop of it.
         statistics: Of the whole cemetery.
-        features: Which: height (metres above local ground), slope (degrees), zscore and robust_zscore (standard
-            deviations from the cemetery's mean or median), percentile (0 to 1).
+        features: Which: height (metres above local ground), slope (degrees), zscore and
+            robust_zscore (standard deviations from the cemetery's mean or median), percentile
+            (0 to 1).
 
     Shapes:
         heights: (H, W); returns: (features, H, W), NaN where the height is unknown.
@@ -155,16 +162,26 @@ def _feature(
     name: ElevationFeature, heights: Heights, grid: WorkingGrid, statistics: ElevationStatistics
 ) -> Heights:
     if name == "height":
-        return heights - _ground_on(grid, statistics)
+        return np.asarray(heights - _ground_on(grid, statistics))
     if name == "slope":
-        down, right = np.gradient(heights, grid.gsd_m) if min(heights.shape) > 1 else (0, 0)
-        return np.degrees(np.arctan(np.hypot(down, right))).astype(np.float32)
+        down, right = (_gradient(heights, grid.gsd_m, axis) for axis in (0, 1))
+        return np.asarray(np.degrees(np.arctan(np.hypot(down, right))), np.float32)
     if name == "zscore":
         return (heights - statistics.mean) / max(statistics.std, 1e-3)
     if name == "robust_zscore":
         return (heights - statistics.median) / max(statistics.robust_std, 1e-3)
     ranks = np.interp(heights, statistics.quantiles, _QUANTILES).astype(np.float32)
     return np.where(np.isfinite(heights), ranks, np.float32(np.nan))
+
+
+def _gradient(heights: Heights, step_m: float, axis: int) -> Heights:
+    """Differentiate along an axis; beside a hole and at the edge, from the side that is known."""
+    steps = np.diff(heights, axis=axis) / np.float32(step_m)
+    unknown = np.full_like(np.take(heights, [0], axis=axis), np.nan)
+    before = np.concatenate([unknown, steps], axis=axis)
+    after = np.concatenate([steps, unknown], axis=axis)
+    before = np.where(np.isnan(before), after, before)
+    return np.asarray((before + np.where(np.isnan(after), before, after)) / 2, np.float32)
 
 
 def _ground_on(grid: WorkingGrid, statistics: ElevationStatistics) -> Heights:
@@ -191,7 +208,8 @@ def _interpolate(values: Heights, positions: NDArray[np.float64], axis: int) -> 
 def _local_ground(heights: Heights, radius: float) -> Heights:
     """Take a low percentile around each cell, then again of what rises above its smooth course.
 
-    The first pass drops what stands on the ground but lies too low on a slope; the second mends that.
+    The first pass drops what stands on the ground but lies too low on a slope; the second mends
+    that.
     """
     size = 2 * round(radius) + 1
 
@@ -206,13 +224,3 @@ def _local_ground(heights: Heights, radius: float) -> Heights:
 def _fill_nearest(heights: Heights, known: NDArray[np.bool_]) -> Heights:
     nearest = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
     return np.asarray(heights[tuple(nearest)], np.float32)
-
-
-def _is_finer(dataset: DatasetReader, grid: WorkingGrid) -> bool:
-    """Tell whether a DEM's pixels, seen on the grid, are smaller than the grid's."""
-    middle = (dataset.width / 2, dataset.height / 2)
-    x, y = dataset.transform @ middle
-    next_x, next_y = dataset.transform @ (middle[0] + 1, middle[1])
-    to_grid = Transformer.from_crs(dataset.crs.to_wkt(), grid.crs, always_xy=True)
-    (x, next_x), (y, next_y) = to_grid.transform((x, next_x), (y, next_y))
-    return float(np.hypot(next_x - x, next_y - y)) < grid.pixel_size

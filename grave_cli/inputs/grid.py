@@ -1,7 +1,7 @@
 """The working grid: raster georeference in, a grid of fixed ground sampling distance out.
 
-Everything after reading works on this grid: pixels of equal size *on the ground*, in a projected CRS, whatever the
-orthophoto's own pixels and however far its map units are from metres.
+Everything after reading works on this grid: pixels of equal size *on the ground*, in a projected
+CRS, whatever the orthophoto's own pixels and however far its map units are from metres.
 """
 
 import math
@@ -14,12 +14,14 @@ import numpy as np
 import shapely
 from affine import Affine
 from pyproj import CRS, Geod, Transformer
+from pyproj.exceptions import CRSError
 from rasterio.windows import Window
 
 from grave_cli.errors import GridError
 
 GEOD = Geod(ellps="WGS84")
 _PROBE_M = 50.0  # half length of the line along which the ground scale is measured
+_WHOLE = 1e-4  # a pixel that rounding errors shave by this share still counts as whole
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,8 @@ class WorkingGrid:
         return replace(
             self,
             transform=self.transform @ Affine.scale(factor),
-            width=max(1, math.floor(self.width / factor)),
-            height=max(1, math.floor(self.height / factor)),
+            width=max(1, math.floor(self.width / factor + _WHOLE)),
+            height=max(1, math.floor(self.height / factor + _WHOLE)),
             gsd_m=self.gsd_m * factor,
         )
 
@@ -99,8 +101,9 @@ class WorkingGrid:
         left, bottom, right, top = bounds
         first_col, first_row = ~self.transform @ (left, top)
         last_col, last_row = ~self.transform @ (right, bottom)
-        col, row = math.floor(first_col), math.floor(first_row)
-        return Window(col, row, math.ceil(last_col) - col, math.ceil(last_row) - row)
+        col, row = math.floor(first_col + _WHOLE), math.floor(first_row + _WHOLE)
+        right_col, lower_row = math.ceil(last_col - _WHOLE), math.ceil(last_row - _WHOLE)
+        return Window(col, row, right_col - col, lower_row - row)
 
 
 @dataclass(frozen=True)
@@ -126,8 +129,8 @@ class Tile:
 def plan_tiles(height: int, width: int, tile_px: int, halo_px: int) -> list[Tile]:
     """Cut a grid into tiles whose cores cover every pixel exactly once.
 
-    Tile 8, halo 1, width 15: cores start at 0, 6 and 12 with widths 6, 6 and 3; each tile is read 8 wide, from -1, 5
-    and 11. All tiles are of one size, those at the edges reach beyond the grid.
+    Tile 8, halo 1, width 15: cores start at 0, 6 and 12 with widths 6, 6 and 3; each tile is read 8
+    wide, from -1, 5 and 11. All tiles are of one size, those at the edges reach beyond the grid.
 
     Args:
         height: Rows of the grid.
@@ -165,16 +168,19 @@ def lay_grid(
         where: The file this is for, named in errors.
 
     Raises:
-        GridError: The CRS is not projected, or the bounds lie outside of what it can map.
+        GridError: The CRS is unknown or not projected, or cannot map the bounds to the ground.
     """
-    parsed = CRS.from_user_input(crs)
+    try:
+        parsed = CRS.from_user_input(crs)
+    except CRSError:
+        raise GridError("its CRS cannot be understood", where=where, found=crs) from None
     if not parsed.is_projected:
         raise GridError(
             "no working grid in this CRS",
             where=where,
             found=parsed.name,
             expected="a projected CRS",
-            remedy="reproject it, e.g. `gdalwarp -t_srs EPSG:25832`",
+            remedy="`gdalwarp -t_srs EPSG:25832` reprojects it",
         )
     left, bottom, right, top = bounds
     scale = ground_scale(parsed.to_wkt(), (left + right) / 2, (bottom + top) / 2)
@@ -183,10 +189,12 @@ def lay_grid(
             "its position cannot be mapped to the ground",
             where=where,
             found=f"bounds {bounds} in {parsed.name}",
+            expected="a place on the Earth",
             remedy="the CRS is probably wrong",
         )
     pixel = gsd_m / scale
-    width, height = (max(1, math.floor(span / pixel + 1e-4)) for span in (right - left, top - bottom))
+    spans = (right - left, top - bottom)
+    width, height = (max(1, math.floor(span / pixel + _WHOLE)) for span in spans)
     transform = Affine(pixel, 0, left, 0, -pixel, top)
     return WorkingGrid(parsed.to_wkt(), transform, width, height, gsd_m)
 
@@ -228,9 +236,7 @@ def geodesic_areas_m2(polygons: np.ndarray, crs: str) -> np.ndarray:
     Returns:
         Areas in square metres.
     """
-    on_ellipsoid = shapely.transform(
-        polygons, lonlat_transformer(crs).transform, interleaved=False
-    )
+    on_ellipsoid = shapely.transform(polygons, lonlat_transformer(crs).transform, interleaved=False)
     return np.array([abs(GEOD.geometry_area_perimeter(polygon)[0]) for polygon in on_ellipsoid])
 
 

@@ -1,28 +1,39 @@
 """Orthophotos in: windows of a file's pixels, averaged onto the working grid, with their validity.
 
-A window's pixels do not depend on how the grid was cut into windows: a chip for training equals the same place read
-for prediction.
+A window's pixels do not depend on how the grid was cut into windows: a chip for training equals the
+same place read for prediction.
 """
 
 import math
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
-from rasterio.enums import ColorInterp, Resampling
-from rasterio.errors import RasterioError, RasterioIOError
+from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
 from rasterio.io import DatasetReader
-from rasterio.windows import Window
 
 from grave_cli.errors import GridError, RasterReadError
+from grave_cli.inputs.bands import Bands, look_at_colours, read_bands
+from grave_cli.inputs.depth import (
+    OWN_RANGE,
+    ValueRange,
+    WantedRange,
+    range_of,
+    refuse_sixteen_bits,
+    to_bytes,
+)
+from grave_cli.inputs.georeference import Georeference, read_georeference, working_crs
 from grave_cli.inputs.grid import WorkingGrid, lay_grid
+from grave_cli.inputs.pyramid import Pyramid
+from grave_cli.inputs.windows import read_straight, read_warped
 
-_SQUARE_TOLERANCE = 0.01  # relative difference of a pixel's edges that still counts as square
-_EDGE_PX = 1e-4  # working pixels by which rounding may push a pixel over the file's edge
+_CHECK_NAME = "check the name and the folder"
 
 
 @dataclass(frozen=True)
@@ -43,6 +54,96 @@ class GridPixels:
     grid: WorkingGrid
 
 
+@dataclass(frozen=True)
+class Orthophoto:
+    """An orthophoto that is open and has been checked; one per thread.
+
+    Args:
+        path: Its file.
+        dataset: The open file.
+        bands: Which bands are used.
+        georeference: Where it lies.
+        pyramid: Its overviews.
+    """
+
+    path: Path
+    dataset: DatasetReader
+    bands: Bands
+    georeference: Georeference
+    pyramid: Pyramid
+
+    @property
+    def is_eight_bit(self) -> bool:
+        """Its values are used as they are."""
+        return bool(self.dataset.dtypes[0] == "uint8")
+
+    @cached_property
+    def own_range(self) -> ValueRange:
+        """The range of its valid 16-bit values."""
+        return range_of([look_at_colours(self.dataset, self.bands)])
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the surveyor should know of how it is read."""
+        notes = []
+        if self.bands.left_out:
+            names = ", ".join(str(band) for band in self.bands.left_out)
+            notes.append(f"{self.path}: band {names} is no alpha channel and is left out")
+        if self.georeference.from_prj:
+            notes.append(f"{self.path}: its CRS is taken from the .prj file beside it")
+        return tuple(notes)
+
+    def read(self, grid: WorkingGrid, value_range: WantedRange = OWN_RANGE) -> GridPixels:
+        """Read the pixels under a working grid.
+
+        Finer pixels are averaged (those of an overview where it is much finer, too), coarser ones
+        interpolated. What lies outside of the file is black and not valid.
+
+        Args:
+            grid: Its working grid or any crop of it.
+            value_range: What becomes 0 and 255 when it has 16 bits; None refuses these.
+
+        Raises:
+            RasterReadError: The file is damaged, or of 16 bits and these are refused.
+        """
+        wanted = self._range(value_range)
+        place = self.georeference
+        straight = place.is_north_up and place.crs == grid.crs
+        read = read_straight if straight else read_warped
+        ratio = grid.pixel_size / math.sqrt(place.pixel_area_in(grid.crs))
+        try:
+            dataset = self.pyramid.at(ratio)
+            place = place.resized(dataset.width, dataset.height)
+            colours, valid = read(dataset, self.bands, place, grid)
+        except RasterioIOError as error:
+            raise damaged(self.path, error) from None
+        rgb = to_bytes(colours, wanted)
+        rgb[:, ~valid] = 0
+        return GridPixels(rgb, valid, grid)
+
+    def refusal(self) -> RasterReadError:
+        """Make the error for a 16-bit orthophoto where only 8-bit ones are known."""
+        return refuse_sixteen_bits(self.path, self.own_range)
+
+    def _range(self, value_range: WantedRange) -> ValueRange | None:
+        if self.is_eight_bit:
+            return None
+        if value_range is None:
+            raise self.refusal()
+        return self.own_range if value_range == OWN_RANGE else value_range
+
+
+def damaged(path: Path, error: Exception) -> RasterReadError:
+    """Make the error for a file whose pixels cannot all be read."""
+    return RasterReadError(
+        "file is damaged",
+        where=path,
+        found=error,
+        expected="all of its pixels",
+        remedy="copy or export it again",
+    )
+
+
 @contextmanager
 def open_raster(path: Path) -> Iterator[DatasetReader]:
     """Open a raster, with GDAL's complaints as one line.
@@ -51,32 +152,59 @@ def open_raster(path: Path) -> Iterator[DatasetReader]:
         RasterReadError: It is missing or no raster.
     """
     if not path.exists():
-        raise RasterReadError("file is missing", where=path)
+        raise RasterReadError(
+            "file is missing", where=path, found="nothing", expected="a raster", remedy=_CHECK_NAME
+        )
     try:
-        dataset = rasterio.open(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)  # told as an error of ours
+            dataset = rasterio.open(path)
     except RasterioError as error:
-        raise RasterReadError(f"cannot be opened as a raster: {error}", where=path) from None
+        raise RasterReadError(
+            "cannot be opened as a raster",
+            where=path,
+            found=error,
+            expected="GeoTIFF or another raster that GDAL reads",
+            remedy="copy or export it again",
+        ) from None
     with dataset:
         yield dataset
+
+
+@contextmanager
+def open_orthophoto(path: Path) -> Iterator[Orthophoto]:
+    """Open an orthophoto, after checking that it is one.
+
+    Args:
+        path: Any raster that GDAL reads, with 3 or 4 bands of 8 or 16 bits.
+
+    Raises:
+        GridError: It has no CRS or geotransform that can be used.
+        RasterReadError: It cannot be opened, or its bands are not those of an orthophoto.
+    """
+    with open_raster(path) as dataset:
+        bands, place = read_bands(dataset, path), read_georeference(dataset, path)
+        with ExitStack() as stack:
+            yield Orthophoto(path, dataset, bands, place, Pyramid(path, dataset, stack))
 
 
 def orthophoto_grid(path: Path, gsd_m: float, max_upsampling: float) -> WorkingGrid:
     """Lay the working grid of an orthophoto, after checking that it is one.
 
     Args:
-        path: GeoTIFF with 3 or 4 bands of 8 bits.
+        path: The orthophoto.
         gsd_m: Edge of a working pixel in metres on the ground.
         max_upsampling: How many times coarser than that its own pixels may be.
 
     Raises:
-        GridError: No CRS, a geographic one, or rotated or non-square or too coarse pixels.
+        GridError: No usable CRS or geotransform, or too coarse pixels.
         RasterReadError: It cannot be opened, or its bands are not those of an orthophoto.
     """
-    with open_raster(path) as dataset:
-        _check_bands(path, dataset)
-        _check_transform(path, dataset)
-        grid = lay_grid(dataset.crs.to_wkt(), tuple(dataset.bounds), gsd_m, path)
-        own_gsd = dataset.transform.a * grid.metres_per_unit
+    with open_orthophoto(path) as orthophoto:
+        place = orthophoto.georeference
+    crs = working_crs(place, path)
+    grid = lay_grid(crs, place.bounds_in(crs), gsd_m, path)
+    own_gsd = source_gsd_m(place, grid)
     if own_gsd > gsd_m * max_upsampling:
         raise GridError(
             "orthophoto is too coarse for the working grid",
@@ -88,108 +216,28 @@ def orthophoto_grid(path: Path, gsd_m: float, max_upsampling: float) -> WorkingG
     return grid
 
 
-def read_orthophoto(path: Path, grid: WorkingGrid) -> GridPixels:
-    """Read the pixels of an orthophoto under a working grid.
+def source_gsd_m(georeference: Georeference, grid: WorkingGrid) -> float:
+    """Measure how large a file's own pixels are on the ground, in metres.
 
-    Finer pixels are averaged (from overviews when the file has them), coarser ones interpolated. What lies outside of
-    the file is black and not valid.
+    Args:
+        georeference: Where the file lies.
+        grid: Its working grid.
+    """
+    return math.sqrt(georeference.pixel_area_in(grid.crs)) * grid.metres_per_unit
+
+
+def read_orthophoto(
+    path: Path, grid: WorkingGrid, value_range: WantedRange = OWN_RANGE
+) -> GridPixels:
+    """Read the pixels of an orthophoto under a working grid; see `Orthophoto.read`.
 
     Args:
         path: The orthophoto.
         grid: Its working grid or any crop of it.
+        value_range: What becomes 0 and 255 when it has 16 bits; None refuses these.
 
     Raises:
-        RasterReadError: The file is damaged.
+        RasterReadError: The file is damaged, or of 16 bits and these are refused.
     """
-    with open_raster(path) as dataset:
-        return read_open_orthophoto(dataset, grid)
-
-
-def read_open_orthophoto(dataset: DatasetReader, grid: WorkingGrid) -> GridPixels:
-    """Read like `read_orthophoto`, from a dataset that is open (one per thread).
-
-    Raises:
-        RasterReadError: The file is damaged.
-    """
-    rgb = np.zeros((3, *grid.shape), np.uint8)
-    valid = np.zeros(grid.shape, np.bool_)
-    inside = _inside(dataset, grid)
-    if inside is None:
-        return GridPixels(rgb, valid, grid)
-    source = _source_window(dataset, grid.crop(inside))
-    rows, cols = inside.toslices()
-    shape = (int(inside.height), int(inside.width))
-    finer = source.width > inside.width
-    resampling = Resampling.average if finer else Resampling.bilinear
-    try:
-        rgb[:, rows, cols] = dataset.read(
-            (1, 2, 3), window=source, out_shape=(3, *shape), resampling=resampling
-        )
-        mask = dataset.dataset_mask(window=source, out_shape=shape, resampling=resampling)
-    except RasterioIOError as error:
-        raise RasterReadError(f"damaged: {error}", where=dataset.name) from None
-    valid[rows, cols] = mask >= 128
-    rgb[:, ~valid] = 0
-    return GridPixels(rgb, valid, grid)
-
-
-def _check_bands(path: Path, dataset: DatasetReader) -> None:
-    if dataset.count not in (3, 4) or set(dataset.dtypes) != {"uint8"}:
-        raise RasterReadError(
-            "not an orthophoto",
-            where=path,
-            found=f"{dataset.count} band(s) of {'/'.join(sorted(set(dataset.dtypes)))}",
-            expected="3 or 4 bands (RGB, RGBA) of uint8",
-        )
-    if dataset.count == 4 and dataset.colorinterp[3] != ColorInterp.alpha:
-        raise RasterReadError(
-            "fourth band is not an alpha channel",
-            where=path,
-            found=dataset.colorinterp[3].name,
-            expected="alpha",
-            remedy="`gdal_translate -b 1 -b 2 -b 3` keeps RGB",
-        )
-
-
-def _check_transform(path: Path, dataset: DatasetReader) -> None:
-    if dataset.crs is None:
-        raise GridError(
-            "orthophoto has no CRS", where=path, remedy="`gdal_edit.py -a_srs EPSG:25832` adds one"
-        )
-    transform = dataset.transform
-    if transform.b or transform.d or transform.a <= 0 or transform.e >= 0:
-        raise GridError(
-            "orthophoto is rotated or not north up, or has no geotransform",
-            where=path,
-            found=str(tuple(transform)[:6]),
-            expected="columns to the east, rows to the south",
-            remedy=f"`gdalwarp {path.name} north_up.tif` mends it",
-        )
-    if abs(transform.a + transform.e) > _SQUARE_TOLERANCE * transform.a:
-        raise GridError(
-            "pixels are not square",
-            where=path,
-            found=f"{transform.a:g} x {-transform.e:g}",
-            remedy=f"`gdalwarp -tr {transform.a:g} {transform.a:g} {path.name} square.tif` mends it",
-        )
-
-
-def _inside(dataset: DatasetReader, grid: WorkingGrid) -> Window | None:
-    """Find the part of the grid whose pixels lie wholly within the file."""
-    left, bottom, right, top = dataset.bounds
-    first_col, first_row = ~grid.transform @ (left, top)
-    last_col, last_row = ~grid.transform @ (right, bottom)
-    col, row = (max(0, math.ceil(edge - _EDGE_PX)) for edge in (first_col, first_row))
-    end_col = min(grid.width, math.floor(last_col + _EDGE_PX))
-    end_row = min(grid.height, math.floor(last_row + _EDGE_PX))
-    if end_col <= col or end_row <= row:
-        return None
-    return Window(col, row, end_col - col, end_row - row)
-
-
-def _source_window(dataset: DatasetReader, grid: WorkingGrid) -> Window:
-    """Return the (fractional) source pixels under a grid that lies within the file."""
-    col, row = ~dataset.transform @ (grid.transform.c, grid.transform.f)
-    end_col, end_row = ~dataset.transform @ (grid.transform @ (grid.width, grid.height))
-    col, row = max(col, 0.0), max(row, 0.0)
-    return Window(col, row, min(end_col, dataset.width) - col, min(end_row, dataset.height) - row)
+    with open_orthophoto(path) as orthophoto:
+        return orthophoto.read(grid, value_range)

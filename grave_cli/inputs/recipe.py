@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from grave_cli.inputs.depth import ValueRange
 from grave_cli.settings.sections import Channels, ElevationFeature, ElevationSettings
 from grave_cli.settings.tree import Settings
 
@@ -31,7 +32,10 @@ class InputRecipe(BaseModel):
         gsd_m: Working pixel in metres on the ground.
         mean: Subtracted from RGB in [0, 1].
         std: RGB in [0, 1] is divided by it after that.
-        elevation: Which elevation features, how the local ground is found and how heights are clipped; None for rgb.
+        elevation: Which elevation features, how the local ground is found and how heights are
+            clipped; None for rgb.
+        value_range: What becomes 0 and 255 in 16-bit orthophotos; None: the model knows 8-bit ones
+            only.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,15 +45,23 @@ class InputRecipe(BaseModel):
     mean: RgbTriple
     std: RgbTriple
     elevation: ElevationSettings | None
+    value_range: ValueRange | None = None
 
     @classmethod
-    def from_settings(cls, settings: Settings, mean: RgbTriple, std: RgbTriple) -> Self:
+    def from_settings(
+        cls,
+        settings: Settings,
+        mean: RgbTriple,
+        std: RgbTriple,
+        value_range: ValueRange | None = None,
+    ) -> Self:
         """Fix a recipe for a training.
 
         Args:
             settings: Channels, GSD and elevation features.
             mean: What the encoder's weights expect, for RGB in [0, 1].
             std: What the encoder's weights expect, for RGB in [0, 1].
+            value_range: Of the 16-bit orthophotos that are trained on; None when there are none.
         """
         with_dem = settings.data.channels == "rgb+dem"
         return cls(
@@ -58,6 +70,7 @@ class InputRecipe(BaseModel):
             mean=mean,
             std=std,
             elevation=settings.elevation if with_dem else None,
+            value_range=value_range,
         )
 
     @property
@@ -78,16 +91,18 @@ class InputRecipe(BaseModel):
     ) -> NDArray[np.float32]:
         """Normalise one chip or window.
 
-        Pixels that are not valid, and heights that are not known, become 0: the middle of the RGB range, and the level
-        of the local ground.
+        Pixels that are not valid, and heights that are not known, become 0: the middle of the RGB
+        range, and the level of the local ground.
 
         Args:
             rgb: Colours.
-            elevation: Features in their own units, NaN where unknown; None blanks them (no DEM, or DEM dropout).
+            elevation: Features in their own units, NaN where unknown; None blanks them (no DEM, or
+                DEM dropout).
             valid: Where the orthophoto shows something.
 
         Shapes:
-            rgb: (3, H, W); elevation: (features, H, W); valid: (H, W); returns: (3 + features, H, W)
+            rgb: (3, H, W); elevation: (features, H, W); valid: (H, W)
+            returns: (3 + features, H, W)
         """
         result = np.zeros((self.channel_count, *valid.shape), np.float32)
         mean = np.array(self.mean, np.float32)[:, None, None]
@@ -105,7 +120,7 @@ class InputRecipe(BaseModel):
         low, high, zero = _RANGES.get(name) or (*self._height_range(), 0.0)
         reach = max(abs(low - zero), abs(high - zero))
         scaled = (np.clip(values, low, high) - np.float32(zero)) / np.float32(reach)
-        return np.nan_to_num(scaled, copy=False, nan=0.0)
+        return np.asarray(np.nan_to_num(scaled, copy=False, nan=0.0))
 
     def _height_range(self) -> tuple[float, float]:
         assert self.elevation is not None  # only called for a feature it names

@@ -1,12 +1,13 @@
-"""Who is trained on, who validates and who is kept for the score: whole cemeteries, or strips of one.
+"""Who is trained on, who validates, who is kept for the score: whole cemeteries, or strips of one.
 
-A strip is a share of a cemetery's *graves* along its longer side, so that each has some; a guard is left unused on
-both sides of a cut.
+A strip is a share of a cemetery's *graves* along its longer side, so that each has some; a guard is
+left unused on both sides of a cut.
 """
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -59,21 +60,22 @@ class Part:
 def assign_parts(manifest: Manifest, data: DataSettings) -> tuple[Part, ...]:
     """Decide which cemetery, or which strip of one, belongs to which split.
 
-    Lists in the settings are followed. What they leave open: one cemetery is cut into strips; of two, one trains and
-    one tests; of more, each split has at least one, always the same. Without a validation cemetery, a strip of each
-    training cemetery serves.
+    Lists in the settings are followed. What they leave open: one cemetery is cut into strips; of
+    two, one trains and one tests; of more, each split has at least one, always the same. Without a
+    validation cemetery, a strip of each training cemetery serves.
 
     Args:
         manifest: The data set.
         data: The lists, the shares of strips, the channels.
 
     Raises:
-        DatasetError: A listed cemetery is missing or listed twice, nothing is left to train on, or a cemetery lacks
-            labels or the DEM it needs.
+        DatasetError: A listed cemetery is missing or listed twice, nothing is left to train on, or
+            a cemetery lacks labels or the DEM it needs.
     """
     chosen = _listed(manifest, data)
     if not chosen["train"]:
-        _fill(chosen, [c for c in manifest.cemeteries if c not in sum(chosen.values(), [])])
+        held_out = chosen["val"] + chosen["test"]
+        _fill(chosen, [cemetery for cemetery in manifest.cemeteries if cemetery not in held_out])
     if not chosen["train"]:
         raise DatasetError("no cemetery is left to train on", where=manifest.root)
     parts = _with_strips(chosen, data, spatial=len(chosen["train"]) == 1 and not chosen["test"])
@@ -83,7 +85,11 @@ def assign_parts(manifest: Manifest, data: DataSettings) -> tuple[Part, ...]:
 
 
 def strip_window(
-    grid: WorkingGrid, graves: Sequence[shapely.Polygon], strip: Strip, guard_m: float
+    grid: WorkingGrid,
+    graves: Sequence[shapely.Polygon],
+    strip: Strip,
+    guard_m: float,
+    where: Path | None = None,
 ) -> Window:
     """Find the pixels of a strip.
 
@@ -92,6 +98,10 @@ def strip_window(
         graves: Its graves, in the grid's CRS.
         strip: Which share of them.
         guard_m: Metres left unused at each cut, half of it on this side.
+        where: The file this is for, named in errors.
+
+    Raises:
+        DatasetError: The guard leaves nothing of the strip.
     """
     points = shapely.get_coordinates(shapely.centroid(np.asarray(graves, dtype=object)))
     columns, rows = ~grid.transform @ (points[:, 0], points[:, 1])
@@ -105,6 +115,7 @@ def strip_window(
     if last <= first:
         raise DatasetError(
             "cemetery is too small for a spatial split",
+            where=where,
             found=f"{length * grid.gsd_m:.0f} m",
             remedy="add a second cemetery, or set data.guard_m lower",
         )
@@ -118,7 +129,9 @@ def _cut(positions: np.ndarray, share: float) -> float:
 
 
 def _listed(manifest: Manifest, data: DataSettings) -> dict[str, list[Cemetery]]:
-    chosen = {split: [manifest[name] for name in getattr(data, split)] for split in SPLITS}
+    chosen: dict[str, list[Cemetery]] = {
+        split: [manifest[name] for name in getattr(data, split)] for split in SPLITS
+    }
     names = [name for split in SPLITS for name in getattr(data, split)]
     for name in names:
         if names.count(name) > 1:
@@ -126,7 +139,7 @@ def _listed(manifest: Manifest, data: DataSettings) -> dict[str, list[Cemetery]]
                 f"cemetery {name} is listed twice in data.train, data.val and data.test",
                 where=manifest.root,
             )
-    return dict(chosen)
+    return chosen
 
 
 def _fill(chosen: dict[str, list[Cemetery]], free: Sequence[Cemetery]) -> None:

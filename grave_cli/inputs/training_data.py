@@ -5,6 +5,7 @@ A study prepares it once and hands it to every trial.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from grave_cli.inputs.cemetery_arrays import (
     CemeteryArrays,
@@ -14,6 +15,8 @@ from grave_cli.inputs.cemetery_arrays import (
     read_parts,
 )
 from grave_cli.inputs.dataset_id import dataset_id
+from grave_cli.inputs.depth import ValueRange
+from grave_cli.inputs.fit import check_depths, delivery_notes, measure_value_range
 from grave_cli.inputs.manifest import Manifest, read_manifest
 from grave_cli.inputs.recipe import InputRecipe
 from grave_cli.inputs.splits import Split, assign_parts
@@ -76,10 +79,11 @@ def plan_training(settings: Settings, progress: Progress = SILENT) -> TrainingPl
         GridError: No working grid can be laid on an orthophoto.
         RasterReadError: An orthophoto cannot be used.
     """
-    manifest = read_manifest(settings.data.root)
+    shared = Path(settings.data.annotations) if settings.data.annotations else None
+    manifest = read_manifest(settings.data.root, shared)
     parts = [plan_part(part, settings) for part in assign_parts(manifest, settings.data)]
     for plan in {plan.part.cemetery.name: plan for plan in parts}.values():
-        _tell_findings(plan, progress)
+        _tell_findings(plan, settings.data.channels == "rgb+dem", progress)
     return TrainingPlan(manifest, dataset_id(manifest), tuple(parts))
 
 
@@ -96,7 +100,10 @@ def read_training_data(
     Raises:
         RasterReadError: A raster cannot be used.
     """
-    features = reading_recipe(settings)
+    trained_on = [part.part.cemetery.orthophoto for part in plan.split("train")]
+    value_range = measure_value_range(trained_on)
+    check_depths((part.part.cemetery.orthophoto for part in plan.parts), value_range)
+    features = reading_recipe(settings, value_range)
     parts = plan.split("train") + plan.split("val")
     arrays = read_parts(
         parts,
@@ -109,9 +116,9 @@ def read_training_data(
     return TrainingData(plan, arrays[:count], arrays[count:], features)
 
 
-def reading_recipe(settings: Settings) -> InputRecipe:
+def reading_recipe(settings: Settings, value_range: ValueRange | None = None) -> InputRecipe:
     """Return a recipe good for reading: what it normalises by is not settled yet."""
-    return InputRecipe.from_settings(settings, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+    return InputRecipe.from_settings(settings, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), value_range)
 
 
 def arrays_bytes(parts: Sequence[PartPlan], settings: Settings) -> int:
@@ -120,9 +127,9 @@ def arrays_bytes(parts: Sequence[PartPlan], settings: Settings) -> int:
     return sum(memory_bytes(plan, recipe) for plan in parts)
 
 
-def _tell_findings(plan: PartPlan, progress: Progress) -> None:
-    found, labels = plan.found, plan.part.cemetery.labels
-    if found.repaired:
-        progress.note(f"{labels}: {found.repaired} invalid outlines were repaired")
-    if found.outside:
-        progress.note(f"{labels}: {found.outside} graves outside of the orthophoto are left out")
+def _tell_findings(plan: PartPlan, with_dem: bool, progress: Progress) -> None:
+    cemetery = plan.part.cemetery
+    for sentence in plan.found.findings.sentences():
+        progress.note(f"{cemetery.labels}: {sentence}")
+    for note in delivery_notes(cemetery.orthophoto, cemetery.dem if with_dem else None):
+        progress.note(note)

@@ -18,6 +18,7 @@ from torch.utils.data import Dataset
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
+from grave_cli.errors import DatasetError
 from grave_cli.graves.targets import encode
 from grave_cli.inputs.cemetery_arrays import CemeteryArrays
 from grave_cli.inputs.recipe import InputRecipe
@@ -77,6 +78,9 @@ class ChipDataset(Dataset[dict[str, Tensor]]):
         parts: What to train on.
         recipe: How arrays become input.
         settings: Chip size, their variation, the widths of the target bands.
+
+    Raises:
+        DatasetError: A part has nothing to train on.
     """
 
     def __init__(
@@ -87,7 +91,7 @@ class ChipDataset(Dataset[dict[str, Tensor]]):
         self.settings = settings
         self.epoch = 0
         sizes = np.array([len(part.graves) for part in parts], dtype=np.float64)
-        self._usable_by_row = [part.usable.sum(axis=1) for part in parts]
+        self._usable_by_row = [_count_usable(part) for part in parts]
         areas = np.array([rows.sum() for rows in self._usable_by_row], dtype=np.float64)
         self.length = settings.chips.per_epoch or chips_for_area(areas.sum(), settings.chips)
         self._by_graves = sizes / sizes.sum()
@@ -132,9 +136,7 @@ class ChipDataset(Dataset[dict[str, Tensor]]):
         """Draw a usable pixel, each with the same chance."""
         rows = self._usable_by_row[number]
         row = rng.choice(len(rows), p=rows / rows.sum())
-        part = self.parts[number]
-        usable = part.valid[row] if part.labelled is None else part.valid[row] & part.labelled[row]
-        return int(row), int(rng.choice(np.flatnonzero(usable)))
+        return int(row), int(rng.choice(np.flatnonzero(_usable_row(self.parts[number], row))))
 
     def _varied(self, chip: Chip) -> Chip:
         """Turn, scale, flip and tint a chip: colours and heights smoothly, ids by the nearest."""
@@ -210,11 +212,27 @@ def _variation(settings: ChipSettings) -> v2.Compose:
     )
 
 
+def _count_usable(part: CemeteryArrays) -> NDArray[np.int64]:
+    """Count the usable pixels of each row; a part without any cannot be trained on."""
+    rows: NDArray[np.int64] = part.usable.sum(axis=1)
+    if not rows.any():
+        raise DatasetError(
+            f"nothing to train on in {part.part.name}",
+            where=part.part.cemetery.orthophoto,
+            found="no valid pixel within the labelled area",
+        )
+    return rows
+
+
 def _is_usable(part: CemeteryArrays, row: int, column: int) -> bool:
     height, width = part.grid.shape
-    if not (0 <= row < height and 0 <= column < width):
-        return False
-    return bool(part.valid[row, column] and (part.labelled is None or part.labelled[row, column]))
+    within = 0 <= row < height and 0 <= column < width
+    return within and bool(_usable_row(part, row)[column])
+
+
+def _usable_row(part: CemeteryArrays, row: int) -> NDArray[np.bool_]:
+    valid: NDArray[np.bool_] = part.valid[row]
+    return valid if part.labelled is None else valid & part.labelled[row]
 
 
 def _pixel_centres(part: CemeteryArrays) -> NDArray[np.float64]:

@@ -44,13 +44,15 @@ class TileDataset(Dataset[dict[str, Tensor]]):
         return len(self.tiles)
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
-        """Return input, targets and scored as in training, `instances` and the mask `core`."""
+        """Return input, targets and scored as in training, `valid`, `instances` and `core`."""
         number, tile = self.tiles[index]
         chip = cut_chip(self.parts[number], tile.window)
         tensors = to_tensors(chip, chip.elevation, self.recipe, self.settings)
         core = torch.zeros(chip.valid.shape, dtype=torch.bool)
         core[tile.core_in_tile] = True
-        return {**tensors, "instances": torch.from_numpy(chip.instances), "core": core}
+        # Copies: arrays of a memory-mapped cache are read-only.
+        valid, instances = torch.tensor(chip.valid), torch.tensor(chip.instances)
+        return {**tensors, "valid": valid, "instances": instances, "core": core}
 
     def tile(self, index: int) -> Tile:
         """Return the window of an item."""

@@ -70,9 +70,9 @@ class GraveTask(LightningModule):
         self.pixels.add(probabilities[:, BODY], batch["targets"][:, BODY], scored)
         for index in range(len(logits)):
             self._count_graves(
-                (probabilities[index] * batch["scored"][index]).cpu().numpy(),
-                (batch["instances"][index] * batch["scored"][index, 0]).int().cpu().numpy(),
-                batch["core"][index].cpu().numpy(),
+                (probabilities[index] * batch["valid"][index]).cpu().numpy(),
+                batch["instances"][index].int().cpu().numpy(),
+                scored[index].cpu().numpy(),
             )
 
     def on_validation_epoch_end(self) -> None:
@@ -106,11 +106,11 @@ class GraveTask(LightningModule):
         }
 
     def _count_graves(
-        self, probabilities: NDArray[Any], truth: NDArray[np.int32], core: NDArray[np.bool_]
+        self, probabilities: NDArray[Any], truth: NDArray[np.int32], scored: NDArray[np.bool_]
     ) -> None:
-        """Count the graves of a tile that its core owns: those whose centroid lies in it."""
+        """Count the graves of a tile whose centroid lies in the scored part of its core."""
         labels = decode(probabilities, self.settings.grid.gsd_m, self.settings.prediction.decoding)
-        owned = _owned(truth, core), _owned(labels, core)
+        owned = _owned(truth, scored), _owned(labels, scored)
         self.objects.update(score_labels(truth, labels, owned))
 
 

@@ -49,7 +49,7 @@ def write_geopackage(result: PredictionResult, path: Path, crs: str | None = Non
     Raises:
         ExportError: It cannot be written; the old file, if there was one, is untouched.
     """
-    target_crs = crs or result.crs
+    target_crs = crs or result.source_crs
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(suffix=".gpkg", prefix=f".{path.stem}-", dir=path.parent)

@@ -1,6 +1,7 @@
 """The station in one call: model and orthophoto in, graves out."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,12 @@ from numpy.typing import NDArray
 
 from grave_cli import __version__
 from grave_cli.bundle import Bundle
-from grave_cli.errors import ModelError
 from grave_cli.graves.attributes import heights_by_label, measure
 from grave_cli.graves.instances import decode, mean_by_label
 from grave_cli.graves.outlines import draw_outlines, to_crs
 from grave_cli.graves.targets import BODY
+from grave_cli.inputs.areas import Area, read_area, within_area
+from grave_cli.inputs.fit import check_fit
 from grave_cli.inputs.grid import WorkingGrid
 from grave_cli.inputs.manifest import cemetery_name
 from grave_cli.inputs.raster_io import orthophoto_grid
@@ -44,6 +46,8 @@ def predict_cemetery(
     settings: Settings,
     decoding: DecodingSettings | None = None,
     progress: Progress = SILENT,
+    *,
+    aoi: Path | None = None,
 ) -> PredictionResult:
     """Map the graves of one cemetery.
 
@@ -55,25 +59,27 @@ def predict_cemetery(
         settings: Tiles and outlines.
         decoding: Thresholds to use instead of the model's.
         progress: Is told how far it is.
+        aoi: Vector file with the area to be mapped; None maps all. A grave belongs to it when its
+            centroid does.
 
     Raises:
+        DatasetError: The area cannot be read, or lies outside of the orthophoto.
         GridError: No working grid can be laid on the orthophoto.
-        ModelError: The model needs heights, and there are none.
+        ModelError: The cemetery does not fit the model: it has no heights where these are needed,
+            or other 16-bit values than those trained on.
         RasterReadError: A raster cannot be used.
     """
     recipe = bundle.card.recipe
-    if recipe.elevation is not None and dem is None:
-        raise ModelError(
-            f"model {bundle.card.name} needs a DEM",
-            where=orthophoto,
-            found="none",
-            remedy="name it with --dem, or take a model for rgb with --model",
-        )
     grid = orthophoto_grid(orthophoto, recipe.gsd_m, settings.grid.max_upsampling)
+    for note in check_fit(recipe, orthophoto, dem, grid, bundle.card.name):
+        progress.note(note)
     scene = open_scene(orthophoto, dem, grid, recipe)
+    if aoi is not None:
+        scene = replace(scene, aoi=read_area(aoi, grid))
     probabilities = map_probabilities(scene, engine, settings.prediction, progress)
     thresholds = decoding or bundle.card.decoding
     provenance = _provenance(scene, bundle, thresholds, engine)
+    provenance["aoi"] = aoi.name if aoi else ""
     return extract_graves(probabilities, scene, thresholds, settings, provenance)
 
 
@@ -99,6 +105,7 @@ def extract_graves(
     outlines = draw_outlines(labels, confidence, grid.gsd_m, settings.outlines)
     polygons = to_crs(outlines.regular, grid.transform)
     order = _reading_order(polygons)
+    order = order[within_area(polygons[order], scene.aoi)]
     outlines, polygons = outlines.take(order), polygons[order]
     rows = _attributes(
         cemetery_name(scene.orthophoto),
@@ -111,10 +118,11 @@ def extract_graves(
     return PredictionResult(
         cemetery=cemetery_name(scene.orthophoto),
         grid=grid,
+        source_crs=scene.source_crs,
         polygons=polygons,
         raw_polygons=to_crs(outlines.raw, grid.transform),
         attributes=tuple(rows),
-        coverage=_coverage(probabilities.valid, grid),
+        coverage=_coverage(probabilities.valid, grid, scene.aoi),
         provenance=provenance,
         computed_share=float(probabilities.valid.mean()),
     )
@@ -159,14 +167,18 @@ def _attributes(
         }
 
 
-def _coverage(valid: NDArray[np.bool_], grid: WorkingGrid) -> shapely.MultiPolygon:
-    """Draw the footprint of the valid imagery, coarsely."""
+def _coverage(
+    valid: NDArray[np.bool_], grid: WorkingGrid, aoi: Area | None
+) -> shapely.MultiPolygon:
+    """Draw the footprint of the valid imagery that was mapped, coarsely."""
     step = max(1, grid.metres_to_px(_COVERAGE_CELL_M))
     coarse = np.ascontiguousarray(valid[::step, ::step].astype(np.uint8))
     transform = grid.transform @ grid.transform.scale(step)
     shapes = rasterio.features.shapes(coarse, mask=coarse > 0, transform=transform)
     parts = [shapely.geometry.shape(shape) for shape, _ in shapes]
     merged = shapely.union_all(parts)
+    if aoi is not None:
+        merged = shapely.intersection(merged, aoi)
     polygons = [part for part in shapely.get_parts(merged) if part.geom_type == "Polygon"]
     return shapely.MultiPolygon(polygons)
 

@@ -18,6 +18,7 @@ class PredictionResult:
     Args:
         cemetery: Cemetery id.
         grid: The working grid it was mapped on.
+        source_crs: The orthophoto's own CRS, as WKT; the grid's, or a geographic one.
         polygons: Outlines, in the grid's CRS; valid, and none overlaps another.
         raw_polygons: The same before they were regularised.
         attributes: One row per grave, by column name; lengths in m, areas in m2.
@@ -28,6 +29,7 @@ class PredictionResult:
 
     cemetery: str
     grid: WorkingGrid
+    source_crs: str
     polygons: NDArray[np.object_]
     raw_polygons: NDArray[np.object_]
     attributes: tuple[Mapping[str, Any], ...]

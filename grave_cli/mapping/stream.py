@@ -1,20 +1,21 @@
-"""Model and orthophoto in, probabilities over the whole working grid out: tiles with halo, empty ones skipped."""
+"""Model and orthophoto in, probabilities over the whole working grid out: tiles with halo."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 
+from grave_cli.inputs.areas import Area
 from grave_cli.inputs.elevation import (
     ElevationStatistics,
-    elevation_features,
     measure_elevation,
-    read_dem,
+    read_elevation,
 )
 from grave_cli.inputs.grid import Tile, WorkingGrid, plan_tiles
-from grave_cli.inputs.raster_io import open_raster, read_open_orthophoto
+from grave_cli.inputs.raster_io import open_orthophoto
 from grave_cli.inputs.recipe import InputRecipe
 from grave_cli.mapping.engine import Engine
 from grave_cli.progress import SILENT, Progress
@@ -31,15 +32,19 @@ class Scene:
         orthophoto: RGB(A) image.
         dem: Heights; None when there are none.
         grid: The orthophoto's working grid.
+        source_crs: The orthophoto's own CRS, as WKT.
         recipe: What the model wants to see.
         statistics: Of the DEM.
+        aoi: The part to be mapped, in the grid's CRS; None is all of it.
     """
 
     orthophoto: Path
     dem: Path | None
     grid: WorkingGrid
+    source_crs: str
     recipe: InputRecipe
     statistics: ElevationStatistics | None
+    aoi: Area | None = None
 
 
 @dataclass(frozen=True)
@@ -76,11 +81,13 @@ def open_scene(orthophoto: Path, dem: Path | None, grid: WorkingGrid, recipe: In
     Raises:
         RasterReadError: The DEM cannot be used.
     """
+    with open_orthophoto(orthophoto) as opened:
+        source_crs = opened.georeference.crs
     if dem is None:
-        return Scene(orthophoto, None, grid, recipe, None)
+        return Scene(orthophoto, None, grid, source_crs, recipe, None)
     # A model for rgb does not see heights, but the graves' heights are still told.
     statistics = measure_elevation(dem, grid, recipe.elevation or ElevationSettings())
-    return Scene(orthophoto, dem, grid, recipe, statistics)
+    return Scene(orthophoto, dem, grid, source_crs, recipe, statistics)
 
 
 def map_probabilities(
@@ -88,8 +95,9 @@ def map_probabilities(
 ) -> ProbabilityMap:
     """Compute the probabilities of a whole orthophoto, tile by tile.
 
-    Each tile is read with a halo that gives the network context and is thrown away; windows that show nothing are
-    neither normalised nor computed.
+    Each tile is read with a halo that gives the network context and is thrown away; windows that
+    show nothing are neither normalised nor computed, those away from the area to be mapped not
+    even read.
 
     Args:
         scene: What to map.
@@ -100,8 +108,8 @@ def map_probabilities(
     grid = scene.grid
     levels = np.zeros((3, *grid.shape), np.uint8)
     valid = np.zeros(grid.shape, np.bool_)
-    tiles = plan_tiles(*grid.shape, settings.tile_px, settings.halo_px)
-    total = grid.width * grid.height / 1e6
+    tiles = _tiles_of(scene, settings)
+    total = sum(map(_megapixels, tiles))
     with progress.task(f"Mapping {scene.orthophoto.name}", total, "Mpx") as advance:
         pending: list[tuple[Tile, NDArray[np.float32]]] = []
         for tile, chip, seen in _read_tiles(scene, tiles):
@@ -128,18 +136,33 @@ def read_heights(scene: Scene) -> NDArray[np.float32] | None:
     """
     if scene.dem is None or scene.statistics is None:
         return None
-    heights = read_dem(scene.dem, scene.grid)
-    return elevation_features(heights, scene.grid, scene.statistics, ("height",))[0]
+    heights: NDArray[np.float32] = read_elevation(
+        scene.dem, scene.grid, scene.statistics, ("height",)
+    )[0]
+    return heights
+
+
+def _tiles_of(scene: Scene, settings: PredictionSettings) -> list[Tile]:
+    """Plan the tiles that see something of the area to be mapped.
+
+    A tile counts when its halo does: graves that begin in the area are mapped whole.
+    """
+    tiles = plan_tiles(*scene.grid.shape, settings.tile_px, settings.halo_px)
+    if scene.aoi is None:
+        return tiles
+    frames = [shapely.box(*scene.grid.crop(tile.window).bounds) for tile in tiles]
+    seen = shapely.intersects(scene.aoi, frames)
+    return [tile for tile, sees in zip(tiles, seen, strict=True) if sees]
 
 
 def _read_tiles(
     scene: Scene, tiles: list[Tile]
 ) -> Iterator[tuple[Tile, NDArray[np.float32] | None, NDArray[np.bool_]]]:
     """Read tile after tile: its network input (None when its core shows nothing), its validity."""
-    with open_raster(scene.orthophoto) as dataset:
+    with open_orthophoto(scene.orthophoto) as orthophoto:
         for tile in tiles:
             grid = scene.grid.crop(tile.window)
-            pixels = read_open_orthophoto(dataset, grid)
+            pixels = orthophoto.read(grid, scene.recipe.value_range)
             if not pixels.valid[tile.core_in_tile].any():
                 yield tile, None, pixels.valid
                 continue
@@ -151,8 +174,7 @@ def _read_tiles(
 def _read_elevation(scene: Scene, grid: WorkingGrid) -> NDArray[np.float32] | None:
     if scene.dem is None or scene.statistics is None or not scene.recipe.features:
         return None
-    heights = read_dem(scene.dem, grid)
-    return elevation_features(heights, grid, scene.statistics, scene.recipe.features)
+    return read_elevation(scene.dem, grid, scene.statistics, scene.recipe.features)
 
 
 def _compute(

@@ -37,7 +37,7 @@ def to_toml_value(value: Any) -> str:
         inner = ", ".join(f"{key} = {to_toml_value(item)}" for key, item in value.items())
         return "{ " + inner + " }"
     if isinstance(value, bool | str):
-        return json.dumps(value, ensure_ascii=False)
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     return repr(value)
 
 

@@ -1,4 +1,4 @@
-"""From defaults, TOML, environment and command line to one settings tree, and where each value came from.
+"""From defaults, TOML, environment and command line to one settings tree, with origins.
 
 Precedence, weakest first: defaults < TOML < environment < `--set` < command-line options.
 """
@@ -8,19 +8,17 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_settings import EnvSettingsSource
 
 from grave_cli.errors import SettingsError
+from grave_cli.settings.studies import DOMAIN_KINDS
 from grave_cli.settings.tree import ENV_DELIMITER, ENV_PREFIX, Settings
 
 DEFAULT_CONFIG = Path("gravecli.toml")
 Tree = dict[str, Any]
-
-# Dotted keys below these are data of the user's own naming, not fields of the tree.
-_FREE_KEYS = ("hpo.studies",)
 
 
 @dataclass(frozen=True)
@@ -99,12 +97,17 @@ def validate(tree: Tree, origins: Mapping[str, str]) -> Settings:
 
 
 def merge(lower: Tree, upper: Mapping[str, Any]) -> Tree:
-    """Lay one tree over another, key by key; anything but a table is replaced as a whole."""
+    """Lay one tree over another, key by key; anything but a table is replaced as a whole.
+
+    So is a list of choices by a range, and a range by choices: a search space has one or the other.
+    """
     result = dict(lower)
     for key, value in upper.items():
         below = result.get(key)
-        both_tables = isinstance(below, Mapping) and isinstance(value, Mapping)
-        result[key] = merge(dict(below), value) if both_tables else value  # type: ignore[arg-type]
+        if isinstance(below, Mapping) and isinstance(value, Mapping) and not _swaps(below, value):
+            result[key] = merge(dict(below), value)
+        else:
+            result[key] = value
     return result
 
 
@@ -119,7 +122,9 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
 
 def _preset_layer() -> Tree:
     studies = Settings().hpo.studies
-    return {"hpo": {"studies": {name: study.model_dump() for name, study in studies.items()}}}
+    # Without defaults: a step of 1 would keep a range from being overridden by real numbers.
+    trees = {name: study.model_dump(exclude_defaults=True) for name, study in studies.items()}
+    return {"hpo": {"studies": trees}}
 
 
 def _toml_layer(config: Path | None) -> tuple[str, Tree]:
@@ -132,34 +137,40 @@ def _toml_layer(config: Path | None) -> tuple[str, Tree]:
         )
     try:
         tree = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"cannot be read: {error.strerror}", where=path) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"not a TOML file: {error}", where=path) from None
     return str(path), _flat_search_spaces(tree)
 
 
 def _environment_layer(environ: Mapping[str, str]) -> Tree:
-    ours = {key.lower(): value for key, value in environ.items() if key.startswith(ENV_PREFIX)}
-    for name in ours:
-        _check_known(name.removeprefix(ENV_PREFIX.lower()).split(ENV_DELIMITER), name.upper())
     source = EnvSettingsSource(Settings)
-    source.env_vars = ours
-    try:
-        return source()
-    except ValueError as error:
-        raise SettingsError(f"environment: {error}") from None
+    tree: Tree = {}
+    for name in sorted(name for name in environ if name.startswith(ENV_PREFIX)):
+        _check_known(name.removeprefix(ENV_PREFIX).lower().split(ENV_DELIMITER), name)
+        source.env_vars = {name.lower(): environ[name]}
+        try:
+            tree = merge(tree, _flat_search_spaces(source()))
+        except ValueError:
+            raise SettingsError(
+                f"environment: {name} cannot be read",
+                found=repr(environ[name]),
+                expected='JSON, e.g. ["a", "b"] for a list',
+            ) from None
+    return tree
 
 
 def _check_known(parts: Sequence[str], name: str) -> None:
     """Refuse environment names that pydantic-settings would silently ignore."""
-    model: type[BaseModel] | None = Settings
+    annotation: Any = Settings
     for part in parts:
-        if model is None:
+        if get_origin(annotation) is dict:  # names of the user's own choice
             return
-        if part not in model.model_fields:
-            raise SettingsError(f"unknown setting in the environment: {name}", remedy=_SEE_CONFIG)
-        annotation = model.model_fields[part].annotation
         is_section = isinstance(annotation, type) and issubclass(annotation, BaseModel)
-        model = annotation if is_section else None  # type: ignore[assignment]
+        if not is_section or part not in annotation.model_fields:
+            raise SettingsError(f"unknown setting in the environment: {name}", remedy=_SEE_CONFIG)
+        annotation = annotation.model_fields[part].annotation
 
 
 def _parse_assignment(text: str) -> tuple[str, Any]:
@@ -167,9 +178,10 @@ def _parse_assignment(text: str) -> tuple[str, Any]:
     if not equals or not key.strip():
         raise SettingsError("--set cannot be read", found=repr(text), expected="section.key=value")
     try:
-        return key.strip(), tomllib.loads(f"value = {value}")["value"]
+        table = tomllib.loads(f"value = {value}")
     except tomllib.TOMLDecodeError:
         return key.strip(), value.strip()
+    return key.strip(), table["value"] if len(table) == 1 else value.strip()
 
 
 def _nest(values: Mapping[str, Any]) -> Tree:
@@ -210,7 +222,17 @@ def _flat_space(space: Mapping[str, Any], prefix: str = "") -> Tree:
 
 
 def _is_domain(value: Mapping[str, Any]) -> bool:
-    return bool({"low", "high", "log", "step", "choices"} & set(value))
+    return bool({*_RANGE_KEYS, "choices"} & set(value))
+
+
+def _swaps(below: Mapping[str, Any], value: Mapping[str, Any]) -> bool:
+    """Say whether a domain changes from a range to choices or back."""
+    return ("choices" in below and bool(_RANGE_KEYS & set(value))) or (
+        "choices" in value and bool(_RANGE_KEYS & set(below))
+    )
+
+
+_RANGE_KEYS = frozenset({"low", "high", "log", "step"})
 
 
 _SEE_CONFIG = "`gravecli config` lists all settings"
@@ -218,11 +240,17 @@ _SEE_CONFIG = "`gravecli config` lists all settings"
 
 def _explain(error: ValidationError, origins: Mapping[str, str]) -> SettingsError:
     first = error.errors(include_url=False)[0]
-    key = ".".join(str(part) for part in first["loc"])
-    origin = next((name for k, name in origins.items() if key.startswith(k)), None)
-    source = f" (from {origin})" if origin else ""
+    key = ".".join(str(part) for part in first["loc"] if part not in DOMAIN_KINDS)
+    names = dict.fromkeys(name for k, name in origins.items() if _on_one_branch(key, k))
+    source = f" (from {', '.join(names)})" if names else ""
     if first["type"] == "extra_forbidden":
         return SettingsError(f"unknown setting {key}{source}", remedy=_SEE_CONFIG)
+    message = first["msg"].removeprefix("Value error, ")
     return SettingsError(
-        f"setting {key or 'tree'}{source}: {first['msg']}", found=repr(first.get("input"))
+        f"setting {key or 'tree'}{source}: {message}", found=repr(first.get("input"))
     )
+
+
+def _on_one_branch(key: str, other: str) -> bool:
+    """Say whether one dotted key is the other, or lies below it."""
+    return f"{key}.".startswith(f"{other}.") or f"{other}.".startswith(f"{key}.")

@@ -21,7 +21,11 @@ class Section(BaseModel):
     """A frozen group of settings that refuses unknown keys."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        validate_default=True,
+        allow_inf_nan=False,  # "nan" passes every bound that is written as a refusal
     )
 
 
@@ -44,13 +48,28 @@ class DataSettings(Section):
     """Cemeteries kept for the final score; empty: chosen when there are two or more."""
 
     val_share: Annotated[float, Field(gt=0, lt=0.5)] = 0.2
-    """Share of a cemetery's length that its validation strip takes in a spatial split."""
+    """Share of a cemetery's graves that its validation strip holds in a spatial split."""
 
     test_share: Annotated[float, Field(gt=0, lt=0.5)] = 0.2
-    """Share of a cemetery's length that its test strip takes in a spatial split."""
+    """Share of a cemetery's graves that its test strip holds in a spatial split."""
 
-    guard_m: Annotated[float, Field(ge=0, le=50)] = 3.0
+    guard_m: Annotated[float, Field(ge=0, le=50)] = 2.0
     """Metres left unused between the strips of a spatial split, so that no grave is in two."""
+
+    annotations: str = ""
+    """One vector file with the graves of all cemeteries that have no labels of their own; each
+    takes those within its orthophoto. Empty: none."""
+
+    annotation_layer: str = ""
+    """Layer with the graves. Empty: the only layer of polygons, or the one named "graves"."""
+
+    annotation_filter: str = ""
+    """Which features are graves: an SQL condition on the columns of the annotations, for example
+    "NAME = 'Grab belegt'". Empty: all of them."""
+
+    area_layer: str = ""
+    """Layer of the annotation files with the part of the cemetery that has been labelled; outside
+    it nothing counts. A file in areas/ wins over it. Empty: none."""
 
 
 class GridSettings(Section):
@@ -231,8 +250,8 @@ class DecodingSettings(Section):
     min_seed_area_m2: Annotated[float, Field(ge=0, le=100)] = 0.02
     """Smaller seeds are taken for noise, in square metres."""
 
-    min_area_m2: Annotated[float, Field(ge=0, le=10_000)] = 0.15
-    """Smaller graves are left out, in square metres."""
+    min_area_m2: Annotated[float, Field(ge=0, le=10_000)] = 0.1
+    """Smaller graves are left out, in square metres (an urn grave has 0.16 and more)."""
 
 
 class PredictionSettings(Section):

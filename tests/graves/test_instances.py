@@ -1,0 +1,127 @@
+"""Decoding undoes encoding: as many graves come out as went in, each in its place."""
+
+import numpy as np
+import pytest
+from grave_rows import GSD_M, blurred, row_of_graves
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from grave_cli.graves.instances import centroids, decode, drop_small, mean_by_label
+from grave_cli.graves.score import score_labels
+from grave_cli.graves.targets import encode
+from grave_cli.settings.sections import DecodingSettings
+
+angles = st.floats(0, 180)
+rasters = st.lists(st.integers(0, 6), min_size=12, max_size=12).map(
+    lambda values: np.array(values, np.int32).reshape(3, 4)
+)
+
+
+def there_and_back(labels: np.ndarray, sigma_px: float = 0.8) -> np.ndarray:
+    channels = encode(labels, GSD_M, 0.10, 0.20)
+    return decode(blurred(channels, sigma_px), GSD_M, DecodingSettings())
+
+
+@pytest.mark.parametrize("gap_m", [0.0, 0.03, 0.08])
+@settings(deadline=None, max_examples=25)
+@given(
+    angle=angles, length=st.floats(1.2, 2.4), width=st.floats(0.6, 1.2), sigma=st.floats(0.01, 1)
+)
+def test_rows_of_eight_come_apart_again_and_in_shape(
+    gap_m: float, angle: float, length: float, width: float, sigma: float
+) -> None:
+    _, labels = row_of_graves(8, length, width, gap_m, angle)
+    decoded = there_and_back(labels, sigma)
+    assert decoded.max() == 8
+    assert score_labels(labels, decoded, min_iou=0.9).matches == 8
+
+
+@settings(deadline=None, max_examples=40)
+@given(angle=angles, sigma=st.floats(0.01, 1.4))
+def test_a_small_urn_grave_survives(angle: float, sigma: float) -> None:
+    _, labels = row_of_graves(1, 0.4, 0.4, 0.0, angle)
+    assert there_and_back(labels, sigma).max() == 1
+
+
+@settings(deadline=None, max_examples=40)
+@given(angle=angles, gap=st.sampled_from([0.0, 0.03, 0.08]))
+def test_small_urn_graves_in_a_row_come_apart(angle: float, gap: float) -> None:
+    _, labels = row_of_graves(5, 0.4, 0.4, gap, angle)
+    decoded = there_and_back(labels)
+    assert decoded.max() == 5
+    assert score_labels(labels, decoded, min_iou=0.7).matches == 5
+
+
+@settings(deadline=None, max_examples=30)
+@given(angle=angles)
+def test_double_graves_stay_one(angle: float) -> None:
+    _, labels = row_of_graves(3, 2.4, 2.2, 0.0, angle)
+    assert score_labels(labels, there_and_back(labels), min_iou=0.9).matches == 3
+
+
+def test_without_the_contact_channel_touching_graves_would_be_one() -> None:
+    _, labels = row_of_graves(4, 2.0, 0.9, 0.0)
+    probabilities = blurred(encode(labels, GSD_M, 0.10, 0.20))
+    probabilities[1:] = 0
+    assert decode(probabilities, GSD_M, DecodingSettings()).max() == 1
+
+
+def test_what_has_a_body_but_no_seed_is_a_grave_all_the_same() -> None:
+    probabilities = np.zeros((3, 40, 40), np.float32)
+    probabilities[0, 10:30, 10:30] = 0.52  # above the body threshold, below that of seeds
+    decoded = decode(probabilities, GSD_M, DecodingSettings())
+    assert ((decoded == 1) == (probabilities[0] > 0)).all()
+
+
+def test_nothing_in_gives_nothing_out() -> None:
+    decoded = decode(np.zeros((3, 20, 30), np.float32), GSD_M, DecodingSettings())
+    assert decoded.shape == (20, 30)
+    assert decoded.dtype == np.int32
+    assert not decoded.any()
+
+
+def test_specks_are_no_graves() -> None:
+    probabilities = np.zeros((3, 40, 40), np.float32)
+    probabilities[0, 5:10, 5:10] = 1  # 0.06 m2
+    probabilities[0, 20:30, 20:30] = 1  # 0.25 m2
+    decoded = decode(probabilities, GSD_M, DecodingSettings(min_area_m2=0.1))
+    assert decoded.max() == 1
+    assert not decoded[5:10, 5:10].any()
+
+
+@settings(deadline=None, max_examples=40)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_labels_lie_in_the_body_and_are_numbered_without_gaps(seed: int) -> None:
+    noise = np.random.default_rng(seed).random((3, 48, 48), np.float32)
+    probabilities = blurred(noise * 2 - 0.5, 3).clip(0, 1)
+    options = DecodingSettings(min_area_m2=0.02)
+    decoded = decode(probabilities, GSD_M, options)
+    assert (probabilities[0][decoded > 0] >= options.body_threshold).all()
+    sizes = np.bincount(decoded.ravel())[1:]
+    assert (sizes * GSD_M**2 >= options.min_area_m2 - 1e-9).all()
+
+
+@settings(deadline=None)
+@given(labels=rasters, least=st.floats(0, 5))
+def test_dropping_small_labels_keeps_the_others_whole(labels: np.ndarray, least: float) -> None:
+    kept = drop_small(labels, least)
+    sizes = np.bincount(labels.ravel(), minlength=7)
+    large = [label for label in range(1, 7) if sizes[label] >= max(least, 1)]
+    expected = np.zeros_like(labels)
+    for number, label in enumerate(large, start=1):
+        expected[labels == label] = number
+    assert (kept == expected).all()
+
+
+@settings(deadline=None)
+@given(labels=rasters, seed=st.integers(0, 99))
+def test_means_and_centroids_are_those_of_each_labels_pixels(labels: np.ndarray, seed: int) -> None:
+    values = np.random.default_rng(seed).random(labels.shape).astype(np.float32)
+    means, places = mean_by_label(values, labels), centroids(labels)
+    assert len(means) == len(places) == labels.max()
+    for label in range(1, labels.max() + 1):
+        if (labels == label).any():
+            assert means[label - 1] == pytest.approx(values[labels == label].mean(), rel=1e-5)
+            assert places[label - 1] == pytest.approx(np.argwhere(labels == label).mean(axis=0))
+        else:
+            assert np.isnan(places[label - 1]).all()

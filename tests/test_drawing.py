@@ -1,0 +1,83 @@
+"""Pictures show outlines where the graves are, and leave what they were made from alone."""
+
+import numpy as np
+import pytest
+import shapely
+from affine import Affine
+
+from grave_cli.drawing import BLUE, GREEN, RED, YELLOW, Layer, overview
+
+# A 40 x 30 picture of 0.5 m pixels whose upper left corner lies at (1000, 2000).
+TO_CRS = Affine(0.5, 0, 1000, 0, -0.5, 2000)
+GREY = np.full((3, 30, 40), 90, np.uint8)
+EVERYWHERE = np.ones((30, 40), bool)
+
+
+def polygons(*boxes: tuple[float, float, float, float]) -> np.ndarray:
+    return np.array([shapely.box(*box) for box in boxes], dtype=object)
+
+
+def pixels(layers: list[Layer], rgb: np.ndarray = GREY, valid: np.ndarray = EVERYWHERE):
+    return np.asarray(overview(rgb, valid, TO_CRS, layers, "title"))
+
+
+def colored(picture: np.ndarray, color: tuple[int, int, int]) -> np.ndarray:
+    return (picture[:30, :40] == color).all(axis=2)
+
+
+def test_an_outline_is_painted_on_the_polygons_edge_and_nowhere_else() -> None:
+    # columns 10 to 20, rows 4 to 12
+    box = (1005.0, 1994.0, 1010.0, 1998.0)
+    painted = colored(pixels([Layer(polygons(box), GREEN, "graves")]), GREEN)
+    expected = np.zeros((30, 40), bool)
+    expected[4:13, 10:21] = True
+    expected[5:12, 11:20] = False
+    assert (painted == expected).all()
+
+
+def test_later_layers_lie_on_top() -> None:
+    box = polygons((1005.0, 1994.0, 1010.0, 1998.0))
+    picture = pixels([Layer(box, GREEN, "found"), Layer(box, RED, "false")])
+    assert not colored(picture, GREEN).any()
+    assert colored(picture, RED).any()
+
+
+def test_where_the_orthophoto_shows_nothing_the_paper_shows() -> None:
+    valid = EVERYWHERE.copy()
+    valid[:, 20:] = False
+    picture = pixels([], valid=valid)[:30, :40]
+    assert (picture[:, :20] == 90).all()
+    assert (picture[:, 20:] > 240).all()
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_the_legend_has_a_line_for_the_title_and_one_for_each_layer(count: int) -> None:
+    layers = [Layer(polygons(), color, "c") for color in (GREEN, RED, BLUE)[:count]]
+    one_line = pixels([]).shape[0] - 30 - 10
+    picture = pixels(layers)
+    assert picture.shape[0] == 30 + 10 + one_line * (1 + count)
+    legend = picture[30:]
+    for layer in layers:
+        assert (legend == layer.color).all(axis=2).any()
+
+
+def test_a_long_caption_widens_the_picture_instead_of_being_cut() -> None:
+    long = pixels([Layer(polygons(), YELLOW, "graves that nobody has found yet " * 3)])
+    assert long.shape[1] > 3 * 40
+    assert (long[:, -10:] > 240).all()
+
+
+def test_what_a_picture_is_made_from_stays_as_it_is() -> None:
+    rgb, valid = GREY.copy(), EVERYWHERE.copy()
+    rgb.flags.writeable = valid.flags.writeable = False
+    boxes = polygons((1005.0, 1994.0, 1010.0, 1998.0))
+    before = shapely.to_wkb(boxes).tolist()
+    pixels([Layer(boxes, GREEN, "graves")], rgb, valid)
+    assert (rgb == 90).all()
+    assert valid.all()
+    assert shapely.to_wkb(boxes).tolist() == before
+
+
+def test_the_same_picture_is_drawn_each_time() -> None:
+    layers = [Layer(polygons((1001.0, 1990.0, 1004.0, 1999.0)), RED, "Gräber")]
+    assert (pixels(layers) == pixels(layers)).all()
