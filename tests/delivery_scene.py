@@ -118,6 +118,7 @@ def deliver(
     valid: str = "alpha",
     dtype: str = "uint8",
     bands: int = 3,
+    noise: bool = False,
     **profile: Any,
 ) -> Path:
     """Write the scene as a raster.
@@ -128,10 +129,13 @@ def deliver(
         valid: alpha, untagged (alpha without its tag), nodata, mask, sidecar or none.
         dtype: uint8 or uint16.
         bands: 4 adds near infrared.
+        noise: Makes every pixel differ from its neighbours.
         profile: Driver and creation options.
     """
     place = place or layout()
     colours, seen = render(place)
+    if noise:
+        colours = colours // 2 + np.random.default_rng(0).integers(0, 120, colours.shape, np.uint8)
     full = np.iinfo(dtype).max
     pixels = colours if dtype == "uint8" else (RANGE[0] + colours * 40.0).astype(dtype)
     planes = list(pixels * seen if valid != "none" else pixels)
@@ -161,7 +165,9 @@ def deliver(
 def far_from_edges(pixels: GridPixels, path: Path) -> NDArray[np.bool_]:
     """Where a working pixel is more than 1.5 pixels away from all edges of the scene."""
     lines = [*shapely.boundary(truth()), edge(), footprint(path).boundary]
-    return ~shapely.contains_xy(shapely.union_all(lines).buffer(1.5 * GSD_M), *_centres(pixels.grid))
+    return ~shapely.contains_xy(
+        shapely.union_all(lines).buffer(1.5 * GSD_M), *_centres(pixels.grid)
+    )
 
 
 def scene_box() -> shapely.Polygon:

@@ -136,10 +136,11 @@ def resolve_overlaps(polygons: Polygons, confidence: NDArray[np.float64]) -> Pol
 
 
 def _trace(labels: Labels) -> tuple[Polygons, NDArray[np.int64]]:
-    """Outline each label along its pixel edges; of several parts the largest."""
+    """Outline each label along its pixel edges, holes filled; of several parts the largest."""
     shapes = list(rasterio.features.shapes(labels, mask=labels > 0))
     ids = np.array([int(value) for _, value in shapes], dtype=np.int64)
-    polygons = np.array([shapely.geometry.shape(shape) for shape, _ in shapes], dtype=object)
+    traced = np.array([shapely.geometry.shape(shape) for shape, _ in shapes], dtype=object)
+    polygons = shapely.polygons(shapely.get_exterior_ring(traced))
     order = np.lexsort((-shapely.area(polygons), ids)) if len(ids) else np.array([], np.intp)
     unique, first = np.unique(ids[order], return_index=True)
     return polygons[order][first], unique

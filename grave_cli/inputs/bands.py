@@ -13,7 +13,6 @@ from grave_cli.errors import RasterReadError
 from grave_cli.inputs.depth import DEPTHS
 
 _RGB = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
-_UNTAGGED = (ColorInterp.gray, ColorInterp.undefined, *_RGB, ColorInterp.alpha)
 _LOOK_PX = 512  # longer side of a coarse look at a whole file
 
 
@@ -123,12 +122,8 @@ def _check(dataset: DatasetReader, path: Path) -> None:
     elif dataset.count < 3:
         remedy = "export it in colour"
     tagged = all(tag in dataset.colorinterp for tag in _RGB)
-    strange = [tag.name for tag in dataset.colorinterp[:3] if tag not in _UNTAGGED]
-    if strange and not tagged and not palette:
-        found += f" ({', '.join(strange)})"
-        remedy = "export it as RGB"
-    few_or_plain = dataset.count >= 3 and (dataset.count <= 4 or tagged)
-    if not few_or_plain or len(dtypes) != 1 or dtypes[0] not in DEPTHS or (strange and not tagged):
+    right_count = dataset.count in (3, 4) or (dataset.count > 4 and tagged)
+    if not right_count or len(dtypes) != 1 or dtypes[0] not in DEPTHS:
         raise RasterReadError(
             "not an orthophoto",
             where=path,

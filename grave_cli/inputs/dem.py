@@ -27,7 +27,7 @@ from grave_cli.inputs.bands import look
 from grave_cli.inputs.georeference import Georeference, read_georeference, transformer
 from grave_cli.inputs.grid import WorkingGrid, iter_windows
 from grave_cli.inputs.raster_io import damaged, open_raster
-from grave_cli.inputs.windows import WARP_TOLERANCE_PX
+from grave_cli.inputs.windows import WARP
 
 Heights = NDArray[np.float32]
 
@@ -113,7 +113,7 @@ class Dem:
             dst_crs=grid.crs,
             dst_nodata=np.nan,
             resampling=how,
-            tolerance=WARP_TOLERANCE_PX,
+            **WARP,
         )
         return heights
 
@@ -121,6 +121,8 @@ class Dem:
         """Read stored values and turn them into metres, NaN where there is no height."""
         stored = self.dataset.read(1, window=window)
         missing = (self.dataset.read_masks(1, window=window) == 0) | self._impossible(stored)
+        if self.dataset.count == 2:  # GDAL takes an alpha channel of floats for no mask
+            missing |= self.dataset.read(2, window=window) == 0
         heights = stored.astype(np.float32) * np.float32(self.scale) + np.float32(self.offset)
         heights[missing] = np.nan
         return np.asarray(heights)

@@ -169,7 +169,7 @@ def _with_strips(
         if spatial:
             parts.append(Part(cemetery, "test", Strip(test_start, 1.0)))
     for split in ("val", "test"):
-        parts += [Part(cemetery, split) for cemetery in chosen[split]]  # type: ignore[arg-type]
+        parts += [Part(cemetery, split) for cemetery in chosen[split]]
     return tuple(sorted(parts, key=lambda part: (SPLITS.index(part.split), part.cemetery.name)))
 
 

@@ -18,7 +18,9 @@ from grave_cli.inputs.bands import Bands, has_mask
 from grave_cli.inputs.georeference import Georeference
 from grave_cli.inputs.grid import WorkingGrid
 
-WARP_TOLERANCE_PX = 1e-3  # GDAL approximates transforms; windows of one place must agree
+# What keeps windows of one place alike: GDAL approximates transforms, and widens the kernel of an
+# interpolation by the sizes of the window and of what lies under it.
+WARP = {"tolerance": 1e-3, "XSCALE": 1, "YSCALE": 1}
 _EDGE_PX = 1e-4  # working pixels by which rounding may push a pixel over the file's edge
 
 Pixels = tuple[NDArray[Any], NDArray[np.bool_]]
@@ -78,7 +80,7 @@ def read_warped(
         height=grid.height,
         resampling=Resampling.average if finer else Resampling.bilinear,
         add_alpha=not own_alpha,
-        tolerance=WARP_TOLERANCE_PX,
+        **WARP,
     ) as vrt:
         colours = vrt.read(bands.colours)
         valid = np.ones(grid.shape, np.bool_)

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from grave_cli.errors import SettingsError, TuningError
-from grave_cli.settings.load import with_values
-from grave_cli.settings.studies import Choice, Domain, FloatRange, IntRange, Study
+from grave_cli.settings.load import flatten, with_values
+from grave_cli.settings.studies import Choice, Domain, IntRange, Study
 from grave_cli.settings.tree import Settings
 
 if TYPE_CHECKING:
@@ -48,17 +48,18 @@ def check_search_space(space: Mapping[str, Domain], settings: Settings) -> None:
 
 def suggest_settings(trial: "Trial", space: Mapping[str, Domain], settings: Settings) -> Settings:
     """Draw a point of the search space and validate the settings it gives."""
-    return with_values(settings, {key: _suggest(trial, key, space[key]) for key in space})
+    now = dict(flatten(settings.model_dump()))
+    return with_values(settings, {key: _suggest(trial, key, space[key], now[key]) for key in space})
 
 
 def _extremes(domain: Domain) -> tuple[Any, ...]:
     return domain.choices if isinstance(domain, Choice) else (domain.low, domain.high)
 
 
-def _suggest(trial: "Trial", key: str, domain: Domain) -> Any:
+def _suggest(trial: "Trial", key: str, domain: Domain, now: Any) -> Any:
+    """Draw a value; bounds written as whole numbers span a real setting all the same."""
     if isinstance(domain, Choice):
         return trial.suggest_categorical(key, domain.choices)
-    if isinstance(domain, IntRange):
+    if isinstance(domain, IntRange) and not isinstance(now, float):
         return trial.suggest_int(key, domain.low, domain.high, log=domain.log, step=domain.step)
-    assert isinstance(domain, FloatRange)
     return trial.suggest_float(key, domain.low, domain.high, log=domain.log)

@@ -182,3 +182,11 @@ def test_pixels_become_map_coordinates_as_the_grid_says() -> None:
     transform = Affine(0.5, 0, 1000, 0, -0.5, 2000)
     moved = to_crs(array(shapely.box(2, 4, 6, 10)), transform)
     assert moved[0].bounds == (1001, 1995, 1003, 1998)
+
+
+def test_a_hole_in_an_instance_is_filled() -> None:
+    labels = np.zeros((40, 40), np.int32)
+    labels[5:35, 10:25] = 1
+    labels[15:20, 15:20] = 0
+    outlines = draw_outlines(labels, np.array([0.9]), 0.05, OutlineSettings())
+    assert shapely.area(outlines.regular[0]) == pytest.approx(30 * 15, rel=0.02)

@@ -46,19 +46,19 @@ def tif(**how: object) -> Delivery:
     return lambda folder: deliver(folder / "scene.tif", **how)  # type: ignore[arg-type]
 
 
-def copied(name: str, driver: str, **options: object) -> Delivery:
+def copied(name: str, driver: str, noise: bool = False, **options: object) -> Delivery:
     """The plain delivery, copied by GDAL into another format."""
 
     def write(folder: Path) -> Path:
-        source = deliver(folder / "source.tif")
+        source = deliver(folder / "source.tif", noise=noise)
         rasterio.shutil.copy(source, folder / name, driver=driver, **options)
         return folder / name
 
     return write
 
 
-def with_overviews(folder: Path) -> Path:
-    path = deliver(folder / "scene.tif", tiled=True, blockxsize=256, blockysize=256)
+def with_overviews(folder: Path, noise: bool = False) -> Path:
+    path = deliver(folder / "scene.tif", noise=noise, tiled=True, blockxsize=256, blockysize=256)
     with rasterio.Env(TIFF_USE_OVR=True), rasterio.open(path, "r+") as file:
         file.build_overviews([2, 4, 8], Resampling.nearest)
     assert path.with_name("scene.tif.ovr").exists()
@@ -95,10 +95,6 @@ def untagged_rgb(folder: Path) -> Path:
     return deliver(folder / "scene.tif", valid="none", photometric="MINISBLACK")
 
 
-def mosaic(folder: Path) -> Path:
-    return copied("scene.vrt", "VRT")(folder)
-
-
 FILES: dict[str, Delivery] = {
     "striped": tif(),
     "tiled": tif(tiled=True, blockxsize=128, blockysize=128),
@@ -114,8 +110,8 @@ FILES: dict[str, Delivery] = {
     "BigTIFF": tif(bigtiff="YES"),
     "COG": copied("scene.tif", "COG", compress="DEFLATE", overviews="AUTO"),
     "external overviews": with_overviews,
-    "vrt": mosaic,
-    "GeoPackage": tif(),
+    "vrt": copied("scene.vrt", "VRT"),
+    "GeoPackage": copied("scene.gpkg", "GPKG", tile_format="PNG"),
     "jp2": copied("scene.jp2", "JP2OpenJPEG", quality=100, reversible="YES"),
     "world file and prj": with_world_file,
     "nodata": tif(valid="nodata"),
@@ -132,7 +128,6 @@ FILES: dict[str, Delivery] = {
     "16 bits with mask": tif(dtype="uint16", valid="mask", compress="DEFLATE"),
     "16 bits, alpha without its tag": tif(dtype="uint16", valid="untagged"),
 }
-FILES["GeoPackage"] = copied("scene.gpkg", "GPKG", tile_format="PNG")
 
 PLACES: dict[str, Delivery] = {
     "UTM": tif(),
@@ -206,20 +201,26 @@ def test_a_working_pixel_is_as_large_on_the_ground_as_set(name: str, tmp_path: P
     assert CRS.from_wkt(grid.crs).is_projected
 
 
-WINDOWED = {
-    **{name: FILES[name] for name in ("striped", "nodata", "COG", "jpeg with internal mask")},
-    **{name: FILES[name] for name in ("external overviews", "16 bits", "jp2")},
-    **{
-        name: PLACES[name]
-        for name in ("Web Mercator", "degrees", "degrees, 16 bits, mask", "turned by 30 degrees")
-    },
+NOISY: dict[str, Delivery] = {
+    "alpha": tif(noise=True),
+    "nodata": tif(noise=True, valid="nodata"),
+    "internal mask": tif(noise=True, valid="mask", tiled=True),
+    "16 bits": tif(noise=True, dtype="uint16"),
+    "COG": copied("scene.tif", "COG", noise=True),
+    "nearest overviews": lambda folder: with_overviews(folder, noise=True),
+    "jp2": copied("scene.jp2", "JP2OpenJPEG", noise=True, quality=100, reversible="YES"),
+    "Web Mercator": tif(noise=True, place=layout("EPSG:3857")),
+    "degrees": tif(noise=True, place=layout("EPSG:4326")),
+    "degrees, 16 bits": tif(noise=True, place=layout("EPSG:4326"), dtype="uint16", valid="mask"),
+    "turned": tif(noise=True, place=turned(30)),
+    "south up": tif(noise=True, place=south_up()),
 }
 
 
-@pytest.mark.parametrize("gsd_m", [GSD_M, 0.06, 0.017])
-@pytest.mark.parametrize("name", WINDOWED)
+@pytest.mark.parametrize("gsd_m", [GSD_M, 0.059, 0.06, 0.017])
+@pytest.mark.parametrize("name", NOISY)
 def test_a_window_equals_its_part_of_the_whole(name: str, gsd_m: float, tmp_path: Path) -> None:
-    with open_orthophoto(WINDOWED[name](tmp_path)) as orthophoto:
+    with open_orthophoto(NOISY[name](tmp_path)) as orthophoto:
         grid = orthophoto_grid(orthophoto.path, gsd_m, 3)
         whole = orthophoto.read(grid, RANGE)
         rng = np.random.default_rng(0)
@@ -234,3 +235,22 @@ def test_a_window_equals_its_part_of_the_whole(name: str, gsd_m: float, tmp_path
             both = seen & whole.valid[same]
             assert np.abs(here.astype(int) - there)[:, both].max(initial=0) <= 1
             assert (seen != whole.valid[same]).mean() < 1e-3
+
+
+def test_overviews_do_not_change_what_the_network_sees(tmp_path: Path) -> None:
+    plain = deliver(tmp_path / "plain.tif", noise=True)
+    grid = orthophoto_grid(plain, 0.07, 3)
+
+    with_them = read_orthophoto(with_overviews(tmp_path, noise=True), grid)
+
+    np.testing.assert_array_equal(with_them.rgb, read_orthophoto(plain, grid).rgb)
+
+
+def test_a_much_coarser_look_is_taken_from_overviews(tmp_path: Path) -> None:
+    path = with_overviews(tmp_path)
+    with open_orthophoto(path) as orthophoto:
+        pixels = orthophoto.read(orthophoto_grid(path, GSD_M, 3).coarsened(8))
+
+        widths = [orthophoto.pyramid.at(ratio).width for ratio in (1, 7.9, 8, 17, 1000)]
+    assert widths == [500, 500, 250, 125, 63]
+    assert pixels.rgb[:, 3, 3] == pytest.approx([120, 118, 110], abs=1)

@@ -10,7 +10,7 @@ from grave_cli.settings.load import with_values
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.store import tracking_uri
 from grave_cli.tuning.dashboard import free_port
-from grave_cli.tuning.search_space import check_search_space, find_study
+from grave_cli.tuning.search_space import check_search_space, find_study, suggest_settings
 from grave_cli.tuning.storage import open_storage
 from grave_cli.tuning.study import run_study
 
@@ -98,3 +98,13 @@ def test_the_next_free_port_is_taken() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         assert free_port(port) > port
+
+
+def test_whole_bounds_of_a_real_setting_span_real_numbers() -> None:
+    domain = {"training.bce_weight": {"low": 0, "high": 1}, "training.epochs": {"low": 1, "high": 9}}
+    settings = with_values(Settings(), {"hpo.studies.s": {"search_space": domain}})
+    space = settings.hpo.studies["s"].search_space
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    drawn = [suggest_settings(study.ask(), space, settings).training for _ in range(10)]
+    assert len({training.bce_weight for training in drawn}) == 10
+    assert {type(training.epochs) for training in drawn} == {int}
