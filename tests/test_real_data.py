@@ -59,11 +59,8 @@ def train_and_map(folder: str, cemetery: str, options: dict, work_dir: Path) -> 
 def covered_share(polygons: np.ndarray, truth: np.ndarray) -> float:
     """Share of the polygons' area that lies on true objects."""
     union = shapely.union_all(truth)
-    return float(shapely.area(shapely.intersection(polygons, union)).sum() / polygons_area(polygons))
-
-
-def polygons_area(polygons: np.ndarray) -> float:
-    return float(shapely.area(polygons).sum())
+    common = shapely.area(shapely.intersection(polygons, union)).sum()
+    return float(common / shapely.area(polygons).sum())
 
 
 def test_polygons_lie_on_the_roofs_of_kampala(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ import threading
 from pathlib import Path
 
 import pytest
-from support import Listener, tiny_settings
 from mlflow import MlflowClient
+from support import Listener, tiny_settings
 
 from grave_cli.bundle import read_bundle
 from grave_cli.errors import ModelError
@@ -35,7 +35,8 @@ def test_one_training_makes_one_finished_run_with_everything_in_it(trained: Sett
     assert run.data.tags["dataset_id"] == run.data.params["dataset_id"]
     assert run.data.tags["gravecli.channels"] == "rgb+dem"
     assert run.data.params["training.epochs"] == "2"
-    for name in ("train/loss", "val/loss", "val/dice", "val/iou", "val/object_f1", "test/object_f1"):
+    names = ("train/loss", "val/loss", "val/dice", "val/iou", "val/object_f1", "test/object_f1")
+    for name in names:
         assert math.isfinite(run.data.metrics[name]), name
 
 
@@ -148,6 +149,6 @@ def test_a_file_that_is_no_weights_is_refused_before_a_run_is_opened(
     weights = tmp_path / "weights.pt"
     weights.write_text("not weights")
     settings = tiny_settings(sample_data, tmp_path / "runs", model__encoder_weights=str(weights))
-    with pytest.raises(ModelError, match="weights.pt"):
+    with pytest.raises(ModelError, match=r"weights\.pt"):
         run_training(settings)
     assert not (tmp_path / "runs").exists()

@@ -34,7 +34,7 @@ def decode(probabilities: Probabilities, gsd_m: float, settings: DecodingSetting
         return np.zeros(inside.shape, np.int32)
     certainty = probabilities[BODY] * (1 - probabilities[CONTACT]) * (1 - probabilities[BORDER] / 2)
     seeds = _seeds(certainty, inside, gsd_m, settings)
-    labels = watershed(-certainty, seeds, mask=inside)
+    labels = watershed(-certainty, seeds, mask=inside)  # type: ignore[no-untyped-call]
     return drop_small(labels.astype(np.int32), settings.min_area_m2 / gsd_m**2)
 
 

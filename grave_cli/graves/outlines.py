@@ -34,8 +34,8 @@ class Outlines:
     is_rectangle: NDArray[np.bool_]
     labels: NDArray[np.int64]
 
-    def take(self, keep: NDArray[np.bool_]) -> "Outlines":
-        """Keep some of the graves."""
+    def take(self, keep: NDArray[np.bool_] | NDArray[np.intp]) -> "Outlines":
+        """Keep some of the graves, by a mask, or by indices in the order wanted."""
         return Outlines(
             self.raw[keep], self.regular[keep], self.is_rectangle[keep], self.labels[keep]
         )
@@ -79,7 +79,7 @@ def to_crs(polygons: Polygons, transform: Affine) -> Polygons:
         x, y = points[:, 0], points[:, 1]
         return np.column_stack([a * x + b * y + c, d * x + e * y + f])
 
-    return shapely.transform(polygons, apply)
+    return np.asarray(shapely.transform(polygons, apply))
 
 
 def fit_rectangles(polygons: Polygons) -> Polygons:
@@ -89,7 +89,7 @@ def fit_rectangles(polygons: Polygons) -> Polygons:
     centres = shapely.get_coordinates(shapely.centroid(boxes))
     points, index = shapely.get_coordinates(boxes, return_index=True)
     moved = centres[index] + (points - centres[index]) * factors[index, None]
-    return shapely.set_coordinates(boxes.copy(), moved)
+    return np.asarray(shapely.set_coordinates(boxes.copy(), moved))
 
 
 def iou(first: Polygons, second: Polygons) -> NDArray[np.float64]:

@@ -102,17 +102,12 @@ def score_labels(
     Shapes:
         truth: (H, W); predicted: (H, W)
     """
-    rows, columns = int(truth.max(initial=0)) + 1, int(predicted.max(initial=0)) + 1
-    pairs = np.bincount(
-        truth.ravel().astype(np.int64) * columns + predicted.ravel(), minlength=rows * columns
-    ).reshape(rows, columns)
-    first, second = np.nonzero(pairs[1:, 1:])
-    common = pairs[1:, 1:][first, second]
-    either = pairs[1:].sum(1)[first] + pairs[:, 1:].sum(0)[second] - common
+    pairs = _count_pairs(truth, predicted)
+    first, second, overlaps = _overlaps(pairs)
     present = pairs[1:].sum(1) > 0, pairs[:, 1:].sum(0) > 0
     counted_truth = present[0] if counted is None else present[0] & counted[0][1:]
     counted_predicted = present[1] if counted is None else present[1] & counted[1][1:]
-    matched, partner, values = _match(first, second, common / either, min_iou)
+    matched, partner, values = _match(first, second, overlaps, min_iou)
     of_counted = counted_truth[matched]
     unmatched = np.setdiff1d(np.flatnonzero(counted_predicted), partner)
     matches = int(of_counted.sum())
@@ -122,6 +117,22 @@ def score_labels(
         matches=matches,
         mean_iou=float(values[of_counted].mean()) if matches else 0.0,
     )
+
+
+def match_labels(
+    truth: NDArray[np.int32], predicted: NDArray[np.int32], min_iou: float = 0.5
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Pair graves like `score_labels`.
+
+    Returns:
+        Ids in truth and in predicted, pair by pair.
+
+    Shapes:
+        truth: (H, W); predicted: (H, W)
+    """
+    first, second, overlaps = _overlaps(_count_pairs(truth, predicted))
+    found, hits, _ = _match(first, second, overlaps, min_iou)
+    return found + 1, hits + 1
 
 
 def add_scores(scores: list[ObjectScore]) -> ObjectScore:
@@ -134,6 +145,23 @@ def add_scores(scores: list[ObjectScore]) -> ObjectScore:
         matches=matches,
         mean_iou=weighted / matches if matches else 0.0,
     )
+
+
+def _count_pairs(truth: NDArray[np.int32], predicted: NDArray[np.int32]) -> NDArray[np.intp]:
+    """Count the pixels of each pair of ids, the background (0) included."""
+    rows, columns = int(truth.max(initial=0)) + 1, int(predicted.max(initial=0)) + 1
+    both = truth.ravel().astype(np.int64) * columns + predicted.ravel()
+    return np.bincount(both, minlength=rows * columns).reshape(rows, columns)
+
+
+def _overlaps(
+    pairs: NDArray[np.intp],
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
+    """Compute the IoU of each pair that overlaps; indices count from the first grave."""
+    first, second = np.nonzero(pairs[1:, 1:])
+    common = pairs[1:, 1:][first, second]
+    either = pairs[1:].sum(1)[first] + pairs[:, 1:].sum(0)[second] - common
+    return first, second, common / either
 
 
 def _match(

@@ -71,14 +71,16 @@ def _write_layers(result: PredictionResult, path: Path, crs: str) -> None:
     def moved(polygons: np.ndarray) -> np.ndarray:
         if crs == result.crs:
             return polygons
-        return shapely.transform(polygons, to_target.transform, interleaved=False)
+        return np.asarray(shapely.transform(polygons, to_target.transform, interleaved=False))
 
     ids = [{"grave_id": row["grave_id"]} for row in result.attributes]
-    _write(path, "graves", crs, _GRAVE_COLUMNS, zip(moved(result.polygons), result.attributes, strict=True))
-    _write(path, "graves_raw", crs, {"grave_id": "str"}, zip(moved(result.raw_polygons), ids, strict=True))
-    footprint = moved(np.array([result.coverage], dtype=object))
-    columns = {"cemetery_id": "str"}
-    _write(path, "coverage", crs, columns, zip(footprint, [{"cemetery_id": result.cemetery}], strict=True))
+    graves = zip(moved(result.polygons), result.attributes, strict=True)
+    raw = zip(moved(result.raw_polygons), ids, strict=True)
+    _write(path, "graves", crs, _GRAVE_COLUMNS, graves)
+    _write(path, "graves_raw", crs, {"grave_id": "str"}, raw)
+    (footprint,) = moved(np.array([result.coverage], dtype=object))
+    cemetery = {"cemetery_id": result.cemetery}
+    _write(path, "coverage", crs, {"cemetery_id": "str"}, [(footprint, cemetery)])
     rows = ({"key": key, "value": str(value)} for key, value in result.provenance.items())
     _write(path, _TABLE, None, {"key": "str", "value": "str"}, ((None, row) for row in rows))
 

@@ -66,7 +66,7 @@ class ProbabilityMap:
 
     def probabilities(self) -> NDArray[np.float32]:
         """Return the probabilities as numbers in [0, 1], (3, H, W)."""
-        return self.levels.astype(np.float32) / _LEVELS
+        return np.divide(self.levels, np.float32(_LEVELS), dtype=np.float32)
 
 
 def open_scene(orthophoto: Path, dem: Path | None, grid: WorkingGrid, recipe: InputRecipe) -> Scene:

@@ -10,17 +10,18 @@ import rasterio
 import shapely
 import torch
 from deliveries import GRAVES, GRID, UTM, by_place, grave, moved, outline, write
+from rasterio.windows import Window
 from support import tiny_settings
 from torch import Tensor, nn
 
 from grave_cli.errors import GraveError
 from grave_cli.evaluation.final_score import score_part
 from grave_cli.inputs.areas import rasterize_area, read_area, read_labelled_area, within_area
-from grave_cli.inputs.cemetery_arrays import PartPlan, plan_part, read_part
+from grave_cli.inputs.cemetery_arrays import CemeteryArrays, PartPlan, plan_part, read_part
 from grave_cli.inputs.manifest import Cemetery, read_manifest
 from grave_cli.inputs.splits import Part, Strip
 from grave_cli.inputs.training_data import reading_recipe
-from grave_cli.learning.chips import ChipDataset
+from grave_cli.learning.chips import Chip, ChipDataset, cut_chip, to_tensors
 from grave_cli.learning.datamodule import TileDataset
 from grave_cli.learning.losses import GraveLoss
 from grave_cli.learning.task import GraveTask
@@ -60,11 +61,16 @@ def data_folder(root: Path, graves: list[shapely.Polygon], area: bool = True) ->
 
 
 def make_plan(
-    tmp_path: Path, graves: list[shapely.Polygon], strip: Strip | None = None, area: bool = True
+    tmp_path: Path,
+    graves: list[shapely.Polygon],
+    strip: Strip | None = None,
+    area: bool = True,
+    **options: object,
 ) -> tuple[PartPlan, Settings]:
     root = data_folder(tmp_path / "data", graves, area)
-    options = {"data__guard_m": 0.0, "chips__rotate": False, "chips__scale_range": (1.0, 1.0)}
-    settings = tiny_settings(root, tmp_path / "runs", **options)
+    settings = tiny_settings(
+        root, tmp_path / "runs", data__guard_m=0.0, chips__per_epoch=30, **options
+    )
     (cemetery,) = read_manifest(root).cemeteries
     return plan_part(Part(cemetery, "train", strip), settings), settings
 
@@ -165,30 +171,43 @@ def test_training_sees_the_same_whether_or_not_graves_outside_are_labelled(tmp_p
 
 
 def test_what_is_drawn_outside_of_the_area_costs_nothing(tmp_path: Path) -> None:
-    items, settings = chips(tmp_path, GRAVES)
+    plan, settings = make_plan(tmp_path, GRAVES)
+    recipe = reading_recipe(settings)
+    chip = cut_chip(read_part(plan, recipe), Window(0, 0, 192, 96))
+    item = to_tensors(chip, None, recipe, settings)
     loss = GraveLoss(settings.training.bce_weight, settings.training.channel_weights)
-    item = next(item for item in items if 0 < item["scored"].mean() < 1)
-    calm = torch.randn(1, 3, 64, 64)
-    wild = torch.where(item["scored"] > 0, calm, 50.0)
-    assert loss_of(loss, wild, item) == pytest.approx(loss_of(loss, calm, item), rel=1e-6)
+    calm = torch.randn(1, 3, 96, 192)
+    outside, inside = calm.clone(), calm.clone()
+    outside[..., 95:] = 50
+    inside[..., 93:] = 50
+    assert loss_of(loss, outside, item) == loss_of(loss, calm, item)
+    assert loss_of(loss, inside, item) != loss_of(loss, calm, item)
 
 
-def test_no_chip_is_centred_outside_of_the_area(tmp_path: Path) -> None:
-    items, _ = chips(tmp_path, GRAVES)
-    assert all(item["scored"][0, 31:33, 31:33].any() for item in items)
-    assert any(not item["scored"].all() for item in items)  # the surroundings are seen
+@pytest.mark.parametrize("grave_share", [0.0, 1.0])
+def test_no_chip_is_centred_outside_of_the_area(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, grave_share: float
+) -> None:
+    centres = []
+
+    def cut(arrays: CemeteryArrays, window: Window) -> Chip:
+        centres.append(window.col_off + window.width // 2)
+        return cut_chip(arrays, window)
+
+    monkeypatch.setattr("grave_cli.learning.chips.cut_chip", cut)
+    near_the_edge = grave(8, 5, 0)
+    chips(tmp_path, [*GRAVES, near_the_edge], chips__grave_share=grave_share)
+    assert 80 < max(centres) < 95
+    assert min(centres) >= 0
 
 
 def chips(
-    tmp_path: Path, graves: list[shapely.Polygon]
+    tmp_path: Path, graves: list[shapely.Polygon], **options: object
 ) -> tuple[list[dict[str, Tensor]], Settings]:
-    plan, settings = make_plan(tmp_path, graves)
+    plan, settings = make_plan(tmp_path, graves, **options)
     recipe = reading_recipe(settings)
     dataset = ChipDataset([read_part(plan, recipe)], recipe, settings)
-    items = []
-    for dataset.epoch in range(2):
-        items += [dataset[index] for index in range(len(dataset))]
-    return items, settings
+    return [dataset[index] for index in range(len(dataset))], settings
 
 
 def loss_of(loss: GraveLoss, logits: Tensor, item: dict[str, Tensor]) -> float:

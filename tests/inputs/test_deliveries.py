@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import fiona
 import numpy as np
 import pytest
 import rasterio
 import rasterio.shutil
 import shapely
 from delivery_scene import (
+    BACKGROUND,
     GSD_M,
     RANGE,
     UTM,
@@ -26,6 +28,7 @@ from delivery_scene import (
 from pyproj import CRS
 from rasterio.enums import ColorInterp, Resampling
 from rasterio.windows import Window
+from shapely.geometry import shape
 
 from grave_cli.inputs.grid import geodesic_areas_m2
 from grave_cli.inputs.raster_io import (
@@ -34,6 +37,13 @@ from grave_cli.inputs.raster_io import (
     orthophoto_grid,
     read_orthophoto,
 )
+from grave_cli.inputs.recipe import InputRecipe
+from grave_cli.mapping.geopackage import write_geopackage
+from grave_cli.mapping.predict_cemetery import extract_graves
+from grave_cli.mapping.result import PredictionResult
+from grave_cli.mapping.stream import map_probabilities, open_scene
+from grave_cli.settings.sections import DecodingSettings
+from grave_cli.settings.tree import Settings
 
 Delivery = Callable[[Path], Path]
 CUSTOM = CRS.from_wkt(
@@ -254,3 +264,60 @@ def test_a_much_coarser_look_is_taken_from_overviews(tmp_path: Path) -> None:
         widths = [orthophoto.pyramid.at(ratio).width for ratio in (1, 7.9, 8, 17, 1000)]
     assert widths == [500, 500, 250, 125, 63]
     assert pixels.rgb[:, 3, 3] == pytest.approx([120, 118, 110], abs=1)
+
+
+class ColourEngine:
+    """Finds what has not the background's colour: a model that makes no mistakes."""
+
+    name = "colour"
+
+    def probabilities(self, batch: np.ndarray) -> np.ndarray:
+        background = np.reshape(BACKGROUND, (3, 1, 1)) / np.float32(255)
+        off = np.abs(batch[:, :3] - background).max(axis=1, keepdims=True)
+        seen = batch[:, :3].max(axis=1, keepdims=True) > 0
+        body = np.clip(off / 0.4, 0, 1) * seen
+        return np.concatenate([body, np.zeros_like(body), np.zeros_like(body)], axis=1)
+
+
+RECIPE = InputRecipe(
+    channels="rgb", gsd_m=GSD_M, mean=(0, 0, 0), std=(1, 1, 1), elevation=None, value_range=RANGE
+)
+MAPPED = ("Web Mercator", "degrees", "US feet with heights", "turned by 30 degrees")
+
+
+def mapped(path: Path) -> PredictionResult:
+    scene = open_scene(path, None, orthophoto_grid(path, GSD_M, 3), RECIPE)
+    settings = Settings(prediction={"tile_px": 128, "halo_px": 16})  # type: ignore[arg-type]
+    probabilities = map_probabilities(scene, ColourEngine(), settings.prediction)
+    return extract_graves(probabilities, scene, DecodingSettings(), settings, {})
+
+
+@pytest.mark.parametrize("name", MAPPED)
+def test_the_graves_are_the_same_and_written_in_the_crs_of_the_orthophoto(
+    name: str, tmp_path: Path
+) -> None:
+    path = PLACES[name](tmp_path)
+
+    result = mapped(path)
+    write_geopackage(result, tmp_path / "own.gpkg")
+    write_geopackage(result, tmp_path / "utm.gpkg", UTM)
+
+    with (
+        open_orthophoto(path) as orthophoto,
+        fiona.open(tmp_path / "own.gpkg", layer="graves") as layer,
+    ):
+        own = CRS.from_wkt(orthophoto.dataset.crs.to_wkt())
+        own = own.sub_crs_list[0] if own.is_compound else own
+        assert CRS.from_wkt(layer.crs_wkt).to_epsg() == own.to_epsg()
+        assert len(layer) == len(truth())
+        left, bottom, right, top = orthophoto.georeference.bounds
+        assert left < layer.bounds[0] < layer.bounds[2] < right
+        assert bottom < layer.bounds[1] < layer.bounds[3] < top
+    with fiona.open(tmp_path / "utm.gpkg", layer="graves") as layer:
+        graves = [(shape(row.geometry), row.properties["area_m2"]) for row in layer]
+    true_areas = geodesic_areas_m2(truth(), UTM)
+    for known, true_area in zip(truth(), true_areas, strict=True):
+        found, area = min(graves, key=lambda grave: grave[0].distance(known.centroid))
+        # Decoding works in whole pixels: an edge may lie a working pixel off, all round.
+        assert shapely.hausdorff_distance(found, known) < 1.5 * GSD_M
+        assert area == pytest.approx(true_area, rel=0.03)

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -41,7 +43,7 @@ def test_an_epoch_s_score_does_not_depend_on_its_batches(cuts: list[int], seed: 
     whole, parts = PixelScores(), PixelScores()
     whole.add(probability, body, scored)
     borders = [0, *sorted(cuts), 64]
-    for start, stop in zip(borders, borders[1:], strict=False):
+    for start, stop in pairwise(borders):
         parts.add(probability[start:stop], body[start:stop], scored[start:stop])
     assert parts.rates() == pytest.approx(whole.rates())
 

@@ -25,6 +25,7 @@ from grave_cli.settings.sections import DecodingSettings
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.models import resolve_model
 
+
 @pytest.fixture(scope="module")
 def bundle(trained: Settings) -> Bundle:
     return resolve_model("tiny", trained).bundle
@@ -148,9 +149,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
     assert [item.name for item in tmp_path.iterdir()] == ["graves.gpkg"]
 
 
-def test_a_folder_that_cannot_be_made_is_one_line(
-    result: PredictionResult, tmp_path: Path
-) -> None:
+def test_a_folder_that_cannot_be_made_is_one_line(result: PredictionResult, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ExportError, match=r"graves\.gpkg: GeoPackage cannot be written"):
         write_geopackage(result, tmp_path / "file" / "graves.gpkg")

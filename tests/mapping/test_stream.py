@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import rasterio
 from rasterio.transform import from_origin
+from support import Listener
 
 from grave_cli.inputs.raster_io import orthophoto_grid
 from grave_cli.inputs.recipe import InputRecipe
@@ -104,7 +105,7 @@ def test_an_orthophoto_that_shows_nothing_at_all_is_mapped_to_nothing(tmp_path: 
     assert not levels.any()
 
 
-def test_progress_ends_at_its_total(orthophoto: Path, listener) -> None:  # noqa: ANN001
+def test_progress_ends_at_its_total(orthophoto: Path, listener: Listener) -> None:
     grid = orthophoto_grid(orthophoto, 0.1, 3)
     scene = open_scene(orthophoto, None, grid, RGB)
     settings = PredictionSettings(tile_px=64, halo_px=8, batch_size=5)

@@ -25,7 +25,8 @@ def test_the_newest_finished_run_is_taken(trained: Settings) -> None:
 
 
 def test_a_model_for_heights_does_not_fit_without_a_dem(trained: Settings) -> None:
-    with pytest.raises(ModelError, match=r"no finished training for rgb is recorded.*gravecli train"):
+    words = r"no finished training for rgb is recorded.*gravecli train"
+    with pytest.raises(ModelError, match=words):
         newest_model(with_dem=False, settings=trained)
 
 

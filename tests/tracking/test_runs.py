@@ -1,3 +1,4 @@
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -35,16 +36,12 @@ class Pruned(Exception):
 def test_the_status_is_true_whatever_ends_a_run(
     settings: Settings, error: BaseException | None, status: str
 ) -> None:
-    run_id = ""
-    try:
-        with tracked_run(settings, "one", {}) as run:
-            run_id = run.run_id
-            assert status_of(settings, run_id) == "RUNNING"
-            if error is not None:
-                raise error
-    except BaseException as raised:
-        assert raised is error
-    assert status_of(settings, run_id) == status
+    expected = nullcontext() if error is None else pytest.raises(type(error))
+    with expected, tracked_run(settings, "one", {}) as run:
+        assert status_of(settings, run.run_id) == "RUNNING"
+        if error is not None:
+            raise error
+    assert status_of(settings, run.run_id) == status
 
 
 def test_every_setting_is_a_param_and_a_parent_is_kept(settings: Settings) -> None:

@@ -57,7 +57,7 @@ def test_each_trial_is_a_finished_child_run_with_the_trial_s_settings(settings: 
 
 def test_trials_that_fail_are_no_zeros_and_end_the_study_after_three(settings: Settings) -> None:
     broken = with_values(settings, {"model.encoder": "no_such_encoder"})
-    with pytest.raises(TuningError, match="3 trials failed .*no_such_encoder"):
+    with pytest.raises(TuningError, match=r"3 trials failed .*no_such_encoder"):
         run_study(broken, "small", trials=5)
     study = optuna.load_study(study_name="small", storage=open_storage(broken))
     assert [trial.state.name for trial in study.trials] == ["FAIL"] * 3
@@ -70,7 +70,7 @@ def test_the_preset_is_the_one_named_else_the_study_s_own_else_the_default() -> 
     assert find_study(settings, "pilot", None) is presets["pilot"]
     assert find_study(settings, "autumn", None) is presets["default"]
     assert find_study(settings, "autumn", "pilot") is presets["pilot"]
-    with pytest.raises(TuningError, match="no such preset .*found nothing.*default, pilot"):
+    with pytest.raises(TuningError, match=r"no such preset .*found nothing.*default, pilot"):
         find_study(settings, "autumn", "nothing")
 
 
@@ -101,8 +101,11 @@ def test_the_next_free_port_is_taken() -> None:
 
 
 def test_whole_bounds_of_a_real_setting_span_real_numbers() -> None:
-    domain = {"training.bce_weight": {"low": 0, "high": 1}, "training.epochs": {"low": 1, "high": 9}}
-    settings = with_values(Settings(), {"hpo.studies.s": {"search_space": domain}})
+    domains = {
+        "training.bce_weight": {"low": 0, "high": 1},
+        "training.epochs": {"low": 1, "high": 9},
+    }
+    settings = with_values(Settings(), {"hpo.studies.s": {"search_space": domains}})
     space = settings.hpo.studies["s"].search_space
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     drawn = [suggest_settings(study.ask(), space, settings).training for _ in range(10)]

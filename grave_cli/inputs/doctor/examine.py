@@ -37,7 +37,7 @@ def examine(settings: Settings, progress: Progress = SILENT) -> CheckReport:
         return CheckReport("", (), (Finding("error", "", str(error)),))
     findings: list[Finding] = []
     parts = _assign(manifest, settings, findings)
-    patients = []
+    patients: list[Patient] = []
     with progress.task("Examining", len(manifest.cemeteries), "cemeteries") as advance:
         for cemetery in manifest.cemeteries:
             own = [part for part in parts if part.cemetery.name == cemetery.name]

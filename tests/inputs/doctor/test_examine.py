@@ -1,4 +1,4 @@
-"""Sample data with one fault planted at a time: the doctor finds each, and nothing in sound data."""
+"""Sample data with one fault planted at a time: the doctor finds it, and none in sound data."""
 
 import json
 import re
@@ -116,7 +116,8 @@ def test_a_shifted_dem_is_found_with_its_distance(data: Path) -> None:
 
 def test_shifted_annotations_are_found_with_their_distance(data: Path) -> None:
     rewrite_graves(
-        annotations(data), lambda graves: shapely.transform(graves, lambda xy: xy + (-1.0, 0.6))
+        annotations(data),
+        lambda graves: shapely.transform(graves, lambda xy: xy + np.array([-1.0, 0.6])),
     )
     west, north = told_shift(check(data), "annotations lie", "west", "north")
     assert (west, north) == pytest.approx((1.0, 0.6), abs=0.15)
@@ -130,7 +131,7 @@ def test_map_metres_that_are_no_ground_metres_are_noted(tmp_path: Path) -> None:
 
 def test_duplicate_and_overlapping_graves_are_found(data: Path) -> None:
     def plant(graves: np.ndarray) -> np.ndarray:
-        beside = shapely.transform(graves[5:6], lambda xy: xy + (0.3, 0.0))
+        beside = shapely.transform(graves[5:6], lambda xy: xy + np.array([0.3, 0.0]))
         return np.concatenate([graves, graves[:2], beside])
 
     rewrite_graves(annotations(data), plant)

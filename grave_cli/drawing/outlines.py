@@ -1,0 +1,113 @@
+"""Outlines: polygons on a picture, and the edges of graves in an instance raster."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from affine import Affine
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from grave_cli.drawing.colormaps import BLUE, GREEN, RED, YELLOW, Color
+from grave_cli.graves.score import match_polygons
+
+Polygons = NDArray[np.object_]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Polygons to be outlined in one colour.
+
+    Args:
+        polygons: In the picture's CRS.
+        color: Of the line.
+        caption: What they are, for the legend.
+    """
+
+    polygons: Polygons
+    color: Color
+    caption: str
+
+
+def verdict_layers(predicted: Polygons, truth: Polygons | None) -> list[Layer]:
+    """Sort graves by what is to be said of them; without a truth they are just graves.
+
+    Args:
+        predicted: Graves drawn.
+        truth: Graves there are, in the same CRS.
+    """
+    if truth is None:
+        return [Layer(predicted, YELLOW, "graves")]
+    found, hits = match_polygons(truth, predicted)
+    missed = np.setdiff1d(np.arange(len(truth)), found)
+    false = np.setdiff1d(np.arange(len(predicted)), hits)
+    return [
+        Layer(truth[missed], BLUE, f"missed ({len(missed)})"),
+        Layer(predicted[hits], GREEN, f"found ({len(hits)})"),
+        Layer(predicted[false], RED, f"not a grave, or drawn wrongly ({len(false)})"),
+    ]
+
+
+def outline(
+    picture: Image.Image,
+    polygons: Polygons,
+    transform: Affine,
+    color: Color,
+    width: int | None = None,
+) -> None:
+    """Outline polygons on a picture, in place.
+
+    Args:
+        picture: RGB.
+        polygons: In CRS units.
+        transform: Picture pixels -> CRS.
+        color: Of the line.
+        width: Of the line, in pixels; None chooses by the picture's size.
+    """
+    draw = ImageDraw.Draw(picture)
+    if width is None:
+        width = 2 if min(picture.size) >= 600 else 1
+    for polygon in polygons:
+        points = _ring_px(polygon, transform)
+        draw.line(points, fill=color, width=width, joint="curve")
+
+
+def fill(picture: Image.Image, polygons: Polygons, transform: Affine, color: Color) -> None:
+    """Fill polygons on a picture half-transparently and outline them, in place.
+
+    Args:
+        picture: RGB.
+        polygons: In CRS units; holes are filled, too.
+        transform: Picture pixels -> CRS.
+        color: Of filling and line.
+    """
+    draw = ImageDraw.Draw(picture, "RGBA")
+    for polygon in polygons:
+        draw.polygon(_ring_px(polygon, transform), fill=(*color, 130), outline=(*color, 255))
+
+
+def grave_edges(labels: NDArray[np.int32], width: int = 1) -> NDArray[np.bool_]:
+    """Find the pixels of each grave that lie at its edge; touching graves have one each.
+
+    Args:
+        labels: Grave ids from 1, 0 is background.
+        width: Of the edge, in pixels, inwards.
+
+    Shapes:
+        labels: (H, W); returns: (H, W)
+    """
+    edges = np.zeros(labels.shape, np.bool_)
+    for step in range(1, width + 1):
+        vertical = labels[step:] != labels[:-step]
+        horizontal = labels[:, step:] != labels[:, :-step]
+        edges[step:] |= vertical
+        edges[:-step] |= vertical
+        edges[:, step:] |= horizontal
+        edges[:, :-step] |= horizontal
+    return edges & (labels > 0)
+
+
+def _ring_px(polygon: shapely.Polygon, transform: Affine) -> list[tuple[float, float]]:
+    points = shapely.get_coordinates(shapely.get_exterior_ring(polygon))
+    columns, rows = ~transform @ (points[:, 0], points[:, 1])
+    return list(zip(columns.tolist(), rows.tolist(), strict=True))
