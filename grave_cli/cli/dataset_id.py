@@ -53,10 +53,9 @@ def dataset_id(
 
 def _identify(settings: "Settings", content: bool, quiet: bool) -> "Fingerprint":
     from grave_cli.inputs.dataset_id import content_fingerprint, fingerprint
-    from grave_cli.inputs.manifest import read_manifest
+    from grave_cli.inputs.manifest import manifest_of
 
-    shared = Path(settings.data.annotations) if settings.data.annotations else None
-    manifest = read_manifest(settings.data.root, shared)
+    manifest = manifest_of(settings.data)
     if not content:
         return fingerprint(manifest)
     cache = settings.work_dir / "cache" / "content-hashes.json"

@@ -14,8 +14,10 @@ from rasterio.windows import Window
 from grave_cli.errors import DatasetError
 from grave_cli.inputs.annotations import Graves, rasterize_instances, read_graves
 from grave_cli.inputs.areas import Area, rasterize_area, read_labelled_area, within_area
+from grave_cli.inputs.dataset_id import dataset_id
 from grave_cli.inputs.elevation import measure_elevation, read_elevation
 from grave_cli.inputs.grid import WorkingGrid
+from grave_cli.inputs.manifest import Manifest
 from grave_cli.inputs.outline_repair import Polygons
 from grave_cli.inputs.raster_io import orthophoto_grid, read_orthophoto
 from grave_cli.inputs.recipe import InputRecipe
@@ -222,10 +224,12 @@ def _drawn_graves(plan: PartPlan) -> Polygons:
 
 
 def _cache_key(plan: PartPlan, recipe: InputRecipe) -> str:
-    stamps = [(str(path.resolve()), path.stat().st_mtime_ns) for path in plan.part.cemetery.files]
+    cemetery = plan.part.cemetery
+    place = cemetery.orthophoto.resolve()
+    files = dataset_id(Manifest(cemetery.orthophoto.parent.parent, (cemetery,)))
     # Layers and filters change what the same files mean.
     shapes = [shapely.to_wkb(plan.found.polygons).tolist(), shapely.to_wkb(plan.area)]
-    text = repr((stamps, shapes, plan.window, recipe.model_dump_json()))
+    text = repr((place, files, shapes, plan.window, recipe.model_dump_json()))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grave_cli.errors import DatasetError
+from grave_cli.settings.sections import DataSettings
 
 RASTER_ENDINGS = (".tif", ".tiff", ".vrt", ".gpkg", ".jp2")
 VECTOR_ENDINGS = (".gpkg", ".geojson", ".shp", ".fgb")
@@ -144,6 +145,15 @@ def read_manifest(root: Path, annotations: Path | None = None) -> Manifest:
     for cemetery in cemeteries:
         _refuse_two_labels(cemetery)
     return Manifest(root, cemeteries)
+
+
+def manifest_of(data: DataSettings) -> Manifest:
+    """Read the manifest that the settings name: train, hpo, check and dataset-id agree by it.
+
+    Raises:
+        DatasetError: As for `read_manifest`.
+    """
+    return read_manifest(data.root, Path(data.annotations) if data.annotations else None)
 
 
 def sibling_dem(orthophoto: Path) -> Path | None:

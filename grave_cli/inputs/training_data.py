@@ -5,7 +5,6 @@ A study prepares it once and hands it to every trial.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from grave_cli.inputs.cemetery_arrays import (
     CemeteryArrays,
@@ -17,7 +16,7 @@ from grave_cli.inputs.cemetery_arrays import (
 from grave_cli.inputs.dataset_id import dataset_id
 from grave_cli.inputs.depth import ValueRange
 from grave_cli.inputs.fit import check_depths, delivery_notes, measure_value_range
-from grave_cli.inputs.manifest import Manifest, read_manifest
+from grave_cli.inputs.manifest import Manifest, manifest_of
 from grave_cli.inputs.recipe import InputRecipe
 from grave_cli.inputs.splits import Split, assign_parts
 from grave_cli.progress import SILENT, Progress
@@ -79,8 +78,7 @@ def plan_training(settings: Settings, progress: Progress = SILENT) -> TrainingPl
         GridError: No working grid can be laid on an orthophoto.
         RasterReadError: An orthophoto cannot be used.
     """
-    shared = Path(settings.data.annotations) if settings.data.annotations else None
-    manifest = read_manifest(settings.data.root, shared)
+    manifest = manifest_of(settings.data)
     parts = [plan_part(part, settings) for part in assign_parts(manifest, settings.data)]
     for plan in {plan.part.cemetery.name: plan for plan in parts}.values():
         _tell_findings(plan, settings.data.channels == "rgb+dem", progress)

@@ -1,7 +1,6 @@
 """The preflight doctor: a data folder in, what stops or spoils a training out."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from grave_cli.inputs.doctor.checks import CHECKS
 from grave_cli.inputs.doctor.patient import Patient
 from grave_cli.inputs.doctor.report import SEVERITIES, CemeteryRow, CheckReport, Finding
 from grave_cli.inputs.fit import check_depths, delivery_notes, measure_value_range
-from grave_cli.inputs.manifest import Cemetery, Manifest, read_manifest
+from grave_cli.inputs.manifest import Cemetery, Manifest, manifest_of
 from grave_cli.inputs.splits import Part, assign_parts
 from grave_cli.progress import SILENT, Progress
 from grave_cli.settings.tree import Settings
@@ -29,9 +28,8 @@ def examine(settings: Settings, progress: Progress = SILENT) -> CheckReport:
         settings: Data folder, channels, splits, sizes.
         progress: Is told of each cemetery.
     """
-    shared = Path(settings.data.annotations) if settings.data.annotations else None
     try:
-        manifest = read_manifest(settings.data.root, shared)
+        manifest = manifest_of(settings.data)
         identity = dataset_id(manifest)
     except GraveError as error:
         return CheckReport("", (), (Finding("error", "", str(error)),))
