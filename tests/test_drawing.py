@@ -5,7 +5,9 @@ import pytest
 import shapely
 from affine import Affine
 
-from grave_cli.drawing import BLUE, GREEN, RED, YELLOW, Layer, overview
+from grave_cli.drawing.colormaps import BLUE, GREEN, RED, YELLOW
+from grave_cli.drawing.outlines import Layer
+from grave_cli.drawing.overview import overview
 
 # A 40 x 30 picture of 0.5 m pixels whose upper left corner lies at (1000, 2000).
 TO_CRS = Affine(0.5, 0, 1000, 0, -0.5, 2000)

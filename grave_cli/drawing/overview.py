@@ -1,44 +1,80 @@
-"""Arrays in, pictures out: outlines, captions, overviews. Pure: no files, torch or MLflow."""
+"""Whole cemeteries: the orthophoto with outlines, and a sheet that compares result and truth."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import shapely
 from affine import Affine
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-Rgb = NDArray[np.uint8]
-Color = tuple[int, int, int]
+from grave_cli.drawing.colormaps import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    PAPER,
+    RED,
+    YELLOW,
+    Rgb,
+    grey,
+    heat_colors,
+    heat_ramp,
+)
+from grave_cli.drawing.outlines import Layer, Polygons, fill, outline
+from grave_cli.drawing.sheet import (
+    GAP_PX,
+    TITLE_PX,
+    Mark,
+    beside,
+    framed,
+    heading,
+    legend,
+    stack,
+)
 
-GREEN: Color = (40, 200, 80)
-RED: Color = (235, 60, 50)
-BLUE: Color = (50, 120, 255)
-YELLOW: Color = (255, 210, 0)
-_PAPER: Color = (250, 250, 248)
-_INK: Color = (30, 30, 30)
+MAX_SHEET_PX = 2000
 _MARGIN_PX = 10
 _CAPTION_PX = 18
+_AROUND_PX = 60  # margins and gaps of a sheet, and what captions and legend take of its height
+_CAPTIONS_PX = 120
+_SMALLEST_PANEL_PX = 360
 
 
 @dataclass(frozen=True)
-class Layer:
-    """Polygons to be outlined in one colour.
+class CemeteryView:
+    """A cemetery that has been mapped, and what is known of it.
 
     Args:
-        polygons: In the picture's CRS.
-        color: Of the line.
-        caption: What they are, for the legend.
+        title: One line.
+        rgb: The orthophoto, at any resolution.
+        valid: Where it shows something; elsewhere the paper shows.
+        probability: Of a grave, in [0, 1], over the same place at any resolution.
+        transform: Pixels of `rgb` -> CRS.
+        truth: Graves there are.
+        verdicts: Graves sorted into missed, found and false ones.
+        others: Graves drawn where the truth is not known.
+
+    Shapes:
+        rgb: (3, H, W); valid: (H, W); probability: (h, w)
     """
 
-    polygons: NDArray[np.object_]
-    color: Color
-    caption: str
+    title: str
+    rgb: NDArray[np.uint8]
+    valid: NDArray[np.bool_]
+    probability: NDArray[np.float32]
+    transform: Affine
+    truth: Polygons
+    verdicts: Sequence[Layer]
+    others: Polygons
 
 
 def overview(
-    rgb: Rgb, valid: NDArray[np.bool_], transform: Affine, layers: Sequence[Layer], title: str
+    rgb: NDArray[np.uint8],
+    valid: NDArray[np.bool_],
+    transform: Affine,
+    layers: Sequence[Layer],
+    title: str,
 ) -> Image.Image:
     """Draw outlines over an orthophoto, with a title and a legend below.
 
@@ -52,31 +88,101 @@ def overview(
     Shapes:
         rgb: (3, H, W); valid: (H, W)
     """
-    pixels = np.where(valid, rgb, np.array(_PAPER, np.uint8)[:, None, None])
-    picture = Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0)))
+    picture = Image.fromarray(on_paper(rgb, valid))
     for layer in layers:
         outline(picture, layer.polygons, transform, layer.color)
     return _with_legend(picture, layers, title)
 
 
-def outline(
-    picture: Image.Image, polygons: NDArray[np.object_], transform: Affine, color: Color
-) -> None:
-    """Outline polygons on a picture, in place.
+def cemetery_sheet(view: CemeteryView) -> Image.Image:
+    """Show orthophoto, truth, probability, errors and polygons of a cemetery side by side.
 
-    Args:
-        picture: RGB.
-        polygons: In CRS units.
-        transform: Picture pixels -> CRS.
-        color: Of the line.
+    Returns:
+        A picture of at most 2000 x 2000 pixels.
     """
-    draw = ImageDraw.Draw(picture)
-    inverse = ~transform
-    width = 2 if min(picture.size) >= 600 else 1
-    for polygon in polygons:
-        points = shapely.get_coordinates(shapely.get_exterior_ring(polygon))
-        columns, rows = inverse @ (points[:, 0], points[:, 1])
-        draw.line(list(zip(columns, rows, strict=True)), fill=color, width=width, joint="curve")
+    columns, scale = _lay_out(*view.valid.shape)
+    height, width = (max(1, round(side * scale)) for side in view.valid.shape)
+    panels = [
+        stack([heading(title, width), panel])
+        for title, panel in _panels(view, Affine.scale(1 / scale), (width, height))
+    ]
+    rows = [beside(panels[start : start + columns]) for start in range(0, len(panels), columns)]
+    body = stack(rows, GAP_PX)
+    parts = [heading(view.title, body.width, TITLE_PX), body, legend(_marks(view), body.width)]
+    return framed(stack(parts, 4))
+
+
+def on_paper(rgb: NDArray[np.uint8], valid: NDArray[np.bool_]) -> Rgb:
+    """Turn bands into a picture that is like paper where nothing is valid.
+
+    Shapes:
+        rgb: (3, H, W); valid: (H, W); returns: (H, W, 3)
+    """
+    picture = np.where(valid, rgb, np.array(PAPER, np.uint8)[:, None, None])
+    return np.ascontiguousarray(picture.transpose(1, 2, 0))
+
+
+def _lay_out(rows: int, columns: int) -> tuple[int, float]:
+    """Choose how many of the five panels lie side by side, and how much each is scaled."""
+    best = (1, 0.0)
+    for across in (5, 3, 2, 1):
+        down = -(-5 // across)
+        width = (MAX_SHEET_PX - _AROUND_PX) / across
+        height = (MAX_SHEET_PX - _AROUND_PX - _CAPTIONS_PX) / down - 30
+        scale = min(width / columns, height / rows)
+        if scale > best[1]:
+            best = across, scale
+    across, scale = best
+    return across, min(scale, max(1.0, _SMALLEST_PANEL_PX / max(rows, columns)))
+
+
+def _panels(
+    view: CemeteryView, to_source: Affine, size: tuple[int, int]
+) -> list[tuple[str, Image.Image]]:
+    """Draw the five panels; `to_source` leads from their pixels to those of the view."""
+    transform = view.transform @ to_source
+    photo = Image.fromarray(on_paper(view.rgb, view.valid)).resize(size, Image.Resampling.LANCZOS)
+    faint = Image.fromarray(grey(np.asarray(photo), 0.8))
+    heat = Image.fromarray(heat_colors(view.probability)).resize(size, Image.Resampling.BILINEAR)
+    shown = Image.fromarray(view.valid).resize(size)
+    drawn = sum(len(layer.polygons) for layer in view.verdicts if layer.color != BLUE)
+
+    def draw(under: Image.Image, paint: Callable[[Image.Image], None]) -> Image.Image:
+        picture = under.copy()
+        paint(picture)
+        return picture
+
+    def truth(picture: Image.Image) -> None:
+        outline(picture, view.truth, transform, YELLOW)
+
+    def errors(picture: Image.Image) -> None:
+        for layer in view.verdicts:
+            fill(picture, layer.polygons, transform, layer.color)
+
+    def polygons(picture: Image.Image) -> None:
+        outline(picture, view.others, transform, GREY)
+        for layer in view.verdicts:
+            if layer.color != BLUE:
+                outline(picture, layer.polygons, transform, YELLOW)
+
+    paper = Image.new("RGB", size, PAPER)
+    return [
+        ("orthophoto", photo),
+        (f"truth: {len(view.truth)} graves", draw(photo, truth)),
+        ("probability of a grave", Image.composite(heat, paper, shown)),
+        ("errors", draw(faint, errors)),
+        (f"polygons: {drawn + len(view.others)} graves", draw(photo, polygons)),
+    ]
+
+
+def _marks(view: CemeteryView) -> list[Mark]:
+    order = {GREEN: 0, RED: 1, BLUE: 2}
+    verdicts = sorted(view.verdicts, key=lambda layer: order.get(layer.color, 3))
+    marks = [Mark(layer.caption, layer.color) for layer in verdicts]
+    marks.append(Mark("graves, as known and as drawn", YELLOW, is_line=True))
+    if len(view.others):
+        marks.append(Mark("drawn where nothing is known", GREY, is_line=True))
+    return [*marks, Mark("probability 0 to 1", ramp=heat_ramp(90))]
 
 
 def _with_legend(picture: Image.Image, layers: Sequence[Layer], title: str) -> Image.Image:
@@ -84,13 +190,13 @@ def _with_legend(picture: Image.Image, layers: Sequence[Layer], title: str) -> I
     row = _CAPTION_PX + _MARGIN_PX
     height = picture.height + _MARGIN_PX + row * (1 + len(layers))
     needed = max([font.getlength(title)] + [font.getlength(x.caption) + row for x in layers])
-    sheet = Image.new("RGB", (max(picture.width, int(needed) + 2 * _MARGIN_PX), height), _PAPER)
+    sheet = Image.new("RGB", (max(picture.width, int(needed) + 2 * _MARGIN_PX), height), PAPER)
     sheet.paste(picture)
     draw = ImageDraw.Draw(sheet)
     top = picture.height + _MARGIN_PX
-    draw.text((_MARGIN_PX, top), title, fill=_INK, font=font)
+    draw.text((_MARGIN_PX, top), title, fill=INK, font=font)
     for layer in layers:
         top += row
         draw.line([(_MARGIN_PX, top + 10), (_MARGIN_PX + 16, top + 10)], fill=layer.color, width=4)
-        draw.text((_MARGIN_PX + row, top), layer.caption, fill=_INK, font=font)
+        draw.text((_MARGIN_PX + row, top), layer.caption, fill=INK, font=font)
     return sheet

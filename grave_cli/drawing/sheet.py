@@ -146,7 +146,9 @@ def _draw_sign(strip: Image.Image, mark: Mark, at: tuple[int, int], size: int) -
         draw.rectangle((x, y, x + _MARK_PX - 2, y + size - 2), fill=mark.color)
 
 
-def _fold(text: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> Iterator[str]:
+def _fold(
+    text: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont
+) -> Iterator[str]:
     line = ""
     for word in text.split():
         longer = f"{line} {word}".strip()

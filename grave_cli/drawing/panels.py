@@ -1,0 +1,280 @@
+"""What a network makes of a validation sample, as pictures: one per aspect, and all on one sheet.
+
+In: arrays of a sample. Out: pictures with captions and a legend.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from grave_cli.drawing.colormaps import (
+    BLUE,
+    GREEN,
+    GREY,
+    RED,
+    WHITE,
+    YELLOW,
+    Color,
+    Rgb,
+    blend,
+    grave_colors,
+    grey,
+    heat_colors,
+    heat_ramp,
+    terrain_colors,
+    terrain_ramp,
+)
+from grave_cli.drawing.outlines import grave_edges
+from grave_cli.drawing.overview import on_paper
+from grave_cli.drawing.sheet import (
+    GAP_PX,
+    TITLE_PX,
+    Mark,
+    beside,
+    framed,
+    heading,
+    legend,
+    stack,
+    write_scale,
+)
+from grave_cli.graves.score import match_labels
+
+CELL_PX = 384
+_ASPECTS = {
+    "rgb": "orthophoto",
+    "dem": "height above local ground",
+    "gt_overlay": "graves there are",
+    "pred_heatmap": "probability of a grave",
+    "error_map": "errors",
+}
+_COMBINED = ("rgb", "dem", "pred_heatmap", "error_map")
+_SMALLEST_SPAN_M = 0.1  # flat ground is not stretched to all colours
+_CLIPPED = (1.0, 99.0)  # percentiles of height that get the ends of the colour scale
+_RAMP_PX = 90
+
+_PIXEL_MARKS = (Mark("hit", GREEN), Mark("false", RED), Mark("missed", BLUE))
+_GRAVE_MARKS = (
+    Mark("whole grave found (IoU at least 0.5)", GREEN, is_line=True),
+    Mark("drawn wrongly", RED, is_line=True),
+    Mark("missed", BLUE, is_line=True),
+)
+_HEAT_MARKS = (
+    Mark("probability 0 to 1", ramp=heat_ramp(_RAMP_PX)),
+    Mark("graves drawn", WHITE, is_line=True),
+)
+
+
+@dataclass(frozen=True)
+class SampleView:
+    """A validation sample, and what the network makes of it.
+
+    Args:
+        name: Where it is, for people.
+        gsd_m: Edge of a pixel in metres.
+        rgb: Colours.
+        valid: Where the orthophoto shows something.
+        scored: Where the truth is known.
+        truth: Ids from 1 of the graves there are.
+        predicted: Ids from 1 of the graves drawn.
+        probability: Of a grave, in [0, 1].
+        heights: Metres above local ground, NaN where unknown; None without a DEM.
+
+    Shapes:
+        rgb: (3, H, W); the others: (H, W), H = W
+    """
+
+    name: str
+    gsd_m: float
+    rgb: NDArray[np.uint8]
+    valid: NDArray[np.bool_]
+    scored: NDArray[np.bool_]
+    truth: NDArray[np.int32]
+    predicted: NDArray[np.int32]
+    probability: NDArray[np.float32]
+    heights: NDArray[np.float32] | None = None
+
+    @property
+    def aspects(self) -> tuple[str, ...]:
+        """The pictures there are of it, by key."""
+        return tuple(key for key in _ASPECTS if key != "dem" or self.heights is not None)
+
+    @cached_property
+    def picture(self) -> Rgb:
+        """The orthophoto, (H, W, 3)."""
+        return on_paper(self.rgb, self.valid)
+
+    @cached_property
+    def verdicts(self) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+        """Ids of the graves found and drawn wrongly, of `predicted`, and missed, of `truth`."""
+        matched, found = match_labels(self.truth, self.predicted)
+        wrong = np.setdiff1d(_ids_within(self.predicted, self.scored), found)
+        missed = np.setdiff1d(_ids_within(self.truth, self.scored), matched)
+        return found, wrong, missed
+
+    def caption(self) -> str:
+        """Say where the sample is and how well it went."""
+        found, wrong, missed = (len(ids) for ids in self.verdicts)
+        size = f"{self.rgb.shape[1] * self.gsd_m:.0f} m wide"
+        counts = f"{found + missed} graves: {found} found, {missed} missed; {wrong} drawn wrongly"
+        return f"{self.name} ({size})   {counts}   Dice {self._dice():.2f}"
+
+    def _dice(self) -> float:
+        truth, drawn = self.truth[self.scored] > 0, self.predicted[self.scored] > 0
+        both = int(truth.sum() + drawn.sum())
+        return 2 * int((truth & drawn).sum()) / both if both else 0.0
+
+
+def combined(views: Sequence[SampleView], title: str) -> Image.Image:
+    """Show samples on one sheet, a row each: orthophoto, heights if known, probability, errors.
+
+    Args:
+        views: The samples.
+        title: One line.
+    """
+    keys = [key for key in _COMBINED if key in views[0].aspects]
+    width = len(keys) * (CELL_PX + GAP_PX) - GAP_PX
+    rows = [heading(title, width, TITLE_PX)]
+    rows.append(beside([heading(_ASPECTS[key], CELL_PX) for key in keys]))
+    for view in views:
+        rows.append(beside([draw_cell(view, key) for key in keys]))
+        rows.append(heading(view.caption(), width))
+    rows.append(legend((*_PIXEL_MARKS, *_GRAVE_MARKS, *_HEAT_MARKS), width))
+    return framed(stack(rows, 4))
+
+
+def part_picture(view: SampleView, key: str, title: str) -> Image.Image:
+    """Show one aspect of a sample, with caption and legend.
+
+    Args:
+        view: The sample.
+        key: One of `view.aspects`.
+        title: One line, above the sample's own.
+    """
+    marks: dict[str, tuple[Mark, ...]] = {
+        "gt_overlay": (Mark("one grave each", YELLOW, is_line=True),),
+        "pred_heatmap": _HEAT_MARKS,
+        "error_map": (*_PIXEL_MARKS, *_GRAVE_MARKS),
+    }
+    head = f"{title}: {_ASPECTS[key]}" if title else _ASPECTS[key]
+    rows = [heading(head, CELL_PX), draw_cell(view, key)]
+    is_static = key in ("rgb", "dem", "gt_overlay")
+    rows.append(heading(view.name if is_static else view.caption(), CELL_PX))
+    if key in marks:
+        rows.append(legend(marks[key], CELL_PX))
+    return framed(stack(rows, 4), GAP_PX)
+
+
+def draw_cell(view: SampleView, key: str) -> Image.Image:
+    """Draw one aspect of a sample without words around it, CELL_PX wide and high."""
+    draw = {
+        "rgb": _draw_rgb,
+        "dem": _draw_heights,
+        "gt_overlay": _draw_truth,
+        "pred_heatmap": _draw_heat,
+        "error_map": _draw_errors,
+    }
+    return draw[key](view)
+
+
+def error_map(view: SampleView) -> Rgb:
+    """Colour the pixels of a sample: hit green, false red, missed blue, over the grey orthophoto.
+
+    Where the truth is not known nothing is coloured.
+
+    Shapes:
+        returns: (H, W, 3)
+    """
+    truth, drawn = (view.truth > 0) & view.scored, (view.predicted > 0) & view.scored
+    picture = grey(view.picture, 0.75)
+    for color, where in ((GREEN, truth & drawn), (RED, drawn & ~truth), (BLUE, truth & ~drawn)):
+        picture = blend(picture, color, where, 0.5)
+    return picture
+
+
+def height_range(heights: NDArray[np.float32]) -> tuple[float, float]:
+    """Return the heights that the colour scale spans, in metres, without the outermost pixels."""
+    known = heights[np.isfinite(heights)]
+    if not known.size:
+        return 0.0, _SMALLEST_SPAN_M
+    low, high = (float(value) for value in np.percentile(known, _CLIPPED))
+    return low, max(high, low + _SMALLEST_SPAN_M)
+
+
+def _draw_rgb(view: SampleView) -> Image.Image:
+    return _enlarge(view.picture)
+
+
+def _draw_heights(view: SampleView) -> Image.Image:
+    assert view.heights is not None  # only asked for where there are some
+    heights = np.where(view.valid, view.heights, np.float32(np.nan))
+    low, high = height_range(heights)
+    cell = _enlarge(terrain_colors(heights, low, high))
+    known = heights[np.isfinite(heights)]
+    note = "no heights here"
+    if known.size:
+        note = f"all heights: {_metres(known.min())} to {_metres(known.max())} m"
+    write_scale(cell, terrain_ramp(_RAMP_PX), f"{_metres(low)} m", f"{_metres(high)} m", note)
+    return cell
+
+
+def _draw_truth(view: SampleView) -> Image.Image:
+    picture = blend(view.picture, grave_colors(view.truth), view.truth > 0, 0.35)
+    return _with_edges(_enlarge(picture), [(view.truth, YELLOW)])
+
+
+def _draw_heat(view: SampleView) -> Image.Image:
+    heat = heat_colors(view.probability)
+    picture = blend(heat, on_paper(view.rgb, view.valid), ~view.valid, 1.0)
+    return _with_edges(_enlarge(picture), [(view.predicted, WHITE)])
+
+
+def _draw_errors(view: SampleView) -> Image.Image:
+    found, wrong, missed = view.verdicts
+    others = np.setdiff1d(np.unique(view.predicted), np.concatenate([[0], found, wrong]))
+    edges = [
+        (_only(view.predicted, others), GREY),
+        (_only(view.truth, missed), BLUE),
+        (_only(view.predicted, found), GREEN),
+        (_only(view.predicted, wrong), RED),
+    ]
+    return _with_edges(_enlarge(error_map(view)), edges)
+
+
+def _with_edges(
+    cell: Image.Image, graves: Sequence[tuple[NDArray[np.int32], Color]]
+) -> Image.Image:
+    picture = np.array(cell)
+    for labels, color in graves:
+        picture[grave_edges(_enlarge_labels(labels), width=2)] = color
+    return Image.fromarray(picture)
+
+
+def _enlarge(picture: Rgb) -> Image.Image:
+    image = Image.fromarray(np.ascontiguousarray(picture))
+    return image.resize((CELL_PX, CELL_PX), Image.Resampling.BICUBIC)
+
+
+def _enlarge_labels(labels: NDArray[np.int32]) -> NDArray[np.int32]:
+    rows = np.arange(CELL_PX) * labels.shape[0] // CELL_PX
+    columns = np.arange(CELL_PX) * labels.shape[1] // CELL_PX
+    return np.asarray(labels[rows[:, None], columns])
+
+
+def _ids_within(labels: NDArray[np.int32], scored: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """List the ids of which at least half lies where the truth is known."""
+    pixels = np.bincount(labels.ravel())
+    inside = np.bincount(labels.ravel(), weights=scored.ravel())
+    ids = np.flatnonzero((pixels > 0) & (2 * inside >= pixels))
+    return ids[ids > 0]
+
+
+def _only(labels: NDArray[np.int32], ids: NDArray[np.intp]) -> NDArray[np.int32]:
+    return np.where(np.isin(labels, ids), labels, 0).astype(np.int32)
+
+
+def _metres(value: float) -> str:
+    return f"{value:.1f}".replace("-0.0", "0.0").replace("-", "−")
