@@ -45,14 +45,9 @@ class Chip:
 def cut_chip(arrays: CemeteryArrays, window: Window) -> Chip:
     """Cut a window, which may reach beyond the arrays, out of them."""
     height, width = arrays.grid.shape
-    top, left = int(window.row_off), int(window.col_off)
-    bottom, right = top + int(window.height), left + int(window.width)
-    rows = slice(max(top, 0), max(min(bottom, height), 0))
-    columns = slice(max(left, 0), max(min(right, width), 0))
-    margins = (
-        (rows.start - top, bottom - max(rows.stop, rows.start)),
-        (columns.start - left, right - max(columns.stop, columns.start)),
-    )
+    rows, above = _overlap(int(window.row_off), int(window.height), height)
+    columns, beside = _overlap(int(window.col_off), int(window.width), width)
+    margins = (above, beside)
 
     def cut(array: NDArray[Any], fill: float = 0) -> NDArray[Any]:
         inside = array[..., rows, columns]
@@ -66,6 +61,16 @@ def cut_chip(arrays: CemeteryArrays, window: Window) -> Chip:
     known = True if elevation is None else np.isfinite(elevation).all(axis=0)
     labelled = True if arrays.labelled is None else cut(arrays.labelled)
     return Chip(cut(arrays.rgb), valid, valid & labelled & known, elevation, cut(arrays.instances))
+
+
+def _overlap(start: int, size: int, length: int) -> tuple[slice, tuple[int, int]]:
+    """Find the part of a range within [0, length), and what is missing before and after it.
+
+    From -2, size 5, length 10: 0 to 3, 2 missing before. From 12: nothing, 5 missing after.
+    """
+    first, last = (min(max(edge, 0), length) for edge in (start, start + size))
+    before = min(max(-start, 0), size)
+    return slice(first, last), (before, size - before - (last - first))
 
 
 class ChipDataset(Dataset[dict[str, Tensor]]):
