@@ -21,15 +21,25 @@ from grave_cli.errors import TrainingError
 from grave_cli.evaluation.final_score import score_parts
 from grave_cli.inputs.recipe import InputRecipe
 from grave_cli.inputs.training_data import TrainingData, plan_training, read_training_data
-from grave_cli.learning.callbacks import AverageWeights, ShowProgress, StopAtTime
+from grave_cli.learning.callbacks import (
+    AverageWeights,
+    MeasureSpeed,
+    ShowProgress,
+    StopAtTime,
+)
 from grave_cli.learning.datamodule import GraveDataModule
 from grave_cli.learning.export import write_bundle
 from grave_cli.learning.network import architecture_for, build_pretrained, encoder_normalisation
+from grave_cli.learning.samples import choose_samples
 from grave_cli.learning.task import GraveTask
 from grave_cli.progress import SILENT, Progress
 from grave_cli.settings.tree import Settings
+from grave_cli.tracking.callbacks import SamplePanels
+from grave_cli.tracking.dataset_input import log_dataset
+from grave_cli.tracking.keys import image_slug
 from grave_cli.tracking.models import CHANNELS_TAG, MODEL_FOLDER, MODEL_TAG
 from grave_cli.tracking.runs import TrackedRun, tracked_run
+from grave_cli.tracking.system_metrics import system_metrics
 
 DATASET_TAG = "dataset_id"
 
@@ -61,11 +71,13 @@ class Fitted:
         task: With the weights of the best epoch.
         metrics: Scores of that epoch.
         epochs: Epochs that were trained.
+        best_epoch: The one kept, from 1.
     """
 
     task: GraveTask
     metrics: dict[str, float]
     epochs: int
+    best_epoch: int
 
 
 def run_training(
@@ -110,12 +122,20 @@ def run_training(
         tracked_run(settings, name or _run_name(settings), tags, parent_run_id) as run,
     ):
         run.client.log_param(run.run_id, DATASET_TAG, data.plan.dataset_id)
-        fitted = _fit(task, data, recipe, run, Path(folder), callbacks, progress)
+        log_dataset(run, data.plan)
+        # Trials go without pictures: nobody looks at those of forty trials.
+        samples = choose_samples(data, recipe, settings.tracking.samples if finish else 0)
+        panels = SamplePanels(run, samples, recipe)
+        with system_metrics(run):
+            shown = [*callbacks, panels, ShowProgress(progress)]
+            fitted = _fit(task, data, recipe, run, Path(folder), shown)
+        panels.draw(fitted.task, fitted.best_epoch)
         metrics = dict(fitted.metrics)
         if finish:
             metrics |= _finish(fitted, data, recipe, run, Path(folder), progress)
         run.log_metrics(
             {f"best/{key.removeprefix('val/')}": v for key, v in fitted.metrics.items()}
+            | {"best/epoch": fitted.best_epoch}
         )
     return TrainingResult(run.run_id, run.name, data.plan.dataset_id, metrics, fitted.epochs)
 
@@ -132,7 +152,6 @@ def _fit(
     run: TrackedRun,
     folder: Path,
     callbacks: Sequence[Callback],
-    progress: Progress,
 ) -> Fitted:
     settings = task.settings
     checkpoint = ModelCheckpoint(
@@ -141,9 +160,7 @@ def _fit(
         monitor=settings.training.monitor,
         mode="max",
     )
-    trainer = _build_trainer(
-        settings, run, folder, [*callbacks, ShowProgress(progress), checkpoint]
-    )
+    trainer = _build_trainer(settings, run, folder, [*callbacks, checkpoint])
     with warnings.catch_warnings():
         # Chips are prepared by the training itself unless the settings ask for workers.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
@@ -152,14 +169,15 @@ def _fit(
         raise TrainingError(f"training ended without a value of {settings.training.monitor}")
     state = torch.load(checkpoint.best_model_path, map_location="cpu", weights_only=True)
     task.load_state_dict(state["state_dict"])
-    return Fitted(task.cpu().eval(), state["scores"], trainer.current_epoch)
+    scores, best_epoch = state["scores"], state["epoch"] + 1
+    return Fitted(task.cpu().eval(), scores, trainer.current_epoch, best_epoch)
 
 
 def _build_trainer(
     settings: Settings, run: TrackedRun, folder: Path, callbacks: Sequence[Callback]
 ) -> Trainer:
     training = settings.training
-    extra: list[Callback] = [StopAtTime()]
+    extra: list[Callback] = [StopAtTime(), MeasureSpeed()]
     if training.ema_decay > 0:
         extra.append(AverageWeights(training.ema_decay))
     if training.patience > 0:
@@ -178,7 +196,9 @@ def _build_trainer(
         reload_dataloaders_every_n_epochs=1,
         log_every_n_steps=1,
         logger=run.lightning_logger(),
-        callbacks=[*extra, *callbacks],
+        # The average of the weights is taken out again when its callback's turn comes: those that
+        # want to see it stand before it.
+        callbacks=[*callbacks, *extra],
         default_root_dir=folder,
         enable_progress_bar=False,
         enable_model_summary=False,
@@ -186,14 +206,12 @@ def _build_trainer(
 
 
 def _run_fit(trainer: Trainer, task: GraveTask, data: GraveDataModule) -> None:
-    """Fit; Lightning turns Ctrl-C into an exit and leaves it ignored, which is undone here."""
+    """Fit; Lightning turns Ctrl-C and SIGTERM into an exit, which is made an interruption again."""
     handler = signal.getsignal(signal.SIGINT)
     try:
         trainer.fit(task, datamodule=data)
-    except SystemExit as stop:
-        if isinstance(stop.__context__, KeyboardInterrupt):
-            raise KeyboardInterrupt from None
-        raise
+    except SystemExit:
+        raise KeyboardInterrupt from None
     finally:
         signal.signal(signal.SIGINT, handler)
 
@@ -231,7 +249,14 @@ def _finish(
     model = folder / MODEL_FOLDER
     write_bundle(model, fitted.task.network, card)
     final = folder / "final"
-    scores = score_parts(data.plan.final, read_bundle(model), settings, final, progress)
+    scores = score_parts(
+        data.plan.final,
+        read_bundle(model),
+        settings,
+        final,
+        progress,
+        show=lambda name, sheet: run.log_image(sheet, f"final/{image_slug(name)}_combined"),
+    )
     write_card(model, card.model_copy(update={"metrics": {**fitted.metrics, **scores}}))
     run.log_metrics(scores)
     run.log_folder(final, "final")

@@ -20,6 +20,7 @@ TINY = {
     "model.decoder_channels": (16, 16, 8, 8, 8),
     "training.epochs": 2,
     "training.device": "cpu",
+    "tracking.samples": 1,
     "prediction.device": "cpu",
     "prediction.tile_px": 128,
     "prediction.halo_px": 16,

@@ -30,7 +30,7 @@ def test_one_training_makes_one_finished_run_with_everything_in_it(trained: Sett
     artifacts = {item.path for item in client.list_artifacts(run.info.run_id)}
     assert run.info.status == "FINISHED"
     assert run.info.run_name == "tiny"
-    assert artifacts == {"model", "final"}
+    assert artifacts == {"model", "final", "images"}
     assert len(run.data.params["dataset_id"]) == 8
     assert run.data.tags["dataset_id"] == run.data.params["dataset_id"]
     assert run.data.tags["gravecli.channels"] == "rgb+dem"

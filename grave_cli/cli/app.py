@@ -16,6 +16,7 @@ from grave_cli.cli.dataset_id import dataset_id
 from grave_cli.cli.hpo import hpo
 from grave_cli.cli.model_info import model_info
 from grave_cli.cli.predict import predict_cemetery
+from grave_cli.cli.runs import runs
 from grave_cli.cli.sample_data import sample_data
 from grave_cli.cli.train import train
 from grave_cli.errors import GraveError
@@ -31,6 +32,7 @@ app.command("hpo")(hpo)
 app.command("check")(check)
 app.command("dataset-id")(dataset_id)
 app.command("predict-cemetery")(predict_cemetery)
+app.command("runs")(runs)
 app.command("dashboard")(dashboard)
 app.command("sample-data")(sample_data)
 app.command("model-info")(model_info)

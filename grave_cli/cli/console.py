@@ -81,15 +81,16 @@ class TerminalProgress:
 
 
 def set_up_logging(verbose: bool) -> None:
-    """Keep the libraries' chatter off the terminal, unless it is asked for."""
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=logging.INFO if verbose else logging.ERROR,
-        format="%(levelname)s %(name)s: %(message)s",
-    )
-    for name in ("lightning.pytorch", "lightning", "rasterio", "fiona", "mlflow", "optuna"):
-        logging.getLogger(name).setLevel(logging.INFO if verbose else logging.ERROR)
+    """Keep the libraries' chatter off the terminal, unless it is asked for.
+
+    Lightning and MLflow set their own levels when they are imported, later than this; only
+    `logging.disable` outlasts that.
+    """
+    level = logging.INFO if verbose else logging.ERROR
+    form = "%(levelname)s %(name)s: %(message)s"
+    logging.basicConfig(stream=sys.stderr, level=level, format=form)
     if not verbose:
+        logging.disable(logging.WARNING)
         warnings.simplefilter("ignore")
 
 

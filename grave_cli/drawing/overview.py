@@ -4,9 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import shapely
 from affine import Affine
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageChops, ImageDraw, ImageFont
 
 from grave_cli.drawing.colormaps import (
     BLUE,
@@ -157,7 +158,9 @@ def _panels(
 
     def errors(picture: Image.Image) -> None:
         for layer in view.verdicts:
-            fill(picture, layer.polygons, transform, layer.color)
+            uncovered = _uncovered(layer, view.verdicts)
+            fill(picture, uncovered, transform, layer.color)
+            outline(picture, layer.polygons, transform, layer.color, 2)
 
     def polygons(picture: Image.Image) -> None:
         outline(picture, view.others, transform, GREY)
@@ -166,6 +169,7 @@ def _panels(
                 outline(picture, layer.polygons, transform, YELLOW)
 
     paper = Image.new("RGB", size, PAPER)
+    faint.paste(paper, mask=ImageChops.invert(shown.convert("L")))
     return [
         ("orthophoto", photo),
         (f"truth: {len(view.truth)} graves", draw(photo, truth)),
@@ -173,6 +177,17 @@ def _panels(
         ("errors", draw(faint, errors)),
         (f"polygons: {drawn + len(view.others)} graves", draw(photo, polygons)),
     ]
+
+
+def _uncovered(layer: Layer, verdicts: Sequence[Layer]) -> Polygons:
+    """Leave out of missed graves what a drawn one covers: two colours would make a third."""
+    if layer.color != BLUE:
+        return layer.polygons
+    drawn = [other.polygons for other in verdicts if other.color != BLUE]
+    rest = shapely.difference(layer.polygons, shapely.union_all(np.concatenate([[], *drawn])))
+    parts = shapely.get_parts(rest)
+    is_area = shapely.get_type_id(parts) == shapely.GeometryType.POLYGON
+    return np.asarray(parts[is_area & ~shapely.is_empty(parts)])
 
 
 def _marks(view: CemeteryView) -> list[Mark]:

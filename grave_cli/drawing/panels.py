@@ -13,10 +13,11 @@ from PIL import Image
 
 from grave_cli.drawing.colormaps import (
     BLUE,
+    CYAN,
     GREEN,
     GREY,
+    PAPER,
     RED,
-    WHITE,
     YELLOW,
     Color,
     Rgb,
@@ -54,17 +55,18 @@ _ASPECTS = {
 _COMBINED = ("rgb", "dem", "pred_heatmap", "error_map")
 _SMALLEST_SPAN_M = 0.1  # flat ground is not stretched to all colours
 _CLIPPED = (1.0, 99.0)  # percentiles of height that get the ends of the colour scale
+_TOWERING_M = 1.5  # higher than nearly all graves and stones: trees and walls share one colour
 _RAMP_PX = 90
 
-_PIXEL_MARKS = (Mark("hit", GREEN), Mark("false", RED), Mark("missed", BLUE))
+_PIXEL_MARKS = (Mark("pixel hit", GREEN), Mark("pixel false", RED), Mark("pixel missed", BLUE))
 _GRAVE_MARKS = (
-    Mark("whole grave found (IoU at least 0.5)", GREEN, is_line=True),
-    Mark("drawn wrongly", RED, is_line=True),
-    Mark("missed", BLUE, is_line=True),
+    Mark("grave found (IoU at least 0.5)", GREEN, is_line=True),
+    Mark("grave drawn wrongly", RED, is_line=True),
+    Mark("grave missed", BLUE, is_line=True),
 )
 _HEAT_MARKS = (
     Mark("probability 0 to 1", ramp=heat_ramp(_RAMP_PX)),
-    Mark("graves drawn", WHITE, is_line=True),
+    Mark("graves drawn", CYAN, is_line=True),
 )
 
 
@@ -103,6 +105,11 @@ class SampleView:
         return tuple(key for key in _ASPECTS if key != "dem" or self.heights is not None)
 
     @cached_property
+    def cells(self) -> dict[str, Image.Image]:
+        """What has been drawn of it, by key."""
+        return {}
+
+    @cached_property
     def picture(self) -> Rgb:
         """The orthophoto, (H, W, 3)."""
         return on_paper(self.rgb, self.valid)
@@ -119,8 +126,8 @@ class SampleView:
         """Say where the sample is and how well it went."""
         found, wrong, missed = (len(ids) for ids in self.verdicts)
         size = f"{self.rgb.shape[1] * self.gsd_m:.0f} m wide"
-        counts = f"{found + missed} graves: {found} found, {missed} missed; {wrong} drawn wrongly"
-        return f"{self.name} ({size})   {counts}   Dice {self._dice():.2f}"
+        counts = f"{found + missed} graves, {found} found, {missed} missed, {wrong} drawn wrongly"
+        return f"{self.name} ({size}): {counts}; Dice {self._dice():.2f}"
 
     def _dice(self) -> float:
         truth, drawn = self.truth[self.scored] > 0, self.predicted[self.scored] > 0
@@ -140,8 +147,8 @@ def combined(views: Sequence[SampleView], title: str) -> Image.Image:
     rows = [heading(title, width, TITLE_PX)]
     rows.append(beside([heading(_ASPECTS[key], CELL_PX) for key in keys]))
     for view in views:
-        rows.append(beside([draw_cell(view, key) for key in keys]))
         rows.append(heading(view.caption(), width))
+        rows.append(beside([draw_cell(view, key) for key in keys]))
     rows.append(legend((*_PIXEL_MARKS, *_GRAVE_MARKS, *_HEAT_MARKS), width))
     return framed(stack(rows, 4))
 
@@ -170,6 +177,12 @@ def part_picture(view: SampleView, key: str, title: str) -> Image.Image:
 
 def draw_cell(view: SampleView, key: str) -> Image.Image:
     """Draw one aspect of a sample without words around it, CELL_PX wide and high."""
+    if key not in view.cells:
+        view.cells[key] = _draw(view, key)
+    return view.cells[key]
+
+
+def _draw(view: SampleView, key: str) -> Image.Image:
     draw = {
         "rgb": _draw_rgb,
         "dem": _draw_heights,
@@ -192,16 +205,19 @@ def error_map(view: SampleView) -> Rgb:
     picture = grey(view.picture, 0.75)
     for color, where in ((GREEN, truth & drawn), (RED, drawn & ~truth), (BLUE, truth & ~drawn)):
         picture = blend(picture, color, where, 0.5)
-    return picture
+    return blend(picture, PAPER, ~view.valid, 1.0)
 
 
 def height_range(heights: NDArray[np.float32]) -> tuple[float, float]:
-    """Return the heights that the colour scale spans, in metres, without the outermost pixels."""
+    """Return the heights that the colour scale spans, in metres.
+
+    The outermost pixels do not stretch it, nor does what towers above graves.
+    """
     known = heights[np.isfinite(heights)]
     if not known.size:
         return 0.0, _SMALLEST_SPAN_M
     low, high = (float(value) for value in np.percentile(known, _CLIPPED))
-    return low, max(high, low + _SMALLEST_SPAN_M)
+    return low, max(min(high, _TOWERING_M), low + _SMALLEST_SPAN_M)
 
 
 def _draw_rgb(view: SampleView) -> Image.Image:
@@ -217,7 +233,8 @@ def _draw_heights(view: SampleView) -> Image.Image:
     note = "no heights here"
     if known.size:
         note = f"all heights: {_metres(known.min())} to {_metres(known.max())} m"
-    write_scale(cell, terrain_ramp(_RAMP_PX), f"{_metres(low)} m", f"{_metres(high)} m", note)
+    top = f"{_metres(high)} m{' and more' if known.size and known.max() > high else ''}"
+    write_scale(cell, terrain_ramp(_RAMP_PX), f"{_metres(low)} m", top, note)
     return cell
 
 
@@ -228,8 +245,8 @@ def _draw_truth(view: SampleView) -> Image.Image:
 
 def _draw_heat(view: SampleView) -> Image.Image:
     heat = heat_colors(view.probability)
-    picture = blend(heat, on_paper(view.rgb, view.valid), ~view.valid, 1.0)
-    return _with_edges(_enlarge(picture), [(view.predicted, WHITE)])
+    picture = blend(heat, PAPER, ~view.valid, 1.0)
+    return _with_edges(_enlarge(picture), [(view.predicted, CYAN)])
 
 
 def _draw_errors(view: SampleView) -> Image.Image:
@@ -277,4 +294,4 @@ def _only(labels: NDArray[np.int32], ids: NDArray[np.intp]) -> NDArray[np.int32]
 
 
 def _metres(value: float) -> str:
-    return f"{value:.1f}".replace("-0.0", "0.0").replace("-", "−")
+    return f"{value:.1f}".replace("-0.0", "0.0")

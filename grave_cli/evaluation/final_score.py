@@ -1,12 +1,14 @@
 """The last score of a training: whole cemeteries, mapped with the code for the next one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from grave_cli.bundle import Bundle
+from grave_cli.evaluation.final_picture import draw_part
 from grave_cli.graves.score import ObjectScore, add_scores, score_polygons
 from grave_cli.inputs.cemetery_arrays import PartPlan
 from grave_cli.mapping.engine import TorchEngine
@@ -22,6 +24,8 @@ def score_parts(
     settings: Settings,
     folder: Path,
     progress: Progress = SILENT,
+    *,
+    show: Callable[[str, Image.Image], None] | None = None,
 ) -> dict[str, float]:
     """Map the cemeteries of some parts, write their GeoPackages and score them against the truth.
 
@@ -34,6 +38,7 @@ def score_parts(
         settings: Tiles, outlines, device.
         folder: Where the GeoPackages go.
         progress: Is told how far it is.
+        show: Is given the name of each cemetery and a picture of it.
 
     Returns:
         `test/object_f1`, `test/object_precision`, `test/object_recall`, `test/mean_iou`.
@@ -48,6 +53,8 @@ def score_parts(
         )
         write_geopackage(result, folder / f"{cemetery.name}.gpkg")
         scores.append(score_part(plan, result.polygons))
+        if show is not None:
+            show(cemetery.name, draw_part(plan, result, scores[-1]))
     total = add_scores(scores)
     return {
         "test/object_f1": total.f1,

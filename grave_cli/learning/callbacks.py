@@ -1,8 +1,12 @@
 """What happens beside the training: progress for the onlooker, and the end of the time allowed."""
 
+import resource
+import sys
+import time
 from contextlib import ExitStack
 from typing import Any
 
+import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
@@ -52,6 +56,45 @@ class StopAtTime(Callback):
             trainer.should_stop = True
 
 
+class MeasureSpeed(Callback):
+    """Reports `epoch_seconds`, `samples_per_second` and `peak_memory_gb` of each epoch.
+
+    An epoch's seconds are all of it, validation included; samples per second are those of its
+    training steps. The memory is the GPU's while one is used, else that of the process.
+    """
+
+    def __init__(self) -> None:
+        self._start = self._trained = 0.0
+        self._samples = 0
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock."""
+        self._start = self._trained = time.monotonic()
+        self._samples = 0
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: dict[str, Tensor],
+        batch_idx: int,
+    ) -> None:
+        """Count the chips."""
+        self._samples += len(batch["input"])
+        self._trained = time.monotonic()
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Report."""
+        training_s = max(self._trained - self._start, 1e-9)
+        values = {
+            "epoch_seconds": time.monotonic() - self._start,
+            "samples_per_second": self._samples / training_s,
+            "peak_memory_gb": _peak_memory_gb(pl_module.device),
+        }
+        pl_module.log_dict(values)
+
+
 class ShowProgress(Callback):
     """Tells the onlooker of each chip, and of each epoch's scores."""
 
@@ -90,3 +133,11 @@ class ShowProgress(Callback):
     ) -> None:
         """Close the bar."""
         self._stack.close()
+
+
+def _peak_memory_gb(device: torch.device) -> float:
+    """Largest memory so far: of the GPU, else of the whole process."""
+    if device.type == "cuda":
+        return float(torch.cuda.max_memory_allocated(device)) / 1e9
+    unit = 1 if sys.platform == "darwin" else 1024  # getrusage counts bytes there, KiB on Linux
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9

@@ -36,6 +36,7 @@ from grave_cli.settings.sections import DecodingSettings
 from grave_cli.settings.tree import Settings
 
 _COVERAGE_CELL_M = 0.5  # the footprint is drawn this coarsely
+_COARSE_PX = 1000
 
 
 def predict_cemetery(
@@ -125,6 +126,7 @@ def extract_graves(
         coverage=_coverage(probabilities.valid, grid, scene.aoi),
         provenance=provenance,
         computed_share=float(probabilities.valid.mean()),
+        coarse_probability=_coarse(values[BODY]),
     )
 
 
@@ -181,6 +183,16 @@ def _coverage(
         merged = shapely.intersection(merged, aoi)
     polygons = [part for part in shapely.get_parts(merged) if part.geom_type == "Polygon"]
     return shapely.MultiPolygon(polygons)
+
+
+def _coarse(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Average values over square blocks, so that the longer side has at most 1000 px."""
+    height, width = values.shape
+    step = -(-max(height, width) // _COARSE_PX)
+    rows, columns = range(0, height, step), range(0, width, step)
+    sums = np.add.reduceat(np.add.reduceat(values, rows, axis=0), columns, axis=1)
+    counts = np.diff([*rows, height])[:, None] * np.diff([*columns, width])
+    return np.asarray(sums / counts, np.float32)
 
 
 def _provenance(

@@ -115,7 +115,7 @@ class ChipSettings(Section):
     size_px: Annotated[int, Field(ge=64, le=2048, multiple_of=32)] = 256
     """Edge of a training chip, in working pixels (a multiple of 32)."""
 
-    batch_size: Annotated[int, Field(ge=1, le=1024)] = 8
+    batch_size: Annotated[int, Field(ge=1, le=1024)] = 4
     """Chips per training step."""
 
     per_epoch: Annotated[int, Field(ge=0, le=1_000_000)] = 0
@@ -236,6 +236,15 @@ class TrackingSettings(Section):
 
     experiment: Annotated[str, Field(min_length=1)] = "graves"
     """Experiment that runs belong to."""
+
+    samples: Annotated[int, Field(ge=0, le=64)] = 4
+    """Places of the validation cemeteries whose predictions are shown as pictures; 0: none."""
+
+    images_every: Annotated[int, Field(ge=1, le=10_000)] = 5
+    """Epochs between two sets of pictures; the first, the last and the best one have some, too."""
+
+    system_metrics: bool = False
+    """Record the load of processors, memory, disk and network every ten seconds, too."""
 
 
 class DecodingSettings(Section):

@@ -16,6 +16,7 @@ from grave_cli.tracking.store import experiment_id, open_client, tracking_uri
 if TYPE_CHECKING:
     from lightning.pytorch.loggers import MLFlowLogger
     from mlflow import MlflowClient
+    from PIL import Image
 
 _BATCH = 100  # MLflow takes at most so many params at once
 _MAX_PARAM = 6000  # characters of a param's value
@@ -49,6 +50,16 @@ class TrackedRun:
     def log_file(self, path: Path, folder: str) -> None:
         """Record a file as an artifact in a folder."""
         self.client.log_artifact(self.run_id, str(path), folder)
+
+    def log_image(self, picture: "Image.Image", key: str, step: int = 0) -> None:
+        """Record a picture that can be stepped through.
+
+        Args:
+            picture: RGB.
+            key: Path of letters, digits, `_`, `-`, `.` and `/` (`keys.image_slug` makes parts).
+            step: Epoch from 1, or 0 for a picture that belongs to none.
+        """
+        self.client.log_image(self.run_id, picture, key=key, step=step)
 
     def tag(self, name: str, value: str) -> None:
         """Set a tag."""
@@ -119,7 +130,14 @@ def _run_logger(run: TrackedRun) -> "MLFlowLogger":
     from lightning.pytorch.loggers import MLFlowLogger
 
     class RunLogger(MLFlowLogger):
-        """Logs metrics; leaves the run's status to the run's own context manager."""
+        """Logs metrics by epoch; leaves the run's status to the run's own context manager."""
+
+        def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+            """Log numbers; their step is the epoch, from 1, as in pictures and notes."""
+            if "epoch" in metrics:
+                step = int(metrics["epoch"]) + 1
+                metrics = {**metrics, "epoch": step}
+            super().log_metrics(metrics, step)
 
         def finalize(self, status: str = "success") -> None:
             """Do nothing: fitting has ended, the run has not."""

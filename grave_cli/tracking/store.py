@@ -15,11 +15,14 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 
+_SQLITE = "sqlite:///"
+
+
 def tracking_uri(settings: Settings) -> str:
     """Return the URI of the tracking store: the one set, else a SQLite file in work_dir."""
     if settings.tracking.uri:
         return settings.tracking.uri
-    return f"sqlite:///{(settings.work_dir / 'mlflow.db').as_posix()}"
+    return f"{_SQLITE}{(settings.work_dir / 'mlflow.db').as_posix()}"
 
 
 def open_client(settings: Settings) -> "MlflowClient":
@@ -62,7 +65,9 @@ def artifact_root(settings: Settings) -> str:
 
 def store_exists(settings: Settings) -> bool:
     """Tell whether there is a store to look into, without making one."""
-    return bool(settings.tracking.uri) or (settings.work_dir / "mlflow.db").is_file()
+    uri = tracking_uri(settings)
+    is_file = uri.startswith(_SQLITE)
+    return not is_file or Path(uri.removeprefix(_SQLITE)).is_file()
 
 
 def silence_mlflow() -> None:

@@ -78,10 +78,12 @@ def run_study(
     progress.note(f"study {name}: {wanted - missing} of {wanted} trials are finished")
     if missing > 0:
         data = read_training_data(plan_training(settings, progress), settings, progress)
+        from grave_cli.tracking.dataset_input import log_dataset
         from grave_cli.tracking.runs import tracked_run
 
         tags = {DATASET_TAG: data.plan.dataset_id, "gravecli.study": name}
         with tracked_run(settings, name, tags) as parent:
+            log_dataset(parent, data.plan)
             _run_trials(study, settings, plan, wanted, data, parent.run_id, progress)
             result = _result(study)
             if result.best_value is not None:

@@ -16,9 +16,7 @@ from support import TINY
 from grave_cli.settings.example import to_toml_value
 from grave_cli.settings.tree import Settings
 
-SETS = [
-    text for key, value in TINY.items() for text in ("--set", f"{key}={to_toml_value(value)}")
-]
+SETS = [text for key, value in TINY.items() for text in ("--set", f"{key}={to_toml_value(value)}")]
 
 
 def gravecli(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -241,9 +239,7 @@ def test_an_orthophoto_that_is_no_raster_is_refused(tmp_path: Path) -> None:
         (["--config", "none.toml"], ["none.toml", "missing"]),
     ],
 )
-def test_wrong_settings_are_refused(
-    tmp_path: Path, arguments: list[str], words: list[str]
-) -> None:
+def test_wrong_settings_are_refused(tmp_path: Path, arguments: list[str], words: list[str]) -> None:
     assert_refused(gravecli("train", *arguments, cwd=tmp_path), *words)
     assert list(tmp_path.iterdir()) == []
 

@@ -12,6 +12,7 @@ from grave_cli.graves.instances import centroids
 from grave_cli.graves.score import (
     ObjectScore,
     add_scores,
+    match_labels,
     match_polygons,
     score_labels,
     score_polygons,
@@ -156,3 +157,12 @@ def test_adding_scores_weighs_overlap_by_matches() -> None:
     scores = [ObjectScore(4, 5, 3, 0.9), ObjectScore(2, 2, 1, 0.5), ObjectScore(1, 0, 0, 0.0)]
     assert add_scores(scores) == ObjectScore(7, 7, 4, pytest.approx(0.8))
     assert add_scores([]) == ObjectScore(0, 0, 0, 0.0)
+
+
+def test_pairs_of_labels_are_those_that_the_score_counts() -> None:
+    truth = labels_of(ROW)
+    predicted = np.where(truth == 2, 0, truth)  # the middle one is missed
+    predicted[truth == 3] = 7
+    found, hits = match_labels(truth, predicted)
+    assert dict(zip(found.tolist(), hits.tolist(), strict=True)) == {1: 1, 3: 7}
+    assert score_labels(truth, predicted).matches == 2

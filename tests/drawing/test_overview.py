@@ -6,8 +6,15 @@ import shapely
 from affine import Affine
 
 from grave_cli.drawing.colormaps import BLUE, GREEN, RED, YELLOW
-from grave_cli.drawing.outlines import Layer
-from grave_cli.drawing.overview import overview
+from grave_cli.drawing.colormaps import GREY as NEUTRAL
+from grave_cli.drawing.outlines import Layer, verdict_layers
+from grave_cli.drawing.overview import (
+    MAX_SHEET_PX,
+    CemeteryView,
+    _uncovered,
+    cemetery_sheet,
+    overview,
+)
 
 # A 40 x 30 picture of 0.5 m pixels whose upper left corner lies at (1000, 2000).
 TO_CRS = Affine(0.5, 0, 1000, 0, -0.5, 2000)
@@ -83,3 +90,55 @@ def test_what_a_picture_is_made_from_stays_as_it_is() -> None:
 def test_the_same_picture_is_drawn_each_time() -> None:
     layers = [Layer(polygons((1001.0, 1990.0, 1004.0, 1999.0)), RED, "Gräber")]
     assert (pixels(layers) == pixels(layers)).all()
+
+
+def view(shape: tuple[int, int] = (120, 160), **changes: object) -> CemeteryView:
+    """Two graves there are, one of them found, and one drawn beside nothing."""
+    truth = polygons((1010, 1980, 1020, 1990), (1030, 1980, 1040, 1990))
+    predicted = polygons((1010, 1980, 1020, 1991), (1050, 1950, 1060, 1960))
+    values = {
+        "title": "Nürnberg",
+        "rgb": np.full((3, *shape), 90, np.uint8),
+        "valid": np.ones(shape, bool),
+        "probability": np.zeros((30, 40), np.float32),
+        "transform": TO_CRS,
+        "truth": truth,
+        "verdicts": verdict_layers(predicted, truth),
+        "others": polygons(),
+    }
+    return CemeteryView(**{**values, **changes})
+
+
+def has(picture: np.ndarray, color: tuple[int, int, int]) -> bool:
+    return bool((picture == color).all(axis=2).any())
+
+
+@pytest.mark.parametrize("shape", [(120, 160), (1200, 1200), (200, 3000), (3000, 150), (3, 4)])
+def test_a_sheet_is_never_larger_than_2000_px(shape: tuple[int, int]) -> None:
+    sheet = cemetery_sheet(view(shape))
+    assert max(sheet.size) <= MAX_SHEET_PX
+    assert max(sheet.size) >= 400
+
+
+def test_a_sheet_shows_found_false_missed_and_known_graves() -> None:
+    sheet = np.asarray(cemetery_sheet(view()))
+    legend_rows = 60
+    for color in (GREEN, RED, BLUE, YELLOW):
+        assert has(sheet[:-legend_rows], color), color
+    assert not has(sheet, NEUTRAL)
+    others = polygons((1002.0, 1995.0, 1008.0, 1999.0))
+    assert has(np.asarray(cemetery_sheet(view(others=others)))[:-legend_rows], NEUTRAL)
+
+
+def test_a_sheet_without_any_grave_is_drawn() -> None:
+    nothing = verdict_layers(polygons(), polygons())
+    sheet = np.asarray(cemetery_sheet(view(truth=polygons(), verdicts=nothing)))
+    assert not has(sheet[:-60], RED)
+
+
+def test_a_missed_grave_that_a_wrong_one_covers_is_left_red() -> None:
+    truth = polygons((1010, 1980, 1020, 1990), (1020, 1980, 1030, 1990))
+    merged = polygons((1010, 1970, 1030, 1990))
+    layers = verdict_layers(merged, truth)
+    assert [len(layer.polygons) for layer in layers] == [2, 0, 1]
+    assert len(_uncovered(layers[0], layers)) == 0

@@ -1,0 +1,113 @@
+"""How much of a training is spent in tracking: parameters, metrics, data set, pictures.
+
+    python benchmarks/tracking.py [epochs] [images_every]
+
+Trains for an epoch (a minute on 2 cores) on sample cemeteries and adds up the wall clock of every
+call into the run, of the logger and of the callback that draws, each counted once however they
+nest. The last line projects that to a whole training at default settings. Target: at most 3 %.
+"""
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from grave_cli import trainer
+from grave_cli.inputs.sample.write import write_sample_data
+from grave_cli.inputs.training_data import plan_training, read_training_data
+from grave_cli.settings.load import load_settings
+from grave_cli.settings.tree import Settings
+from grave_cli.tracking import callbacks, dataset_input, runs, store
+
+DEFAULT = Settings()
+
+
+class Clock:
+    """Adds up the time spent within wrapped functions."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.sets = 0
+        self.by_name: dict[str, float] = {}
+        self._depth = 0
+
+    @contextmanager
+    def count(self, name: str):
+        start = time.perf_counter()
+        self._depth += 1
+        try:
+            yield
+        finally:
+            self._depth -= 1
+            spent = time.perf_counter() - start
+            self.by_name[name] = self.by_name.get(name, 0.0) + spent
+            if not self._depth:
+                self.seconds += spent
+            self.sets += name == "SamplePanels.draw" and spent > 0.05  # not those drawn before
+
+    def wrap(self, owner: Any, name: str) -> None:
+        inner: Callable[..., Any] = getattr(owner, name)
+
+        def timed(*args: Any, **kwargs: Any) -> Any:
+            with self.count(f"{getattr(owner, '__name__', owner)}.{name}"):
+                return inner(*args, **kwargs)
+
+        setattr(owner, name, timed)
+
+
+def main() -> None:
+    epochs = int(sys.argv[1]) if len(sys.argv) > 1 else 1
+    every = int(sys.argv[2]) if len(sys.argv) > 2 else 5
+    clock = Clock()
+    store.silence_mlflow()
+    from lightning.pytorch.loggers import MLFlowLogger
+    from mlflow import MlflowClient
+
+    for name in ("log_batch", "log_param", "log_metric", "log_image", "log_inputs", "set_tag"):
+        clock.wrap(MlflowClient, name)
+    for name in ("create_run", "set_terminated", "create_experiment", "log_artifacts"):
+        clock.wrap(MlflowClient, name)
+    clock.wrap(MLFlowLogger, "log_metrics")
+    clock.wrap(callbacks.SamplePanels, "draw")
+    for name in ("predict_samples", "combined", "part_picture", "decode"):
+        clock.wrap(callbacks, name)
+    clock.wrap(trainer, "choose_samples")
+    clock.wrap(dataset_input, "dataset_table")
+    clock.wrap(runs, "open_client")
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder, "data")
+        write_sample_data(root, cemeteries=3, seed=0)
+        options = {
+            "data.root": root,
+            "data.channels": "rgb+dem",
+            "work_dir": Path(folder, "runs"),
+            "training.epochs": epochs,
+            "tracking.images_every": every,
+        }
+        settings = load_settings(options=options, environ={}).settings
+        data = read_training_data(plan_training(settings), settings)
+        start = time.perf_counter()
+        trainer.run_training(settings, data)
+        whole = time.perf_counter() - start
+    for name, seconds in sorted(clock.by_name.items(), key=lambda item: -item[1]):
+        print(f"{seconds:7.2f} s  {name}")
+    print(f"{epochs} epochs in {whole:.1f} s, tracking {clock.seconds:.1f} s: ", end="")
+    print(f"{clock.seconds / whole:.1%}")
+    drawn, sets = clock.by_name["SamplePanels.draw"], clock.sets
+    opening = clock.by_name["grave_cli.tracking.runs.open_client"]
+    rest = (clock.seconds - drawn - opening) / epochs
+    epoch = (whole - clock.seconds) / epochs
+    usual = 2 + DEFAULT.training.epochs // DEFAULT.tracking.images_every  # first, multiples, best
+    tracked = opening + drawn / sets * usual + rest * DEFAULT.training.epochs
+    share = tracked / (tracked + epoch * DEFAULT.training.epochs)
+    print(
+        f"a set of pictures {drawn / sets:.2f} s, an epoch {epoch:.1f} s, its metrics {rest:.2f} s"
+    )
+    print(f"{DEFAULT.training.epochs} epochs with {usual} sets of pictures would be {share:.1%}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""`gravecli runs`."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from grave_cli.cli import options
+
+if TYPE_CHECKING:
+    from grave_cli.tracking.listing import RunRow
+
+_COLORS = {"FINISHED": "green", "FAILED": "bold red", "KILLED": "yellow", "RUNNING": "cyan"}
+
+
+def runs(
+    limit: Annotated[int, typer.Option(min=1, help="Runs at most, the newest.")] = 20,
+    trials: Annotated[bool, typer.Option("--all", help="List the trials of studies, too.")] = False,
+    config: options.Config = None,
+    assignments: options.Assignments = None,
+    json: options.Json = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """List the trainings that are recorded, newest first."""
+    from dataclasses import asdict
+
+    from grave_cli.cli.console import print_json, set_up_logging
+    from grave_cli.tracking.listing import list_runs
+
+    set_up_logging(verbose)
+    rows = list_runs(options.load(config, assignments).settings, limit, trials)
+    if json:
+        print_json({"runs": [asdict(row) for row in rows]})
+    else:
+        _print(rows)
+
+
+def _print(rows: list["RunRow"]) -> None:
+    from rich.table import Table
+
+    from grave_cli.cli.console import OUT, print_line
+
+    if not rows:
+        print_line("no runs yet")
+        return
+    table = Table()
+    for heading in ("name", "data set", "channels", "encoder"):
+        table.add_column(heading)
+    for heading in ("best dice", "object F1", "test F1", "epochs", "duration"):
+        table.add_column(heading, justify="right")
+    table.add_column("status")
+    for row in rows:
+        table.add_row(*_cells(row), style="dim" if row.parent_run_id else "")
+    OUT.print(table)
+
+
+def _cells(row: "RunRow") -> tuple[str, ...]:
+    from rich.markup import escape
+
+    scores = (row.best_dice, row.best_object_f1, row.test_object_f1)
+    color = _COLORS.get(row.status, "")
+    return (
+        escape(f"  {row.name}" if row.parent_run_id else row.name),
+        row.dataset_id,
+        row.channels,
+        row.encoder,
+        *("" if score is None else f"{score:.3f}" for score in scores),
+        "" if row.epochs is None else str(row.epochs),
+        _duration(row.duration_s),
+        f"[{color}]{row.status}[/]" if color else row.status,
+    )
+
+
+def _duration(seconds: float) -> str:
+    """Write a duration: 45 s, 3:20 min, 2:05 h."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes}:{rest:02d} min"
+    return f"{minutes // 60}:{minutes % 60:02d} h"

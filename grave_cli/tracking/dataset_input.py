@@ -1,0 +1,81 @@
+"""The data set of a training as MLflow's own Dataset: what the UI shows in its Dataset column."""
+
+import hashlib
+import json
+import warnings
+from typing import TYPE_CHECKING
+
+import shapely
+
+from grave_cli.inputs.cemetery_arrays import PartPlan
+from grave_cli.inputs.training_data import TrainingPlan
+from grave_cli.tracking.runs import TrackedRun
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CONTEXT = "training"
+
+
+def log_dataset(run: TrackedRun, plan: TrainingPlan) -> None:
+    """Record the data set that a run learns from.
+
+    Its name is `dataset_<id>`. Its digest changes with the files, with the split and with the GSD,
+    and with nothing else.
+
+    Args:
+        run: The run, which has made sure that MLflow's telemetry is off.
+        plan: What is trained, validated and tested on.
+    """
+    from mlflow.data.pandas_dataset import from_pandas
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    table = dataset_table(plan)
+    source = plan.manifest.root.resolve().as_uri()
+    digest = _digest(plan.dataset_id, table)
+    name = f"dataset_{plan.dataset_id}"
+    with warnings.catch_warnings():
+        # Grave counts are never missing, and a local folder is a local folder in both ways.
+        warnings.filterwarnings("ignore", message="(?s).*integer column")
+        warnings.filterwarnings("ignore", message=".*can be interpreted in multiple ways")
+        made = from_pandas(table, source=source, name=name, digest=digest).to_dict()
+    dataset = Dataset(
+        name=name,
+        digest=digest,
+        source_type=made["source_type"],
+        source=made["source"],
+        schema=made["schema"],
+        profile=made["profile"],
+    )
+    context = InputTag("mlflow.data.context", CONTEXT)
+    run.client.log_inputs(run.run_id, [DatasetInput(dataset, [context])])
+
+
+def dataset_table(plan: TrainingPlan) -> "pd.DataFrame":
+    """List the parts of a data set: cemetery, split, graves, area (m2) and GSD (m)."""
+    import pandas as pd
+
+    rows = [
+        {
+            "cemetery": part.part.cemetery.name,
+            "split": part.part.split,
+            "graves": len(part.graves),
+            "area_m2": round(_area_m2(part), 1),
+            "gsd_m": part.grid.gsd_m,
+        }
+        for part in plan.parts
+    ]
+    return pd.DataFrame(rows)
+
+
+def _area_m2(part: PartPlan) -> float:
+    """Area of the part's frame, or of what has been labelled within it."""
+    grid = part.grid
+    frame = shapely.box(*grid.bounds)
+    area = frame if part.area is None else shapely.intersection(frame, part.area)
+    return float(shapely.area(area)) * grid.metres_per_unit**2
+
+
+def _digest(dataset_id: str, table: "pd.DataFrame") -> str:
+    text = json.dumps([dataset_id, table.to_dict("records")], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]

@@ -1,0 +1,141 @@
+"""The runs of a store as a table: what was trained, on which data, how well."""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from grave_cli.errors import TrackingError
+from grave_cli.settings.tree import Settings
+from grave_cli.tracking.store import open_client, store_exists, tracking_uri
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+_PAGE = 200
+_PARENT_TAG = "mlflow.parentRunId"
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """One run.
+
+    Args:
+        name: Its name.
+        run_id: MLflow's id.
+        parent_run_id: Study that it is a trial of; empty for others.
+        dataset_id: Data it learned from.
+        channels: rgb or rgb+dem.
+        encoder: Encoder of the network.
+        best_dice: `val/dice` of the kept epoch, of a study's best trial, or the largest so far of a
+            run that has not got to its end; None without one.
+        best_object_f1: `val/object_f1` likewise.
+        test_object_f1: Of the test cemeteries.
+        epochs: Epochs trained so far.
+        started: Time, UTC, ISO 8601.
+        duration_s: Seconds until its end, or until now.
+        status: RUNNING, FINISHED, FAILED or KILLED.
+    """
+
+    name: str
+    run_id: str
+    parent_run_id: str
+    dataset_id: str
+    channels: str
+    encoder: str
+    best_dice: float | None
+    best_object_f1: float | None
+    test_object_f1: float | None
+    epochs: int | None
+    started: str
+    duration_s: float
+    status: str
+
+
+def list_runs(settings: Settings, limit: int = 20, trials: bool = False) -> list[RunRow]:
+    """List the newest runs of the experiment.
+
+    Args:
+        settings: Store and experiment.
+        limit: Runs at most, trials not counted.
+        trials: List each study's trials after it, too, oldest first.
+
+    Raises:
+        TrackingError: There is no store, or no such experiment in it.
+    """
+    if not store_exists(settings):
+        raise TrackingError(
+            "no runs are recorded", where=tracking_uri(settings), remedy="run `gravecli train`"
+        )
+    client = open_client(settings)
+    rows: list[RunRow] = []
+    # Newest first: the trials of a study come before the study itself.
+    children: dict[str, list[RunRow]] = defaultdict(list)
+    for run in _runs(client, settings):
+        row = _row(run, client)
+        if row.parent_run_id:
+            children[row.parent_run_id].insert(0, row)
+            continue
+        rows += [row, *(children[row.run_id] if trials else ())]
+        limit -= 1
+        if limit <= 0:
+            break
+    return rows
+
+
+def _runs(client: "MlflowClient", settings: Settings) -> Iterator["Run"]:
+    """Page through the experiment's runs, newest first."""
+    name = settings.tracking.experiment
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
+        known = ", ".join(one.name for one in client.search_experiments())
+        raise TrackingError(
+            "no such experiment", where=tracking_uri(settings), found=known, expected=name
+        )
+    token: str | None = None
+    while True:
+        page = client.search_runs(
+            [experiment.experiment_id],
+            order_by=["attributes.start_time DESC"],
+            max_results=_PAGE,
+            page_token=token,
+        )
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def _row(run: "Run", client: "MlflowClient") -> RunRow:
+    info, data = run.info, run.data
+    end = info.end_time or time.time() * 1000
+    epochs = data.metrics.get("epoch")
+    return RunRow(
+        name=info.run_name,
+        run_id=info.run_id,
+        parent_run_id=data.tags.get(_PARENT_TAG, ""),
+        dataset_id=data.tags.get("dataset_id", ""),
+        channels=data.params.get("data.channels", ""),
+        encoder=data.params.get("model.encoder", ""),
+        best_dice=_best(run, client, "dice"),
+        best_object_f1=_best(run, client, "object_f1"),
+        test_object_f1=data.metrics.get("test/object_f1"),
+        epochs=None if epochs is None else int(epochs),
+        started=datetime.fromtimestamp(info.start_time / 1000, UTC).isoformat(timespec="seconds"),
+        duration_s=round((end - info.start_time) / 1000, 1),
+        status=info.status,
+    )
+
+
+def _best(run: "Run", client: "MlflowClient", score: str) -> float | None:
+    metrics = run.data.metrics
+    if f"best/{score}" in metrics:
+        return float(metrics[f"best/{score}"])
+    if f"val/{score}" in metrics:
+        history = client.get_metric_history(run.info.run_id, f"val/{score}")
+        return float(max(metric.value for metric in history))
+    is_objective = run.data.params.get("training.monitor") == f"val/{score}"
+    return metrics.get("best_value") if is_objective else None

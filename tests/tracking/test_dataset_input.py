@@ -1,0 +1,69 @@
+"""The data set of a run, read back as MLflow's own Dataset."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from image_store import runs_of
+from support import tiny_settings
+
+from grave_cli.inputs.training_data import TrainingPlan, plan_training
+from grave_cli.settings.load import with_values
+from grave_cli.settings.tree import Settings
+from grave_cli.tracking.dataset_input import _digest, dataset_table
+from grave_cli.tuning.study import run_study
+
+
+def digest_of(plan: TrainingPlan) -> str:
+    return _digest(plan.dataset_id, dataset_table(plan))
+
+
+def test_a_training_has_its_data_set_as_input(trained: Settings) -> None:
+    (run,) = runs_of(trained)
+    (given,) = run.inputs.dataset_inputs
+    plan = plan_training(trained)
+    assert given.dataset.name == f"dataset_{run.data.params['dataset_id']}"
+    assert given.dataset.digest == digest_of(plan)
+    assert {tag.key: tag.value for tag in given.tags} == {"mlflow.data.context": "training"}
+    assert json.loads(given.dataset.source)["uri"] == trained.data.root.resolve().as_uri()
+    assert json.loads(given.dataset.profile)["num_rows"] == len(plan.parts)
+    columns = [column["name"] for column in json.loads(given.dataset.schema)["mlflow_colspec"]]
+    assert columns == ["cemetery", "split", "graves", "area_m2", "gsd_m"]
+
+
+def test_a_study_and_its_trials_have_it_too(sample_data: Path, tmp_path: Path) -> None:
+    base = tiny_settings(sample_data, tmp_path / "runs", training__epochs=1)
+    space = {"training.learning_rate": {"low": 1e-4, "high": 1e-2, "log": True}}
+    study = {"trials": 2, "pruner": "none", "search_space": space}
+    run_study(with_values(base, {"hpo.studies.small": study}), "small")
+    runs = runs_of(base)
+    assert len(runs) == 3
+    given = [run.inputs.dataset_inputs for run in runs]
+    assert [len(inputs) for inputs in given] == [1, 1, 1]
+    assert len({(i[0].dataset.name, i[0].dataset.digest) for i in given}) == 1
+    assert {i[0].tags[0].value for i in given} == {"training"}
+
+
+def test_the_digest_stays_with_the_data_and_changes_with_split_and_gsd(
+    sample_data: Path, tmp_path: Path
+) -> None:
+    settings = tiny_settings(sample_data, tmp_path / "runs")
+    plan = plan_training(settings)
+    digest = digest_of(plan)
+    shutil.copytree(sample_data, tmp_path / "copy")
+    copied = tiny_settings(tmp_path / "copy", tmp_path / "runs")
+    assert digest_of(plan_training(copied)) == digest
+    other_split = with_values(settings, {"data.test": ("sample_01",)})
+    assert digest_of(plan_training(other_split)) != digest
+    coarser = with_values(settings, {"grid.gsd_m": 0.2})
+    assert digest_of(plan_training(coarser)) != digest
+    assert digest_of(replace(plan, dataset_id="0" * 8)) != digest
+
+
+def test_the_table_says_how_large_the_parts_are(sample_data: Path, tmp_path: Path) -> None:
+    table = dataset_table(plan_training(tiny_settings(sample_data, tmp_path / "runs")))
+    assert set(table["split"]) == {"train", "val", "test"}
+    assert (table["graves"] > 0).all()
+    assert table["area_m2"].max() == pytest.approx(14 * 14, rel=0.05)
