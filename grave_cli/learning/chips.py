@@ -25,6 +25,9 @@ from grave_cli.inputs.recipe import InputRecipe
 from grave_cli.settings.sections import ChipSettings
 from grave_cli.settings.tree import Settings
 
+_COVERAGE = 4  # times that an epoch sees the training area
+_LEAST_CHIPS = 128
+
 
 @dataclass(frozen=True)
 class Chip:
@@ -191,8 +194,11 @@ def to_tensors(
 
 
 def chips_for_area(valid_px: float, settings: ChipSettings) -> int:
-    """Count the chips that cover an area of valid pixels twice, at least 64."""
-    return max(64, math.ceil(2 * valid_px / settings.size_px**2))
+    """Count the chips that cover an area of valid pixels four times, at least 128.
+
+    So many that validating once per epoch takes a small part of the time.
+    """
+    return max(_LEAST_CHIPS, math.ceil(_COVERAGE * valid_px / settings.size_px**2))
 
 
 def _read_size(settings: ChipSettings) -> int:

@@ -119,7 +119,7 @@ class ChipSettings(Section):
     """Chips per training step."""
 
     per_epoch: Annotated[int, Field(ge=0, le=1_000_000)] = 0
-    """Chips per epoch; 0: as many as cover the training area twice, at least 64."""
+    """Chips per epoch; 0: as many as cover the training area four times, at least 128."""
 
     grave_share: Share = 0.6
     """Share of the chips that are centred near a grave; the others fall anywhere."""

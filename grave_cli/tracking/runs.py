@@ -1,9 +1,11 @@
 """Runs: one per training, with a status that is true whatever happens."""
 
 import json
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,8 +42,11 @@ class TrackedRun:
 
     def log_metrics(self, metrics: Mapping[str, float]) -> None:
         """Record numbers that are no function of the epoch."""
-        for name, value in metrics.items():
-            self.client.log_metric(self.run_id, name, float(value))
+        from mlflow.entities import Metric
+
+        now = int(time.time() * 1000)
+        values = [Metric(name, float(value), now, 0) for name, value in metrics.items()]
+        self.client.log_batch(self.run_id, metrics=values)
 
     def log_folder(self, folder: Path, name: str) -> None:
         """Record the files of a folder as artifacts under a name."""
@@ -59,7 +64,10 @@ class TrackedRun:
             key: Path of letters, digits, `_`, `-`, `.` and `/` (`keys.image_slug` makes parts).
             step: Epoch from 1, or 0 for a picture that belongs to none.
         """
-        self.client.log_image(self.run_id, picture, key=key, step=step)
+        quick = picture.copy()
+        # MLflow saves without options. Fast PNGs are a fifth larger and take a third of the time.
+        quick.save = partial(quick.save, compress_level=1)  # type: ignore[method-assign]
+        self.client.log_image(self.run_id, quick, key=key, step=step)
 
     def tag(self, name: str, value: str) -> None:
         """Set a tag."""

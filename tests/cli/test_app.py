@@ -249,3 +249,19 @@ def test_an_unknown_model_is_refused(sample_data: Path, tmp_path: Path) -> None:
     result = gravecli("predict-cemetery", orthophoto, "--model", "nobody", cwd=tmp_path)
     assert_refused(result, "nobody", "no such model")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_runs_are_listed_as_a_table_and_for_programs(trained: Settings, tmp_path: Path) -> None:
+    where = ["--set", f"work_dir={trained.work_dir}"]
+    table = gravecli("runs", *where, cwd=tmp_path)
+    assert table.returncode == 0, table.stderr
+    for word in ("tiny", "rgb+dem", "FINISHED", "best dice"):
+        assert word in table.stdout
+    (row,) = json.loads(gravecli("runs", "--json", *where, cwd=tmp_path).stdout)["runs"]
+    assert row["name"] == "tiny"
+    assert row["epochs"] == 2
+
+
+def test_without_runs_the_list_is_refused_and_nothing_made(tmp_path: Path) -> None:
+    assert_refused(gravecli("runs", cwd=tmp_path), "no runs are recorded", "gravecli train")
+    assert list(tmp_path.iterdir()) == []

@@ -161,10 +161,10 @@ def test_a_chip_for_training_equals_the_same_place_read_for_prediction(
     assert (difference[chip.valid] > 0.02).mean() < 0.002
 
 
-def test_chips_cover_the_area_twice() -> None:
+def test_chips_cover_the_area_four_times() -> None:
     settings = ChipSettings(size_px=64)
-    assert chips_for_area(0, settings) == 64
-    assert chips_for_area(1000 * 64 * 64, settings) == 2000
+    assert chips_for_area(0, settings) == 128
+    assert chips_for_area(1000 * 64 * 64, settings) == 4000
 
 
 def test_an_unlabelled_part_is_never_scored(parts: list[CemeteryArrays]) -> None:

@@ -17,7 +17,7 @@ from grave_cli.inputs.manifest import Cemetery, read_manifest
 from grave_cli.inputs.raster_io import orthophoto_grid, read_orthophoto
 from grave_cli.mapping.engine import TorchEngine
 from grave_cli.mapping.geopackage import write_geopackage
-from grave_cli.mapping.predict_cemetery import extract_graves, predict_cemetery
+from grave_cli.mapping.predict_cemetery import _coarse, extract_graves, predict_cemetery
 from grave_cli.mapping.preview import write_preview
 from grave_cli.mapping.result import PredictionResult
 from grave_cli.mapping.stream import ProbabilityMap, open_scene
@@ -188,3 +188,14 @@ def test_the_preview_shows_found_false_and_missed_graves(
     pixels = np.asarray(Image.open(path)).reshape(-1, 3)
     for color in ((40, 200, 80), (235, 60, 50), (50, 120, 255)):
         assert (pixels == color).all(axis=1).any()
+
+
+def test_the_coarse_probability_averages_whole_and_cut_blocks() -> None:
+    values = np.zeros((2500, 4), np.float32)  # blocks of 3: the last has one row
+    values[2499] = 1.0
+    values[0, 3] = 0.6
+    coarse = _coarse(values)
+    assert coarse.shape == (834, 2)
+    assert coarse[-1] == pytest.approx([1.0, 1.0])
+    assert coarse[0] == pytest.approx([0.0, 0.2])
+    assert (_coarse(values[:900]) == values[:900]).all()
