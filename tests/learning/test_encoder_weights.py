@@ -18,12 +18,14 @@ from timm.models.efficientnet import EfficientNet
 from grave_cli.errors import ModelError
 from grave_cli.learning import encoder_weights as room
 from grave_cli.learning.encoder_weights import (
+    load_encoder_weights,
+    shipped_weights,
+)
+from grave_cli.learning.weight_fitting import (
     LITE0_REPEATS,
     Weights,
     extend_stem,
     fit_weights,
-    load_encoder_weights,
-    shipped_weights,
     timm_names,
 )
 
