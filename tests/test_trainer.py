@@ -92,20 +92,22 @@ def test_a_training_that_fails_is_recorded_as_failed(sample_data: Path, tmp_path
 
 
 def test_ctrl_c_ends_the_run_as_killed_and_can_be_pressed_again(
-    sample_data: Path, tmp_path: Path
+    sample_data: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     class Interrupting(StopAtTime):
         def on_train_batch_end(self, *args: object, **kwargs: object) -> None:
             os.kill(os.getpid(), signal.SIGINT)
 
     assert threading.current_thread() is threading.main_thread()
-    before = signal.getsignal(signal.SIGINT)
+    # A shell ignores SIGINT for what it starts in the background; Python then does too.
+    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, inherited))
     settings = tiny_settings(sample_data, tmp_path / "runs")
     with pytest.raises(KeyboardInterrupt):
         run_training(settings, callbacks=[Interrupting()])
     (run,) = runs_of(settings)
     assert run.info.status == "KILLED"
-    assert signal.getsignal(signal.SIGINT) is before
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_time_limit_ends_with_a_validated_model(

@@ -11,6 +11,8 @@ from grave_cli.settings.tree import Settings
 if TYPE_CHECKING:
     from optuna import Trial
 
+_PREPARED = ("data", "grid", "elevation")  # sections that decide what a study reads, once
+
 
 def find_study(settings: Settings, name: str, preset: str | None) -> Study:
     """Return the preset of a study: the one named, else the one of its own name, else "default".
@@ -39,6 +41,12 @@ def check_search_space(space: Mapping[str, Domain], settings: Settings) -> None:
     if not space:
         raise TuningError("search space is empty", remedy="add hpo.studies.<preset>.search_space")
     for key, domain in space.items():
+        if key.partition(".")[0] in _PREPARED:
+            raise TuningError(
+                f"search space: {key} cannot be searched",
+                expected="no setting of data, grid or elevation",
+                remedy="trials share the pixels prepared with them; make a study for each value",
+            )
         for value in _extremes(domain):
             try:
                 with_values(settings, {key: value})

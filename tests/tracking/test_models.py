@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,11 @@ def test_a_model_is_found_by_name_id_and_folder(trained: Settings) -> None:
     assert by_name.card == by_id.card == by_folder.card
 
 
-def test_the_newest_finished_run_is_taken(trained: Settings) -> None:
-    with tracked_run(trained, "unfinished business", {"gravecli.channels": "rgb+dem"}):
-        found = newest_model(with_dem=True, settings=trained)
+def test_the_newest_finished_run_is_taken(trained: Settings, tmp_path: Path) -> None:
+    shutil.copytree(trained.work_dir, tmp_path / "runs")  # others count the runs of the original
+    copied = with_values(trained, {"work_dir": tmp_path / "runs"})
+    with tracked_run(copied, "unfinished business", {"gravecli.channels": "rgb+dem"}):
+        found = newest_model(with_dem=True, settings=copied)
     assert found.bundle.card.name == "tiny"
     assert "tiny" in found.origin
 

@@ -80,6 +80,7 @@ def test_the_preset_is_the_one_named_else_the_study_s_own_else_the_default() -> 
         ("training.learning_rat", {"low": 0.1, "high": 0.2}),
         ("training.epochs", {"low": 0, "high": 5}),
         ("model.architecture", {"choices": ["unet", "vnet"]}),
+        ("grid.gsd_m", {"low": 0.03, "high": 0.1}),
     ],
 )
 def test_an_impossible_search_space_is_refused_before_the_first_trial(
