@@ -7,7 +7,7 @@ import numpy as np
 import shapely
 from affine import Affine
 from numpy.typing import NDArray
-from PIL import Image, ImageChops, ImageDraw, ImageFont
+from PIL import Image, ImageChops, ImageDraw
 
 from grave_cli.drawing.colormaps import (
     BLUE,
@@ -22,6 +22,7 @@ from grave_cli.drawing.colormaps import (
     heat_colors,
     heat_ramp,
 )
+from grave_cli.drawing.lettering import composed, letters
 from grave_cli.drawing.outlines import Layer, Polygons, fill, outline
 from grave_cli.drawing.sheet import (
     GAP_PX,
@@ -201,7 +202,7 @@ def _marks(view: CemeteryView) -> list[Mark]:
 
 
 def _with_legend(picture: Image.Image, layers: Sequence[Layer], title: str) -> Image.Image:
-    font = ImageFont.load_default(_CAPTION_PX)
+    font, title = letters(_CAPTION_PX), composed(title)
     row = _CAPTION_PX + _MARGIN_PX
     height = picture.height + _MARGIN_PX + row * (1 + len(layers))
     needed = max([font.getlength(title)] + [font.getlength(x.caption) + row for x in layers])

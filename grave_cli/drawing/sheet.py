@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from grave_cli.drawing.colormaps import INK, PAPER, Color, Rgb
+from grave_cli.drawing.lettering import Font, composed, letters
 
 TITLE_PX = 22
 CAPTION_PX = 16
@@ -77,8 +78,8 @@ def heading(text: str, width: int, size: int = CAPTION_PX) -> Image.Image:
         width: Of the strip, in pixels.
         size: Of the letters, in pixels.
     """
-    font = ImageFont.load_default(size)
-    lines = list(_fold(text, width, font))
+    font = letters(size)
+    lines = list(_fold(composed(text), width, font))
     strip = Image.new("RGB", (width, (size + 6) * len(lines) + 2), PAPER)
     draw = ImageDraw.Draw(strip)
     for number, line in enumerate(lines):
@@ -94,7 +95,7 @@ def legend(marks: Sequence[Mark], width: int, size: int = CAPTION_PX) -> Image.I
         width: Of the strip, in pixels.
         size: Of the letters, in pixels.
     """
-    font = ImageFont.load_default(size)
+    font = letters(size)
     row = size + 10
     places, left, top = [], 0, 0
     for mark in marks:
@@ -122,7 +123,7 @@ def write_scale(picture: Image.Image, ramp: Rgb, low: str, high: str, note: str)
         high: What stands right of it.
         note: What stands below it.
     """
-    font = ImageFont.load_default(14)
+    font = letters(14)
     bar = Image.fromarray(ramp).resize((ramp.shape[1], 12))
     ends = [int(font.getlength(text)) for text in (low, high)]
     width = max(sum(ends) + bar.width + 24, int(font.getlength(note)) + 12)
@@ -146,9 +147,7 @@ def _draw_sign(strip: Image.Image, mark: Mark, at: tuple[int, int], size: int) -
         draw.rectangle((x, y, x + _MARK_PX - 2, y + size - 2), fill=mark.color)
 
 
-def _fold(
-    text: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont
-) -> Iterator[str]:
+def _fold(text: str, width: int, font: Font) -> Iterator[str]:
     line = ""
     for word in text.split():
         longer = f"{line} {word}".strip()

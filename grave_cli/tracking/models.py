@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from grave_cli.bundle import Bundle, read_bundle
 from grave_cli.errors import ModelError
@@ -50,7 +52,7 @@ def resolve_model(name: str, settings: Settings) -> FoundModel:
     run = _run_named(client, name.removeprefix(_RUN_URI), settings)
     if run is None:
         raise _no_such_model(name, settings)
-    return FoundModel(_download(client, run), f"run {run.info.run_name}")
+    return FoundModel(_download(client, run, settings), f"run {run.info.run_name}")
 
 
 def newest_model(with_dem: bool, settings: Settings) -> FoundModel:
@@ -78,7 +80,7 @@ def newest_model(with_dem: bool, settings: Settings) -> FoundModel:
     runs = _search(client, settings, condition)
     if not runs:
         raise missing
-    bundle = _download(client, runs[0])
+    bundle = _download(client, runs[0], settings)
     return FoundModel(bundle, f"run {runs[0].info.run_name}, the newest that fits {at_hand}")
 
 
@@ -109,16 +111,29 @@ def _run_named(client: "MlflowClient", name: str, settings: Settings) -> "Run | 
         return None
 
 
-def _download(client: "MlflowClient", run: "Run") -> Bundle:
+def _download(client: "MlflowClient", run: "Run", settings: Settings) -> Bundle:
+    """Look into a run's model where it lies, or fetch it into the cache once."""
     from mlflow.exceptions import MlflowException
 
+    folder = _local_folder(run.info.artifact_uri)
+    if folder is None:
+        folder = settings.work_dir / "cache" / "models" / run.info.run_id
     try:
-        folder = client.download_artifacts(run.info.run_id, MODEL_FOLDER)
+        if not (folder / MODEL_FOLDER).is_dir():
+            client.download_artifacts(run.info.run_id, MODEL_FOLDER, str(folder))
     except (MlflowException, OSError) as error:
         raise ModelError(
             f"run {run.info.run_name} has no model: {error}", remedy="choose another run"
         ) from None
-    return read_bundle(Path(folder))
+    return read_bundle(folder / MODEL_FOLDER)
+
+
+def _local_folder(uri: str) -> Path | None:
+    """Return the folder that a file URI, or a plain path, names; None for a remote one."""
+    parts = urlsplit(uri)
+    if parts.scheme not in ("", "file"):
+        return None
+    return Path(url2pathname(parts.path))
 
 
 def _no_such_model(name: str, settings: Settings) -> ModelError:

@@ -1,4 +1,5 @@
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -52,3 +53,20 @@ def test_a_store_that_cannot_be_opened_is_one_line(trained: Settings) -> None:
     broken = with_values(trained, {"tracking.uri": "nosuchscheme://nowhere"})
     with pytest.raises(TrackingError, match=r"nosuchscheme://nowhere: tracking store"):
         newest_model(with_dem=True, settings=broken)
+
+
+def test_a_model_is_looked_into_where_it_lies(
+    trained: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    found = resolve_model("tiny", trained)
+    assert found.bundle.folder.is_relative_to(trained.work_dir.resolve() / "artifacts")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_without_a_model_is_named(trained: Settings, tmp_path: Path) -> None:
+    settings = with_values(trained, {"work_dir": tmp_path / "runs"})
+    with tracked_run(settings, "bare", {}):
+        pass
+    with pytest.raises(ModelError, match="run bare has no model"):
+        resolve_model("bare", settings)

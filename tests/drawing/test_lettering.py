@@ -1,0 +1,26 @@
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from grave_cli.drawing.lettering import composed, letters
+from grave_cli.drawing.sheet import heading
+
+UNKNOWN = "\uffff"  # no character: the font shows its sign for "missing"
+
+
+def drawn(text: str) -> np.ndarray:
+    picture = Image.new("L", (60, 40))
+    ImageDraw.Draw(picture).text((10, 5), text, fill=255, font=letters(24))
+    return np.asarray(picture)
+
+
+@pytest.mark.parametrize("sign", "äöüÄÖÜßéłčøЖΩ–²")
+def test_letters_of_european_names_are_known(sign: str) -> None:
+    assert drawn(sign).any()
+    assert (drawn(sign) != drawn(UNKNOWN)).any()
+
+
+def test_a_name_written_with_separate_marks_looks_the_same() -> None:
+    apart = "Ko\u0308ln"
+    assert composed(apart) == "Köln"
+    assert np.array_equal(np.asarray(heading(apart, 200)), np.asarray(heading("Köln", 200)))
