@@ -50,7 +50,7 @@ class Schedule:
         """Return the factor on the peak learning rate, in (0, 1]."""
         done = self.done(step)
         if done < self.warmup_share:
-            return max(done, 1 / self.total_steps) / self.warmup_share
+            return min(1.0, max(done, 1 / self.total_steps) / self.warmup_share)
         rest = (done - self.warmup_share) / (1 - self.warmup_share)
         return max(0.5 * (1 + math.cos(math.pi * rest)), 1e-3)
 
