@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from grave_cli.inputs.outline_repair import Polygons
     from grave_cli.mapping.result import PredictionResult
     from grave_cli.progress import Progress
+    from grave_cli.settings.load import LoadedSettings
+    from grave_cli.settings.sections import DecodingSettings
     from grave_cli.settings.tree import Settings
     from grave_cli.tracking.models import FoundModel
 
@@ -59,8 +61,8 @@ def predict_cemetery(
     progress = options.show_progress(quiet, verbose)
     dem = _find_dem(orthophoto, dem, progress)
     found = _find_model(model, dem, loaded.settings, progress)
-    thresholds = {k for k in loaded.origins if k.startswith("prediction.decoding.")}
-    result = _predict(orthophoto, dem, aoi, found, loaded.settings, bool(thresholds), progress)
+    thresholds = _chosen_thresholds(loaded, found)
+    result = _predict(orthophoto, dem, aoi, found, loaded.settings, thresholds, progress)
     out = out or Path(f"{cemetery_name(orthophoto)}.gpkg")
     known = None if truth is None else _read_truth(truth, aoi, result, loaded.settings)
     summary = _write(result, orthophoto, out, target_crs, preview, known)
@@ -94,13 +96,20 @@ def _find_model(
 _SHOWN = ("val/dice", "val/object_f1", "test/object_f1")
 
 
+def _chosen_thresholds(loaded: "LoadedSettings", found: "FoundModel") -> "DecodingSettings":
+    """Take the model's thresholds, but for those that the user has set."""
+    chosen = loaded.settings.prediction.decoding.model_dump()
+    own = {key: chosen[key] for key in chosen if f"prediction.decoding.{key}" in loaded.origins}
+    return found.bundle.card.decoding.model_copy(update=own)
+
+
 def _predict(
     orthophoto: Path,
     dem: Path | None,
     aoi: Path | None,
     found: "FoundModel",
     settings: "Settings",
-    own_thresholds: bool,
+    thresholds: "DecodingSettings",
     progress: "Progress",
 ) -> "PredictionResult":
     from grave_cli.mapping.engine import TorchEngine
@@ -110,8 +119,7 @@ def _predict(
     if card.recipe.elevation is None and dem is not None:
         progress.note("The model is for rgb: the DEM is used for grave heights only")
     engine = TorchEngine(found.bundle, settings.prediction.device)
-    decoding = settings.prediction.decoding if own_thresholds else None
-    return run(orthophoto, dem, found.bundle, engine, settings, decoding, progress, aoi=aoi)
+    return run(orthophoto, dem, found.bundle, engine, settings, thresholds, progress, aoi=aoi)
 
 
 def _read_truth(

@@ -265,3 +265,17 @@ def test_runs_are_listed_as_a_table_and_for_programs(trained: Settings, tmp_path
 def test_without_runs_the_list_is_refused_and_nothing_made(tmp_path: Path) -> None:
     assert_refused(gravecli("runs", cwd=tmp_path), "no runs are recorded", "gravecli train")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_threshold_that_is_set_leaves_the_model_s_others_alone(trained: Settings) -> None:
+    from grave_cli.cli.predict import _chosen_thresholds
+    from grave_cli.settings.load import load_settings
+    from grave_cli.tracking.models import FoundModel, resolve_model
+
+    bundle = resolve_model("tiny", trained).bundle
+    tuned = bundle.card.decoding.model_copy(update={"body_threshold": 0.37, "min_area_m2": 0.22})
+    card = bundle.card.model_copy(update={"decoding": tuned})
+    found = FoundModel(bundle.model_copy(update={"card": card}), "here")
+    loaded = load_settings(assignments=["prediction.decoding.min_area_m2=4"], environ={})
+    chosen = _chosen_thresholds(loaded, found)
+    assert (chosen.body_threshold, chosen.min_area_m2) == (0.37, 4)
