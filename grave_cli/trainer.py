@@ -27,6 +27,7 @@ from grave_cli.learning.callbacks import (
     ShowProgress,
     StopAtTime,
 )
+from grave_cli.learning.confusion import RememberConfusion
 from grave_cli.learning.datamodule import GraveDataModule
 from grave_cli.learning.export import write_bundle
 from grave_cli.learning.network import architecture_for, build_pretrained, encoder_normalisation
@@ -160,11 +161,13 @@ def _fit(
         monitor=settings.training.monitor,
         mode="max",
     )
-    trainer = _build_trainer(settings, run, folder, [*callbacks, checkpoint])
+    module = GraveDataModule(data.train, data.val, recipe, settings)
+    remember = RememberConfusion(module.chips.confused)
+    trainer = _build_trainer(settings, run, folder, [*callbacks, checkpoint, remember])
     with warnings.catch_warnings():
         # Chips are prepared by the training itself unless the settings ask for workers.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-        _run_fit(trainer, task, GraveDataModule(data.train, data.val, recipe, settings))
+        _run_fit(trainer, task, module)
     if checkpoint.best_model_score is None or not checkpoint.best_model_path:
         raise TrainingError(f"training ended without a value of {settings.training.monitor}")
     state = torch.load(checkpoint.best_model_path, map_location="cpu", weights_only=True)
