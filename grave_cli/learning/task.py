@@ -9,7 +9,8 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from grave_cli.graves.instances import centroids, decode
+from grave_cli.graves.instances import decode
+from grave_cli.graves.ownership import owned_labels
 from grave_cli.graves.score import score_labels
 from grave_cli.graves.targets import BODY
 from grave_cli.learning.confusion import false_shares
@@ -114,10 +115,5 @@ class GraveTask(LightningModule):
     ) -> None:
         """Count the graves of a tile whose centroid lies in the scored part of its core."""
         labels = decode(probabilities, self.settings.grid.gsd_m, self.settings.prediction.decoding)
-        owned = _owned(truth, scored), _owned(labels, scored)
+        owned = owned_labels(truth, scored), owned_labels(labels, scored)
         self.objects.update(score_labels(truth, labels, owned))
-
-
-def _owned(labels: NDArray[np.int32], core: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    rows, columns = np.nan_to_num(centroids(labels)).astype(np.intp).T
-    return np.concatenate([[False], core[rows, columns]])

@@ -20,6 +20,8 @@ from grave_cli.settings.sections import ChipSettings
 
 Matrix = NDArray[np.float64]
 
+_BLUR_PX = (0.3, 1.2)  # standard deviations; an orthophoto half as sharp as its pixels promise
+
 
 def draw_matrix(settings: ChipSettings, rng: np.random.Generator) -> Matrix:
     """Draw how offsets (x, y) in a chip become offsets in the cemetery's pixels.
@@ -70,13 +72,18 @@ def cut_varied(arrays: CemeteryArrays, place: Place, matrix: Matrix, size_px: in
 
 
 def tint(settings: ChipSettings) -> v2.Transform:
-    """Make what changes the colours of a chip, by chance.
+    """Make what changes the colours and the sharpness of a chip, by chance.
 
     Args:
-        settings: How much.
+        settings: How much, and how often.
     """
     amount = settings.color_jitter
-    return v2.ColorJitter(brightness=amount, contrast=amount, saturation=amount)
+    return v2.Compose(
+        [
+            v2.ColorJitter(amount, amount, amount, hue=settings.hue_jitter),
+            v2.RandomApply([v2.GaussianBlur(5, _BLUR_PX)], settings.blur_share),
+        ]
+    )
 
 
 def _sample(values: NDArray[np.float32], grid: torch.Tensor, mode: str) -> NDArray[np.float32]:

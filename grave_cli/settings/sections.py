@@ -137,6 +137,12 @@ class ChipSettings(Section):
     color_jitter: Share = 0.25
     """Strength of the random changes of brightness, contrast and saturation (RGB only)."""
 
+    hue_jitter: Annotated[float, Field(ge=0, le=0.5)] = 0.05
+    """Strength of the random change of hue (RGB only); 0.5 is any hue."""
+
+    blur_share: Share = 0.2
+    """Share of the chips that are blurred a little, as by another camera or flight."""
+
     dem_dropout: Share = 0.15
     """Share of the chips whose elevation channels are blanked in training, so that a model for
     rgb+dem stays usable where the DEM has holes."""
@@ -264,6 +270,9 @@ class DecodingSettings(Section):
 
     min_seed_area_m2: Annotated[float, Field(ge=0, le=100)] = 0.02
     """Smaller seeds are taken for noise, in square metres."""
+
+    min_mean_body: Share = 0.0
+    """Graves whose mean probability of body is lower are left out."""
 
     min_area_m2: Annotated[float, Field(ge=0, le=10_000)] = 0.1
     """Smaller graves are left out, in square metres (an urn grave has 0.16 and more)."""
