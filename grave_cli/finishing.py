@@ -10,11 +10,14 @@ from pathlib import Path
 from grave_cli import __version__
 from grave_cli.bundle import Bundle, ModelCard, read_bundle, write_card
 from grave_cli.evaluation.final_score import score_parts
+from grave_cli.evaluation.thresholds import changed_thresholds, tune_thresholds
+from grave_cli.evaluation.validation_maps import map_validation, score_decoding
 from grave_cli.inputs.recipe import InputRecipe
 from grave_cli.inputs.training_data import TrainingData
 from grave_cli.learning.export import write_bundle
 from grave_cli.learning.network import architecture_for
 from grave_cli.learning.task import GraveTask
+from grave_cli.mapping.engine import TorchEngine
 from grave_cli.progress import SILENT, Progress
 from grave_cli.tracking.keys import image_slug
 from grave_cli.tracking.models import MODEL_FOLDER, MODEL_TAG
@@ -60,6 +63,7 @@ def finish_model(
         Scores of the test cemeteries (`test/…`).
     """
     bundle = _write_model(fitted, data, run, folder / MODEL_FOLDER)
+    bundle = _settle_thresholds(bundle, data, run, progress)
     scores = _score_model(bundle, data, run, folder / "final", progress)
     card = bundle.card
     write_card(bundle.folder, card.model_copy(update={"metrics": {**card.metrics, **scores}}))
@@ -84,6 +88,23 @@ def _write_model(fitted: Fitted, data: TrainingData, run: TrackedRun, folder: Pa
     )
     write_bundle(folder, fitted.task.network, card)
     return read_bundle(folder)
+
+
+def _settle_thresholds(
+    bundle: Bundle, data: TrainingData, run: TrackedRun, progress: Progress
+) -> Bundle:
+    """Let the model carry the thresholds that suit it, if the settings ask for it."""
+    if not run.settings.training.tune_thresholds:
+        return bundle
+    engine = TorchEngine(bundle, run.settings.prediction.device)
+    prediction, start = run.settings.prediction, bundle.card.decoding
+    maps = map_validation(data.val, engine, bundle.card.recipe, prediction, progress)
+    tuned = tune_thresholds(maps, start, progress)
+    changes = changed_thresholds(start, tuned)
+    progress.note(f"thresholds: {changes}" if changes else "thresholds: kept")
+    run.log_metrics({"tuned/object_f1": score_decoding(maps, tuned).f1})
+    write_card(bundle.folder, bundle.card.model_copy(update={"decoding": tuned}))
+    return read_bundle(bundle.folder)
 
 
 def _score_model(

@@ -43,6 +43,12 @@ def tune_thresholds(
     return best
 
 
+def changed_thresholds(start: DecodingSettings, tuned: DecodingSettings) -> str:
+    """Say what tuning has changed: "seed_threshold 0.55 -> 0.7"; empty when nothing."""
+    before, after = start.model_dump(), tuned.model_dump()
+    return ", ".join(f"{k} {before[k]:g} -> {after[k]:g}" for k in before if before[k] != after[k])
+
+
 def _tune(
     maps: Sequence[ValidationMap], start: DecodingSettings, key: str, candidates: tuple[float, ...]
 ) -> DecodingSettings:

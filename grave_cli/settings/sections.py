@@ -224,6 +224,10 @@ class TrainingSettings(Section):
     patience: Annotated[int, Field(ge=0, le=10_000)] = 15
     """Epochs without a better value before training stops; 0: never."""
 
+    tune_thresholds: bool = True
+    """After the training, seek the thresholds of prediction.decoding that separate the graves of
+    the validation cemeteries best, starting from those that are set; the model carries them."""
+
     validate_every: Annotated[int, Field(ge=1, le=1000)] = 1
     """Epochs between two validations."""
 
