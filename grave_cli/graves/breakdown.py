@@ -152,9 +152,7 @@ def share(part: float, whole: float) -> float | None:
     return float(part / whole) if whole else None
 
 
-def _confidence_group(
-    confidence: NDArray[np.float64], right: NDArray[np.bool_]
-) -> ConfidenceGroup:
+def _confidence_group(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> ConfidenceGroup:
     return ConfidenceGroup(
         lowest=float(confidence.min()),
         highest=float(confidence.max()),

@@ -12,17 +12,24 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from grave_cli.graves.matching import Indices, Overlaps, Polygons, choose_pairs, overlaps_of_polygons
+from grave_cli.graves.matching import (
+    Indices,
+    Overlaps,
+    Polygons,
+    choose_pairs,
+    overlaps_of_polygons,
+)
 from grave_cli.graves.mistakes import Mistakes, find_mistakes
 from grave_cli.graves.outline_error import Distances, boundary_distances, corner_distances
 from grave_cli.graves.score import ObjectScore, add_scores, count_matches
+from grave_cli.inputs.metric_frame import frame_around
 
 IOU_LEVELS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
 """From which overlap a pair counts: 0.5, 0.55 … 0.95, as in COCO (Lin et al. 2014)."""
 
 _TOUCHING_M = 0.1  # between two graves: nearer ones can grow together in a map
 NOWHERE = -1
-T = TypeVar("T")
+T = TypeVar("T", Overlaps, Mistakes, Distances)
 
 
 @dataclass(frozen=True)
@@ -96,6 +103,24 @@ def judge(
         boundary=boundary_distances(*partners),
         corners=corner_distances(*partners),
     )
+
+
+def judge_on_ground(
+    truth: Polygons,
+    predicted: Polygons,
+    crs: str,
+    confidence: NDArray[np.float64] | None = None,
+) -> Judgement:
+    """Compare graves like `judge`, in true metres.
+
+    Args:
+        truth: Valid polygons.
+        predicted: Valid polygons.
+        crs: Of both, as WKT or authority code.
+        confidence: Of each prediction, as for `judge`.
+    """
+    frame = frame_around(np.concatenate([truth, predicted]), crs)
+    return judge(frame.bring(truth, crs), frame.bring(predicted, crs), confidence)
 
 
 def join_judgements(parts: Sequence[Judgement]) -> Judgement:

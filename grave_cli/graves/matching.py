@@ -36,9 +36,7 @@ class Overlaps:
 
     def take(self, keep: NDArray[np.bool_] | Indices) -> "Overlaps":
         """Keep some of the pairs."""
-        return Overlaps(
-            self.truth[keep], self.predicted[keep], self.iou[keep], self.common[keep]
-        )
+        return Overlaps(self.truth[keep], self.predicted[keep], self.iou[keep], self.common[keep])
 
 
 def overlaps_of_polygons(truth: Polygons, predicted: Polygons) -> Overlaps:
@@ -49,7 +47,7 @@ def overlaps_of_polygons(truth: Polygons, predicted: Polygons) -> Overlaps:
         predicted: Graves drawn; in the same frame.
     """
     first, second = shapely.STRtree(predicted).query(truth, predicate="intersects")
-    ratio = iou(truth[first], predicted[second])
+    ratio = np.minimum(iou(truth[first], predicted[second]), 1.0)  # twins reach 1 + 1e-7
     both = shapely.area(truth[first]) + shapely.area(predicted[second])  # what they share twice
     return Overlaps(first, second, ratio, both * ratio / (1 + ratio)).take(ratio > 0)
 

@@ -56,9 +56,7 @@ def read_area(path: Path, grid: WorkingGrid, layer: str = "") -> Area:
         DatasetError: It cannot be read, has no polygons, or lies outside of the orthophoto.
     """
     choice = LayerChoice(layer, preferred="area")
-    clean = clean_outlines(
-        read_geometries(path, grid.crs, choice), min_area=grid.pixel_size**2
-    )
+    clean = clean_outlines(read_geometries(path, grid.crs, choice), min_area=grid.pixel_size**2)
     if not len(clean.polygons) and not clean.findings.outside:
         raise DatasetError(
             "no area",

@@ -151,9 +151,7 @@ def _close(line: shapely.LineString) -> shapely.Polygon | None:
     return shapely.Polygon([*points[:-1], points[0]])
 
 
-def _repair(
-    outlines: Polygons, min_area: float
-) -> tuple[Polygons, NDArray[np.intp], int, int]:
+def _repair(outlines: Polygons, min_area: float) -> tuple[Polygons, NDArray[np.intp], int, int]:
     """Mend invalid outlines.
 
     Returns:
