@@ -8,17 +8,15 @@ import tempfile
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import torch
 from lightning.pytorch import Callback, Trainer, seed_everything
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 
-from grave_cli import __version__
-from grave_cli.bundle import ModelCard, read_bundle, write_card
 from grave_cli.errors import TrainingError
-from grave_cli.evaluation.final_score import score_parts
+from grave_cli.finishing import Fitted, finish_model
 from grave_cli.inputs.recipe import InputRecipe
 from grave_cli.inputs.training_data import TrainingData, plan_training, read_training_data
 from grave_cli.learning.callbacks import (
@@ -27,8 +25,8 @@ from grave_cli.learning.callbacks import (
     ShowProgress,
     StopAtTime,
 )
+from grave_cli.learning.confusion import RememberConfusion
 from grave_cli.learning.datamodule import GraveDataModule
-from grave_cli.learning.export import write_bundle
 from grave_cli.learning.network import architecture_for, build_pretrained, encoder_normalisation
 from grave_cli.learning.samples import choose_samples
 from grave_cli.learning.task import GraveTask
@@ -36,8 +34,7 @@ from grave_cli.progress import SILENT, Progress
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.callbacks import SamplePanels
 from grave_cli.tracking.dataset_input import log_dataset
-from grave_cli.tracking.keys import image_slug
-from grave_cli.tracking.models import CHANNELS_TAG, MODEL_FOLDER, MODEL_TAG
+from grave_cli.tracking.models import CHANNELS_TAG
 from grave_cli.tracking.runs import TrackedRun, tracked_run
 from grave_cli.tracking.system_metrics import system_metrics
 
@@ -61,23 +58,6 @@ class TrainingResult:
     dataset_id: str
     metrics: dict[str, float]
     epochs: int
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """A network after fitting.
-
-    Args:
-        task: With the weights of the best epoch.
-        metrics: Scores of that epoch.
-        epochs: Epochs that were trained.
-        best_epoch: The one kept, from 1.
-    """
-
-    task: GraveTask
-    metrics: dict[str, float]
-    epochs: int
-    best_epoch: int
 
 
 def run_training(
@@ -132,7 +112,7 @@ def run_training(
         panels.draw(fitted.task, fitted.best_epoch)
         metrics = dict(fitted.metrics)
         if finish:
-            metrics |= _finish(fitted, data, recipe, run, Path(folder), progress)
+            metrics |= finish_model(fitted, data, run, Path(folder), progress)
         run.log_metrics(
             {f"best/{key.removeprefix('val/')}": v for key, v in fitted.metrics.items()}
             | {"best/epoch": fitted.best_epoch}
@@ -160,17 +140,19 @@ def _fit(
         monitor=settings.training.monitor,
         mode="max",
     )
-    trainer = _build_trainer(settings, run, folder, [*callbacks, checkpoint])
+    module = GraveDataModule(data.train, data.val, recipe, settings)
+    remember = RememberConfusion(module.chips.confused)
+    trainer = _build_trainer(settings, run, folder, [*callbacks, checkpoint, remember])
     with warnings.catch_warnings():
         # Chips are prepared by the training itself unless the settings ask for workers.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-        _run_fit(trainer, task, GraveDataModule(data.train, data.val, recipe, settings))
+        _run_fit(trainer, task, module)
     if checkpoint.best_model_score is None or not checkpoint.best_model_path:
         raise TrainingError(f"training ended without a value of {settings.training.monitor}")
     state = torch.load(checkpoint.best_model_path, map_location="cpu", weights_only=True)
     task.load_state_dict(state["state_dict"])
     scores, best_epoch = state["scores"], state["epoch"] + 1
-    return Fitted(task.cpu().eval(), scores, trainer.current_epoch, best_epoch)
+    return Fitted(task.cpu().eval(), recipe, scores, trainer.current_epoch, best_epoch)
 
 
 def _build_trainer(
@@ -222,44 +204,3 @@ def _precision(settings: Settings) -> str:
         return training.precision
     on_gpu = training.device in ("auto", "cuda") and torch.cuda.is_available()
     return "bf16-mixed" if on_gpu and torch.cuda.is_bf16_supported() else "32-true"
-
-
-def _finish(
-    fitted: Fitted,
-    data: TrainingData,
-    recipe: InputRecipe,
-    run: TrackedRun,
-    folder: Path,
-    progress: Progress,
-) -> dict[str, float]:
-    """Write the bundle, score it on whole cemeteries, record both."""
-    settings = run.settings
-    card = ModelCard(
-        gravecli_version=__version__,
-        name=run.name,
-        run_id=run.run_id,
-        dataset_id=data.plan.dataset_id,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        recipe=recipe,
-        architecture=architecture_for(settings, recipe),
-        decoding=settings.prediction.decoding,
-        metrics=fitted.metrics,
-        settings=settings.model_dump(mode="json"),
-    )
-    model = folder / MODEL_FOLDER
-    write_bundle(model, fitted.task.network, card)
-    final = folder / "final"
-    scores = score_parts(
-        data.plan.final,
-        read_bundle(model),
-        settings,
-        final,
-        progress,
-        show=lambda name, sheet: run.log_image(sheet, f"final/{image_slug(name)}_combined"),
-    )
-    write_card(model, card.model_copy(update={"metrics": {**fitted.metrics, **scores}}))
-    run.log_metrics(scores)
-    run.log_folder(final, "final")
-    run.log_folder(model, MODEL_FOLDER)
-    run.tag(MODEL_TAG, MODEL_FOLDER)
-    return scores

@@ -9,9 +9,11 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from grave_cli.graves.instances import centroids, decode
+from grave_cli.graves.instances import decode
+from grave_cli.graves.ownership import owned_labels
 from grave_cli.graves.score import score_labels
 from grave_cli.graves.targets import BODY
+from grave_cli.learning.confusion import false_shares
 from grave_cli.learning.losses import GraveLoss
 from grave_cli.learning.metrics import ObjectScores, PixelScores
 from grave_cli.learning.schedule import Schedule
@@ -36,7 +38,7 @@ class GraveTask(LightningModule):
         self.network = network.to(memory_format=torch.channels_last)
         self.settings = settings
         training = settings.training
-        self.loss = GraveLoss(training.bce_weight, training.channel_weights)
+        self.loss = GraveLoss.from_settings(training)
         self.pixels = PixelScores()
         self.objects = ObjectScores()
         self.schedule = Schedule(1, training.max_time_s, training.warmup_share)
@@ -46,12 +48,15 @@ class GraveTask(LightningModule):
         logits: Tensor = self.network(batch.contiguous(memory_format=torch.channels_last))
         return logits
 
-    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        """Return the loss of a batch of chips."""
-        loss: Tensor = self.loss(self(batch["input"]), batch["targets"], batch["scored"])
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Tensor]:
+        """Return the loss of a batch of chips, and how much background each takes for graves."""
+        logits = self(batch["input"])
+        loss: Tensor = self.loss(logits, batch["targets"], batch["scored"])
         size = len(batch["input"])
         self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=size, prog_bar=True)
-        return loss
+        body = torch.sigmoid(logits.detach()[:, BODY].float())
+        false = false_shares(body, batch["targets"][:, BODY], batch["scored"][:, 0])
+        return {"loss": loss, "false_shares": false}
 
     def on_train_epoch_end(self) -> None:
         """Report the learning rate that the epoch ended with."""
@@ -110,10 +115,5 @@ class GraveTask(LightningModule):
     ) -> None:
         """Count the graves of a tile whose centroid lies in the scored part of its core."""
         labels = decode(probabilities, self.settings.grid.gsd_m, self.settings.prediction.decoding)
-        owned = _owned(truth, scored), _owned(labels, scored)
+        owned = owned_labels(truth, scored), owned_labels(labels, scored)
         self.objects.update(score_labels(truth, labels, owned))
-
-
-def _owned(labels: NDArray[np.int32], core: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    rows, columns = np.nan_to_num(centroids(labels)).astype(np.intp).T
-    return np.concatenate([[False], core[rows, columns]])

@@ -1,0 +1,103 @@
+"""What is made of a fitted network: a model on disk, scored on whole cemeteries and recorded.
+
+Each step takes the bundle that the one before it has left in the run's folder.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from grave_cli import __version__
+from grave_cli.bundle import Bundle, ModelCard, read_bundle, write_card
+from grave_cli.evaluation.final_score import score_parts
+from grave_cli.inputs.recipe import InputRecipe
+from grave_cli.inputs.training_data import TrainingData
+from grave_cli.learning.export import write_bundle
+from grave_cli.learning.network import architecture_for
+from grave_cli.learning.task import GraveTask
+from grave_cli.progress import SILENT, Progress
+from grave_cli.tracking.keys import image_slug
+from grave_cli.tracking.models import MODEL_FOLDER, MODEL_TAG
+from grave_cli.tracking.runs import TrackedRun
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A network after fitting.
+
+    Args:
+        task: With the weights of the best epoch.
+        recipe: How its input is made.
+        metrics: Scores of that epoch.
+        epochs: Epochs that were trained.
+        best_epoch: The one kept, from 1.
+    """
+
+    task: GraveTask
+    recipe: InputRecipe
+    metrics: dict[str, float]
+    epochs: int
+    best_epoch: int
+
+
+def finish_model(
+    fitted: Fitted,
+    data: TrainingData,
+    run: TrackedRun,
+    folder: Path,
+    progress: Progress = SILENT,
+) -> dict[str, float]:
+    """Make the model of a run: write it, score it, record it.
+
+    Args:
+        fitted: The network.
+        data: What it was trained on, and what gives the final score.
+        run: Where it is recorded.
+        folder: For files on their way into the run.
+        progress: Is told how far it is.
+
+    Returns:
+        Scores of the test cemeteries (`test/…`).
+    """
+    bundle = _write_model(fitted, data, run, folder / MODEL_FOLDER)
+    scores = _score_model(bundle, data, run, folder / "final", progress)
+    card = bundle.card
+    write_card(bundle.folder, card.model_copy(update={"metrics": {**card.metrics, **scores}}))
+    run.log_folder(bundle.folder, MODEL_FOLDER)
+    run.tag(MODEL_TAG, MODEL_FOLDER)
+    return scores
+
+
+def _write_model(fitted: Fitted, data: TrainingData, run: TrackedRun, folder: Path) -> Bundle:
+    settings = run.settings
+    card = ModelCard(
+        gravecli_version=__version__,
+        name=run.name,
+        run_id=run.run_id,
+        dataset_id=data.plan.dataset_id,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        recipe=fitted.recipe,
+        architecture=architecture_for(settings, fitted.recipe),
+        decoding=settings.prediction.decoding,
+        metrics=fitted.metrics,
+        settings=settings.model_dump(mode="json"),
+    )
+    write_bundle(folder, fitted.task.network, card)
+    return read_bundle(folder)
+
+
+def _score_model(
+    bundle: Bundle, data: TrainingData, run: TrackedRun, folder: Path, progress: Progress
+) -> dict[str, float]:
+    """Map whole cemeteries with the model; record the maps, their pictures and the scores."""
+    scores = score_parts(
+        data.plan.final,
+        bundle,
+        run.settings,
+        folder,
+        progress,
+        show=lambda name, sheet: run.log_image(sheet, f"final/{image_slug(name)}_combined"),
+    )
+    run.log_metrics(scores)
+    run.log_folder(folder, "final")
+    return scores
