@@ -9,6 +9,7 @@ from grave_cli.evaluation.evaluate import Evaluation
 from grave_cli.graves.breakdown import ConfidenceGroup, Group
 from grave_cli.graves.review import ReviewCurve
 from grave_cli.graves.scorecard import Scorecard
+from grave_cli.tuning.cross_validate import CrossValidation
 
 
 def print_evaluation(evaluation: Evaluation) -> None:
@@ -24,6 +25,32 @@ def print_evaluation(evaluation: Evaluation) -> None:
         print_line(f"calibration error     {_number(scorecard.calibration_error, '.3f')}")
     if evaluation.review is not None and evaluation.review.wrong:
         print_line(review_sentence(evaluation.review))
+
+
+def print_cross_validation(result: CrossValidation) -> None:
+    """Write the scores of each fold, their mean and how far they spread."""
+    table = _table(f"cross-validation {result.identity}", *_SHOWN.values())
+    for fold in result.folds:
+        table.add_row(fold.cemetery, *(_number(fold.scores.get(name), ".3f") for name in _SHOWN))
+    table.add_section()
+    scores = [result.scores.get(name) for name in _SHOWN]
+    table.add_row("mean", *("–" if score is None else f"{score.mean:.3f}" for score in scores))
+    table.add_row("± spread", *("–" if score is None else f"{score.std:.3f}" for score in scores))
+    OUT.print(table)
+
+
+_SHOWN = {
+    "object_f1": "F1@0.5",
+    "object_f1_75": "F1@0.75",
+    "object_f1_mean": "mean F1",
+    "object_precision": "precision",
+    "object_recall": "recall",
+    "panoptic_quality": "panoptic",
+    "merges": "merges",
+    "splits": "splits",
+    "boundary_cm": "outline cm",
+    "area_error_m2": "area m²",
+}
 
 
 def review_sentence(review: ReviewCurve) -> str:
