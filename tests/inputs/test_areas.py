@@ -15,7 +15,7 @@ from support import tiny_settings
 from torch import Tensor, nn
 
 from grave_cli.errors import GraveError
-from grave_cli.evaluation.final_score import score_part
+from grave_cli.evaluation.final_score import judge_part
 from grave_cli.inputs.areas import rasterize_area, read_area, read_labelled_area, within_area
 from grave_cli.inputs.cemetery_arrays import CemeteryArrays, PartPlan, plan_part, read_part
 from grave_cli.inputs.manifest import Cemetery, read_manifest
@@ -248,7 +248,7 @@ def test_the_final_score_counts_graves_by_their_centroid(
     tmp_path: Path, labelled: list[shapely.Polygon]
 ) -> None:
     plan, _ = make_plan(tmp_path, labelled)
-    score = score_part(plan, np.array([*GRAVES, BESIDE]))
+    score = judge_part(plan, np.array([*GRAVES, BESIDE])).scores[0]
     assert (score.truths, score.predictions, score.matches) == (4, 4, 4)
 
 
