@@ -6,12 +6,10 @@ Runs once over all graves of a cemetery, in a frame whose unit is the working pi
 from dataclasses import dataclass
 
 import numpy as np
-import rasterio.features
 import shapely
 from affine import Affine
 from numpy.typing import NDArray
 
-from grave_cli.graves.instances import Labels
 from grave_cli.settings.sections import OutlineSettings
 
 Polygons = NDArray[np.object_]
@@ -23,50 +21,41 @@ class Outlines:
     """The outlines of a cemetery's graves, in pixels of its grid.
 
     Args:
-        raw: Outlines as decoded, pixel edges and all.
-        regular: Outlines to be delivered: rectangles where they fit.
-        is_rectangle: Which of them are rectangles.
-        labels: The instance id of each.
+        raw: Outlines as decoded.
+        regular: Outlines to be delivered.
+        shape: What each of them is: rectangle, orthogonal or outline.
+        index: Which of the graves that went in each is: some are lost to others.
     """
 
     raw: Polygons
     regular: Polygons
-    is_rectangle: NDArray[np.bool_]
-    labels: NDArray[np.int64]
+    shape: NDArray[np.str_]
+    index: NDArray[np.intp]
 
     def take(self, keep: NDArray[np.bool_] | NDArray[np.intp]) -> "Outlines":
         """Keep some of the graves, by a mask, or by indices in the order wanted."""
-        return Outlines(
-            self.raw[keep], self.regular[keep], self.is_rectangle[keep], self.labels[keep]
-        )
+        return Outlines(self.raw[keep], self.regular[keep], self.shape[keep], self.index[keep])
 
 
-def draw_outlines(
-    labels: Labels, confidence: NDArray[np.float64], gsd_m: float, settings: OutlineSettings
+def regularise(
+    raw: Polygons, confidence: NDArray[np.float64], gsd_m: float, settings: OutlineSettings
 ) -> Outlines:
-    """Draw a polygon around each instance.
-
-    Each grave gets a rectangle of its own area where that overlaps its pixels well enough, else its
-    simplified outline. Where two overlap, the more confident one keeps the ground.
+    """Make of raw outlines what is delivered, once over all graves of a cemetery.
 
     Args:
-        labels: Grave ids from 1, 0 is background.
-        confidence: Of each grave; entry i is for id i + 1.
+        raw: Outlines as traced, in pixels of the cemetery's grid.
+        confidence: Of each grave: who wins where two lay claim to the same ground.
         gsd_m: Pixel edge in metres.
         settings: When a rectangle fits, how much an outline is simplified.
-
-    Shapes:
-        labels: (H, W); confidence: (graves,)
     """
-    raw, ids = _trace(labels)
     rectangles = fit_rectangles(raw)
     fits = iou(raw, rectangles) >= settings.rectangle_iou
     simplified = largest_parts(
         shapely.make_valid(shapely.simplify(raw, settings.simplify_m / gsd_m))
     )
-    chosen = np.where(fits, rectangles, simplified)
-    regular = resolve_overlaps(chosen, confidence[ids - 1])
-    outlines = Outlines(raw, regular, fits, ids)
+    regular = resolve_overlaps(np.where(fits, rectangles, simplified), confidence)
+    shape = np.where(fits, "rectangle", "outline")
+    outlines = Outlines(raw, regular, shape, np.arange(len(raw)))
     return outlines.take(shapely.area(regular) > 0)
 
 
@@ -133,14 +122,3 @@ def resolve_overlaps(polygons: Polygons, confidence: NDArray[np.float64]) -> Pol
             rest = shapely.difference(result[loser], result[winner])
             result[loser] = largest_parts(np.array([rest], dtype=object))[0]
     return result
-
-
-def _trace(labels: Labels) -> tuple[Polygons, NDArray[np.int64]]:
-    """Outline each label along its pixel edges, holes filled; of several parts the largest."""
-    shapes = list(rasterio.features.shapes(labels, mask=labels > 0))
-    ids = np.array([int(value) for _, value in shapes], dtype=np.int64)
-    traced = np.array([shapely.geometry.shape(shape) for shape, _ in shapes], dtype=object)
-    polygons = shapely.polygons(shapely.get_exterior_ring(traced))
-    order = np.lexsort((-shapely.area(polygons), ids)) if len(ids) else np.array([], np.intp)
-    unique, first = np.unique(ids[order], return_index=True)
-    return polygons[order][first], unique
