@@ -17,7 +17,8 @@ from grave_cli.graves.attributes import heights_by_label, measure
 from grave_cli.graves.contours import trace_instances
 from grave_cli.graves.evidence import measure_evidence
 from grave_cli.graves.instances import decode
-from grave_cli.graves.outlines import regularise, to_crs
+from grave_cli.graves.outlines import to_crs
+from grave_cli.graves.regularise import regularise
 from grave_cli.graves.targets import BODY
 from grave_cli.inputs.areas import Area, read_area, within_area
 from grave_cli.inputs.fit import check_fit
