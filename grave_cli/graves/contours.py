@@ -22,6 +22,7 @@ Indices = NDArray[np.intp]
 # a pixel's coverage within 0.05 px, as the logit of 0 and 1 would not.
 _SUREST = 0.97
 _NEAREST = 0.02  # of the way between two centres, so that no two lines meet in a centre
+_SEAM = 0.35  # the same for the line between two graves, that thin parts keep their width
 _REACH = 2  # pixels to each side that say where the line between two graves runs
 
 
@@ -152,7 +153,7 @@ def _crossings(
     near, far = near[touching], far[touching]
     pair = of_near[touching], of_far[touching]
     balance = [_balance(labels, pixels, *pair) for pixels in (near, far)]
-    share[touching] = balance[0] / (balance[0] - balance[1])
+    share[touching] = (balance[0] / (balance[0] - balance[1])).clip(_SEAM, 1 - _SEAM)
     return share.clip(_NEAREST, 1 - _NEAREST)
 
 

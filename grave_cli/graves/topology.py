@@ -42,6 +42,29 @@ def resolve_overlaps(polygons: Polygons, confidence: NDArray[np.float64]) -> Pol
     return result
 
 
+def close_gaps(polygons: Polygons, chosen: NDArray[np.intp], width: float) -> Polygons:
+    """Let some polygons grow into narrow gaps between them and their neighbours.
+
+    Args:
+        polygons: Of which none overlaps another; nor do they afterwards.
+        chosen: Which of them may grow.
+        width: Of the widest gap that is closed.
+    """
+    result = polygons.copy()
+    tree = shapely.STRtree(polygons)
+    index, near = tree.query(polygons[chosen], predicate="dwithin", distance=width)
+    index = chosen[index]
+    for grows in np.unique(index[index != near]) if width > 0 else ():
+        both = shapely.union_all(result[near[index == grows]])
+        closed = shapely.buffer(shapely.buffer(both, width / 2), -width / 2)
+        taken = shapely.union_all(result[tree.query(closed, predicate="dwithin", distance=width)])
+        gaps = shapely.get_parts(shapely.difference(closed, taken))
+        gaps = gaps[shapely.area(gaps) > width**2]  # longer than wide, and no rounding of corners
+        grown = shapely.union_all([result[grows], *gaps])
+        result[grows] = largest_parts(np.array([grown], dtype=object))[0]
+    return result
+
+
 def _far_half(shared: shapely.Geometry, owner: shapely.Polygon) -> shapely.Geometry:
     """Cut shared ground along its longer axis; return the side away from its owner."""
     box = shapely.get_coordinates(shapely.oriented_envelope(shared))
