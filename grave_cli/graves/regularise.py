@@ -29,7 +29,7 @@ def regularise(
         settings: When which shape fits, how directions are aligned and gaps closed.
     """
     if not len(raw):
-        return Outlines(raw, raw, np.array([], np.str_), np.array([], np.intp))
+        return Outlines(raw, raw, np.array([], np.str_), np.array([]), np.array([], np.intp))
     free = fit_rectangles(raw)
     fits = iou(raw, free.polygons()) >= settings.rectangle_iou
     weights = np.where(fits, (free.high - free.low).sum(axis=1) ** 3, 0)
@@ -37,13 +37,14 @@ def regularise(
     within = np.radians(settings.snap_deg)
     angles = follow_rows(free.angle, weights, centres, settings.row_radius_m / gsd_m, within)
     aligned = fit_rectangles(raw, angles)
-    fits = iou(raw, aligned.polygons()) >= settings.rectangle_iou
+    fit = iou(raw, aligned.polygons())
+    fits = fit >= settings.rectangle_iou
     gap = settings.shared_gap_m / gsd_m
     regular, shape = np.empty_like(raw), np.full(len(raw), "rectangle", np.dtype("<U10"))
     regular[fits] = share_sides(aligned.take(fits), gap)
     regular[~fits], shape[~fits] = _freely(raw[~fits], angles[~fits], gsd_m, settings)
     regular = close_gaps(resolve_overlaps(regular, confidence), np.flatnonzero(~fits), gap)
-    outlines = Outlines(raw, regular, shape, np.arange(len(raw)))
+    outlines = Outlines(raw, regular, shape, fit, np.arange(len(raw)))
     return outlines.take(shapely.area(regular) > 0)
 
 
