@@ -32,7 +32,7 @@ def decode(probabilities: Probabilities, gsd_m: float, settings: DecodingSetting
     inside = probabilities[BODY] >= settings.body_threshold
     if not inside.any():
         return np.zeros(inside.shape, np.int32)
-    certainty = probabilities[BODY] * (1 - probabilities[CONTACT]) * (1 - probabilities[BORDER] / 2)
+    certainty = seed_certainty(probabilities)
     seeds = _seeds(certainty, inside, gsd_m, settings)
     labels = watershed(-certainty, seeds, mask=inside)  # type: ignore[no-untyped-call]
     labels = drop_small(labels.astype(np.int32), settings.min_area_m2 / gsd_m**2)
@@ -42,6 +42,16 @@ def decode(probabilities: Probabilities, gsd_m: float, settings: DecodingSetting
 def drop_unsure(labels: Labels, body: NDArray[np.float32], min_mean: float) -> Labels:
     """Remove labels of a lower mean probability and number the others from 1 without gaps."""
     return _keep(labels, np.concatenate([[False], mean_by_label(body, labels) >= min_mean]))
+
+
+def seed_certainty(probabilities: Probabilities) -> Probabilities:
+    """Rate how surely each pixel lies inside one grave: body x (1 - contact) x (1 - border / 2).
+
+    Shapes:
+        probabilities: (3, H, W); returns: (H, W)
+    """
+    body, border, contact = probabilities[[BODY, BORDER, CONTACT]]
+    return np.asarray(body * (1 - contact) * (1 - border / 2))
 
 
 def drop_small(labels: Labels, min_pixels: float) -> Labels:

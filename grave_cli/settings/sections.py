@@ -4,7 +4,7 @@ A field's docstring is the comment in `config.example.toml` and the text of `gra
 """
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -12,6 +12,20 @@ Channels = Literal["rgb", "rgb+dem"]
 """What the network sees: the orthophoto alone, or with heights above local ground."""
 
 ElevationFeature = Literal["height", "slope", "zscore", "robust_zscore", "percentile"]
+
+Flag = Literal[
+    "edge",
+    "nodata",
+    "occluded",
+    "size_outlier",
+    "shape_outlier",
+    "possible_merge",
+    "possible_split",
+    "low_confidence",
+]
+"""What can be said of a grave that may be wrong."""
+
+FLAGS: tuple[Flag, ...] = get_args(Flag)
 
 Share = Annotated[float, Field(ge=0, le=1)]
 PositiveMetres = Annotated[float, Field(gt=0, le=100)]
@@ -312,5 +326,61 @@ class OutlineSettings(Section):
     rectangle_iou: Share = 0.85
     """Overlap (IoU) of an outline with its rectangle from which the rectangle is drawn."""
 
+    orthogonal_iou: Share = 0.9
+    """Overlap (IoU) of any other outline with its form at right angles from which that is drawn."""
+
     simplify_m: Annotated[float, Field(ge=0, le=5)] = 0.06
     """Tolerance of the simplification of other outlines, in metres."""
+
+    snap_deg: Annotated[float, Field(ge=0, le=20)] = 3.0
+    """Graves whose direction differs from their row's by no more than this follow it; 0: none."""
+
+    row_radius_m: PositiveMetres = 5.0
+    """Distance within which graves belong to one row, in metres."""
+
+    shared_gap_m: Annotated[float, Field(ge=0, le=1)] = 0.04
+    """Gaps between neighbours up to this width are closed: they share their side then, which moves
+    by no more than this, in metres."""
+
+
+class ReviewSettings(Section):
+    """Which graves somebody should look at: those that carry a flag."""
+
+    min_confidence: Share = 0.5
+    """Confidence below which a grave is flagged low_confidence."""
+
+    size_range_m2: tuple[float, float] = (0.15, 20.0)
+    """A grave whose area lies outside of this range is a size_outlier, in square metres."""
+
+    size_deviation: Annotated[float, Field(gt=0, le=100)] = 4.0
+    """So is one whose area is as many spreads (robust, of the logarithms) off the cemetery's
+    median."""
+
+    min_fit: Share = 0.7
+    """A grave is a shape_outlier when its outline overlaps its rectangle by less (IoU) …"""
+
+    max_elongation: Annotated[float, Field(gt=1, le=100)] = 5.0
+    """… or when it is as many times longer than wide."""
+
+    second_seed_share: Share = 0.25
+    """A grave is a possible_merge when a second spot within it is as sure as the first and has this
+    share of both …"""
+
+    line_inside: Share = 0.3
+    """… or when this share of a line between graves runs through it."""
+
+    unsure_share: Share = 0.4
+    """A grave of irregular shape is taken for occluded from this share of doubtful pixels."""
+
+    nodata_share: Share = 0.05
+    """Share of a grave's rim beyond which the orthophoto shows nothing, from which it is flagged
+    nodata."""
+
+    needs_review: tuple[Flag, ...] = FLAGS
+    """Flags that call for a review."""
+
+    @model_validator(mode="after")
+    def _check_range(self) -> Self:
+        if not 0 <= self.size_range_m2[0] < self.size_range_m2[1]:
+            raise ValueError("size_range_m2 must be (lower, upper) with 0 <= lower < upper")
+        return self
