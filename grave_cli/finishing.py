@@ -18,6 +18,7 @@ from grave_cli.learning.task import GraveTask
 from grave_cli.progress import SILENT, Progress
 from grave_cli.tracking.keys import image_slug
 from grave_cli.tracking.models import MODEL_FOLDER, MODEL_TAG
+from grave_cli.tracking.registry import register_model
 from grave_cli.tracking.runs import TrackedRun
 
 
@@ -31,6 +32,7 @@ class Fitted:
         metrics: Scores of that epoch.
         epochs: Epochs that were trained.
         best_epoch: The one kept, from 1.
+        checkpoints: Files of the best and of the last epoch.
     """
 
     task: GraveTask
@@ -38,38 +40,39 @@ class Fitted:
     metrics: dict[str, float]
     epochs: int
     best_epoch: int
+    checkpoints: tuple[Path, ...]
 
 
 def finish_model(
     fitted: Fitted,
     data: TrainingData,
     run: TrackedRun,
-    folder: Path,
     progress: Progress = SILENT,
 ) -> dict[str, float]:
-    """Make the model of a run: write it, score it, record it.
+    """Make the model of a run: write it, score it, record and register it.
 
     Args:
         fitted: The network.
         data: What it was trained on, and what gives the final score.
         run: Where it is recorded.
-        folder: For files on their way into the run.
         progress: Is told how far it is.
 
     Returns:
         Scores of the test cemeteries (`test/…`).
     """
-    bundle = _write_model(fitted, data, run, folder / MODEL_FOLDER)
-    scores = _score_model(bundle, data, run, folder / "final", progress)
-    card = bundle.card
-    write_card(bundle.folder, card.model_copy(update={"metrics": {**card.metrics, **scores}}))
+    for checkpoint in fitted.checkpoints:
+        run.log_file(checkpoint, "checkpoints")
+    bundle = _write_model(fitted, data, run)
+    scores = _score_model(bundle, data, run, progress)
+    bundle = _add_scores(bundle, scores)
     run.log_folder(bundle.folder, MODEL_FOLDER)
     run.tag(MODEL_TAG, MODEL_FOLDER)
+    register_model(run, bundle, data, progress)
     return scores
 
 
-def _write_model(fitted: Fitted, data: TrainingData, run: TrackedRun, folder: Path) -> Bundle:
-    settings = run.settings
+def _write_model(fitted: Fitted, data: TrainingData, run: TrackedRun) -> Bundle:
+    settings, folder = run.settings, run.folder / MODEL_FOLDER
     card = ModelCard(
         gravecli_version=__version__,
         name=run.name,
@@ -87,9 +90,10 @@ def _write_model(fitted: Fitted, data: TrainingData, run: TrackedRun, folder: Pa
 
 
 def _score_model(
-    bundle: Bundle, data: TrainingData, run: TrackedRun, folder: Path, progress: Progress
+    bundle: Bundle, data: TrainingData, run: TrackedRun, progress: Progress
 ) -> dict[str, float]:
     """Map whole cemeteries with the model; record the maps, their pictures and the scores."""
+    folder = run.folder / "final"
     scores = score_parts(
         data.plan.final,
         bundle,
@@ -101,3 +105,9 @@ def _score_model(
     run.log_metrics(scores)
     run.log_folder(folder, "final")
     return scores
+
+
+def _add_scores(bundle: Bundle, scores: dict[str, float]) -> Bundle:
+    card = bundle.card
+    write_card(bundle.folder, card.model_copy(update={"metrics": {**card.metrics, **scores}}))
+    return read_bundle(bundle.folder)
