@@ -267,6 +267,18 @@ class TrackingSettings(Section):
     experiment: Annotated[str, Field(min_length=1)] = "graves"
     """Experiment that runs belong to."""
 
+    artifacts: str = ""
+    """Where the files of runs go when the store is a database: a folder or a URL (S3 …); empty:
+    artifacts/ in work_dir. An MLflow server decides itself."""
+
+    registered_model: str = "graves"
+    """Name in the model registry of which each finished training becomes a version, the best one
+    with the alias "champion"; empty: none."""
+
+    rescore_champion: bool = True
+    """After a training on other data, score the champion on the new validation data, too, and let
+    the better one be champion; off: the champion stays."""
+
     samples: Annotated[int, Field(ge=0, le=64)] = 4
     """Places of the validation cemeteries whose predictions are shown as pictures; 0: none."""
 
