@@ -295,14 +295,17 @@ class DecodingSettings(Section):
     body_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
     """Probability of body from which a pixel can belong to a grave."""
 
-    seed_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.55
+    seed_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.85
     """Level of body x (1 - contact) x (1 - border / 2) from which a pixel can start a grave."""
+
+    seed_floor: Annotated[float, Field(gt=0, lt=1)] = 0.55
+    """Down to this level, in steps of 0.1, what holds no seed yet can start a grave, too."""
 
     min_seed_area_m2: Annotated[float, Field(ge=0, le=100)] = 0.02
     """Smaller seeds are taken for noise, in square metres."""
 
-    min_mean_body: Share = 0.0
-    """Graves whose mean probability of body is lower are left out."""
+    min_peak_body: Share = 0.9
+    """Graves of which not even a tenth reaches this probability of body are left out."""
 
     min_area_m2: Annotated[float, Field(ge=0, le=10_000)] = 0.1
     """Smaller graves are left out, in square metres (an urn grave has 0.16 and more)."""
