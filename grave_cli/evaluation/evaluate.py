@@ -88,19 +88,17 @@ def evaluate_files(
     Raises:
         DatasetError: A file cannot be used, the column is missing, or the files are of two places.
     """
-    drawn = read_file_graves(
-        prediction,
-        LayerChoice(prediction_layer, preferred=GRAVE_LAYER, named_with="--prediction-layer"),
-        (_ID, _CONFIDENCE, _REVIEW, _FLAGS),
-    )
     known = read_file_graves(truth, _truth_choice(data), {attribute} - {""})
+    crs = known.features.crs
+    layer = LayerChoice(prediction_layer, preferred=GRAVE_LAYER, named_with="--prediction-layer")
+    drawn = read_file_graves(prediction, layer, (_ID, _CONFIDENCE, _REVIEW, _FLAGS), crs)
     frame = known.frame if len(known.features.geometries) else drawn.frame
     mapped = place(drawn, frame, drop_duplicates=False)
     graves = place(known, frame, drop_duplicates=True)
     _refuse_unknown(attribute, graves)
     refuse_apart(mapped, graves)
     if area is not None:
-        labelled = read_area(area, frame, data.area_layer)
+        labelled = read_area(area, frame, crs, data.area_layer)
         mapped, graves = (f.take(within_area(f.polygons, labelled)) for f in (mapped, graves))
     return _evaluate(mapped, graves, attribute)
 

@@ -9,7 +9,7 @@ import shapely
 from numpy.typing import NDArray
 
 from grave_cli.errors import DatasetError
-from grave_cli.inputs.metric_frame import LONLAT, MetricFrame, frame_around
+from grave_cli.inputs.metric_frame import MetricFrame, frame_around
 from grave_cli.inputs.outline_repair import CleanOutlines, Polygons, clean_outlines
 from grave_cli.inputs.vector_io import Features, LayerChoice, read_features
 
@@ -23,7 +23,7 @@ class GraveFile:
 
     Args:
         path: The file.
-        features: Geometries in longitude and latitude, and the columns that were asked for.
+        features: Geometries, and the columns that were asked for.
     """
 
     path: Path
@@ -32,7 +32,7 @@ class GraveFile:
     @property
     def frame(self) -> MetricFrame:
         """The frame around these graves."""
-        return frame_around(self.features.geometries, LONLAT)
+        return frame_around(self.features.geometries, self.features.crs)
 
 
 @dataclass(frozen=True)
@@ -59,18 +59,22 @@ class PlacedGraves:
         return PlacedGraves(self.path, self.polygons[keep], self.columns, values, self.notes)
 
 
-def read_file_graves(path: Path, choice: LayerChoice, columns: Collection[str] = ()) -> GraveFile:
+def read_file_graves(
+    path: Path, choice: LayerChoice, columns: Collection[str] = (), crs: str | None = None
+) -> GraveFile:
     """Read the graves of a vector file.
 
     Args:
         path: GeoPackage, GeoJSON, Shapefile or FlatGeobuf.
         choice: Layer and filter.
         columns: Whose values are wanted, if they are there.
+        crs: The CRS to bring them to; None keeps their own. Two files meet in the CRS of one of
+            them: by way of a third, datum shifts can differ by metres.
 
     Raises:
         DatasetError: The file cannot be read, which layer is meant is not clear, or it has no CRS.
     """
-    return GraveFile(path, read_features(path, LONLAT, choice, columns=columns))
+    return GraveFile(path, read_features(path, crs, choice, columns=columns))
 
 
 def place(file: GraveFile, frame: MetricFrame, *, drop_duplicates: bool) -> PlacedGraves:
@@ -87,19 +91,20 @@ def place(file: GraveFile, frame: MetricFrame, *, drop_duplicates: bool) -> Plac
     return PlacedGraves(file.path, clean.polygons, file.features.columns, values, notes)
 
 
-def read_area(path: Path, frame: MetricFrame, layer: str = "") -> shapely.Geometry:
+def read_area(path: Path, frame: MetricFrame, crs: str, layer: str = "") -> shapely.Geometry:
     """Read an area: all polygons of a layer, united.
 
     Args:
         path: GeoPackage, GeoJSON, Shapefile or FlatGeobuf.
         frame: Where to.
+        crs: The CRS by way of which they get there: that of the graves.
         layer: Its layer; empty: the only one with polygons, or the one named `area`.
 
     Raises:
         DatasetError: It cannot be read, or has no polygons.
     """
     choice = LayerChoice(layer, preferred="area", named_with="--set data.area_layer")
-    outlines = _clean(read_features(path, LONLAT, choice), frame, True).polygons
+    outlines = _clean(read_features(path, crs, choice), frame, True).polygons
     if not len(outlines):
         raise DatasetError("no area", where=path, expected="polygons, or closed lines")
     area = shapely.union_all(outlines)
@@ -128,5 +133,5 @@ def refuse_apart(prediction: PlacedGraves, truth: PlacedGraves) -> None:
 
 
 def _clean(features: Features, frame: MetricFrame, drop_duplicates: bool) -> CleanOutlines:
-    geometries = frame.bring(features.geometries, LONLAT)
+    geometries = frame.bring(features.geometries, features.crs)
     return clean_outlines(geometries, _SMALLEST_M2, drop_duplicates=drop_duplicates)

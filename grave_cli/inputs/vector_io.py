@@ -3,7 +3,7 @@
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -65,11 +65,13 @@ class Features:
     Args:
         geometries: One per feature; None where it has none that can be read. Possibly invalid,
             possibly of several parts, with infinite coordinates where the CRS does not reach.
+        crs: Their CRS, as WKT or authority code.
         columns: Names of the layer's columns.
         values: Of the columns asked for that are there: one value per feature, None where empty.
     """
 
     geometries: Geometries
+    crs: str
     columns: tuple[str, ...]
     values: Mapping[str, NDArray[np.object_]]
 
@@ -83,7 +85,7 @@ def read_geometries(
 
 def read_features(
     path: Path,
-    crs: str,
+    crs: str | None,
     choice: LayerChoice | None = None,
     bounds: Bounds | None = None,
     columns: Collection[str] = (),
@@ -94,7 +96,7 @@ def read_features(
 
     Args:
         path: GeoPackage, GeoJSON, Shapefile or FlatGeobuf.
-        crs: The CRS to bring them to, as WKT or authority code.
+        crs: The CRS to bring them to, as WKT or authority code; None keeps the layer's own.
         choice: Which features are meant.
         bounds: Read only what touches (left, bottom, right, top), in `crs`; None reads all.
         columns: Columns whose values are wanted; which of them there are, the caller sees.
@@ -107,14 +109,24 @@ def read_features(
     _check_files(path)
     with _one_line(path), fiona.open(path, layer=_find_layer(path, choice)) as layer:
         source = _source_crs(path, layer)
-        box = None if bounds is None else _bounds_in(bounds, crs, source)
-        found = _read_layer(path, layer, choice.condition, box, columns)
-        if not len(found.geometries) and choice.condition and bounds is None:
+        target = crs or source
+        box = None if bounds is None else _bounds_in(bounds, target, source)
+        names = tuple(layer.schema["properties"])
+        features = _read_layer(path, layer, choice.condition, box)
+        if not features and choice.condition and bounds is None:
             raise _condition_error("no feature fits the condition", path, layer, choice.condition)
-    flat = shapely.force_2d(found.geometries)
-    to_target = Transformer.from_crs(source, crs, always_xy=True)
-    moved = np.asarray(shapely.transform(flat, to_target.transform, interleaved=False))
-    return replace(found, geometries=moved)
+    flat = shapely.force_2d(_objects(_shape(feature.geometry) for feature in features))
+    to_target = Transformer.from_crs(source, target, always_xy=True)
+    return Features(
+        np.asarray(shapely.transform(flat, to_target.transform, interleaved=False)),
+        target,
+        names,
+        {
+            name: _objects(feature.properties[name] for feature in features)
+            for name in names
+            if name in columns
+        },
+    )
 
 
 def read_polygons(path: Path, crs: str, choice: LayerChoice | None = None) -> Polygons:
@@ -232,24 +244,10 @@ def _bounds_in(bounds: Bounds, crs: str, target: str) -> Bounds | None:
 
 
 def _read_layer(
-    path: Path,
-    layer: fiona.Collection,
-    condition: str,
-    box: Bounds | None,
-    columns: Collection[str],
-) -> Features:
-    names = tuple(layer.schema["properties"])
+    path: Path, layer: fiona.Collection, condition: str, box: Bounds | None
+) -> list[fiona.Feature]:
     try:
-        features = list(layer.filter(bbox=box, where=condition or None))
-        return Features(
-            _objects(_shape(feature.geometry) for feature in features),
-            names,
-            {
-                name: _objects(feature.properties[name] for feature in features)
-                for name in names
-                if name in columns
-            },
-        )
+        return list(layer.filter(bbox=box, where=condition or None))
     except (FionaError, CPLE_BaseError) as error:
         if not condition:
             raise

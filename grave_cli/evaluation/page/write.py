@@ -1,5 +1,6 @@
 """An evaluation in, one HTML file that needs nothing else, not even a network, out."""
 
+from contextlib import suppress
 from html import escape
 from pathlib import Path
 
@@ -50,7 +51,8 @@ def write_page(evaluation: Evaluation, path: Path) -> None:
         unfinished.write_text(render_page(evaluation), encoding="utf-8")
         unfinished.replace(path)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):
+            unfinished.unlink()
         raise ExportError(f"report cannot be written: {error}", where=path) from None
 
 
