@@ -9,7 +9,7 @@ from scipy.optimize import minimize
 
 from grave_cli.bundle import Bundle
 from grave_cli.graves.confidence import FEATURES, Calibration
-from grave_cli.graves.score import match_polygons
+from grave_cli.graves.matching import match_polygons
 from grave_cli.inputs.cemetery_arrays import PartPlan
 from grave_cli.mapping.engine import Engine
 from grave_cli.mapping.predict_cemetery import predict_cemetery

@@ -35,7 +35,13 @@ def decode(probabilities: Probabilities, gsd_m: float, settings: DecodingSetting
     certainty = seed_certainty(probabilities)
     seeds = _seeds(certainty, inside, gsd_m, settings)
     labels = watershed(-certainty, seeds, mask=inside)  # type: ignore[no-untyped-call]
-    return drop_small(labels.astype(np.int32), settings.min_area_m2 / gsd_m**2)
+    labels = drop_small(labels.astype(np.int32), settings.min_area_m2 / gsd_m**2)
+    return drop_unsure(labels, probabilities[BODY], settings.min_mean_body)
+
+
+def drop_unsure(labels: Labels, body: NDArray[np.float32], min_mean: float) -> Labels:
+    """Remove labels of a lower mean probability and number the others from 1 without gaps."""
+    return _keep(labels, np.concatenate([[False], mean_by_label(body, labels) >= min_mean]))
 
 
 def seed_certainty(probabilities: Probabilities) -> Probabilities:
@@ -53,6 +59,11 @@ def drop_small(labels: Labels, min_pixels: float) -> Labels:
     sizes = np.bincount(labels.ravel())
     keep = sizes >= max(min_pixels, 1)
     keep[0] = False
+    return _keep(labels, keep)
+
+
+def _keep(labels: Labels, keep: NDArray[np.bool_]) -> Labels:
+    """Keep some labels, numbered from 1; entry 0 of `keep` is for the background."""
     renumbered = np.where(keep, np.cumsum(keep), 0).astype(np.int32)
     return renumbered[labels]
 

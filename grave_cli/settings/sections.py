@@ -136,7 +136,11 @@ class ChipSettings(Section):
     """Chips per epoch; 0: as many as cover the training area four times, at least 128."""
 
     grave_share: Share = 0.6
-    """Share of the chips that are centred near a grave; the others fall anywhere."""
+    """Share of the chips that are centred near a grave; each grave is seen about equally often."""
+
+    revisit_share: Share = 0.4
+    """Share of the other chips that go back to background that was lately taken for graves (cars,
+    beds, roofs); the rest fall anywhere."""
 
     rotate: bool = True
     """Rotate chips freely (any angle), not only by flips."""
@@ -146,6 +150,12 @@ class ChipSettings(Section):
 
     color_jitter: Share = 0.25
     """Strength of the random changes of brightness, contrast and saturation (RGB only)."""
+
+    hue_jitter: Annotated[float, Field(ge=0, le=0.5)] = 0.05
+    """Strength of the random change of hue (RGB only); 0.5 is any hue."""
+
+    blur_share: Share = 0.2
+    """Share of the chips that are blurred a little, as by another camera or flight."""
 
     dem_dropout: Share = 0.15
     """Share of the chips whose elevation channels are blanked in training, so that a model for
@@ -207,12 +217,14 @@ class TrainingSettings(Section):
     bce_weight: Share = 0.5
     """Weight of the cross-entropy in the loss; the soft Dice has the rest."""
 
-    channel_weights: tuple[
-        Annotated[float, Field(ge=0, le=100)],
-        Annotated[float, Field(ge=0, le=100)],
-        Annotated[float, Field(ge=0, le=100)],
-    ] = (1.0, 0.5, 1.0)
-    """Weights of body, border and contact in the loss."""
+    border_weight: Annotated[float, Field(ge=0, le=100)] = 0.5
+    """Weight of the border channel in the loss; the body has 1."""
+
+    contact_weight: Annotated[float, Field(ge=0, le=100)] = 1.0
+    """Weight of the contact channel in the loss; the body has 1."""
+
+    focal_gamma: Annotated[float, Field(ge=0, le=10)] = 0.0
+    """Focus of the cross-entropy on pixels that are still wrong; 0: plain cross-entropy."""
 
     border_width_m: PositiveMetres = 0.10
     """Width of the border band inside a grave's outline, in metres (at least 2 px)."""
@@ -225,6 +237,10 @@ class TrainingSettings(Section):
 
     patience: Annotated[int, Field(ge=0, le=10_000)] = 15
     """Epochs without a better value before training stops; 0: never."""
+
+    tune_thresholds: bool = True
+    """After the training, seek the thresholds of prediction.decoding that separate the graves of
+    the validation cemeteries best, starting from those that are set; the model carries them."""
 
     validate_every: Annotated[int, Field(ge=1, le=1000)] = 1
     """Epochs between two validations."""
@@ -251,6 +267,18 @@ class TrackingSettings(Section):
     experiment: Annotated[str, Field(min_length=1)] = "graves"
     """Experiment that runs belong to."""
 
+    artifacts: str = ""
+    """Where the files of runs go when the store is a database: a folder or a URL (S3 …); empty:
+    artifacts/ in work_dir. An MLflow server decides itself."""
+
+    registered_model: str = "graves"
+    """Name in the model registry of which each finished training becomes a version, the best one
+    with the alias "champion"; empty: none."""
+
+    rescore_champion: bool = True
+    """After a training on other data, score the champion on the new validation data, too, and let
+    the better one be champion; off: the champion stays."""
+
     samples: Annotated[int, Field(ge=0, le=64)] = 4
     """Places of the validation cemeteries whose predictions are shown as pictures; 0: none."""
 
@@ -272,6 +300,9 @@ class DecodingSettings(Section):
 
     min_seed_area_m2: Annotated[float, Field(ge=0, le=100)] = 0.02
     """Smaller seeds are taken for noise, in square metres."""
+
+    min_mean_body: Share = 0.0
+    """Graves whose mean probability of body is lower are left out."""
 
     min_area_m2: Annotated[float, Field(ge=0, le=10_000)] = 0.1
     """Smaller graves are left out, in square metres (an urn grave has 0.16 and more)."""
