@@ -14,6 +14,8 @@ from grave_cli.settings.sections import FLAGS, ReviewSettings
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
+_ALIKE = 0.15  # in log area: sizes of one kind
+_FEW = 3  # graves, itself included, that are no kind
 _TOUCHING_M = 0.05
 _HALVES = 0.75  # of the median area: larger neighbours are no halves of one grave
 _CLEAR = 0.5  # mean probability of contact on a line between two graves
@@ -54,7 +56,6 @@ def review(
         settings: When which flag is raised, and which of them call for a review.
     """
     areas = shapely.area(outlines.regular) * gsd_m**2
-    deviations = size_deviations(areas)
     smallest, largest = settings.size_range_m2
     strange = (areas < smallest) | (areas > largest)
     ragged = outlines.fit < settings.min_fit
@@ -62,7 +63,7 @@ def review(
         "edge": evidence.edge,
         "nodata": evidence.nodata >= settings.nodata_share,
         "occluded": (evidence.unsure >= settings.unsure_share) & (outlines.shape == "outline"),
-        "size_outlier": strange | (np.abs(deviations) >= settings.size_deviation),
+        "size_outlier": strange | _unusual(areas, settings.size_deviation),
         "shape_outlier": ragged | (_elongation(outlines.regular) >= settings.max_elongation),
         "possible_merge": (evidence.second_seed >= settings.second_seed_share)
         | (evidence.line_inside >= settings.line_inside),
@@ -75,6 +76,20 @@ def review(
     flags[:] = [",".join(names[row]) for row in table]
     calls = np.array([name in settings.needs_review for name in FLAGS])
     return Review(flags, np.asarray((table & calls).any(axis=1)))
+
+
+def _unusual(areas: Floats, spreads: float) -> Mask:
+    """Find sizes far off the median of which there are not even a few: urn graves are no outliers.
+
+    Shapes:
+        areas: (graves,); returns: (graves,)
+    """
+    far = np.abs(size_deviations(areas)) >= spreads
+    logs = np.log(areas)
+    ordered = np.sort(logs)
+    alike = np.searchsorted(ordered, logs + _ALIKE, "right")
+    alike -= np.searchsorted(ordered, logs - _ALIKE, "left")
+    return np.asarray(far & (alike <= _FEW))
 
 
 def _elongation(polygons: Polygons) -> Floats:

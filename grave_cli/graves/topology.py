@@ -6,7 +6,8 @@ from numpy.typing import NDArray
 
 from grave_cli.graves.outlines import Polygons, largest_parts
 
-_NOTHING = 1e-6  # pixels squared: what rounding alone makes overlap
+_SNAP = 1e-6  # pixels; without a grid GEOS 3.14 misses some cuts along lines that nearly coincide
+_NOTHING = 1e-5  # pixels squared: what rounding alone makes overlap
 _SHALLOW = 0.2  # of the smaller grave: more common ground is no inaccuracy, but a conflict
 
 
@@ -28,11 +29,12 @@ def resolve_overlaps(polygons: Polygons, confidence: NDArray[np.float64]) -> Pol
     rank = np.lexsort((np.arange(len(polygons)), -confidence)).argsort()
     ahead = rank[first] < rank[second]
     first, second = first[ahead], second[ahead]
-    common = shapely.area(shapely.intersection(polygons[first], polygons[second]))
-    first, second = first[common > _NOTHING], second[common > _NOTHING]
+    common = shapely.intersection(polygons[first], polygons[second], grid_size=_SNAP)
+    shares = shapely.area(common) > _NOTHING
+    first, second = first[shares], second[shares]
     for pair in np.lexsort((rank[first], rank[second])):
         winner, loser = first[pair], second[pair]
-        shared = shapely.intersection(result[winner], result[loser])
+        shared = shapely.intersection(result[winner], result[loser], grid_size=_SNAP)
         if shared.area <= _NOTHING:
             continue
         if shared.area <= _SHALLOW * min(result[winner].area, result[loser].area):
@@ -83,5 +85,5 @@ def _far_half(shared: shapely.Geometry, owner: shapely.Polygon) -> shapely.Geome
 
 
 def _difference(polygon: shapely.Polygon, taken: shapely.Geometry) -> shapely.Polygon:
-    rest = shapely.difference(polygon, taken)
+    rest = shapely.difference(polygon, taken, grid_size=_SNAP)
     return largest_parts(np.array([rest], dtype=object))[0]

@@ -369,7 +369,7 @@ class ReviewSettings(Section):
 
     size_deviation: Annotated[float, Field(gt=0, le=100)] = 4.0
     """So is one whose area is as many spreads (robust, of the logarithms) off the cemetery's
-    median."""
+    median, unless several others are as large."""
 
     min_fit: Share = 0.7
     """A grave is a shape_outlier when its outline overlaps its rectangle by less (IoU) …"""
