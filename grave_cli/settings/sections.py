@@ -347,8 +347,9 @@ class OutlineSettings(Section):
     simplify_m: Annotated[float, Field(ge=0, le=5)] = 0.06
     """Tolerance of the simplification of other outlines, in metres."""
 
-    snap_deg: Annotated[float, Field(ge=0, le=20)] = 3.0
-    """Graves whose direction differs from their row's by no more than this follow it; 0: none."""
+    snap_m: Annotated[float, Field(ge=0, le=1)] = 0.06
+    """Graves turn into their row's direction when that moves their ends by no more than this, in
+    metres; 0: none does."""
 
     row_radius_m: PositiveMetres = 5.0
     """Distance within which graves belong to one row, in metres."""
