@@ -10,12 +10,13 @@ from grave_cli.progress import SILENT, Progress
 from grave_cli.settings.sections import DecodingSettings
 
 _CANDIDATES: dict[str, tuple[float, ...]] = {
-    "seed_threshold": (0.3, 0.4, 0.5, 0.6, 0.7, 0.8),
-    "body_threshold": (0.35, 0.42, 0.5, 0.58, 0.65),
-    "min_mean_body": (0.0, 0.6, 0.7, 0.8, 0.85, 0.9),
+    "min_peak_body": (0.0, 0.6, 0.7, 0.8, 0.85, 0.9, 0.94, 0.96, 0.98, 0.99),
+    "seed_threshold": (0.55, 0.65, 0.75, 0.8, 0.85, 0.9),
+    "body_threshold": (0.4, 0.45, 0.5, 0.55, 0.6),
     "min_seed_area_m2": (0.005, 0.01, 0.02, 0.04, 0.08),
     "min_area_m2": (0.05, 0.1, 0.15, 0.2, 0.3),
 }
+_ROUNDS = 2  # what suits one threshold depends on the others
 _LEAST_GAIN = 0.003  # of panoptic quality; less is chance
 
 
@@ -36,11 +37,18 @@ def tune_thresholds(
         progress: Is told of each threshold.
     """
     best = start
-    with progress.task("Tuning thresholds", len(_CANDIDATES), "thresholds") as advance:
-        for key, candidates in _CANDIDATES.items():
-            best = _tune(maps, best, key, candidates)
-            advance(1)
+    with progress.task("Tuning thresholds", _ROUNDS * len(_CANDIDATES), "thresholds") as advance:
+        for _ in range(_ROUNDS):
+            for key, candidates in _CANDIDATES.items():
+                best = _tune(maps, best, key, candidates)
+                advance(1)
     return best
+
+
+def changed_thresholds(start: DecodingSettings, tuned: DecodingSettings) -> str:
+    """Say what tuning has changed: "seed_threshold 0.55 -> 0.7"; empty when nothing."""
+    before, after = start.model_dump(), tuned.model_dump()
+    return ", ".join(f"{k} {before[k]:g} -> {after[k]:g}" for k in before if before[k] != after[k])
 
 
 def _tune(

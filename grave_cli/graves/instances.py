@@ -11,6 +11,9 @@ from grave_cli.settings.sections import DecodingSettings
 Probabilities = NDArray[np.float32]
 Labels = NDArray[np.int32]
 
+_PEAK = 0.9  # share of a grave's pixels below its peak: the size of a grave does not matter then
+_STEP = 0.1  # between two levels at which seeds are sought
+
 
 def decode(probabilities: Probabilities, gsd_m: float, settings: DecodingSettings) -> Labels:
     """Separate graves: seeds where a pixel is surely inside one, then a watershed over the body.
@@ -32,16 +35,12 @@ def decode(probabilities: Probabilities, gsd_m: float, settings: DecodingSetting
     inside = probabilities[BODY] >= settings.body_threshold
     if not inside.any():
         return np.zeros(inside.shape, np.int32)
-    certainty = probabilities[BODY] * (1 - probabilities[CONTACT]) * (1 - probabilities[BORDER] / 2)
+    certainty = seed_certainty(probabilities)
     seeds = _seeds(certainty, inside, gsd_m, settings)
     labels = watershed(-certainty, seeds, mask=inside)  # type: ignore[no-untyped-call]
     labels = drop_small(labels.astype(np.int32), settings.min_area_m2 / gsd_m**2)
-    return drop_unsure(labels, probabilities[BODY], settings.min_mean_body)
-
-
-def drop_unsure(labels: Labels, body: NDArray[np.float32], min_mean: float) -> Labels:
-    """Remove labels of a lower mean probability and number the others from 1 without gaps."""
-    return _keep(labels, np.concatenate([[False], mean_by_label(body, labels) >= min_mean]))
+    peaks = quantile_by_label(probabilities[BODY], labels, _PEAK)
+    return _keep(labels, np.concatenate([[False], peaks >= settings.min_peak_body]))
 
 
 def drop_small(labels: Labels, min_pixels: float) -> Labels:
@@ -69,17 +68,63 @@ def mean_by_label(values: NDArray[np.float32], labels: Labels) -> NDArray[np.flo
     return sums[1:] / np.maximum(counts[1:], 1)
 
 
+def seed_certainty(probabilities: Probabilities) -> Probabilities:
+    """Rate how surely each pixel lies inside one grave: body x (1 - contact) x (1 - border / 2).
+
+    Shapes:
+        probabilities: (3, H, W); returns: (H, W)
+    """
+    body, border, contact = probabilities[[BODY, BORDER, CONTACT]]
+    return np.asarray(body * (1 - contact) * (1 - border / 2))
+
+
+def quantile_by_label(
+    values: NDArray[np.float32], labels: Labels, share: float
+) -> NDArray[np.float64]:
+    """Find the value that a share of each label's pixels does not exceed; entry i is for i + 1.
+
+    Shapes:
+        values: (H, W); labels: (H, W); returns: (labels,), NaN for an id without pixels
+    """
+    inside = np.flatnonzero(labels)
+    ids, found = labels.ravel()[inside], values.ravel()[inside]
+    order = np.lexsort((found, ids))
+    counts = np.bincount(ids, minlength=int(labels.max(initial=0)) + 1)[1:]
+    ends = np.cumsum(counts)
+    places = ends - counts + np.floor(share * np.maximum(counts - 1, 0)).astype(np.intp)
+    result = np.full(len(counts), np.nan)
+    result[counts > 0] = found[order][places[counts > 0]]
+    return result
+
+
 def _seeds(
     certainty: Probabilities, inside: NDArray[np.bool_], gsd_m: float, settings: DecodingSettings
 ) -> Labels:
-    """Label the sure pixels; body components without any are seeds as a whole."""
-    sure, _ = ndimage.label((certainty >= settings.seed_threshold) & inside)
-    seeds = drop_small(np.asarray(sure, np.int32), settings.min_seed_area_m2 / gsd_m**2)
-    components, count = ndimage.label(inside)
-    seeded = np.zeros(count + 1, bool)
-    seeded[np.unique(components[seeds > 0])] = True
-    orphans = inside & ~seeded[components]
-    return np.where(orphans, components + seeds.max(), seeds).astype(np.int32)
+    """Label the sure pixels, then what is less and less sure and holds no seed yet.
+
+    A grave that the network is less sure of than of its neighbours keeps a seed of its own, and
+    lower levels, on which graves that touch run together, do not join what higher ones separate.
+    Parts of the body without any are seeds as a whole.
+    """
+    seeds = np.zeros(inside.shape, np.int32)
+    for level in seed_levels(settings):
+        seeds = _add_seeds(seeds, (certainty >= level) & inside, settings.min_seed_area_m2, gsd_m)
+    return _add_seeds(seeds, inside, 0.0, gsd_m)
+
+
+def seed_levels(settings: DecodingSettings) -> NDArray[np.float64]:
+    """List the levels of certainty at which seeds are sought, from high to low."""
+    return np.arange(settings.seed_threshold, settings.seed_floor - _STEP / 2, -_STEP)
+
+
+def _add_seeds(seeds: Labels, sure: NDArray[np.bool_], min_area_m2: float, gsd_m: float) -> Labels:
+    """Make seeds of the parts that are large enough and hold none."""
+    parts, count = ndimage.label(sure)
+    is_new = np.bincount(parts.ravel(), minlength=count + 1) >= max(min_area_m2 / gsd_m**2, 1)
+    is_new[0] = False
+    is_new[np.unique(parts[seeds > 0])] = False
+    ids = np.where(is_new, np.cumsum(is_new) + seeds.max(), 0).astype(np.int32)
+    return np.maximum(seeds, ids[parts])
 
 
 def centroids(labels: Labels) -> NDArray[np.float64]:

@@ -1,13 +1,17 @@
 """A trained network to a bundle on disk, and back."""
 
+import json
 from pathlib import Path
 
 import safetensors.torch
 from torch import nn
 
+from grave_cli.architecture import Architecture
 from grave_cli.bundle import WEIGHTS_FILE, Bundle, ModelCard, write_card
 from grave_cli.errors import ModelError
+from grave_cli.inputs.recipe import InputRecipe
 from grave_cli.learning.network import build_network
+from grave_cli.learning.weight_fitting import fit_tensor
 
 
 def write_bundle(folder: Path, network: nn.Module, card: ModelCard) -> None:
@@ -37,3 +41,50 @@ def load_network(bundle: Bundle) -> nn.Module:
         reason = str(error).splitlines()[0]
         raise ModelError(f"weights cannot be loaded: {reason}", where=bundle.weights) from None
     return network.eval()
+
+
+def continue_from(bundle: Bundle, architecture: Architecture, recipe: InputRecipe) -> nn.Module:
+    """Build a network that starts with the weights of a model.
+
+    A model for rgb can start one for rgb+dem: what it sees in red, green and blue stays as it was.
+
+    Args:
+        bundle: The model.
+        architecture: The network wanted.
+        recipe: How its input will be made.
+
+    Raises:
+        ModelError: It has another architecture or other channels, or its weights are damaged.
+    """
+    card = bundle.card
+    _check_alike(card.architecture, architecture, card.name)
+    if card.recipe.features not in ((), recipe.features):
+        raise ModelError(
+            "the model to start from sees other channels",
+            where=card.name,
+            found=f"rgb and {', '.join(card.recipe.features)}",
+            expected=f"rgb and {', '.join(recipe.features)}" if recipe.features else "rgb",
+        )
+    network = build_network(architecture)
+    kept, channels = load_network(bundle).state_dict(), architecture.in_channels
+    network.load_state_dict(
+        {
+            name: fit_tensor(kept[name], tensor, channels, f"{card.name}: {name}")
+            for name, tensor in network.state_dict().items()
+        }
+    )
+    return network
+
+
+def _check_alike(found: Architecture, wanted: Architecture, name: str) -> None:
+    for key, value in wanted.model_dump(exclude={"in_channels"}).items():
+        own = getattr(found, key)
+        if own != value:
+            setting = "architecture" if key == "name" else key
+            raise ModelError(
+                "the model to start from is another network",
+                where=name,
+                found=f"model.{setting} {own}",
+                expected=value,
+                remedy=f"add --set model.{setting}={json.dumps(own)}",
+            )

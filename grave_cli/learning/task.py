@@ -2,20 +2,15 @@
 
 from typing import Any
 
-import numpy as np
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from grave_cli.graves.instances import decode
-from grave_cli.graves.ownership import owned_labels
-from grave_cli.graves.score import score_labels
 from grave_cli.graves.targets import BODY
 from grave_cli.learning.confusion import false_shares
 from grave_cli.learning.losses import GraveLoss
-from grave_cli.learning.metrics import ObjectScores, PixelScores
+from grave_cli.learning.metrics import TileScores
 from grave_cli.learning.schedule import Schedule
 from grave_cli.settings.tree import Settings
 
@@ -23,9 +18,8 @@ from grave_cli.settings.tree import Settings
 class GraveTask(LightningModule):
     """Learns body, border and contact; reports loss, pixel scores and object scores.
 
-    Metrics: `train/loss`, `val/loss`, `val/dice`, `val/iou`, `val/precision`, `val/recall` (pixels
-    of the body), `val/object_f1`, `val/object_precision`, `val/object_recall` (graves at IoU 0.5),
-    `learning_rate`. Each is computed over the whole epoch.
+    Metrics: `train/loss`, `val/loss`, the scores of `TileScores` and `learning_rate`, each computed
+    over the whole epoch.
 
     Args:
         network: Logits of the three channels.
@@ -39,8 +33,7 @@ class GraveTask(LightningModule):
         self.settings = settings
         training = settings.training
         self.loss = GraveLoss.from_settings(training)
-        self.pixels = PixelScores()
-        self.objects = ObjectScores()
+        self.scores = TileScores(settings.grid.gsd_m, settings.prediction.decoding)
         self.schedule = Schedule(1, training.max_time_s, training.warmup_share)
 
     def forward(self, batch: Tensor) -> Tensor:
@@ -70,31 +63,21 @@ class GraveTask(LightningModule):
         in_core = batch["core"][:, None] * batch["scored"]
         loss = self.loss(logits, batch["targets"], in_core)
         self.log("val/loss", loss, on_epoch=True, batch_size=len(logits))
-        probabilities = torch.sigmoid(logits)
-        scored = in_core[:, 0] > 0
-        self.pixels.add(probabilities[:, BODY], batch["targets"][:, BODY], scored)
-        for index in range(len(logits)):
-            self._count_graves(
-                (probabilities[index] * batch["valid"][index]).cpu().numpy(),
-                batch["instances"][index].int().cpu().numpy(),
-                scored[index].cpu().numpy(),
-            )
+        self.scores.add(torch.sigmoid(logits), batch)
 
     def on_validation_epoch_end(self) -> None:
         """Report the scores of the whole epoch."""
-        graves = self.objects.score()
-        scores = {f"val/{name}": value for name, value in self.pixels.rates().items()}
-        scores["val/object_f1"] = graves.f1
-        scores["val/object_precision"] = graves.precision
-        scores["val/object_recall"] = graves.recall
-        self.log_dict(scores, prog_bar=False)
-        self.pixels.reset()
-        self.objects.reset()
+        self.log_dict(self.scores.take(), prog_bar=False)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the scores of the epoch beside its weights."""
+        """Keep the scores of the epoch, and the time spent so far, beside its weights."""
         values = self.trainer.callback_metrics
         checkpoint["scores"] = {k: float(v) for k, v in values.items() if k.startswith("val/")}
+        checkpoint["elapsed_s"] = self.schedule.elapsed_s()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on with the time that had been spent."""
+        self.schedule.spent_before_s = checkpoint["elapsed_s"]
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW with warm-up and cosine."""
@@ -109,11 +92,3 @@ class GraveTask(LightningModule):
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
         }
-
-    def _count_graves(
-        self, probabilities: NDArray[Any], truth: NDArray[np.int32], scored: NDArray[np.bool_]
-    ) -> None:
-        """Count the graves of a tile whose centroid lies in the scored part of its core."""
-        labels = decode(probabilities, self.settings.grid.gsd_m, self.settings.prediction.decoding)
-        owned = owned_labels(truth, scored), owned_labels(labels, scored)
-        self.objects.update(score_labels(truth, labels, owned))

@@ -14,8 +14,13 @@ from numpy.typing import NDArray
 from grave_cli import __version__
 from grave_cli.bundle import Bundle
 from grave_cli.graves.attributes import heights_by_label, measure
-from grave_cli.graves.instances import decode, mean_by_label
-from grave_cli.graves.outlines import draw_outlines, to_crs
+from grave_cli.graves.confidence import Calibration, confidence_features
+from grave_cli.graves.contours import trace_instances
+from grave_cli.graves.evidence import measure_evidence
+from grave_cli.graves.flags import Review, review
+from grave_cli.graves.instances import decode
+from grave_cli.graves.outlines import to_crs
+from grave_cli.graves.regularise import regularise
 from grave_cli.graves.targets import BODY
 from grave_cli.inputs.areas import Area, read_area, within_area
 from grave_cli.inputs.fit import check_fit
@@ -81,7 +86,8 @@ def predict_cemetery(
     thresholds = decoding or bundle.card.decoding
     provenance = _provenance(scene, bundle, thresholds, engine)
     provenance["aoi"] = aoi.name if aoi else ""
-    return extract_graves(probabilities, scene, thresholds, settings, provenance)
+    calibration = bundle.card.calibration
+    return extract_graves(probabilities, scene, thresholds, settings, provenance, calibration)
 
 
 def extract_graves(
@@ -90,6 +96,7 @@ def extract_graves(
     decoding: DecodingSettings,
     settings: Settings,
     provenance: dict[str, Any],
+    calibration: Calibration | None = None,
 ) -> PredictionResult:
     """Turn the probabilities of a cemetery into its graves.
 
@@ -97,13 +104,19 @@ def extract_graves(
         probabilities: Over the whole grid.
         scene: Where they come from.
         decoding: Thresholds.
-        settings: Outlines.
+        settings: Outlines, review.
         provenance: What is said of their origin.
+        calibration: Of the model's confidence; None takes the mean probability of body.
     """
     grid, values = probabilities.grid, probabilities.probabilities()
     labels = decode(values, grid.gsd_m, decoding)
-    confidence = mean_by_label(values[BODY], labels)
-    outlines = draw_outlines(labels, confidence, grid.gsd_m, settings.outlines)
+    raw, ids = trace_instances(labels, values[BODY], decoding.body_threshold)
+    evidence = measure_evidence(labels, values, probabilities.valid)
+    outlines = regularise(raw, evidence.body, grid.gsd_m, settings.outlines)
+    evidence = evidence.take(outlines.index)
+    features = confidence_features(outlines, evidence)
+    confidence = calibration.confidence(features) if calibration else evidence.body
+    reviewed = review(outlines, evidence, confidence, grid.gsd_m, settings.review)
     polygons = to_crs(outlines.regular, grid.transform)
     order = _reading_order(polygons)
     order = order[within_area(polygons[order], scene.aoi)]
@@ -112,9 +125,10 @@ def extract_graves(
         cemetery_name(scene.orthophoto),
         polygons,
         grid,
-        confidence=confidence[outlines.labels - 1],
-        heights=_heights(scene, labels, outlines.labels),
-        is_rectangle=outlines.is_rectangle,
+        confidence=confidence[order],
+        heights=_heights(scene, labels, ids[outlines.index]),
+        shape=outlines.shape,
+        reviewed=reviewed.take(order),
     )
     return PredictionResult(
         cemetery=cemetery_name(scene.orthophoto),
@@ -125,6 +139,7 @@ def extract_graves(
         attributes=tuple(rows),
         coverage=_coverage(probabilities.valid, grid, scene.aoi),
         provenance=provenance,
+        features=features[order],
         computed_share=float(probabilities.valid.mean()),
         coarse_probability=_coarse(values[BODY]),
     )
@@ -152,7 +167,8 @@ def _attributes(
     *,
     confidence: NDArray[np.float64],
     heights: NDArray[np.float64],
-    is_rectangle: NDArray[np.bool_],
+    shape: NDArray[np.str_],
+    reviewed: Review,
 ) -> Iterator[dict[str, Any]]:
     measures = measure(polygons, grid.crs, grid.metres_per_unit)
     for index in range(len(polygons)):
@@ -165,7 +181,9 @@ def _attributes(
             "width_m": float(measures.width_m[index]),
             "azimuth_deg": float(measures.azimuth_deg[index]),
             "height_m": float(heights[index]),
-            "shape": "rectangle" if is_rectangle[index] else "outline",
+            "shape": str(shape[index]),
+            "flags": reviewed.flags[index],
+            "needs_review": bool(reviewed.needed[index]),
         }
 
 

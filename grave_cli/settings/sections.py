@@ -4,7 +4,7 @@ A field's docstring is the comment in `config.example.toml` and the text of `gra
 """
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -12,6 +12,20 @@ Channels = Literal["rgb", "rgb+dem"]
 """What the network sees: the orthophoto alone, or with heights above local ground."""
 
 ElevationFeature = Literal["height", "slope", "zscore", "robust_zscore", "percentile"]
+
+Flag = Literal[
+    "edge",
+    "nodata",
+    "occluded",
+    "size_outlier",
+    "shape_outlier",
+    "possible_merge",
+    "possible_split",
+    "low_confidence",
+]
+"""What can be said of a grave that may be wrong."""
+
+FLAGS: tuple[Flag, ...] = get_args(Flag)
 
 Share = Annotated[float, Field(ge=0, le=1)]
 PositiveMetres = Annotated[float, Field(gt=0, le=100)]
@@ -224,6 +238,10 @@ class TrainingSettings(Section):
     patience: Annotated[int, Field(ge=0, le=10_000)] = 15
     """Epochs without a better value before training stops; 0: never."""
 
+    tune_thresholds: bool = True
+    """After the training, seek the thresholds of prediction.decoding that separate the graves of
+    the validation cemeteries best, starting from those that are set; the model carries them."""
+
     validate_every: Annotated[int, Field(ge=1, le=1000)] = 1
     """Epochs between two validations."""
 
@@ -249,6 +267,18 @@ class TrackingSettings(Section):
     experiment: Annotated[str, Field(min_length=1)] = "graves"
     """Experiment that runs belong to."""
 
+    artifacts: str = ""
+    """Where the files of runs go when the store is a database: a folder or a URL (S3 …); empty:
+    artifacts/ in work_dir. An MLflow server decides itself."""
+
+    registered_model: str = "graves"
+    """Name in the model registry of which each finished training becomes a version, the best one
+    with the alias "champion"; empty: none."""
+
+    rescore_champion: bool = True
+    """After a training on other data, score the champion on the new validation data, too, and let
+    the better one be champion; off: the champion stays."""
+
     samples: Annotated[int, Field(ge=0, le=64)] = 4
     """Places of the validation cemeteries whose predictions are shown as pictures; 0: none."""
 
@@ -265,14 +295,17 @@ class DecodingSettings(Section):
     body_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
     """Probability of body from which a pixel can belong to a grave."""
 
-    seed_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.55
+    seed_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.85
     """Level of body x (1 - contact) x (1 - border / 2) from which a pixel can start a grave."""
+
+    seed_floor: Annotated[float, Field(gt=0, lt=1)] = 0.55
+    """Down to this level, in steps of 0.1, what holds no seed yet can start a grave, too."""
 
     min_seed_area_m2: Annotated[float, Field(ge=0, le=100)] = 0.02
     """Smaller seeds are taken for noise, in square metres."""
 
-    min_mean_body: Share = 0.0
-    """Graves whose mean probability of body is lower are left out."""
+    min_peak_body: Share = 0.9
+    """Graves of which not even a tenth reaches this probability of body are left out."""
 
     min_area_m2: Annotated[float, Field(ge=0, le=10_000)] = 0.1
     """Smaller graves are left out, in square metres (an urn grave has 0.16 and more)."""
@@ -308,5 +341,61 @@ class OutlineSettings(Section):
     rectangle_iou: Share = 0.85
     """Overlap (IoU) of an outline with its rectangle from which the rectangle is drawn."""
 
+    orthogonal_iou: Share = 0.9
+    """Overlap (IoU) of any other outline with its form at right angles from which that is drawn."""
+
     simplify_m: Annotated[float, Field(ge=0, le=5)] = 0.06
     """Tolerance of the simplification of other outlines, in metres."""
+
+    snap_deg: Annotated[float, Field(ge=0, le=20)] = 3.0
+    """Graves whose direction differs from their row's by no more than this follow it; 0: none."""
+
+    row_radius_m: PositiveMetres = 5.0
+    """Distance within which graves belong to one row, in metres."""
+
+    shared_gap_m: Annotated[float, Field(ge=0, le=1)] = 0.04
+    """Gaps between neighbours up to this width are closed: they share their side then, which moves
+    by no more than this, in metres."""
+
+
+class ReviewSettings(Section):
+    """Which graves somebody should look at: those that carry a flag."""
+
+    min_confidence: Share = 0.5
+    """Confidence below which a grave is flagged low_confidence."""
+
+    size_range_m2: tuple[float, float] = (0.15, 20.0)
+    """A grave whose area lies outside of this range is a size_outlier, in square metres."""
+
+    size_deviation: Annotated[float, Field(gt=0, le=100)] = 4.0
+    """A size_outlier, too, is a grave whose area is as many spreads (robust, of the logarithms) off
+    the cemetery's median, unless several others are as large."""
+
+    min_fit: Share = 0.7
+    """A grave whose outline overlaps its rectangle by less (IoU) is a shape_outlier."""
+
+    max_elongation: Annotated[float, Field(gt=1, le=100)] = 5.0
+    """So is one that is as many times longer than wide."""
+
+    second_seed_share: Share = 0.25
+    """A grave is a possible_merge when of its pixels that are surely within one grave this share
+    lies apart from the others."""
+
+    line_inside: Share = 0.3
+    """A possible_merge, too, is a grave through which this share of a line between graves runs."""
+
+    unsure_share: Share = 0.4
+    """A grave of irregular shape is taken for occluded from this share of doubtful pixels."""
+
+    nodata_share: Share = 0.05
+    """Share of a grave's rim beyond which the orthophoto shows nothing, from which it is flagged
+    nodata."""
+
+    without_review: tuple[Flag, ...] = ()
+    """Flags that are set but call for no review."""
+
+    @model_validator(mode="after")
+    def _check_range(self) -> Self:
+        if not 0 <= self.size_range_m2[0] < self.size_range_m2[1]:
+            raise ValueError("size_range_m2 must be (lower, upper) with 0 <= lower < upper")
+        return self

@@ -83,8 +83,8 @@ def cross_validate(settings: Settings, progress: Progress = SILENT) -> CrossVali
     told = f"{len(folds) - len(left)} of {len(folds)} folds are finished"
     progress.note(f"cross-validation {identity}: {told}")
     if left:
+        from grave_cli.tracking.dataset_input import DATASET_TAG
         from grave_cli.tracking.runs import tracked_run
-        from grave_cli.trainer import DATASET_TAG
 
         tags = {DATASET_TAG: dataset_id, CROSS_VALIDATION_TAG: identity}
         with tracked_run(settings, f"cross-validation-{identity}", tags) as parent:
