@@ -103,6 +103,7 @@ class Scorecard:
             "boundary_cm": self.boundary_mean_cm,
             "boundary_p95_cm": self.boundary_p95_cm,
             "corner_cm": self.corner_rmse_cm,
+            "calibration_error": self.calibration_error,
         }
         return {name: float(value) for name, value in named.items() if value is not None}
 
