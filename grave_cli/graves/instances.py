@@ -59,7 +59,7 @@ def separate(
     labels = np.zeros(components.shape, np.int32)
     if not len(pixels):
         return labels
-    certainty = certainty_of(probabilities.reshape(3, -1)[:, pixels])
+    certainty = seed_certainty(probabilities.reshape(3, -1)[:, pixels])
     sure = np.zeros(components.shape, np.bool_)
     sure.ravel()[pixels] = certainty >= settings.seed_threshold
     seeds = body_components(sure)
@@ -76,14 +76,14 @@ def separate(
     return labels
 
 
-def certainty_of(probabilities: Probabilities) -> Probabilities:
-    """Say how surely a pixel lies in the middle of one grave; what is sure enough is a seed.
+def seed_certainty(probabilities: Probabilities) -> Probabilities:
+    """Rate how surely each pixel lies inside one grave: body x (1 - contact) x (1 - border / 2).
 
     Shapes:
         probabilities: (3, ...); returns: (...)
     """
     body, border, contact = (probabilities[index] for index in (BODY, BORDER, CONTACT))
-    return body * (1 - contact) * (1 - border / 2)
+    return np.asarray(body * (1 - contact) * (1 - border / 2))
 
 
 def drop_small(labels: Labels, min_pixels: float) -> Labels:

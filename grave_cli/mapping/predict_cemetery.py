@@ -14,8 +14,11 @@ from numpy.typing import NDArray
 from grave_cli import __version__
 from grave_cli.bundle import Bundle
 from grave_cli.graves.attributes import heights_by_label, measure
-from grave_cli.graves.instances import decode, mean_by_label
-from grave_cli.graves.outlines import draw_outlines, to_crs
+from grave_cli.graves.contours import trace_instances
+from grave_cli.graves.evidence import measure_evidence
+from grave_cli.graves.instances import decode
+from grave_cli.graves.outlines import to_crs
+from grave_cli.graves.regularise import regularise
 from grave_cli.graves.targets import BODY
 from grave_cli.inputs.areas import Area, read_area, within_area
 from grave_cli.inputs.fit import check_fit
@@ -102,8 +105,9 @@ def extract_graves(
     """
     grid, values = probabilities.grid, probabilities.probabilities()
     labels = decode(values, grid.gsd_m, decoding)
-    confidence = mean_by_label(values[BODY], labels)
-    outlines = draw_outlines(labels, confidence, grid.gsd_m, settings.outlines)
+    raw, ids = trace_instances(labels, values[BODY], decoding.body_threshold)
+    evidence = measure_evidence(labels, values, probabilities.valid)
+    outlines = regularise(raw, evidence.body, grid.gsd_m, settings.outlines)
     polygons = to_crs(outlines.regular, grid.transform)
     order = _reading_order(polygons)
     order = order[within_area(polygons[order], scene.aoi)]
@@ -112,9 +116,9 @@ def extract_graves(
         cemetery_name(scene.orthophoto),
         polygons,
         grid,
-        confidence=confidence[outlines.labels - 1],
-        heights=_heights(scene, labels, outlines.labels),
-        is_rectangle=outlines.is_rectangle,
+        confidence=evidence.body[outlines.index],
+        heights=_heights(scene, labels, ids[outlines.index]),
+        shape=outlines.shape,
     )
     return PredictionResult(
         cemetery=cemetery_name(scene.orthophoto),
@@ -152,7 +156,7 @@ def _attributes(
     *,
     confidence: NDArray[np.float64],
     heights: NDArray[np.float64],
-    is_rectangle: NDArray[np.bool_],
+    shape: NDArray[np.str_],
 ) -> Iterator[dict[str, Any]]:
     measures = measure(polygons, grid.crs, grid.metres_per_unit)
     for index in range(len(polygons)):
@@ -165,7 +169,7 @@ def _attributes(
             "width_m": float(measures.width_m[index]),
             "azimuth_deg": float(measures.azimuth_deg[index]),
             "height_m": float(heights[index]),
-            "shape": "rectangle" if is_rectangle[index] else "outline",
+            "shape": str(shape[index]),
         }
 
 

@@ -305,5 +305,18 @@ class OutlineSettings(Section):
     rectangle_iou: Share = 0.85
     """Overlap (IoU) of an outline with its rectangle from which the rectangle is drawn."""
 
+    orthogonal_iou: Share = 0.9
+    """Overlap (IoU) of any other outline with its form at right angles from which that is drawn."""
+
     simplify_m: Annotated[float, Field(ge=0, le=5)] = 0.06
     """Tolerance of the simplification of other outlines, in metres."""
+
+    snap_deg: Annotated[float, Field(ge=0, le=20)] = 3.0
+    """Graves whose direction differs from their row's by no more than this follow it; 0: none."""
+
+    row_radius_m: PositiveMetres = 5.0
+    """Distance within which graves belong to one row, in metres."""
+
+    shared_gap_m: Annotated[float, Field(ge=0, le=1)] = 0.04
+    """Gaps between neighbours up to this width are closed: they share their side then, which moves
+    by no more than this, in metres."""
