@@ -11,7 +11,7 @@ from grave_cli.bundle import Bundle
 from grave_cli.evaluation.final_picture import draw_part
 from grave_cli.graves.score import ObjectScore, add_scores, score_polygons
 from grave_cli.inputs.cemetery_arrays import PartPlan
-from grave_cli.mapping.engine import TorchEngine
+from grave_cli.mapping.engine import open_engine
 from grave_cli.mapping.geopackage import write_geopackage
 from grave_cli.mapping.predict_cemetery import predict_cemetery
 from grave_cli.progress import SILENT, Progress
@@ -43,7 +43,7 @@ def score_parts(
     Returns:
         `test/object_f1`, `test/object_precision`, `test/object_recall`, `test/mean_iou`.
     """
-    engine = TorchEngine(bundle, settings.prediction.device)
+    engine = open_engine(bundle, settings.prediction, progress)
     scores = []
     for plan in parts:
         cemetery = plan.part.cemetery

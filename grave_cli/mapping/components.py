@@ -1,23 +1,24 @@
 """Connected parts of the body over a whole probability map, found cell by cell.
 
-A part of the body is what is decoded on its own (`graves.instances.separate`). Here each is found,
-however many cells it crosses, with no more than a cell and the edges of its neighbours in memory.
+What is not connected, not even by a corner, is decoded and outlined on its own. Here each part is
+found, however many cells it crosses, with no more than a cell and the edges of its neighbours in
+memory.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from rasterio.windows import Window
 from scipy import ndimage
 
-from grave_cli.graves.instances import Labels, body_components
+from grave_cli.graves.instances import Labels
 from grave_cli.graves.targets import BODY
 from grave_cli.inputs.grid import WorkingGrid, iter_windows
 from grave_cli.mapping.probability_map import ProbabilityMap, to_probabilities
 
-Pairs = NDArray[np.int64]
+Numbers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,15 @@ class FoundComponents:
     pieces: Components
 
 
+def label_parts(inside: NDArray[np.bool_]) -> Labels:
+    """Number the connected parts of a mask from 1; corners connect, too.
+
+    Shapes:
+        inside: (H, W); returns: (H, W)
+    """
+    return np.asarray(ndimage.label(inside, np.ones((3, 3)))[0], np.int32)
+
+
 def find_components(
     probabilities: ProbabilityMap, threshold: float, *, cell_px: int, max_px: int
 ) -> FoundComponents:
@@ -79,7 +89,7 @@ def find_components(
     pieces = [_nothing()]
     count = 0
     for window in iter_windows(probabilities.grid, cell_px):
-        labels = body_components(inside[probabilities.read(window)[BODY]])
+        labels = label_parts(inside[probabilities.read(window)[BODY]])
         pieces.append(_measure(labels, window))
         seams.add(labels, window, count)
         count += len(pieces[-1])
@@ -113,7 +123,6 @@ def _measure(labels: Labels, window: Window) -> Components:
     return Components(bounds, anchors, np.bincount(ids, minlength=len(places)))
 
 
-@dataclass
 class _Seams:
     """Collects which parts of neighbouring cells touch; cells come row by row.
 
@@ -121,28 +130,34 @@ class _Seams:
         grid: What the cells cover.
     """
 
-    grid: WorkingGrid
-    _above: Pairs = field(init=False)
-    _left: Pairs = field(init=False)
-    _found: list[Pairs] = field(init=False, default_factory=list)
-
-    def __post_init__(self) -> None:
-        self._above = np.zeros(self.grid.width, np.int64)
+    def __init__(self, grid: WorkingGrid) -> None:
+        self._width = grid.width
+        self._above = np.zeros(grid.width, np.int64)  # last rows of the cells above
+        self._below = np.zeros(grid.width, np.int64)  # and of this row of cells
         self._left = np.zeros(0, np.int64)
+        self._found: list[Numbers] = []
 
     def add(self, labels: Labels, window: Window, offset: int) -> None:
         """Compare the edges of a cell with its neighbours; `offset` parts came before its own."""
-        named = np.where(labels > 0, labels + offset, 0).astype(np.int64)
-        columns = slice(int(window.col_off), int(window.col_off + window.width))
-        self._compare(self._above[columns], named[0])
-        if window.col_off:
+        named = np.where(labels > 0, labels.astype(np.int64) + offset, 0)
+        first, last = int(window.col_off), int(window.col_off + window.width)
+        if first == 0:
+            self._above, self._below = self._below, np.zeros(self._width, np.int64)
+        else:
             self._compare(self._left, named[:, 0])
-        self._above[columns], self._left = named[-1], named[:, -1].copy()
+        around = slice(max(0, first - 1), last + 1)  # with the corners of the next cells
+        above = self._above[around]
+        top = np.zeros(len(above), np.int64)
+        top[first - around.start :][: last - first] = named[0]
+        self._compare(above, top)
+        self._below[first:last], self._left = named[-1], named[:, -1].copy()
 
-    def _compare(self, before: Pairs, after: Pairs) -> None:
-        touching = (before > 0) & (after > 0)
-        pairs = np.column_stack([before[touching], after[touching]])
-        self._found.append(np.unique(pairs, axis=0))
+    def _compare(self, before: Numbers, after: Numbers) -> None:
+        """Pair the parts on both sides of a seam that meet at an edge or a corner."""
+        for one, other in ((before, after), (before[1:], after[:-1]), (before[:-1], after[1:])):
+            touching = (one > 0) & (other > 0)
+            pairs = np.column_stack([one[touching], other[touching]])
+            self._found.append(np.unique(pairs, axis=0))
 
     def pairs(self) -> Iterator[tuple[int, int]]:
         """Yield the numbers, from 0, of parts that touch."""

@@ -1,11 +1,11 @@
 """Sections of a scene in, network inputs out: read ahead by threads, in order, a few at a time."""
 
 import threading
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from queue import Empty, Queue
+from threading import Event
 
 import numpy as np
 import rasterio
@@ -56,46 +56,76 @@ class SectionInput:
         return self.valid[place_within(self.window, tile.core)]
 
 
+Found = Queue[SectionInput | Exception]
+
+
 @contextmanager
-def reading_ahead(scene: Scene, sections: Iterable[Section]) -> Iterator[Iterator[SectionInput]]:
+def reading_ahead(scene: Scene, sections: Sequence[Section]) -> Iterator[Iterator[SectionInput]]:
     """Read sections in threads, each with open files of its own, and yield them in their order.
+
+    Each thread reads every other section and waits until the one before is taken.
 
     Raises:
         RasterReadError: A file is damaged.
     """
+    stop = threading.Event()
+    shares = [sections[start::_THREADS] for start in range(min(_THREADS, len(sections)))]
+    queues: list[Found] = [Queue(maxsize=1) for _ in shares]
+    threads = [
+        threading.Thread(target=_read_all, args=(scene, *share, stop), name="read", daemon=True)
+        for share in zip(shares, queues, strict=True)
+    ]
+    with rasterio.Env(GDAL_CACHEMAX=_CACHE_MB):
+        for thread in threads:
+            thread.start()
+        try:
+            yield (_result(queues[index % _THREADS].get()) for index in range(len(sections)))
+        finally:
+            stop.set()
+            for queue, thread in zip(queues, threads, strict=True):
+                with suppress(Empty):
+                    queue.get_nowait()  # makes room for what the thread is about to put
+                thread.join()
+
+
+def _read_all(scene: Scene, sections: Sequence[Section], queue: Found, stop: Event) -> None:
+    try:
+        with _open_reader(scene) as reader:
+            for section in sections:
+                queue.put(reader.read(section))
+                if stop.is_set():
+                    return
+    except Exception as error:  # raised where the result is waited for
+        queue.put(error)
+
+
+def _result(found: "SectionInput | Exception") -> SectionInput:
+    if isinstance(found, Exception):
+        raise found
+    return found
+
+
+@contextmanager
+def _open_reader(scene: Scene) -> Iterator["_Reader"]:
     with ExitStack() as stack:
-        stack.enter_context(rasterio.Env(GDAL_CACHEMAX=_CACHE_MB))
-        reader = _Reader(scene, stack)
-        pool = ThreadPoolExecutor(_THREADS, "read")
-        stack.callback(pool.shutdown, cancel_futures=True)
-        yield _in_order(pool, reader, sections)
+        orthophoto = stack.enter_context(open_orthophoto(scene.orthophoto))
+        seen = scene.dem if scene.recipe.features else None
+        yield _Reader(scene, orthophoto, stack.enter_context(open_dem(seen)) if seen else None)
 
 
-def _in_order(
-    pool: ThreadPoolExecutor, reader: "_Reader", sections: Iterable[Section]
-) -> Iterator[SectionInput]:
-    pending: deque[Future[SectionInput]] = deque()
-    for section in sections:
-        pending.append(pool.submit(reader.read, section))
-        if len(pending) > _THREADS:
-            yield pending.popleft().result()
-    while pending:
-        yield pending.popleft().result()
-
-
+@dataclass(frozen=True)
 class _Reader:
-    """Reads sections; shared by threads.
+    """Reads sections; of one thread alone.
 
     Args:
         scene: What is read.
-        stack: Closes the files that are opened here, one of each per thread.
+        orthophoto: Open.
+        dem: Open; None where the network sees no heights.
     """
 
-    def __init__(self, scene: Scene, stack: ExitStack) -> None:
-        self._scene = scene
-        self._stack = stack
-        self._mine = threading.local()
-        self._lock = threading.Lock()
+    scene: Scene
+    orthophoto: Orthophoto
+    dem: Dem | None
 
     def read(self, section: Section) -> SectionInput:
         """Read a section: first coarsely where that is cheap, then what shows something."""
@@ -103,13 +133,13 @@ class _Reader:
         if not tiles:
             return SectionInput(section, (), section.core, None, np.zeros((0, 0), np.bool_))
         window = window_around(tiles)
-        grid = self._scene.grid.crop(window)
-        pixels = self._orthophoto().read(grid, self._scene.recipe.value_range)
+        grid = self.scene.grid.crop(window)
+        pixels = self.orthophoto.read(grid, self.scene.recipe.value_range)
         seen = tuple(tile for tile in tiles if pixels.valid[place_within(window, tile.core)].any())
         network_input = None
         if seen:
             elevation = self._elevation(grid)
-            network_input = self._scene.recipe.network_input(pixels.rgb, elevation, pixels.valid)
+            network_input = self.scene.recipe.network_input(pixels.rgb, elevation, pixels.valid)
         return SectionInput(section, seen, window, network_input, pixels.valid)
 
     def _wanted(self, tiles: Sequence[Tile]) -> Sequence[Tile]:
@@ -117,9 +147,9 @@ class _Reader:
 
         A tile counts when its halo does: graves that begin in the area are mapped whole.
         """
-        if self._scene.aoi is None:
+        if self.scene.aoi is None:
             return tiles
-        seen = shapely.intersects(self._scene.aoi, frames_of(tiles, self._scene.grid))
+        seen = shapely.intersects(self.scene.aoi, frames_of(tiles, self.scene.grid))
         return [tile for tile, sees in zip(tiles, seen, strict=True) if sees]
 
     def _that_may_show(self, tiles: Sequence[Tile]) -> Sequence[Tile]:
@@ -127,29 +157,17 @@ class _Reader:
         if not tiles:
             return tiles
         window = window_around(tiles)
-        coarse = self._scene.grid.crop(window).coarsened(_LOOK)
-        if not self._orthophoto().can_be_looked_at(coarse):
+        coarse = self.scene.grid.crop(window).coarsened(_LOOK)
+        if not self.orthophoto.can_be_looked_at(coarse):
             return tiles
-        valid = self._orthophoto().read(coarse, self._scene.recipe.value_range).valid
+        valid = self.orthophoto.read(coarse, self.scene.recipe.value_range).valid
         return [tile for tile in tiles if _seen(valid, place_within(window, tile.core)).any()]
 
-    def _orthophoto(self) -> Orthophoto:
-        if not hasattr(self._mine, "orthophoto"):
-            with self._lock:
-                opened = self._stack.enter_context(open_orthophoto(self._scene.orthophoto))
-            self._mine.orthophoto = opened
-        orthophoto: Orthophoto = self._mine.orthophoto
-        return orthophoto
-
     def _elevation(self, grid: WorkingGrid) -> NDArray[np.float32] | None:
-        scene = self._scene
-        if scene.dem is None or scene.statistics is None or not scene.recipe.features:
+        if self.dem is None or self.scene.statistics is None:
             return None
-        if not hasattr(self._mine, "dem"):
-            with self._lock:
-                self._mine.dem = self._stack.enter_context(open_dem(scene.dem))
-        dem: Dem = self._mine.dem
-        return read_open_elevation(dem, grid, scene.statistics, scene.recipe.features)
+        features = self.scene.recipe.features
+        return read_open_elevation(self.dem, grid, self.scene.statistics, features)
 
 
 def _seen(valid: NDArray[np.bool_], place: tuple[slice, slice]) -> NDArray[np.bool_]:

@@ -8,7 +8,9 @@ from support import Listener
 
 from grave_cli.inputs.raster_io import orthophoto_grid
 from grave_cli.inputs.recipe import InputRecipe
-from grave_cli.mapping.stream import map_probabilities, open_scene
+from grave_cli.mapping.probability_map import is_valid
+from grave_cli.mapping.scene import open_scene
+from grave_cli.mapping.stream import map_probabilities
 from grave_cli.settings.sections import PredictionSettings
 
 RGB = InputRecipe(channels="rgb", gsd_m=0.1, mean=(0, 0, 0), std=(1, 1, 1), elevation=None)
@@ -18,6 +20,7 @@ class Echo:
     """An engine that gives the input's own channels back, and counts what it is asked for."""
 
     name = "echo"
+    batch_mpx = 1.0
 
     def __init__(self) -> None:
         self.tiles = 0
@@ -68,7 +71,8 @@ def run(path: Path, engine: Echo, **settings: int) -> tuple[np.ndarray, np.ndarr
     grid = orthophoto_grid(path, 0.1, 3)
     scene = open_scene(path, None, grid, RGB)
     result = map_probabilities(scene, engine, PredictionSettings(device="cpu", **settings))
-    return result.levels, result.valid
+    levels = result.read(grid.window)
+    return levels, is_valid(levels)
 
 
 def test_every_pixel_comes_back_in_its_place(tmp_path: Path) -> None:
