@@ -88,6 +88,8 @@ def write_onnx(bundle: Bundle, network: nn.Module) -> None:
     with warnings.catch_warnings():
         # The exporter that replaces it needs onnxscript.
         warnings.simplefilter("ignore", DeprecationWarning)
+        # Decisions that depend on a shape are fixed by tracing: whether that matters is checked.
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)
         torch.onnx.export(
             whole,
             (_probe(bundle, _EXPORTED),),

@@ -5,8 +5,11 @@ is measured of its graves; parts that lie near each other share a window. Nothin
 on pixels farther away, so no cut is seen, and a grave is found exactly once.
 """
 
+import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import shapely
@@ -26,8 +29,8 @@ from grave_cli.mapping.sections import place_within
 from grave_cli.progress import SILENT, Progress
 from grave_cli.settings.sections import DecodingSettings
 
-_CELL_PX = 1024
-_LARGEST_PX = 4096 * 4096  # a part under a larger window is cut at the cells: nothing real is
+_CELL_PX = 512
+_LARGEST_PX = 2048 * 2048  # takes 0.4 GB; no real row of graves fills a larger window
 _MARGIN_PX = 4  # around a part: what outlines and measures look at beside its own pixels
 
 
@@ -75,16 +78,20 @@ def find_graves(
     decoding: DecodingSettings,
     progress: Progress = SILENT,
     *,
+    threads: int = 0,
     cell_px: int = _CELL_PX,
     largest_px: int = _LARGEST_PX,
 ) -> RawGraves:
     """Find and outline the graves of a whole map, from north to south.
+
+    Blocks are decoded in threads: what takes long in it leaves Python's lock to the others.
 
     Args:
         probabilities: Over the cemetery's grid.
         scene: Where heights come from.
         decoding: Thresholds.
         progress: Is told of the blocks done.
+        threads: How many decode; 0: one per core.
         cell_px: Edge of the cells by which parts of the body are found and put together.
         largest_px: Pixels of the largest window a part is decoded in; larger parts, which no graves
             make, are cut at the cells.
@@ -93,12 +100,15 @@ def find_graves(
         RasterReadError: The DEM is damaged.
     """
     blocks = plan_blocks(probabilities, decoding, cell_px, largest_px)
-    with progress.task("Drawing graves", len(blocks), "blocks") as advance:
-        found = []
-        for block in blocks:
-            found.append(decode_block(block, probabilities, scene, decoding))
+    found = []
+    with (
+        progress.task("Drawing graves", len(blocks), "blocks") as advance,
+        ThreadPoolExecutor(threads or os.cpu_count(), "decode") as pool,
+    ):
+        for graves in pool.map(partial(decode_block, probabilities, scene, decoding), blocks):
+            found.append(graves)
             advance(1)
-    return _join(found or [decode_block(_NOTHING, probabilities, scene, decoding)])
+    return _join(found or [decode_block(probabilities, scene, decoding, _NOTHING)])
 
 
 def plan_blocks(
@@ -114,9 +124,12 @@ def plan_blocks(
     owners = _outermost(whole)
     shared = shared[owners]
     blocks = [
-        _block(whole.take(group), probabilities) for group in _by_cell(whole, owners, shared, cell_px)
+        _block(whole.take(group), probabilities)
+        for group in _by_cell(whole, owners, shared, cell_px)
     ]
-    return blocks + [_block(pieces.take([index]), probabilities) for index in range(len(pieces))]
+    return blocks + [
+        _block(pieces.take(index), probabilities) for index in np.arange(len(pieces))[:, None]
+    ]
 
 
 def _outermost(parts: Components) -> NDArray[np.intp]:
@@ -152,7 +165,7 @@ def _block(parts: Components, probabilities: ProbabilityMap) -> Block:
 
 
 def decode_block(
-    block: Block, probabilities: ProbabilityMap, scene: Scene, decoding: DecodingSettings
+    probabilities: ProbabilityMap, scene: Scene, decoding: DecodingSettings, block: Block
 ) -> RawGraves:
     """Decode and outline the parts of one block; others that its window shows are left out."""
     wider = _widened(block.window, probabilities.grid.window)

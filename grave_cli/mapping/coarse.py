@@ -1,4 +1,4 @@
-"""A probability map in, what is told of it as a whole out: footprint, valid share, a small picture."""
+"""A probability map in, what is told of it as a whole out: footprint, share, a small picture."""
 
 from dataclasses import dataclass
 
@@ -52,7 +52,7 @@ def look_over(probabilities: ProbabilityMap, aoi: Area | None = None) -> Overvie
     for window in iter_windows(grid, max(1, _WINDOW_PX // step) * step):
         levels = probabilities.read(window)
         valid = is_valid(levels)
-        valid_px += np.count_nonzero(valid)
+        valid_px += int(np.count_nonzero(valid))
         _add_sums(sums, to_probabilities(levels[BODY]), window, step)
         _sample(sampled, valid, window, cell)
     counts = [np.diff([*range(0, side, step), side]) for side in grid.shape]

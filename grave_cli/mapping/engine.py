@@ -60,7 +60,7 @@ def open_engine(
 
 
 def _open(bundle: Bundle, settings: PredictionSettings, progress: Progress) -> Engine:
-    device = settings.device
+    device: str = settings.device
     if device == "auto" and not _gpu_is_likely():
         device = "cpu"
     if device != "cpu":

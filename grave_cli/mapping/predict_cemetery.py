@@ -135,7 +135,9 @@ def extract_graves(
         RasterReadError: The DEM is damaged.
     """
     grid = probabilities.grid
-    found = find_graves(probabilities, scene, decoding, progress)
+    found = find_graves(
+        probabilities, scene, decoding, progress, threads=settings.prediction.threads
+    )
     outlines = regularise(found.polygons, found.evidence.body, grid.gsd_m, settings.outlines)
     polygons = to_crs(outlines.regular, grid.transform)
     order = _reading_order(polygons)

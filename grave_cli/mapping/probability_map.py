@@ -130,7 +130,7 @@ def _spans(start: int, length: int, step: int, size: int) -> Iterator[tuple[int,
 
 def to_levels(probabilities: NDArray[np.float32]) -> Levels:
     """Round probabilities to levels."""
-    return np.rint(probabilities * np.float32(_LEVELS)).astype(np.uint8)
+    return np.asarray(np.rint(probabilities * np.float32(_LEVELS)), np.uint8)
 
 
 def to_probabilities(levels: Levels) -> NDArray[np.float32]:
@@ -155,4 +155,4 @@ def is_valid(levels: Levels) -> NDArray[np.bool_]:
     Shapes:
         levels: (3, H, W); returns: (H, W)
     """
-    return levels[BODY] > 0
+    return np.asarray(levels[BODY] > 0)

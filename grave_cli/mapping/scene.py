@@ -1,4 +1,4 @@
-"""What is to be mapped: an orthophoto with its DEM, on a working grid, as a model wants to see it."""
+"""What is to be mapped: an orthophoto with its DEM, on a working grid, as a model wants it."""
 
 from dataclasses import dataclass
 from pathlib import Path

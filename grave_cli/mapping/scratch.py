@@ -39,7 +39,9 @@ def prediction_key(scene: Scene, tiling: Tiling, model: str, engine: str) -> str
     Raises:
         DatasetError: A file is gone.
     """
-    files = [(str(path.resolve()), _identity(path)) for path in (scene.orthophoto, scene.dem) if path]
+    files = [
+        (str(path.resolve()), _identity(path)) for path in (scene.orthophoto, scene.dem) if path
+    ]
     recipe, area = scene.recipe.model_dump_json(), shapely.to_wkb(scene.aoi, hex=True)
     text = repr((_FORMAT, files, scene.grid, recipe, area, tiling, model, engine))
     return hashlib.sha256(text.encode()).hexdigest()[:16]

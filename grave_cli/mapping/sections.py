@@ -94,9 +94,7 @@ def frames_of(tiles: Sequence[Tile], grid: WorkingGrid) -> NDArray[np.object_]:
     return np.array([shapely.box(*grid.crop(tile.window).bounds) for tile in tiles], dtype=object)
 
 
-def _section(
-    index: tuple[int, int], window: Window, grid: WorkingGrid, tiling: Tiling
-) -> Section:
+def _section(index: tuple[int, int], window: Window, grid: WorkingGrid, tiling: Tiling) -> Section:
     core = window.intersection(grid.window)
     return Section(index, core, tuple(_tiles(core, tiling)))
 

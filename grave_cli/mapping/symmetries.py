@@ -38,7 +38,8 @@ class Symmetries:
             for axes in ((), (2,), (3,), (2, 3)):
                 asked = np.ascontiguousarray(np.flip(pixels, axes))
                 result += np.flip(self._engine.probabilities(asked), axes)
-        return total / np.float32(4 * len(self._transposed))
+        total /= 4 * len(self._transposed)
+        return total
 
 
 def _turned(array: NDArray[np.float32], transposed: bool) -> NDArray[np.float32]:

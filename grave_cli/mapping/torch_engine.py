@@ -51,9 +51,7 @@ class TorchEngine:
             pixels = torch.from_numpy(batch)
             if self.device == "cuda":
                 pixels = pixels.pin_memory()
-            pixels = pixels.to(
-                self.device, memory_format=torch.channels_last, non_blocking=True
-            )
+            pixels = pixels.to(self.device, memory_format=torch.channels_last, non_blocking=True)
             logits = self._network(pixels).float()
             result: NDArray[np.float32] = torch.sigmoid(logits).contiguous().cpu().numpy()
             return result
