@@ -10,7 +10,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -67,8 +67,8 @@ def scratch(folder: Path, key: str, *, resume: bool) -> Iterator[Shelf]:
     (mine / _OWNER).write_text(f"{process.pid} {process.create_time()}", encoding="ascii")
     yield SectionFiles(mine)
     shutil.rmtree(mine)
-    for parent in (folder, folder.parent):
-        if not any(parent.iterdir()):
+    for parent in (folder, folder.parent, folder.parent.parent):
+        with suppress(OSError):  # it is not empty
             parent.rmdir()
 
 

@@ -67,6 +67,8 @@ def map_probabilities(
     plan = plan or plan_scene(scene, engine, settings)
     shelf = {} if shelf is None else shelf
     todo = [section for section in plan.sections if section.index not in shelf]
+    if done := len(plan.sections) - len(todo):
+        progress.note(f"Resuming: {done} of {len(plan.sections)} sections are computed")
     total = sum(map(_megapixels, plan.sections))
     with (
         progress.task(f"Mapping {scene.orthophoto.name}", total, "Mpx") as advance,
