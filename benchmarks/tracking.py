@@ -76,7 +76,7 @@ def main() -> None:
         clock.wrap(callbacks, name)
     clock.wrap(trainer, "choose_samples")
     finishing = Clock()
-    finishing.wrap(trainer, "_finish")
+    finishing.wrap(trainer, "finish_model")
     clock.wrap(dataset_input, "dataset_table")
     clock.wrap(runs, "open_client")
     with tempfile.TemporaryDirectory() as folder:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from grave_cli.architecture import Architecture
 from grave_cli.errors import ModelError
+from grave_cli.graves.confidence import Calibration
 from grave_cli.inputs.recipe import InputRecipe
 from grave_cli.settings.sections import DecodingSettings
 
@@ -38,6 +39,8 @@ class ModelCard(BaseModel):
         recipe: How its input is made.
         architecture: How the network is built.
         decoding: Thresholds that turn its probabilities into graves.
+        calibration: How sure its graves are, from validation cemeteries; None: the mean probability
+            of body says it.
         metrics: Scores on validation and test data, by name.
         settings: The resolved settings of the training.
     """
@@ -57,6 +60,7 @@ class ModelCard(BaseModel):
     recipe: InputRecipe
     architecture: Architecture
     decoding: DecodingSettings
+    calibration: Calibration | None = None
     metrics: dict[str, float]
     settings: dict[str, Any]
 

@@ -4,21 +4,20 @@ The only place a Trainer is built.
 """
 
 import signal
-import tempfile
 import warnings
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import torch
 from lightning.pytorch import Callback, Trainer, seed_everything
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from torch import nn
 
-from grave_cli import __version__
-from grave_cli.bundle import ModelCard, read_bundle, write_card
-from grave_cli.errors import TrainingError
-from grave_cli.evaluation.final_score import score_parts
+from grave_cli.bundle import Bundle
+from grave_cli.errors import SettingsError, TrainingError
+from grave_cli.finishing import Fitted, finish_model
 from grave_cli.inputs.recipe import InputRecipe
 from grave_cli.inputs.training_data import TrainingData, plan_training, read_training_data
 from grave_cli.learning.callbacks import (
@@ -27,21 +26,27 @@ from grave_cli.learning.callbacks import (
     ShowProgress,
     StopAtTime,
 )
+from grave_cli.learning.checkpoints import KeepCheckpoints, StopEarly, read_checkpoint
+from grave_cli.learning.confusion import RememberConfusion
 from grave_cli.learning.datamodule import GraveDataModule
-from grave_cli.learning.export import write_bundle
+from grave_cli.learning.export import continue_from
 from grave_cli.learning.network import architecture_for, build_pretrained, encoder_normalisation
 from grave_cli.learning.samples import choose_samples
 from grave_cli.learning.task import GraveTask
 from grave_cli.progress import SILENT, Progress
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.callbacks import SamplePanels
-from grave_cli.tracking.dataset_input import log_dataset
-from grave_cli.tracking.keys import image_slug
-from grave_cli.tracking.models import CHANNELS_TAG, MODEL_FOLDER, MODEL_TAG
-from grave_cli.tracking.runs import TrackedRun, tracked_run
+from grave_cli.tracking.dataset_input import DATASET_TAG, log_dataset
+from grave_cli.tracking.models import CHANNELS_TAG
+from grave_cli.tracking.resuming import check_same_data
+from grave_cli.tracking.runs import TrackedRun, resumed_run, tracked_run
 from grave_cli.tracking.system_metrics import system_metrics
+from grave_cli.tracking.unfinished import CHECKPOINT, Unfinished
 
-DATASET_TAG = "dataset_id"
+Start = Bundle | Unfinished | None
+"""Where a training starts: a model's weights, a run that was left, or an encoder's weights."""
+
+ORIGIN_TAG = "gravecli.init_from"
 
 
 @dataclass(frozen=True)
@@ -63,23 +68,6 @@ class TrainingResult:
     epochs: int
 
 
-@dataclass(frozen=True)
-class Fitted:
-    """A network after fitting.
-
-    Args:
-        task: With the weights of the best epoch.
-        metrics: Scores of that epoch.
-        epochs: Epochs that were trained.
-        best_epoch: The one kept, from 1.
-    """
-
-    task: GraveTask
-    metrics: dict[str, float]
-    epochs: int
-    best_epoch: int
-
-
 def run_training(
     settings: Settings,
     data: TrainingData | None = None,
@@ -87,6 +75,7 @@ def run_training(
     *,
     name: str | None = None,
     parent_run_id: str | None = None,
+    start: Start = None,
     finish: bool = True,
     progress: Progress = SILENT,
 ) -> TrainingResult:
@@ -98,6 +87,7 @@ def run_training(
         callbacks: Lightning callbacks besides the trainer's own (pruning).
         name: Name of the run; None makes one of channels and time.
         parent_run_id: Run that this one belongs to.
+        start: A model to start from, or a run to go on with: its name and parent stay.
         finish: Keep the model and score it on whole test cemeteries; trials leave that out.
         progress: Is told how far it is.
 
@@ -107,32 +97,21 @@ def run_training(
     """
     if data is None:
         data = read_training_data(plan_training(settings, progress), settings, progress)
-    mean, std = encoder_normalisation(settings.model.encoder, settings.model.encoder_weights)
-    recipe = InputRecipe.from_settings(settings, mean, std, data.features.value_range)
     seed_everything(settings.training.seed, workers=True, verbose=False)
-    network = build_pretrained(architecture_for(settings, recipe), settings.model.encoder_weights)
+    recipe, network = _begin(settings, data, start)
     task = GraveTask(network, settings)
-    tags = {
-        DATASET_TAG: data.plan.dataset_id,
-        CHANNELS_TAG: settings.data.channels,
-        "gravecli.encoder": settings.model.encoder,
-    }
-    with (
-        tempfile.TemporaryDirectory(prefix="gravecli-") as folder,
-        tracked_run(settings, name or _run_name(settings), tags, parent_run_id) as run,
-    ):
-        run.client.log_param(run.run_id, DATASET_TAG, data.plan.dataset_id)
+    with _open_run(settings, data, start, name, parent_run_id) as run:
         log_dataset(run, data.plan)
         # Trials go without pictures: nobody looks at those of forty trials.
         samples = choose_samples(data, recipe, settings.tracking.samples if finish else 0)
         panels = SamplePanels(run, samples, recipe)
         with system_metrics(run):
             shown = [*callbacks, panels, ShowProgress(progress)]
-            fitted = _fit(task, data, recipe, run, Path(folder), shown)
+            fitted = _fit(task, data, recipe, run, shown)
         panels.draw(fitted.task, fitted.best_epoch)
         metrics = dict(fitted.metrics)
         if finish:
-            metrics |= _finish(fitted, data, recipe, run, Path(folder), progress)
+            metrics |= finish_model(fitted, data, run, progress)
         run.log_metrics(
             {f"best/{key.removeprefix('val/')}": v for key, v in fitted.metrics.items()}
             | {"best/epoch": fitted.best_epoch}
@@ -140,9 +119,51 @@ def run_training(
     return TrainingResult(run.run_id, run.name, data.plan.dataset_id, metrics, fitted.epochs)
 
 
-def _run_name(settings: Settings) -> str:
-    """Name a run by channels and time: MLflow's own names repeat once the seed is set."""
-    return f"{settings.data.channels}-{datetime.now():%Y%m%d-%H%M%S}"
+def _begin(settings: Settings, data: TrainingData, start: Start) -> tuple[InputRecipe, nn.Module]:
+    """Make the recipe and the network that a training begins with."""
+    if isinstance(start, Bundle):
+        mean, std = start.card.recipe.mean, start.card.recipe.std
+    else:
+        mean, std = encoder_normalisation(settings.model.encoder, settings.model.encoder_weights)
+    recipe = InputRecipe.from_settings(settings, mean, std, data.features.value_range)
+    architecture = architecture_for(settings, recipe)
+    if isinstance(start, Bundle):
+        return recipe, continue_from(start, architecture, recipe)
+    weights = "none" if isinstance(start, Unfinished) else settings.model.encoder_weights
+    return recipe, build_pretrained(architecture, weights)
+
+
+def _open_run(
+    settings: Settings,
+    data: TrainingData,
+    start: Start,
+    name: str | None,
+    parent_run_id: str | None,
+) -> AbstractContextManager[TrackedRun]:
+    if isinstance(start, Unfinished):
+        check_same_data(start, data.plan.dataset_id)
+        _check_epochs(start, settings)
+        return resumed_run(settings, start.state.run_id)
+    tags = {
+        DATASET_TAG: data.plan.dataset_id,
+        CHANNELS_TAG: settings.data.channels,
+        "gravecli.encoder": settings.model.encoder,
+    }
+    if isinstance(start, Bundle):
+        tags |= {ORIGIN_TAG: start.card.name, f"{ORIGIN_TAG}_run_id": start.card.run_id}
+    # MLflow's own names repeat once the seed is set.
+    name = name or f"{settings.data.channels}-{datetime.now():%Y%m%d-%H%M%S}"
+    return tracked_run(settings, name, tags, parent_run_id)
+
+
+def _check_epochs(start: Unfinished, settings: Settings) -> None:
+    trained = read_checkpoint(start.checkpoint)["epoch"] + 1
+    if trained > settings.training.epochs:
+        raise SettingsError(
+            f"run {start.state.name} is beyond training.epochs already",
+            found=settings.training.epochs,
+            expected=f"{trained} or more",
+        )
 
 
 def _fit(
@@ -150,44 +171,45 @@ def _fit(
     data: TrainingData,
     recipe: InputRecipe,
     run: TrackedRun,
-    folder: Path,
     callbacks: Sequence[Callback],
 ) -> Fitted:
-    settings = task.settings
-    checkpoint = ModelCheckpoint(
-        dirpath=folder / "checkpoints",
-        filename="best",
-        monitor=settings.training.monitor,
-        mode="max",
-    )
-    trainer = _build_trainer(settings, run, folder, [*callbacks, checkpoint])
+    """Train from the beginning, or from the checkpoint in the folder of a run that was left."""
+    monitor = run.settings.training.monitor
+    last, best = run.folder / CHECKPOINT, run.folder / "best.ckpt"
+    chips = GraveDataModule(data.train, data.val, recipe, run.settings)
+    remember = RememberConfusion(chips.chips.confused)
+    trainer = _build_trainer(run, [*callbacks, remember, KeepCheckpoints(last, best, monitor)])
     with warnings.catch_warnings():
         # Chips are prepared by the training itself unless the settings ask for workers.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-        _run_fit(trainer, task, GraveDataModule(data.train, data.val, recipe, settings))
-    if checkpoint.best_model_score is None or not checkpoint.best_model_path:
-        raise TrainingError(f"training ended without a value of {settings.training.monitor}")
-    state = torch.load(checkpoint.best_model_path, map_location="cpu", weights_only=True)
-    task.load_state_dict(state["state_dict"])
-    scores, best_epoch = state["scores"], state["epoch"] + 1
-    return Fitted(task.cpu().eval(), scores, trainer.current_epoch, best_epoch)
+        _run_fit(trainer, task, chips, last if last.is_file() else None)
+    if not best.is_file():
+        raise TrainingError(f"training ended without a value of {monitor}")
+    kept = read_checkpoint(best)
+    task.load_state_dict(kept["state_dict"])
+    return Fitted(
+        task=task.cpu().eval(),
+        recipe=recipe,
+        metrics=kept["scores"],
+        epochs=trainer.current_epoch,
+        best_epoch=kept["epoch"] + 1,
+        checkpoints=(best, last),
+    )
 
 
-def _build_trainer(
-    settings: Settings, run: TrackedRun, folder: Path, callbacks: Sequence[Callback]
-) -> Trainer:
-    training = settings.training
+def _build_trainer(run: TrackedRun, callbacks: Sequence[Callback]) -> Trainer:
+    training = run.settings.training
     extra: list[Callback] = [StopAtTime(), MeasureSpeed()]
     if training.ema_decay > 0:
         extra.append(AverageWeights(training.ema_decay))
     if training.patience > 0:
         extra.append(
-            EarlyStopping(training.monitor, mode="max", patience=training.patience, strict=True)
+            StopEarly(training.monitor, mode="max", patience=training.patience, strict=True)
         )
     return Trainer(
         accelerator={"cuda": "gpu"}.get(training.device, training.device),
         devices=1,
-        precision=_precision(settings),  # type: ignore[arg-type]
+        precision=_precision(run.settings),  # type: ignore[arg-type]
         max_epochs=training.epochs,
         min_epochs=0,
         gradient_clip_val=training.gradient_clip or None,
@@ -199,17 +221,19 @@ def _build_trainer(
         # The average of the weights is taken out again when its callback's turn comes: those that
         # want to see it stand before it.
         callbacks=[*callbacks, *extra],
-        default_root_dir=folder,
+        default_root_dir=run.folder,
         enable_progress_bar=False,
         enable_model_summary=False,
     )
 
 
-def _run_fit(trainer: Trainer, task: GraveTask, data: GraveDataModule) -> None:
+def _run_fit(
+    trainer: Trainer, task: GraveTask, data: GraveDataModule, checkpoint: Path | None
+) -> None:
     """Fit; Lightning turns Ctrl-C and SIGTERM into an exit, which is made an interruption again."""
     handler = signal.getsignal(signal.SIGINT)
     try:
-        trainer.fit(task, datamodule=data)
+        trainer.fit(task, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     except SystemExit:
         raise KeyboardInterrupt from None
     finally:
@@ -222,44 +246,3 @@ def _precision(settings: Settings) -> str:
         return training.precision
     on_gpu = training.device in ("auto", "cuda") and torch.cuda.is_available()
     return "bf16-mixed" if on_gpu and torch.cuda.is_bf16_supported() else "32-true"
-
-
-def _finish(
-    fitted: Fitted,
-    data: TrainingData,
-    recipe: InputRecipe,
-    run: TrackedRun,
-    folder: Path,
-    progress: Progress,
-) -> dict[str, float]:
-    """Write the bundle, score it on whole cemeteries, record both."""
-    settings = run.settings
-    card = ModelCard(
-        gravecli_version=__version__,
-        name=run.name,
-        run_id=run.run_id,
-        dataset_id=data.plan.dataset_id,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        recipe=recipe,
-        architecture=architecture_for(settings, recipe),
-        decoding=settings.prediction.decoding,
-        metrics=fitted.metrics,
-        settings=settings.model_dump(mode="json"),
-    )
-    model = folder / MODEL_FOLDER
-    write_bundle(model, fitted.task.network, card)
-    final = folder / "final"
-    scores = score_parts(
-        data.plan.final,
-        read_bundle(model),
-        settings,
-        final,
-        progress,
-        show=lambda name, sheet: run.log_image(sheet, f"final/{image_slug(name)}_combined"),
-    )
-    write_card(model, card.model_copy(update={"metrics": {**fitted.metrics, **scores}}))
-    run.log_metrics(scores)
-    run.log_folder(final, "final")
-    run.log_folder(model, MODEL_FOLDER)
-    run.tag(MODEL_TAG, MODEL_FOLDER)
-    return scores

@@ -1,8 +1,10 @@
 """Fixtures that several rooms share: a small data set, and a model trained on it."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from postgres import postgres_server
 from support import Listener, tiny_settings
 
 from grave_cli.inputs.sample.write import write_sample_data
@@ -31,3 +33,10 @@ def trained(sample_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Sett
     settings = tiny_settings(sample_data, work_dir, data__channels="rgb+dem")
     run_training(settings, name="tiny")
     return settings
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """URL of a PostgreSQL server; `postgres.new_database` makes a database in it."""
+    with postgres_server() as url:
+        yield url

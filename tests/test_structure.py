@@ -30,6 +30,7 @@ STATIONS = (
     "mapping",
     "evaluation",
     "tracking",
+    "finishing",
     "trainer",
     "tuning",
     "cli",

@@ -30,7 +30,7 @@ def test_one_training_makes_one_finished_run_with_everything_in_it(trained: Sett
     artifacts = {item.path for item in client.list_artifacts(run.info.run_id)}
     assert run.info.status == "FINISHED"
     assert run.info.run_name == "tiny"
-    assert artifacts == {"model", "final", "images"}
+    assert artifacts == {"model", "final", "images", "checkpoints"}
     assert len(run.data.params["dataset_id"]) == 8
     assert run.data.tags["dataset_id"] == run.data.params["dataset_id"]
     assert run.data.tags["gravecli.channels"] == "rgb+dem"
@@ -68,7 +68,9 @@ def test_a_training_leaves_nothing_outside_of_the_work_dir(
     run_training(tiny_settings(sample_data, here / "runs", training__epochs=1))
     assert list(scratch.iterdir()) == []
     assert {path.name for path in here.iterdir()} == {"runs"}
-    assert {path.name for path in (here / "runs").iterdir()} == {"mlflow.db", "artifacts"}
+    left = {path.name for path in (here / "runs").iterdir()}
+    assert left == {"mlflow.db", "artifacts", "unfinished"}
+    assert list((here / "runs" / "unfinished").iterdir()) == []
 
 
 def test_the_same_seed_gives_the_same_scores(sample_data: Path, tmp_path: Path) -> None:

@@ -153,7 +153,8 @@ def _write(
     preview: Path | None,
     known: "Polygons | None",
 ) -> dict[str, Any]:
-    from grave_cli.graves.score import score_polygons
+    from grave_cli.graves.judgement import judge_on_ground
+    from grave_cli.graves.scorecard import fill_scorecard
     from grave_cli.mapping.geopackage import write_geopackage
     from grave_cli.mapping.preview import write_preview
 
@@ -163,7 +164,8 @@ def _write(
         write_preview(orthophoto, result, preview, known)
         summary["preview"] = str(preview)
     if known is not None:
-        summary["score"] = score_polygons(known, result.polygons).as_dict()
+        scorecard = fill_scorecard(judge_on_ground(known, result.polygons, result.crs))
+        summary["score"] = scorecard.as_dict()
     return summary
 
 
@@ -177,8 +179,10 @@ def _print(summary: dict[str, Any], json: bool) -> None:
     if "preview" in summary:
         print_line(f"overview in {summary['preview']}")
     if score := summary.get("score"):
+        found = score["at_50"]
         print_line(
-            f"of {score['truths']} known graves {score['matches']} were found "
-            f"(object F1 {score['f1']:.3f}, precision {score['precision']:.3f}, "
-            f"recall {score['recall']:.3f}, mean IoU of the found {score['mean_iou']:.3f})"
+            f"of {score['truths']} known graves {found['matches']} were found "
+            f"(object F1 {found['f1']:.3f}, precision {found['precision']:.3f}, "
+            f"recall {found['recall']:.3f}, mean IoU of the found {found['mean_iou']:.3f}), "
+            f"{score['merges']} merges, {score['splits']} splits"
         )

@@ -7,6 +7,7 @@ import typer
 from grave_cli.cli import options
 
 if TYPE_CHECKING:
+    from grave_cli.settings.tree import Settings
     from grave_cli.tracking.listing import RunRow
 
 _COLORS = {"FINISHED": "green", "FAILED": "bold red", "KILLED": "yellow", "RUNNING": "cyan"}
@@ -15,6 +16,10 @@ _COLORS = {"FINISHED": "green", "FAILED": "bold red", "KILLED": "yellow", "RUNNI
 def runs(
     limit: Annotated[int, typer.Option(min=1, help="Runs at most, the newest.")] = 20,
     trials: Annotated[bool, typer.Option("--all", help="List the trials of studies, too.")] = False,
+    prune: Annotated[
+        bool,
+        typer.Option("--prune", help="Remove what runs that were left need to be resumed."),
+    ] = False,
     config: options.Config = None,
     assignments: options.Assignments = None,
     json: options.Json = False,
@@ -27,11 +32,31 @@ def runs(
     from grave_cli.tracking.listing import list_runs
 
     set_up_logging(verbose)
-    rows = list_runs(options.load(config, assignments).settings, limit, trials)
+    settings = options.load(config, assignments).settings
+    if prune:
+        _prune(settings, json)
+        return
+    rows = list_runs(settings, limit, trials)
     if json:
         print_json({"runs": [asdict(row) for row in rows]})
     else:
         _print(rows)
+
+
+def _prune(settings: "Settings", json: bool) -> None:
+    from dataclasses import asdict
+
+    from grave_cli.cli.console import print_json, print_line
+    from grave_cli.tracking.unfinished import prune
+
+    removed = prune(settings)
+    if json:
+        print_json({"removed": [asdict(one) for one in removed]})
+        return
+    for one in removed:
+        print_line(f"removed {one.size_bytes / 1e6:.1f} MB of {one.name or 'a run'} ({one.run_id})")
+    if not removed:
+        print_line("nothing to remove")
 
 
 def _print(rows: list["RunRow"]) -> None:
@@ -57,7 +82,7 @@ def _cells(row: "RunRow") -> tuple[str, ...]:
     from rich.markup import escape
 
     scores = (row.best_dice, row.best_object_f1, row.test_object_f1)
-    color = _COLORS.get(row.status, "")
+    color = _COLORS.get(row.status, "default")
     return (
         escape(f"  {row.name}" if row.parent_run_id else row.name),
         row.dataset_id,
@@ -66,7 +91,7 @@ def _cells(row: "RunRow") -> tuple[str, ...]:
         *("" if score is None else f"{score:.3f}" for score in scores),
         "" if row.epochs is None else str(row.epochs),
         _duration(row.duration_s),
-        f"[{color}]{row.status}[/]" if color else row.status,
+        f"[{color}]{row.status}[/]{' (resumable)' if row.is_resumable else ''}",
     )
 
 

@@ -8,18 +8,26 @@ from grave_cli.cli import options
 
 if TYPE_CHECKING:
     from grave_cli.progress import Progress
+    from grave_cli.settings.load import LoadedSettings
     from grave_cli.settings.tree import Settings
+    from grave_cli.trainer import Start
 
 
 def train(
     data: options.Data = None,
     channels: options.Channels = None,
-    epochs: Annotated[int | None, typer.Option(help="Epochs at most.")] = None,
-    max_time: Annotated[
-        str | None, typer.Option(metavar="DURATION", help="Wall clock at most: 90s, 10m, 1h30m.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
+    epochs: options.Epochs = None,
+    max_time: options.MaxTime = None,
+    seed: options.Seed = None,
     name: Annotated[str | None, typer.Option(help="Name of the run.")] = None,
+    resume: Annotated[
+        str | None,
+        typer.Option(metavar="RUN", help="Go on with a run that was killed, with its settings."),
+    ] = None,
+    init_from: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="Start from a model's weights (as --model names it)."),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")
     ] = False,
@@ -37,15 +45,35 @@ def train(
         "training.max_time_s": options.parse_duration(max_time),
         "training.seed": seed,
     }
-    settings = options.load(config, assignments, chosen).settings
+    loaded = options.load(config, assignments, chosen)
     progress = options.show_progress(quiet, verbose)
+    settings, start = _find_start(loaded, resume, init_from, name)
     if dry_run:
         _dry_run(settings, json, progress)
     else:
-        _train(settings, name, json, progress)
+        _train(settings, start, name, json, progress)
 
 
-def _train(settings: "Settings", name: str | None, json: bool, progress: "Progress") -> None:
+def _find_start(
+    loaded: "LoadedSettings", resume: str | None, init_from: str | None, name: str | None
+) -> tuple["Settings", "Start"]:
+    """Find what a training starts from; a run that is resumed brings its settings."""
+    from grave_cli.errors import SettingsError
+    from grave_cli.tracking.models import resolve_model
+    from grave_cli.tracking.resuming import find_unfinished, resumed_settings
+
+    if resume is None:
+        model = None if init_from is None else resolve_model(init_from, loaded.settings).bundle
+        return loaded.settings, model
+    if init_from is not None or name is not None:
+        raise SettingsError("--resume goes on with a run as it is", found="--init-from or --name")
+    left = find_unfinished(resume, loaded.settings)
+    return resumed_settings(left, loaded), left
+
+
+def _train(
+    settings: "Settings", start: "Start", name: str | None, json: bool, progress: "Progress"
+) -> None:
     from dataclasses import asdict
 
     from grave_cli.cli.console import print_json, print_line
@@ -55,7 +83,7 @@ def _train(settings: "Settings", name: str | None, json: bool, progress: "Progre
     data = read_training_data(plan_training(settings, progress), settings, progress)
     from grave_cli.trainer import run_training
 
-    result = run_training(settings, data, name=name, progress=progress)
+    result = run_training(settings, data, name=name, start=start, progress=progress)
     if json:
         print_json(asdict(result))
         return
@@ -64,6 +92,7 @@ def _train(settings: "Settings", name: str | None, json: bool, progress: "Progre
     print_line(f"epochs     {result.epochs}")
     for key, value in result.metrics.items():
         print_line(f"{key:26} {value:.4f}")
+    print_line("look at it with: gravecli dashboard --mlflow")
     print_line(f"predict with: gravecli predict-cemetery ORTHOPHOTO --model {result.name}")
 
 

@@ -6,6 +6,7 @@ transform, so that the first pixel's centre lies at (0.5, 0.5).
 
 from collections.abc import Iterable
 from threading import Lock
+from typing import Any
 
 import numpy as np
 import rasterio.features
@@ -26,6 +27,7 @@ _ALONE = Lock()
 # a pixel's coverage within 0.05 px, as the logit of 0 and 1 would not.
 _SUREST = 0.97
 _NEAREST = 0.02  # of the way between two centres, so that no two lines meet in a centre
+_SEAM = 0.3  # the same for the line between two graves, so that no grave grows much thinner
 _REACH = 2  # pixels to each side that say where the line between two graves runs
 
 
@@ -65,7 +67,7 @@ def trace_instances(
     ids = np.array([int(value) for _, value in shapes], dtype=np.int64)
     rings = [np.array(ring) for shape, _ in shapes for ring in shape["coordinates"]]
     owners = np.repeat(np.arange(len(shapes)), [len(shape["coordinates"]) for shape, _ in shapes])
-    points, ring_of = _draw(rings, filled, np.pad(body_probability, 1), level)
+    points, ring_of = _draw(rings, filled, np.pad(body_probability, 1, mode="edge"), level)
     unpadded = shapely.linearrings(points - 1, indices=ring_of)
     polygons = shapely.polygons(unpadded, indices=owners)
     order = np.lexsort((-shapely.area(polygons), ids))
@@ -147,30 +149,50 @@ def _crossings(
     near: Indices, far: Indices, labels: Labels, probability: NDArray[np.float32], level: float
 ) -> Points:
     """Find where the line crosses between two pixels, as a share of the way from near to far."""
-    of_near, of_far = labels[tuple(near.T)], labels[tuple(far.T)]
+    of_near, of_far = _at(labels, near), _at(labels, far)
     touching = (of_near > 0) & (of_far > 0)
-    p = probability.clip(1 - _SUREST, _SUREST)
-    height = np.log(p / (1 - p)) - np.log(level / (1 - level))
-    above, below = height[tuple(near.T)], height[tuple(far.T)]
+    above, below = (_logit(_at(probability, pixels)) - _logit(level) for pixels in (near, far))
     share = np.full(len(near), 0.5)
     np.divide(above, above - below, out=share, where=(above < 0) != (below < 0))
-    near, far = near[touching], far[touching]
-    pair = of_near[touching], of_far[touching]
-    balance = [_balance(labels, pixels, *pair) for pixels in (near, far)]
-    share[touching] = balance[0] / (balance[0] - balance[1])
+    share[touching] = _balanced(near[touching], far[touching], labels)
     return share.clip(_NEAREST, 1 - _NEAREST)
 
 
-def _balance(
+def _logit(probability: Any) -> Any:
+    certain = np.clip(probability, 1 - _SUREST, _SUREST)
+    return np.log(certain / (1 - certain))
+
+
+def _balanced(near: Indices, far: Indices, labels: Labels) -> Points:
+    """Find where two graves prevail alike around the line between their pixels.
+
+    Thin graves stay as they are: smoothing would make them thinner from both sides.
+    """
+    first, second = _at(labels, near), _at(labels, far)
+    balance = [_prevalence(labels, pixels, first, second) for pixels in (near, far)]
+    share = (balance[0] / (balance[0] - balance[1])).clip(_SEAM, 1 - _SEAM)
+    wide = np.ones(len(near), np.bool_)
+    for step in range(1, _REACH + 1):
+        wide &= _at(labels, near - step * (far - near)) == first
+        wide &= _at(labels, far + step * (far - near)) == second
+    return np.where(wide, share, 0.5)
+
+
+def _prevalence(
     labels: Labels, pixels: Indices, first: NDArray[np.int32], second: NDArray[np.int32]
 ) -> Points:
     """Weigh two labels around pixels against each other: above 0, the first one prevails."""
     total = np.zeros(len(pixels))
-    rows, columns = pixels.T
-    last_row, last_column = np.array(labels.shape) - 1
     for row in range(-_REACH, _REACH + 1):
         for column in range(-_REACH, _REACH + 1):
-            found = labels[(rows + row).clip(0, last_row), (columns + column).clip(0, last_column)]
+            found = _at(labels, pixels + np.array([row, column]))
             weight = np.exp(-(row**2 + column**2) / _REACH)
             total += weight * ((found == first).astype(float) - (found == second))
     return total
+
+
+def _at(values: NDArray[Any], pixels: Indices) -> NDArray[Any]:
+    """Look up pixels, (row, column); beyond the edge, the nearest."""
+    rows, columns = pixels.T
+    last_row, last_column = np.array(values.shape) - 1
+    return np.asarray(values[rows.clip(0, last_row), columns.clip(0, last_column)])

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from grave_cli.graves.instances import Labels, Probabilities, seed_certainty
-from grave_cli.graves.targets import BODY, BORDER, CONTACT
+from grave_cli.graves.targets import BODY, BORDER, CONTACT, MIN_BAND_PX
 
 _UNSURE = 0.7  # a body probability below it; the watershed let none below its threshold in
 _DEPTH_PX = 3  # inside of bands of border and contact that belong to the grave's own outline
+_LINE_PX = 2 * MIN_BAND_PX  # width of a line of contact
 _SURE_SEED = 0.7  # certainty of a pixel that would have been a seed at any threshold
 _SEED_PX = 12  # smaller spots of certainty are noise
 
@@ -26,31 +27,27 @@ class Evidence:
     """What the probabilities say of each instance, one entry each.
 
     Args:
-        pixels: Its size.
         body: Mean probability of body.
-        certainty: Mean level by which seeds are found.
         unsure: Share of its pixels whose body is doubtful.
-        contact_inside: Mean probability of contact away from its outline: a line between two
-            graves that were not taken apart.
-        border_inside: The same of border.
+        line_inside: Contact and border away from its outline, as a share of a whole line across it:
+            what two graves that were not taken apart have between them.
         second_seed: Size of its second largest spot of high certainty, as a share of all such
             spots: two graves in one have two of them.
+        contact_seam: Mean probability of contact where it touches others; 0 where it touches none.
         nodata: Share of its rim beyond which the orthophoto shows nothing.
         edge: Whether it lies on the edge of the array.
     """
 
-    pixels: NDArray[np.float64]
     body: NDArray[np.float64]
-    certainty: NDArray[np.float64]
     unsure: NDArray[np.float64]
-    contact_inside: NDArray[np.float64]
-    border_inside: NDArray[np.float64]
+    line_inside: NDArray[np.float64]
     second_seed: NDArray[np.float64]
+    contact_seam: NDArray[np.float64]
     nodata: NDArray[np.float64]
     edge: NDArray[np.bool_]
 
     def __len__(self) -> int:
-        return len(self.pixels)
+        return len(self.body)
 
     def take(self, keep: NDArray[np.bool_] | NDArray[np.intp]) -> "Evidence":
         """Keep some of the graves, by a mask, or by indices in the order wanted."""
@@ -84,36 +81,36 @@ def measure_evidence(
     """
     inside = np.flatnonzero(labels)
     ids, owner = np.unique(labels.ravel()[inside], return_inverse=True)
-    pixels = np.bincount(owner, minlength=len(ids))
+    count = len(ids)
 
-    def mean(values: NDArray[Any], where: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
-        chosen = slice(None) if where is None else where.ravel()[inside]
-        picked, of = values.ravel()[inside][chosen], owner[chosen]
-        sums = np.bincount(of, weights=picked, minlength=len(ids))
-        return sums / np.maximum(np.bincount(of, minlength=len(ids)), 1)
+    def total(values: NDArray[Any]) -> NDArray[np.float64]:
+        return np.asarray(np.bincount(owner, values.ravel()[inside], count), np.float64)
 
-    certainty = seed_certainty(probabilities)
-    rim, deep = _rim(labels), _deep(labels)
-    second = _second_seed(labels, certainty)
+    def mean(values: NDArray[Any], where: NDArray[np.bool_]) -> NDArray[np.float64]:
+        return total(np.where(where, values, 0)) / np.maximum(total(where), 1)
+
+    body, border, contact = (probabilities[index] for index in (BODY, BORDER, CONTACT))
+    rim, seam = _rim(labels)
+    pixels = np.bincount(owner, minlength=count)
+    line = total(np.where(_deep(labels), np.maximum(border, contact), 0))
     return Evidence(
-        pixels=pixels.astype(np.float64),
-        body=mean(probabilities[BODY]),
-        certainty=mean(certainty),
-        unsure=mean(probabilities[BODY] < _UNSURE),
-        contact_inside=mean(probabilities[CONTACT], deep),
-        border_inside=mean(probabilities[BORDER], deep),
-        second_seed=second[ids],
+        body=total(body) / pixels,
+        unsure=total(body < _UNSURE) / pixels,
+        line_inside=(line / (_LINE_PX * np.sqrt(pixels))).clip(0, 1),
+        second_seed=_second_seed(labels, seed_certainty(probabilities))[ids],
+        contact_seam=mean(contact, seam),
         nodata=mean(ndimage.binary_dilation(~valid), rim),
-        edge=mean(_on_edge(labels.shape)) > 0,
+        edge=total(_on_edge(labels.shape)) > 0,
     )
 
 
-def _rim(labels: Labels) -> NDArray[np.bool_]:
-    """Find pixels next to which another label, background or the array's edge lies."""
+def _rim(labels: Labels) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Find pixels next to something else than their label, and those next to another grave."""
     padded = np.pad(labels, 1)
-    inner = padded[1:-1, 1:-1]
     shifted = (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:])
-    return np.asarray(np.logical_or.reduce([inner != other for other in shifted]))
+    other = [labels != beside for beside in shifted]
+    grave = [differs & (beside > 0) for differs, beside in zip(other, shifted, strict=True)]
+    return np.logical_or.reduce(other), np.logical_or.reduce(grave)
 
 
 def _deep(labels: Labels) -> NDArray[np.bool_]:

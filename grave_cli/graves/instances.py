@@ -10,6 +10,9 @@ from grave_cli.settings.sections import DecodingSettings
 Probabilities = NDArray[np.float32]
 Labels = NDArray[np.int32]
 
+_PEAK = 0.9  # share of a grave's pixels below its peak: the size of a grave does not matter then
+_STEP = 0.1  # between two levels at which seeds are sought
+
 
 def decode(probabilities: Probabilities, gsd_m: float, settings: DecodingSettings) -> Labels:
     """Separate graves: seeds where a pixel is surely inside one, then a watershed over the body.
@@ -55,35 +58,20 @@ def separate(
     Shapes:
         probabilities: (3, H, W); components: (H, W); returns: like `decode`
     """
-    pixels = np.flatnonzero(components)
     labels = np.zeros(components.shape, np.int32)
+    pixels = np.flatnonzero(components)
     if not len(pixels):
         return labels
-    certainty = seed_certainty(probabilities.reshape(3, -1)[:, pixels])
-    sure = np.zeros(components.shape, np.bool_)
-    sure.ravel()[pixels] = certainty >= settings.seed_threshold
-    seeds = body_components(sure)
-    _keep_large(seeds, pixels, settings.min_seed_area_m2 / gsd_m**2)
-    seed_of, count = _seeds_within(components.ravel()[pixels], seeds.ravel()[pixels])
-    labels.ravel()[pixels] = seed_of[components.ravel()[pixels]]
-    level = np.zeros(components.shape, np.float32)
-    level.ravel()[pixels] = -certainty
-    for part, crop in enumerate(ndimage.find_objects(components), start=1):
-        if count[part] > 1:
-            mine = components[crop] == part
-            labels[crop][mine] = _flood(level[crop], seeds[crop], mine)[mine]
-    _keep_large(labels, pixels, settings.min_area_m2 / gsd_m**2)
+    values = probabilities.reshape(3, -1)[:, pixels]
+    certainty = np.zeros(components.shape, np.float32)
+    certainty.ravel()[pixels] = seed_certainty(values)
+    seeds = _seeds(certainty, components > 0, gsd_m, settings)
+    _grow(seeds, components, -certainty, labels)
+    found = drop_small(labels.ravel()[pixels], settings.min_area_m2 / gsd_m**2)
+    peaks = quantile_by_label(values[BODY], found, _PEAK)
+    kept = _keep(found, np.concatenate([[False], peaks >= settings.min_peak_body]))
+    labels.ravel()[pixels] = kept
     return labels
-
-
-def seed_certainty(probabilities: Probabilities) -> Probabilities:
-    """Rate how surely each pixel lies inside one grave: body x (1 - contact) x (1 - border / 2).
-
-    Shapes:
-        probabilities: (3, ...); returns: (...)
-    """
-    body, border, contact = (probabilities[index] for index in (BODY, BORDER, CONTACT))
-    return np.asarray(body * (1 - contact) * (1 - border / 2))
 
 
 def drop_small(labels: Labels, min_pixels: float) -> Labels:
@@ -91,6 +79,11 @@ def drop_small(labels: Labels, min_pixels: float) -> Labels:
     sizes = np.bincount(labels.ravel())
     keep = sizes >= max(min_pixels, 1)
     keep[0] = False
+    return _keep(labels, keep)
+
+
+def _keep(labels: Labels, keep: NDArray[np.bool_]) -> Labels:
+    """Keep some labels, numbered from 1; entry 0 of `keep` is for the background."""
     renumbered = np.where(keep, np.cumsum(keep), 0).astype(np.int32)
     return renumbered[labels]
 
@@ -106,6 +99,92 @@ def mean_by_label(values: NDArray[np.float32], labels: Labels) -> NDArray[np.flo
     return sums[1:] / np.maximum(counts[1:], 1)
 
 
+def seed_certainty(probabilities: Probabilities) -> Probabilities:
+    """Rate how surely each pixel lies inside one grave: body x (1 - contact) x (1 - border / 2).
+
+    Shapes:
+        probabilities: (3, ...); returns: (...)
+    """
+    body, border, contact = (probabilities[index] for index in (BODY, BORDER, CONTACT))
+    return np.asarray(body * (1 - contact) * (1 - border / 2))
+
+
+def quantile_by_label(
+    values: NDArray[np.float32], labels: Labels, share: float
+) -> NDArray[np.float64]:
+    """Find the value that a share of each label's pixels does not exceed; entry i is for i + 1.
+
+    Shapes:
+        values: (H, W); labels: (H, W); returns: (labels,), NaN for an id without pixels
+    """
+    inside = np.flatnonzero(labels)
+    ids, found = labels.ravel()[inside], values.ravel()[inside]
+    order = np.lexsort((found, ids))
+    counts = np.bincount(ids, minlength=int(labels.max(initial=0)) + 1)[1:]
+    ends = np.cumsum(counts)
+    places = ends - counts + np.floor(share * np.maximum(counts - 1, 0)).astype(np.intp)
+    result = np.full(len(counts), np.nan)
+    result[counts > 0] = found[order][places[counts > 0]]
+    return result
+
+
+def _seeds(
+    certainty: Probabilities, inside: NDArray[np.bool_], gsd_m: float, settings: DecodingSettings
+) -> Labels:
+    """Label the sure pixels, then what is less and less sure and holds no seed yet.
+
+    A grave that the network is less sure of than of its neighbours keeps a seed of its own, and
+    lower levels, on which graves that touch run together, do not join what higher ones separate.
+    Parts of the body without any are seeds as a whole.
+    """
+    seeds = np.zeros(inside.shape, np.int32)
+    for level in seed_levels(settings):
+        seeds = _add_seeds(seeds, (certainty >= level) & inside, settings.min_seed_area_m2, gsd_m)
+    return _add_seeds(seeds, inside, 0.0, gsd_m)
+
+
+def seed_levels(settings: DecodingSettings) -> NDArray[np.float64]:
+    """List the levels of certainty at which seeds are sought, from high to low."""
+    return np.arange(settings.seed_threshold, settings.seed_floor - _STEP / 2, -_STEP)
+
+
+def _add_seeds(seeds: Labels, sure: NDArray[np.bool_], min_area_m2: float, gsd_m: float) -> Labels:
+    """Make seeds of the parts that are large enough and hold none."""
+    parts, count = ndimage.label(sure)
+    is_new = np.bincount(parts.ravel(), minlength=count + 1) >= max(min_area_m2 / gsd_m**2, 1)
+    is_new[0] = False
+    is_new[parts[seeds > 0]] = False
+    ids = np.where(is_new, np.cumsum(is_new) + seeds.max(), 0).astype(np.int32)
+    return np.maximum(seeds, ids[parts])
+
+
+def _grow(seeds: Labels, components: Labels, level: Probabilities, labels: Labels) -> None:
+    """Fill each part of the body with its seeds: at once when there is one, else by flooding."""
+    seeded = seeds > 0
+    component_of = np.zeros(int(seeds.max()) + 1, np.intp)
+    component_of[seeds[seeded]] = components[seeded]
+    count = np.bincount(component_of[1:], minlength=int(components.max()) + 1)
+    seed_of = np.zeros(len(count), np.int32)
+    seed_of[component_of] = np.arange(len(component_of))
+    labels[:] = seed_of[components]
+    for part, crop in enumerate(ndimage.find_objects(components), start=1):
+        if count[part] > 1:
+            mine = components[crop] == part
+            labels[crop][mine] = _flood(level[crop], np.where(mine, seeds[crop], 0), mine)[mine]
+
+
+def _flood(level: Probabilities, seeds: Labels, mine: NDArray[np.bool_]) -> Labels:
+    """Let the seeds of one part grow over it, from low level to high.
+
+    The inside of a seed has nowhere to grow and is left out: it is most of a grave.
+    """
+    from skimage.segmentation import watershed
+
+    inner = ndimage.binary_erosion(seeds > 0)
+    grown = watershed(level, seeds, mask=mine & ~inner)  # type: ignore[no-untyped-call]
+    return np.where(inner, seeds, grown)
+
+
 def centroids(labels: Labels) -> NDArray[np.float64]:
     """Find the centroid of each label, NaN for an id without pixels; entry i is for label i + 1.
 
@@ -119,38 +198,3 @@ def centroids(labels: Labels) -> NDArray[np.float64]:
     sums = [np.bincount(ids, weights=axis, minlength=size)[1:] for axis in (rows, columns)]
     with np.errstate(invalid="ignore"):
         return np.column_stack(sums) / counts[:, None]
-
-
-def _seeds_within(
-    components: NDArray[np.int32], seeds: NDArray[np.int32]
-) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
-    """Find a seed of each component, one of its own where there is none, and count them.
-
-    Shapes:
-        components, seeds: (pixels,); returns: two of (components + 1,)
-    """
-    largest, last = int(components.max()), int(seeds.max())
-    component_of = np.zeros(last + 1, np.intp)
-    component_of[seeds] = components
-    count = np.bincount(component_of[1:], minlength=largest + 1)
-    seed_of = np.arange(largest + 1, dtype=np.int32) + last
-    seed_of[component_of[1:]] = np.arange(1, last + 1)
-    return seed_of, count
-
-
-def _flood(level: Probabilities, seeds: Labels, mine: NDArray[np.bool_]) -> Labels:
-    """Let the seeds of one part grow over it, from low level to high.
-
-    The inside of a seed has nowhere to grow and is left out: it is most of a grave.
-    """
-    from skimage.segmentation import watershed
-
-    own = np.where(mine, seeds, 0)
-    inner = ndimage.binary_erosion(own > 0)
-    grown = watershed(level, own, mask=mine & ~inner)  # type: ignore[no-untyped-call]
-    return np.where(inner, own, grown)
-
-
-def _keep_large(labels: Labels, pixels: NDArray[np.intp], min_pixels: float) -> None:
-    """Do what `drop_small` does, in place, where the labels are known to lie."""
-    labels.ravel()[pixels] = drop_small(labels.ravel()[pixels], min_pixels)

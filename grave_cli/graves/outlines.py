@@ -1,6 +1,6 @@
 """Outlines as values, and the geometry that several rooms need."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import shapely
@@ -19,17 +19,19 @@ class Outlines:
         raw: Outlines as decoded.
         regular: Outlines to be delivered.
         shape: What each of them is: rectangle, orthogonal or outline.
+        fit: How well a rectangle fits each, as IoU with the raw outline.
         index: Which of the graves that went in each is: some are lost to others.
     """
 
     raw: Polygons
     regular: Polygons
     shape: NDArray[np.str_]
+    fit: NDArray[np.float64]
     index: NDArray[np.intp]
 
     def take(self, keep: NDArray[np.bool_] | NDArray[np.intp]) -> "Outlines":
         """Keep some of the graves, by a mask, or by indices in the order wanted."""
-        return Outlines(self.raw[keep], self.regular[keep], self.shape[keep], self.index[keep])
+        return Outlines(*(getattr(self, field.name)[keep] for field in fields(self)))
 
 
 def to_crs(polygons: Polygons, transform: Affine) -> Polygons:

@@ -9,7 +9,7 @@ from grave_cli.graves.orthogonal import square_up
 from grave_cli.graves.outlines import Outlines, Polygons, iou, largest_parts
 from grave_cli.graves.rectangles import fit_rectangles
 from grave_cli.graves.seams import share_sides
-from grave_cli.graves.topology import resolve_overlaps
+from grave_cli.graves.topology import close_gaps, resolve_overlaps
 from grave_cli.settings.sections import OutlineSettings
 
 
@@ -29,7 +29,7 @@ def regularise(
         settings: When which shape fits, how directions are aligned and gaps closed.
     """
     if not len(raw):
-        return Outlines(raw, raw, np.array([], np.str_), np.array([], np.intp))
+        return Outlines(raw, raw, np.array([], np.str_), np.array([]), np.array([], np.intp))
     free = fit_rectangles(raw)
     fits = iou(raw, free.polygons()) >= settings.rectangle_iou
     weights = np.where(fits, (free.high - free.low).sum(axis=1) ** 3, 0)
@@ -37,12 +37,14 @@ def regularise(
     within = np.radians(settings.snap_deg)
     angles = follow_rows(free.angle, weights, centres, settings.row_radius_m / gsd_m, within)
     aligned = fit_rectangles(raw, angles)
-    fits = iou(raw, aligned.polygons()) >= settings.rectangle_iou
-    regular, shape = _freely(raw, angles, gsd_m, settings)
-    regular[fits] = share_sides(aligned.take(fits), settings.shared_gap_m / gsd_m)
-    regular = resolve_overlaps(regular, confidence)
-    shape[fits] = "rectangle"
-    outlines = Outlines(raw, regular, shape, np.arange(len(raw)))
+    fit = iou(raw, aligned.polygons())
+    fits = fit >= settings.rectangle_iou
+    gap = settings.shared_gap_m / gsd_m
+    regular, shape = np.empty_like(raw), np.full(len(raw), "rectangle", np.dtype("<U10"))
+    regular[fits] = share_sides(aligned.take(fits), gap)
+    regular[~fits], shape[~fits] = _freely(raw[~fits], angles[~fits], gsd_m, settings)
+    regular = close_gaps(resolve_overlaps(regular, confidence), np.flatnonzero(~fits), gap)
+    outlines = Outlines(raw, regular, shape, fit, np.arange(len(raw)))
     return outlines.take(shapely.area(regular) > 0)
 
 
@@ -54,5 +56,14 @@ def _freely(
     squared = square_up(raw, angles, tolerance)
     square = iou(raw, squared) >= settings.orthogonal_iou
     simplified = largest_parts(shapely.make_valid(shapely.simplify(raw, tolerance)))
-    regular = np.where(square, squared, simplified)
+    regular = _anchored(np.where(square, squared, simplified), raw)
     return regular, np.where(square, "orthogonal", "outline")
+
+
+def _anchored(polygons: Polygons, models: Polygons) -> Polygons:
+    """Give polygons the areas and the centroids of their models."""
+    factors = np.sqrt(shapely.area(models) / shapely.area(polygons))
+    here, there = (shapely.get_coordinates(shapely.centroid(p)) for p in (polygons, models))
+    points, owner = shapely.get_coordinates(polygons, return_index=True)
+    moved = there[owner] + (points - here[owner]) * factors[owner, None]
+    return np.asarray(shapely.set_coordinates(polygons.copy(), moved))

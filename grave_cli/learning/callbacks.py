@@ -47,6 +47,11 @@ class AverageWeights(WeightAveraging):
 class StopAtTime(Callback):
     """Ends the training when its wall clock has run out; the last epoch is still validated."""
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Leave a resumed training that had come to its end there."""
+        assert isinstance(pl_module, GraveTask)
+        trainer.should_stop |= pl_module.schedule.time_is_up()
+
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, *args: Any, **kwargs: Any
     ) -> None:
@@ -108,6 +113,7 @@ class ShowProgress(Callback):
         assert isinstance(pl_module, GraveTask)
         steps = pl_module.schedule.total_steps
         self._advance = self._stack.enter_context(self._progress.task("Training", steps, "steps"))
+        self._advance(trainer.global_step)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, *args: Any, **kwargs: Any

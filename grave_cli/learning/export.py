@@ -1,36 +1,18 @@
-"""A trained network to a bundle on disk, and back.
+"""A trained network to a bundle on disk, its ONNX form included, and back."""
 
-The bundle also holds the network as `model.onnx`, which ONNX Runtime computes without torch. It is
-checked against the network before it is kept: both have to say the same.
-"""
-
-import warnings
+import json
 from pathlib import Path
 
-import numpy as np
 import safetensors.torch
-import torch
-from numpy.typing import NDArray
 from torch import nn
 
-from grave_cli.bundle import (
-    ONNX_FILE,
-    WEIGHTS_FILE,
-    WEIGHTS_KEY,
-    Bundle,
-    ModelCard,
-    read_bundle,
-    write_card,
-)
+from grave_cli.architecture import Architecture
+from grave_cli.bundle import WEIGHTS_FILE, Bundle, ModelCard, read_bundle, write_card
 from grave_cli.errors import ModelError
+from grave_cli.inputs.recipe import InputRecipe
 from grave_cli.learning.network import build_network
-
-TOLERANCE = 1e-3
-"""Largest difference in probability between two engines, in 32 bits."""
-
-_OPSET = 17  # what torch 2.6 and ONNX Runtime 1.22 both know
-_PROBES = ((2, 64, 96), (1, 160, 64))  # batch, rows, columns: none of them fixed in the file
-_EXPORTED = (1, 64, 64)
+from grave_cli.learning.onnx_form import write_onnx
+from grave_cli.learning.weight_fitting import fit_tensor
 
 
 def write_bundle(folder: Path, network: nn.Module, card: ModelCard) -> None:
@@ -66,67 +48,48 @@ def load_network(bundle: Bundle) -> nn.Module:
     return network.eval()
 
 
-def write_onnx(bundle: Bundle, network: nn.Module) -> None:
-    """Write a network as ONNX, sigmoid included, into its bundle, and check that it is the same.
+def continue_from(bundle: Bundle, architecture: Architecture, recipe: InputRecipe) -> nn.Module:
+    """Build a network that starts with the weights of a model.
 
-    Batch, height and width stay free. The file names the weights it was made from.
+    A model for rgb can start one for rgb+dem: what it sees in red, green and blue stays as it was.
 
     Args:
-        bundle: The bundle of the network.
-        network: The network, on the CPU.
+        bundle: The model.
+        architecture: The network wanted.
+        recipe: How its input will be made.
 
     Raises:
-        ModelError: It does not compute what the network does.
-
-    Shapes:
-        pixels: (n, channels, height, width); probabilities: (n, 3, height, width)
+        ModelError: It has another architecture or other channels, or its weights are damaged.
     """
-    import onnx
-
-    whole = nn.Sequential(network, nn.Sigmoid()).eval()
-    free = {0: "n", 2: "height", 3: "width"}
-    with warnings.catch_warnings():
-        # The exporter that replaces it needs onnxscript.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        # Decisions that depend on a shape are fixed by tracing: whether that matters is checked.
-        warnings.simplefilter("ignore", torch.jit.TracerWarning)
-        torch.onnx.export(
-            whole,
-            (_probe(bundle, _EXPORTED),),
-            bundle.onnx,
-            dynamo=False,
-            opset_version=_OPSET,
-            input_names=["pixels"],
-            output_names=["probabilities"],
-            dynamic_axes={"pixels": free, "probabilities": free},
-        )
-    model = onnx.load(bundle.onnx)
-    onnx.helper.set_model_props(model, {WEIGHTS_KEY: bundle.sha256()})
-    onnx.save(model, bundle.onnx)
-    difference = max(_difference(bundle, whole, shape) for shape in _PROBES)
-    if not difference <= TOLERANCE:
+    card = bundle.card
+    _check_alike(card.architecture, architecture, card.name)
+    if card.recipe.features not in ((), recipe.features):
         raise ModelError(
-            f"{ONNX_FILE} does not compute what the network does",
-            where=bundle.card.name,
-            found=f"probabilities that differ by {difference:.2g}",
-            expected=f"at most {TOLERANCE:g}",
+            "the model to start from sees other channels",
+            where=card.name,
+            found=f"rgb and {', '.join(card.recipe.features)}",
+            expected=f"rgb and {', '.join(recipe.features)}" if recipe.features else "rgb",
         )
+    network = build_network(architecture)
+    kept, channels = load_network(bundle).state_dict(), architecture.in_channels
+    network.load_state_dict(
+        {
+            name: fit_tensor(kept[name], tensor, channels, f"{card.name}: {name}")
+            for name, tensor in network.state_dict().items()
+        }
+    )
+    return network
 
 
-def _difference(bundle: Bundle, network: nn.Module, shape: tuple[int, int, int]) -> float:
-    import onnxruntime
-
-    pixels = _probe(bundle, shape)
-    session = onnxruntime.InferenceSession(bundle.onnx, providers=["CPUExecutionProvider"])
-    (answer,) = session.run(None, {"pixels": pixels.numpy()})
-    with torch.inference_mode():
-        expected: NDArray[np.float32] = network(pixels).numpy()
-    return float(np.abs(answer - expected).max())
-
-
-def _probe(bundle: Bundle, shape: tuple[int, int, int]) -> torch.Tensor:
-    """Make an input of the range that recipes give."""
-    generator = torch.Generator().manual_seed(0)
-    batch, height, width = shape
-    channels = bundle.card.architecture.in_channels
-    return torch.randn((batch, channels, height, width), generator=generator)
+def _check_alike(found: Architecture, wanted: Architecture, name: str) -> None:
+    for key, value in wanted.model_dump(exclude={"in_channels"}).items():
+        own = getattr(found, key)
+        if own != value:
+            setting = "architecture" if key == "name" else key
+            raise ModelError(
+                "the model to start from is another network",
+                where=name,
+                found=f"model.{setting} {own}",
+                expected=value,
+                remedy=f"add --set model.{setting}={json.dumps(own)}",
+            )

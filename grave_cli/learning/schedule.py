@@ -30,20 +30,21 @@ class Schedule:
         self.total_steps = max(total_steps, 1)
         self.max_time_s = max_time_s
         self.warmup_share = warmup_share
+        self.spent_before_s = 0.0
         self._clock = clock
         self._start: float | None = None
 
     def start(self) -> None:
-        """Start the clock."""
+        """Start the clock; what was spent before an interruption counts."""
         self._start = self._clock()
 
     def time_is_up(self) -> bool:
         """Tell whether the wall clock has run out."""
-        return self.max_time_s > 0 and self._elapsed() >= self.max_time_s
+        return self.max_time_s > 0 and self.elapsed_s() >= self.max_time_s
 
     def done(self, step: int) -> float:
         """Return the share of the training that is done, in [0, 1]."""
-        by_time = self._elapsed() / self.max_time_s if self.max_time_s > 0 else 0.0
+        by_time = self.elapsed_s() / self.max_time_s if self.max_time_s > 0 else 0.0
         return min(1.0, max(step / self.total_steps, by_time))
 
     def factor(self, step: int) -> float:
@@ -54,5 +55,7 @@ class Schedule:
         rest = (done - self.warmup_share) / (1 - self.warmup_share)
         return max(0.5 * (1 + math.cos(math.pi * rest)), 1e-3)
 
-    def _elapsed(self) -> float:
-        return 0.0 if self._start is None else self._clock() - self._start
+    def elapsed_s(self) -> float:
+        """Return the seconds that the training has taken so far."""
+        since_start = 0.0 if self._start is None else self._clock() - self._start
+        return self.spent_before_s + since_start

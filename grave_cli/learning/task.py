@@ -2,18 +2,15 @@
 
 from typing import Any
 
-import numpy as np
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from grave_cli.graves.instances import centroids, decode
-from grave_cli.graves.score import score_labels
 from grave_cli.graves.targets import BODY
+from grave_cli.learning.confusion import false_shares
 from grave_cli.learning.losses import GraveLoss
-from grave_cli.learning.metrics import ObjectScores, PixelScores
+from grave_cli.learning.metrics import TileScores
 from grave_cli.learning.schedule import Schedule
 from grave_cli.settings.tree import Settings
 
@@ -21,9 +18,8 @@ from grave_cli.settings.tree import Settings
 class GraveTask(LightningModule):
     """Learns body, border and contact; reports loss, pixel scores and object scores.
 
-    Metrics: `train/loss`, `val/loss`, `val/dice`, `val/iou`, `val/precision`, `val/recall` (pixels
-    of the body), `val/object_f1`, `val/object_precision`, `val/object_recall` (graves at IoU 0.5),
-    `learning_rate`. Each is computed over the whole epoch.
+    Metrics: `train/loss`, `val/loss`, the scores of `TileScores` and `learning_rate`, each computed
+    over the whole epoch.
 
     Args:
         network: Logits of the three channels.
@@ -36,9 +32,8 @@ class GraveTask(LightningModule):
         self.network = network.to(memory_format=torch.channels_last)
         self.settings = settings
         training = settings.training
-        self.loss = GraveLoss(training.bce_weight, training.channel_weights)
-        self.pixels = PixelScores()
-        self.objects = ObjectScores()
+        self.loss = GraveLoss.from_settings(training)
+        self.scores = TileScores(settings.grid.gsd_m, settings.prediction.decoding)
         self.schedule = Schedule(1, training.max_time_s, training.warmup_share)
 
     def forward(self, batch: Tensor) -> Tensor:
@@ -46,12 +41,15 @@ class GraveTask(LightningModule):
         logits: Tensor = self.network(batch.contiguous(memory_format=torch.channels_last))
         return logits
 
-    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        """Return the loss of a batch of chips."""
-        loss: Tensor = self.loss(self(batch["input"]), batch["targets"], batch["scored"])
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Tensor]:
+        """Return the loss of a batch of chips, and how much background each takes for graves."""
+        logits = self(batch["input"])
+        loss: Tensor = self.loss(logits, batch["targets"], batch["scored"])
         size = len(batch["input"])
         self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=size, prog_bar=True)
-        return loss
+        body = torch.sigmoid(logits.detach()[:, BODY].float())
+        false = false_shares(body, batch["targets"][:, BODY], batch["scored"][:, 0])
+        return {"loss": loss, "false_shares": false}
 
     def on_train_epoch_end(self) -> None:
         """Report the learning rate that the epoch ended with."""
@@ -65,31 +63,21 @@ class GraveTask(LightningModule):
         in_core = batch["core"][:, None] * batch["scored"]
         loss = self.loss(logits, batch["targets"], in_core)
         self.log("val/loss", loss, on_epoch=True, batch_size=len(logits))
-        probabilities = torch.sigmoid(logits)
-        scored = in_core[:, 0] > 0
-        self.pixels.add(probabilities[:, BODY], batch["targets"][:, BODY], scored)
-        for index in range(len(logits)):
-            self._count_graves(
-                (probabilities[index] * batch["valid"][index]).cpu().numpy(),
-                batch["instances"][index].int().cpu().numpy(),
-                scored[index].cpu().numpy(),
-            )
+        self.scores.add(torch.sigmoid(logits), batch)
 
     def on_validation_epoch_end(self) -> None:
         """Report the scores of the whole epoch."""
-        graves = self.objects.score()
-        scores = {f"val/{name}": value for name, value in self.pixels.rates().items()}
-        scores["val/object_f1"] = graves.f1
-        scores["val/object_precision"] = graves.precision
-        scores["val/object_recall"] = graves.recall
-        self.log_dict(scores, prog_bar=False)
-        self.pixels.reset()
-        self.objects.reset()
+        self.log_dict(self.scores.take(), prog_bar=False)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the scores of the epoch beside its weights."""
+        """Keep the scores of the epoch, and the time spent so far, beside its weights."""
         values = self.trainer.callback_metrics
         checkpoint["scores"] = {k: float(v) for k, v in values.items() if k.startswith("val/")}
+        checkpoint["elapsed_s"] = self.schedule.elapsed_s()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on with the time that had been spent."""
+        self.schedule.spent_before_s = checkpoint["elapsed_s"]
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW with warm-up and cosine."""
@@ -104,16 +92,3 @@ class GraveTask(LightningModule):
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
         }
-
-    def _count_graves(
-        self, probabilities: NDArray[Any], truth: NDArray[np.int32], scored: NDArray[np.bool_]
-    ) -> None:
-        """Count the graves of a tile whose centroid lies in the scored part of its core."""
-        labels = decode(probabilities, self.settings.grid.gsd_m, self.settings.prediction.decoding)
-        owned = _owned(truth, scored), _owned(labels, scored)
-        self.objects.update(score_labels(truth, labels, owned))
-
-
-def _owned(labels: NDArray[np.int32], core: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    rows, columns = np.nan_to_num(centroids(labels)).astype(np.intp).T
-    return np.concatenate([[False], core[rows, columns]])

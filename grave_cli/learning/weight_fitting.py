@@ -98,7 +98,7 @@ def fit_weights(
     by_joined = {_joined(key): tensor for key, tensor in found.items()}
     _refuse_missing(by_joined, targets, where)
     return {
-        key: _fit_tensor(by_joined[_joined(bare)], wanted[key], in_channels, f"{where}: {key}")
+        key: fit_tensor(by_joined[_joined(bare)], wanted[key], in_channels, f"{where}: {key}")
         if _joined(bare) in by_joined
         else wanted[key]
         for bare, key in targets.items()
@@ -188,10 +188,20 @@ def _refuse_missing(found: Iterable[str], targets: Iterable[str], where: Path | 
         )
 
 
-def _fit_tensor(
+def fit_tensor(
     tensor: torch.Tensor, wanted: torch.Tensor, in_channels: int, where: str
 ) -> torch.Tensor:
-    """Take a tensor in the wanted shape; only the first convolution may grow."""
+    """Take a tensor in the wanted shape; only the first convolution may grow.
+
+    Args:
+        tensor: The weights at hand.
+        wanted: Weights of the same layer, in the shape they are to have.
+        in_channels: Input channels of the network.
+        where: What to name in an error.
+
+    Raises:
+        ModelError: The shapes differ otherwise.
+    """
     shape, expected = tuple(tensor.shape), tuple(wanted.shape)
     if shape == expected:
         return tensor

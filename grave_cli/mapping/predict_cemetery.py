@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from grave_cli import __version__
 from grave_cli.bundle import Bundle
 from grave_cli.graves.attributes import measure
+from grave_cli.graves.confidence import Calibration, confidence_features
+from grave_cli.graves.flags import Review, review
 from grave_cli.graves.outlines import to_crs
 from grave_cli.graves.regularise import regularise
 from grave_cli.inputs.areas import read_area, within_area
@@ -21,7 +23,7 @@ from grave_cli.inputs.fit import check_fit
 from grave_cli.inputs.grid import WorkingGrid
 from grave_cli.inputs.manifest import cemetery_name
 from grave_cli.inputs.raster_io import orthophoto_grid
-from grave_cli.mapping.blocks import RawGraves, find_graves
+from grave_cli.mapping.blocks import find_graves
 from grave_cli.mapping.coarse import look_over
 from grave_cli.mapping.engine import Engine
 from grave_cli.mapping.probability_map import ProbabilityMap
@@ -81,7 +83,15 @@ def predict_cemetery(
     provenance = _provenance(scene, bundle, thresholds, engine)
     provenance["aoi"] = aoi.name if aoi else ""
     with _mapped(scene, bundle, engine, settings, progress, resume) as probabilities:
-        return extract_graves(probabilities, scene, thresholds, settings, provenance, progress)
+        return extract_graves(
+            probabilities,
+            scene,
+            thresholds,
+            settings,
+            provenance,
+            bundle.card.calibration,
+            progress,
+        )
 
 
 @contextmanager
@@ -119,6 +129,7 @@ def extract_graves(
     decoding: DecodingSettings,
     settings: Settings,
     provenance: dict[str, Any],
+    calibration: Calibration | None = None,
     progress: Progress = SILENT,
 ) -> PredictionResult:
     """Turn the probabilities of a cemetery into its graves.
@@ -127,8 +138,9 @@ def extract_graves(
         probabilities: Over the whole grid.
         scene: Where they come from.
         decoding: Thresholds.
-        settings: Outlines.
+        settings: Outlines, review.
         provenance: What is said of their origin.
+        calibration: Of the model's confidence; None takes the mean probability of body.
         progress: Is told how far it is.
 
     Raises:
@@ -139,12 +151,24 @@ def extract_graves(
         probabilities, scene, decoding, progress, threads=settings.prediction.threads
     )
     outlines = regularise(found.polygons, found.evidence.body, grid.gsd_m, settings.outlines)
+    found = found.take(outlines.index)
+    features = confidence_features(outlines, found.evidence)
+    confidence = calibration.confidence(features) if calibration else found.evidence.body
+    reviewed = review(outlines, found.evidence, confidence, grid.gsd_m, settings.review)
     polygons = to_crs(outlines.regular, grid.transform)
     order = _reading_order(polygons)
     order = order[within_area(polygons[order], scene.aoi)]
     outlines, polygons = outlines.take(order), polygons[order]
-    found = found.take(outlines.index)
     cemetery = cemetery_name(scene.orthophoto)
+    rows = _attributes(
+        cemetery,
+        polygons,
+        grid,
+        confidence=confidence[order],
+        heights=found.heights[order],
+        shape=outlines.shape,
+        reviewed=reviewed.take(order),
+    )
     overview = look_over(probabilities, scene.aoi)
     return PredictionResult(
         cemetery=cemetery,
@@ -152,9 +176,10 @@ def extract_graves(
         source_crs=scene.source_crs,
         polygons=polygons,
         raw_polygons=to_crs(outlines.raw, grid.transform),
-        attributes=tuple(_attributes(cemetery, polygons, grid, found, outlines.shape)),
+        attributes=tuple(rows),
         coverage=overview.footprint,
         provenance=provenance,
+        features=features[order],
         computed_share=overview.valid_share,
         coarse_probability=overview.probability,
     )
@@ -170,21 +195,26 @@ def _attributes(
     cemetery: str,
     polygons: NDArray[np.object_],
     grid: WorkingGrid,
-    found: RawGraves,
+    *,
+    confidence: NDArray[np.float64],
+    heights: NDArray[np.float64],
     shape: NDArray[np.str_],
+    reviewed: Review,
 ) -> Iterator[dict[str, Any]]:
     measures = measure(polygons, grid.crs, grid.metres_per_unit)
     for index in range(len(polygons)):
         yield {
             "grave_id": f"{cemetery}-{index + 1:04d}",
             "cemetery_id": cemetery,
-            "confidence": float(found.evidence.body[index]),
+            "confidence": float(confidence[index]),
             "area_m2": float(measures.area_m2[index]),
             "length_m": float(measures.length_m[index]),
             "width_m": float(measures.width_m[index]),
             "azimuth_deg": float(measures.azimuth_deg[index]),
-            "height_m": float(found.heights[index]),
+            "height_m": float(heights[index]),
             "shape": str(shape[index]),
+            "flags": reviewed.flags[index],
+            "needs_review": bool(reviewed.needed[index]),
         }
 
 

@@ -25,11 +25,12 @@ class PredictionResult:
         coverage: Footprint of the valid imagery, in the grid's CRS.
         provenance: Where all this comes from.
         computed_share: Share of the grid that showed something.
+        features: What the confidence of each grave was worked out from (`graves.confidence`).
         coarse_probability: Of a grave, in [0, 1], over the whole grid in at most 1000 px, for
             pictures; None where it was not kept.
 
     Shapes:
-        coarse_probability: (h, w)
+        features: (graves, features); coarse_probability: (h, w)
     """
 
     cemetery: str
@@ -41,6 +42,7 @@ class PredictionResult:
     coverage: shapely.MultiPolygon
     provenance: Mapping[str, Any]
     computed_share: float
+    features: NDArray[np.float64] | None = None
     coarse_probability: NDArray[np.float32] | None = None
 
     @property

@@ -22,6 +22,9 @@ DEFAULT_CONFIG = Path("gravecli.toml")
 THREADS_NAME = "OMP_NUM_THREADS"
 Tree = dict[str, Any]
 
+_SET = "--set"
+_OPTION = "command line"
+
 
 @dataclass(frozen=True)
 class LoadedSettings:
@@ -38,6 +41,11 @@ class LoadedSettings:
     def origin(self, key: str) -> str:
         """Name the origin of a dotted key ("default" when nothing set it)."""
         return self.origins.get(key, "default")
+
+    def given(self) -> Tree:
+        """Return what was given on the command line itself, by `--set` or an option."""
+        values = flatten(self.settings.model_dump())
+        return {key: value for key, value in values if self.origin(key) in (_SET, _OPTION)}
 
 
 def load_settings(
@@ -63,8 +71,8 @@ def load_settings(
         (THREADS_NAME, _threads_layer(environ)),
         _toml_layer(config),
         (f"environment ({ENV_PREFIX}…)", _environment_layer(environ)),
-        ("--set", _nest(dict(_parse_assignment(text) for text in assignments))),
-        ("command line", _nest(chosen)),
+        (_SET, _nest(dict(_parse_assignment(text) for text in assignments))),
+        (_OPTION, _nest(chosen)),
     ]
     merged: Tree = {}
     origins: dict[str, str] = {}

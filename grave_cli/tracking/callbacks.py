@@ -1,6 +1,7 @@
 """What a training shows of itself in MLflow while it runs: the same places getting better."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -48,6 +49,14 @@ class SamplePanels(Callback):
         is_last = trainer.should_stop or epoch == trainer.max_epochs
         if is_last or self._is_due(epoch):
             self.draw(pl_module, epoch)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the epochs that have been drawn."""
+        return {"last_epoch": self._last_epoch, "drawn": sorted(self._drawn)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on in the rhythm of before."""
+        self._last_epoch, self._drawn = state_dict["last_epoch"], set(state_dict["drawn"])
 
     def draw(self, task: GraveTask, epoch: int) -> None:
         """Log the pictures of an epoch, unless they have been.

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CONTEXT = "training"
+DATASET_TAG = "dataset_id"
 
 
 def log_dataset(run: TrackedRun, plan: TrainingPlan) -> None:
-    """Record the data set that a run learns from.
+    """Record the data set that a run learns from, as param `dataset_id` and as Dataset.
 
-    Its name is `dataset_<id>`. Its digest changes with the files, with the split and with the GSD,
-    and with nothing else.
+    Doing so again, in a run that is resumed, changes nothing. The name is `dataset_<id>`.
 
     Args:
         run: The run, which has made sure that MLflow's telemetry is off.
@@ -32,7 +32,7 @@ def log_dataset(run: TrackedRun, plan: TrainingPlan) -> None:
 
     table = dataset_table(plan)
     source = plan.manifest.root.resolve().as_uri()
-    digest = _digest(plan.dataset_id, table)
+    digest = dataset_digest(plan)
     name = f"dataset_{plan.dataset_id}"
     with warnings.catch_warnings():
         # Grave counts are never missing, and a local folder is a local folder in both ways.
@@ -48,6 +48,7 @@ def log_dataset(run: TrackedRun, plan: TrainingPlan) -> None:
         profile=made["profile"],
     )
     context = InputTag("mlflow.data.context", CONTEXT)
+    run.client.log_param(run.run_id, DATASET_TAG, plan.dataset_id)
     run.client.log_inputs(run.run_id, [DatasetInput(dataset, [context])])
 
 
@@ -68,14 +69,19 @@ def dataset_table(plan: TrainingPlan) -> "pd.DataFrame":
     return pd.DataFrame(rows)
 
 
+def dataset_digest(plan: TrainingPlan) -> str:
+    """Fingerprint a data set as it is used.
+
+    Changes with the files, with the split and with the GSD, and with nothing else.
+    """
+    table = dataset_table(plan).to_dict("records")
+    text = json.dumps([plan.dataset_id, table], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
 def _area_m2(part: PartPlan) -> float:
     """Area of the part's frame, or of what has been labelled within it."""
     grid = part.grid
     frame = shapely.box(*grid.bounds)
     area = frame if part.area is None else shapely.intersection(frame, part.area)
     return float(shapely.area(area)) * grid.metres_per_unit**2
-
-
-def _digest(dataset_id: str, table: "pd.DataFrame") -> str:
-    text = json.dumps([dataset_id, table.to_dict("records")], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:8]

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 
 from grave_cli.errors import TrackingError
 from grave_cli.settings.tree import Settings
+from grave_cli.tracking.params import PAUSED_TAG
+from grave_cli.tracking.runs import PARENT_TAG
 from grave_cli.tracking.store import open_client, store_exists, tracking_uri
+from grave_cli.tracking.unfinished import settle, unfinished_runs
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
 _PAGE = 200
-_PARENT_TAG = "mlflow.parentRunId"
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,10 @@ class RunRow:
         test_object_f1: Of the test cemeteries.
         epochs: Epochs trained so far.
         started: Time, UTC, ISO 8601.
-        duration_s: Seconds until its end, or until now.
+        duration_s: Seconds until its end, or until now; without those between its being left and
+            resumed.
         status: RUNNING, FINISHED, FAILED or KILLED.
+        is_resumable: Whether `train --resume` can go on with it.
     """
 
     name: str
@@ -53,6 +57,7 @@ class RunRow:
     started: str
     duration_s: float
     status: str
+    is_resumable: bool
 
 
 def list_runs(settings: Settings, limit: int = 20, trials: bool = False) -> list[RunRow]:
@@ -71,11 +76,13 @@ def list_runs(settings: Settings, limit: int = 20, trials: bool = False) -> list
             "no runs are recorded", where=tracking_uri(settings), remedy="run `gravecli train`"
         )
     client = open_client(settings)
+    settle(client, settings)
+    left = {one.state.run_id for one in unfinished_runs(settings) if one.is_resumable}
     rows: list[RunRow] = []
     # Newest first: the trials of a study come before the study itself.
     children: dict[str, list[RunRow]] = defaultdict(list)
     for run in _runs(client, settings):
-        row = _row(run, client)
+        row = _row(run, client, left)
         if row.parent_run_id:
             children[row.parent_run_id].insert(0, row)
             continue
@@ -109,14 +116,16 @@ def _runs(client: "MlflowClient", settings: Settings) -> Iterator["Run"]:
             return
 
 
-def _row(run: "Run", client: "MlflowClient") -> RunRow:
+def _row(run: "Run", client: "MlflowClient", left: set[str]) -> RunRow:
     info, data = run.info, run.data
-    end = info.end_time or time.time() * 1000
+    is_running = info.status == "RUNNING"  # one that was resumed still has the end of before
+    end_ms = time.time() * 1000 if is_running else info.end_time
+    duration_s = (end_ms - info.start_time) / 1000 - float(data.tags.get(PAUSED_TAG, 0))
     epochs = data.metrics.get("epoch")
     return RunRow(
         name=info.run_name,
         run_id=info.run_id,
-        parent_run_id=data.tags.get(_PARENT_TAG, ""),
+        parent_run_id=data.tags.get(PARENT_TAG, ""),
         dataset_id=data.tags.get("dataset_id", ""),
         channels=data.params.get("data.channels", ""),
         encoder=data.params.get("model.encoder", ""),
@@ -125,8 +134,9 @@ def _row(run: "Run", client: "MlflowClient") -> RunRow:
         test_object_f1=data.metrics.get("test/object_f1"),
         epochs=None if epochs is None else int(epochs),
         started=datetime.fromtimestamp(info.start_time / 1000, UTC).isoformat(timespec="seconds"),
-        duration_s=round((end - info.start_time) / 1000, 1),
+        duration_s=round(duration_s, 1),
         status=info.status,
+        is_resumable=info.run_id in left and not is_running,
     )
 
 

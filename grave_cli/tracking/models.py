@@ -1,4 +1,4 @@
-"""Which model to predict with: a folder, a run, or the newest finished run that fits."""
+"""Which model to predict with: a folder, a run, a registered one, or the newest that fits."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +14,13 @@ from grave_cli.tracking.store import open_client, store_exists, tracking_uri
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
+    from mlflow.entities.model_registry import ModelVersion
 
 MODEL_FOLDER = "model"
 CHANNELS_TAG = "gravecli.channels"
 MODEL_TAG = "gravecli.model"
 _RUN_URI = "runs:/"
+_REGISTRY_URI = "models:/"
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,8 @@ def resolve_model(name: str, settings: Settings) -> FoundModel:
     """Find a model by what a user calls it.
 
     Args:
-        name: Folder of a model, `runs:/ID`, or the name or id of a run.
+        name: Folder of a model, `runs:/ID`, `models:/graves@champion`, `models:/graves/3`, or the
+            name or id of a run.
         settings: Tracking store.
 
     Raises:
@@ -49,10 +52,15 @@ def resolve_model(name: str, settings: Settings) -> FoundModel:
     if not store_exists(settings):
         raise _no_such_model(name, settings)
     client = open_client(settings)
-    run = _run_named(client, name.removeprefix(_RUN_URI), settings)
+    if name.startswith(_REGISTRY_URI):
+        version = _registered(client, name, settings)
+        name, origin = str(version.run_id), f"{version.name} version {version.version}, run"
+    else:
+        name, origin = name.removeprefix(_RUN_URI).removesuffix(f"/{MODEL_FOLDER}"), "run"
+    run = find_run(client, name, settings)
     if run is None:
         raise _no_such_model(name, settings)
-    return FoundModel(_download(client, run, settings), f"run {run.info.run_name}")
+    return FoundModel(model_of(client, run, settings), f"{origin} {run.info.run_name}")
 
 
 def newest_model(with_dem: bool, settings: Settings) -> FoundModel:
@@ -80,7 +88,7 @@ def newest_model(with_dem: bool, settings: Settings) -> FoundModel:
     runs = _search(client, settings, condition)
     if not runs:
         raise missing
-    bundle = _download(client, runs[0], settings)
+    bundle = model_of(client, runs[0], settings)
     return FoundModel(bundle, f"run {runs[0].info.run_name}, the newest that fits {at_hand}")
 
 
@@ -98,7 +106,8 @@ def _search(client: "MlflowClient", settings: Settings, condition: str) -> list[
     )
 
 
-def _run_named(client: "MlflowClient", name: str, settings: Settings) -> "Run | None":
+def find_run(client: "MlflowClient", name: str, settings: Settings) -> "Run | None":
+    """Find a run by its name, of several the newest, or by its id."""
     from mlflow.exceptions import MlflowException
 
     if "'" not in name:
@@ -111,8 +120,12 @@ def _run_named(client: "MlflowClient", name: str, settings: Settings) -> "Run | 
         return None
 
 
-def _download(client: "MlflowClient", run: "Run", settings: Settings) -> Bundle:
-    """Look into a run's model where it lies, or fetch it into the cache once."""
+def model_of(client: "MlflowClient", run: "Run", settings: Settings) -> Bundle:
+    """Look into a run's model where it lies, or fetch it into the cache once.
+
+    Raises:
+        ModelError: The run has no model, or it cannot be fetched.
+    """
     from mlflow.exceptions import MlflowException
 
     folder = _local_folder(run.info.artifact_uri)
@@ -128,6 +141,21 @@ def _download(client: "MlflowClient", run: "Run", settings: Settings) -> Bundle:
     return read_bundle(folder / MODEL_FOLDER)
 
 
+def _registered(client: "MlflowClient", uri: str, settings: Settings) -> "ModelVersion":
+    """Look a version up in the registry, by its alias or its number."""
+    from mlflow.exceptions import MlflowException
+
+    name = uri.removeprefix(_REGISTRY_URI)
+    by_alias = "@" in name
+    model, _, which = name.rpartition("@" if by_alias else "/")
+    try:
+        if by_alias:
+            return client.get_model_version_by_alias(model, which)
+        return client.get_model_version(model, which)
+    except MlflowException:
+        raise _no_such_model(uri, settings) from None
+
+
 def _local_folder(uri: str) -> Path | None:
     """Return the folder that a file URI, or a plain path, names; None for a remote one."""
     parts = urlsplit(uri)
@@ -140,5 +168,5 @@ def _no_such_model(name: str, settings: Settings) -> ModelError:
     return ModelError(
         "no such model",
         where=name,
-        expected=f"a model folder, or a run of {tracking_uri(settings)}",
+        expected=f"a model folder, or a run or registered model of {tracking_uri(settings)}",
     )

@@ -1,27 +1,27 @@
 """Runs: one per training, with a status that is true whatever happens."""
 
-import json
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from grave_cli import __version__
-from grave_cli.settings.load import flatten
 from grave_cli.settings.tree import Settings
+from grave_cli.tracking.params import log_params, log_resumption
 from grave_cli.tracking.store import experiment_id, open_client, tracking_uri
+from grave_cli.tracking.unfinished import RunState, settle, work_folder
 
 if TYPE_CHECKING:
     from lightning.pytorch.loggers import MLFlowLogger
     from mlflow import MlflowClient
+    from mlflow.entities import Run
     from PIL import Image
 
-_BATCH = 100  # MLflow takes at most so many params at once
-_MAX_PARAM = 6000  # characters of a param's value
+PARENT_TAG = "mlflow.parentRunId"
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,14 @@ class TrackedRun:
         run_id: MLflow's id.
         name: Its name.
         settings: What it runs with.
+        folder: For files on their way into the run, and for what it takes to resume it.
     """
 
     client: "MlflowClient"
     run_id: str
     name: str
     settings: Settings
+    folder: Path
 
     def log_metrics(self, metrics: Mapping[str, float]) -> None:
         """Record numbers that are no function of the epoch."""
@@ -67,7 +69,8 @@ class TrackedRun:
         quick = picture.copy()
         # MLflow saves without options. Fast PNGs are a fifth larger and take a third of the time.
         quick.save = partial(quick.save, compress_level=1)  # type: ignore[method-assign]
-        self.client.log_image(self.run_id, quick, key=key, step=step)
+        with _temporary_files_in(self.folder):
+            self.client.log_image(self.run_id, quick, key=key, step=step)
 
     def tag(self, name: str, value: str) -> None:
         """Set a tag."""
@@ -89,6 +92,7 @@ def tracked_run(
 
     FINISHED when the block ends, KILLED on Ctrl-C, FAILED on any other exception; written last,
     after everything the block logs. An exception may say otherwise with an attribute `run_status`.
+    What an earlier process has left behind is settled first.
 
     Args:
         settings: Store and experiment; recorded as params.
@@ -100,38 +104,79 @@ def tracked_run(
         TrackingError: The store cannot be opened.
     """
     client = open_client(settings)
+    settle(client, settings)
     all_tags = {"gravecli.version": __version__, **tags}
     if parent_run_id:
-        all_tags["mlflow.parentRunId"] = parent_run_id
+        all_tags[PARENT_TAG] = parent_run_id
     run = client.create_run(experiment_id(client, settings), run_name=name, tags=all_tags)
-    run_id = run.info.run_id
+    with _kept_true(client, run, settings) as tracked:
+        log_params(client, run.info.run_id, settings)
+        yield tracked
+
+
+@contextmanager
+def resumed_run(settings: Settings, run_id: str) -> Iterator[TrackedRun]:
+    """Open a run that has been left, and close it like a new one.
+
+    Its params stay as they are. Settings that differ from them become tags and, all of them
+    together, an artifact `settings/resume-<n>.json`.
+
+    Args:
+        settings: What it goes on with.
+        run_id: MLflow's id.
+
+    Raises:
+        TrackingError: The store cannot be opened, or another process works on the run.
+    """
+    client = open_client(settings)
+    run = client.get_run(run_id)
+    with _kept_true(client, run, settings) as tracked:
+        log_resumption(client, run, settings)
+        client.update_run(run_id, status="RUNNING")
+        yield tracked
+
+
+@contextmanager
+def _kept_true(client: "MlflowClient", run: "Run", settings: Settings) -> Iterator[TrackedRun]:
+    run_id, name = run.info.run_id, run.info.run_name
+    work = work_folder(settings, _state(run, settings))
     status = "FAILED"
+    with work.held():
+        try:
+            yield TrackedRun(client, run_id, name, settings, work.folder)
+            status = "FINISHED"
+        except KeyboardInterrupt:
+            status = "KILLED"
+            raise
+        except BaseException as error:
+            status = getattr(error, "run_status", status)
+            raise
+        finally:
+            client.set_terminated(run_id, status)
+            work.remove_unless_needed(status)
+
+
+def _state(run: "Run", settings: Settings) -> RunState:
+    tags = run.data.tags
+    return RunState(
+        run_id=run.info.run_id,
+        name=run.info.run_name,
+        parent_run_id=tags.get(PARENT_TAG),
+        tags=tags,
+        store=settings.tracking.uri,
+        settings=settings.model_dump(mode="json"),
+    )
+
+
+@contextmanager
+def _temporary_files_in(folder: Path) -> Iterator[None]:
+    """Let MLflow write its temporary copy where it is swept should the process be killed."""
+    usual = tempfile.tempdir
+    tempfile.tempdir = str(folder)
     try:
-        _log_params(client, run_id, settings)
-        yield TrackedRun(client, run_id, name, settings)
-        status = "FINISHED"
-    except KeyboardInterrupt:
-        status = "KILLED"
-        raise
-    except BaseException as error:
-        status = getattr(error, "run_status", status)
-        raise
+        yield
     finally:
-        client.set_terminated(run_id, status)
-
-
-def _log_params(client: "MlflowClient", run_id: str, settings: Settings) -> None:
-    from mlflow.entities import Param
-
-    values = flatten(settings.model_dump(mode="json"))
-    params = (Param(key, _param_text(value)) for key, value in values)
-    while batch := list(islice(params, _BATCH)):
-        client.log_batch(run_id, params=batch)
-
-
-def _param_text(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value)
-    return text[:_MAX_PARAM]
+        tempfile.tempdir = usual
 
 
 def _run_logger(run: TrackedRun) -> "MLFlowLogger":

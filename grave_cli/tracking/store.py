@@ -54,13 +54,19 @@ def experiment_id(client: "MlflowClient", settings: Settings) -> str:
     found = client.get_experiment_by_name(name)
     if found is not None:
         return str(found.experiment_id)
-    location = None if settings.tracking.uri else artifact_root(settings)
+    location = None if is_server(settings) else artifact_root(settings)
     return str(client.create_experiment(name, artifact_location=location))
 
 
+def is_server(settings: Settings) -> bool:
+    """Tell whether the store is an MLflow server, not a database."""
+    return settings.tracking.uri.startswith(("http://", "https://"))
+
+
 def artifact_root(settings: Settings) -> str:
-    """Return the URI of the folder of artifacts beside the default store."""
-    return Path(settings.work_dir, "artifacts").resolve().as_uri()
+    """Return the URI below which the files of runs go when the store is a database."""
+    place = settings.tracking.artifacts or str(settings.work_dir / "artifacts")
+    return place if "://" in place else Path(place).resolve().as_uri()
 
 
 def store_exists(settings: Settings) -> bool:

@@ -68,7 +68,6 @@ def run_study(
         GraveError: Data or settings cannot be used.
     """
     from grave_cli.inputs.training_data import plan_training, read_training_data
-    from grave_cli.trainer import DATASET_TAG
 
     plan = find_study(settings, name, preset)
     check_search_space(plan.search_space, settings)
@@ -78,7 +77,7 @@ def run_study(
     progress.note(f"study {name}: {wanted - missing} of {wanted} trials are finished")
     if missing > 0:
         data = read_training_data(plan_training(settings, progress), settings, progress)
-        from grave_cli.tracking.dataset_input import log_dataset
+        from grave_cli.tracking.dataset_input import DATASET_TAG, log_dataset
         from grave_cli.tracking.runs import tracked_run
 
         tags = {DATASET_TAG: data.plan.dataset_id, "gravecli.study": name}

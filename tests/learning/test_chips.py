@@ -10,7 +10,8 @@ from support import tiny_settings
 from grave_cli.inputs.cemetery_arrays import CemeteryArrays
 from grave_cli.inputs.recipe import InputRecipe
 from grave_cli.inputs.training_data import plan_training, read_training_data
-from grave_cli.learning.chips import ChipDataset, chips_for_area, cut_chip
+from grave_cli.learning.chips import ChipDataset, chips_for_area
+from grave_cli.learning.cutting import cut_chip
 from grave_cli.learning.datamodule import TileDataset
 from grave_cli.mapping.probability_map import to_probabilities
 from grave_cli.mapping.scene import open_scene
@@ -70,7 +71,8 @@ def test_shapes_types_and_ranges(
         assert item["input"].shape == (4, 64, 64)
         assert item["targets"].shape == (3, 64, 64)
         assert item["scored"].shape == (1, 64, 64)
-        assert {tensor.dtype for tensor in item.values()} == {torch.float32}
+        assert item["place"].shape == (3,)
+        assert {item[name].dtype for name in ("input", "targets", "scored")} == {torch.float32}
         assert torch.isfinite(item["input"]).all()
         assert item["input"].abs().max() <= 1
         assert set(item["targets"].unique().tolist()) <= {0.0, 1.0}
@@ -79,7 +81,9 @@ def test_shapes_types_and_ranges(
 def test_most_chips_show_graves(
     parts: list[CemeteryArrays], recipe: InputRecipe, settings: Settings
 ) -> None:
-    chips = ChipDataset(parts, recipe, with_values(settings, {"chips.grave_share": 1.0}))
+    chips = ChipDataset(
+        parts, recipe, with_values(settings, {"chips.grave_share": 1.0, "chips.revisit_share": 0.0})
+    )
     assert all(chips[index]["targets"][0].any() for index in range(len(chips)))
 
 

@@ -10,7 +10,7 @@ from support import Listener, untrained_bundle
 
 from grave_cli.bundle import ONNX_FILE, Bundle, read_bundle
 from grave_cli.errors import ModelError
-from grave_cli.learning.export import TOLERANCE
+from grave_cli.learning.onnx_form import TOLERANCE
 from grave_cli.mapping.engine import Engine, open_engine
 from grave_cli.mapping.onnx_engine import OnnxEngine
 from grave_cli.mapping.symmetries import Symmetries

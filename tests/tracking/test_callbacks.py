@@ -94,8 +94,12 @@ def test_a_whole_cemetery_s_picture_lies_beside_its_geopackage(
 def test_nothing_else_is_in_the_run(strange: Settings) -> None:
     (run,) = runs_of(strange)
     found = {item.path for item in client_of(strange).list_artifacts(run.info.run_id)}
-    assert found == {"model", "final", "images"}
-    assert {path.name for path in strange.work_dir.iterdir()} == {"mlflow.db", "artifacts"}
+    assert found == {"model", "final", "images", "checkpoints"}
+    files = [path for path in strange.work_dir.rglob("*") if path.is_file()]
+    assert {path.relative_to(strange.work_dir).parts[0] for path in files} == {
+        "mlflow.db",
+        "artifacts",
+    }
 
 
 def test_speed_and_memory_are_logged_for_each_epoch(strange: Settings) -> None:

@@ -9,15 +9,11 @@ import pytest
 from image_store import runs_of
 from support import tiny_settings
 
-from grave_cli.inputs.training_data import TrainingPlan, plan_training
+from grave_cli.inputs.training_data import plan_training
 from grave_cli.settings.load import with_values
 from grave_cli.settings.tree import Settings
-from grave_cli.tracking.dataset_input import _digest, dataset_table
+from grave_cli.tracking.dataset_input import dataset_digest, dataset_table
 from grave_cli.tuning.study import run_study
-
-
-def digest_of(plan: TrainingPlan) -> str:
-    return _digest(plan.dataset_id, dataset_table(plan))
 
 
 def test_a_training_has_its_data_set_as_input(trained: Settings) -> None:
@@ -25,7 +21,7 @@ def test_a_training_has_its_data_set_as_input(trained: Settings) -> None:
     (given,) = run.inputs.dataset_inputs
     plan = plan_training(trained)
     assert given.dataset.name == f"dataset_{run.data.params['dataset_id']}"
-    assert given.dataset.digest == digest_of(plan)
+    assert given.dataset.digest == dataset_digest(plan)
     assert {tag.key: tag.value for tag in given.tags} == {"mlflow.data.context": "training"}
     assert json.loads(given.dataset.source)["uri"] == trained.data.root.resolve().as_uri()
     assert json.loads(given.dataset.profile)["num_rows"] == len(plan.parts)
@@ -51,15 +47,15 @@ def test_the_digest_stays_with_the_data_and_changes_with_split_and_gsd(
 ) -> None:
     settings = tiny_settings(sample_data, tmp_path / "runs")
     plan = plan_training(settings)
-    digest = digest_of(plan)
+    digest = dataset_digest(plan)
     shutil.copytree(sample_data, tmp_path / "copy")
     copied = tiny_settings(tmp_path / "copy", tmp_path / "runs")
-    assert digest_of(plan_training(copied)) == digest
+    assert dataset_digest(plan_training(copied)) == digest
     other_split = with_values(settings, {"data.test": ("sample_01",)})
-    assert digest_of(plan_training(other_split)) != digest
+    assert dataset_digest(plan_training(other_split)) != digest
     coarser = with_values(settings, {"grid.gsd_m": 0.2})
-    assert digest_of(plan_training(coarser)) != digest
-    assert digest_of(replace(plan, dataset_id="0" * 8)) != digest
+    assert dataset_digest(plan_training(coarser)) != digest
+    assert dataset_digest(replace(plan, dataset_id="0" * 8)) != digest
 
 
 def test_the_table_says_how_large_the_parts_are(sample_data: Path, tmp_path: Path) -> None:

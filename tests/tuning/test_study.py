@@ -9,7 +9,6 @@ from grave_cli.errors import TuningError
 from grave_cli.settings.load import with_values
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.store import tracking_uri
-from grave_cli.tuning.dashboard import free_port
 from grave_cli.tuning.search_space import check_search_space, find_study, suggest_settings
 from grave_cli.tuning.storage import open_storage
 from grave_cli.tuning.study import run_study
@@ -89,16 +88,6 @@ def test_an_impossible_search_space_is_refused_before_the_first_trial(
     settings = with_values(Settings(), {"hpo.studies.bad": {"search_space": {key: domain}}})
     with pytest.raises(TuningError, match=key):
         check_search_space(settings.hpo.studies["bad"].search_space, settings)
-
-
-def test_the_next_free_port_is_taken() -> None:
-    import socket
-
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        assert free_port(port) > port
 
 
 def test_whole_bounds_of_a_real_setting_span_real_numbers() -> None:

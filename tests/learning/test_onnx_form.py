@@ -8,8 +8,9 @@ from support import untrained_bundle
 
 from grave_cli.architecture import Architecture
 from grave_cli.errors import ModelError
-from grave_cli.learning.export import write_bundle, write_onnx
+from grave_cli.learning.export import write_bundle
 from grave_cli.learning.network import build_network
+from grave_cli.learning.onnx_form import write_onnx
 
 
 @pytest.mark.slow

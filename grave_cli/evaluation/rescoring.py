@@ -1,0 +1,62 @@
+"""How good an older model is on the validation data of a new training."""
+
+from grave_cli.bundle import Bundle
+from grave_cli.inputs.cemetery_arrays import CemeteryArrays, plan_part, read_parts
+from grave_cli.inputs.recipe import InputRecipe
+from grave_cli.inputs.training_data import TrainingData
+from grave_cli.progress import SILENT, Progress
+from grave_cli.settings.load import with_values
+from grave_cli.settings.tree import Settings
+
+
+def score_on_validation(
+    bundle: Bundle, data: TrainingData, settings: Settings, progress: Progress = SILENT
+) -> dict[str, float]:
+    """Run a model over the validation parts, read at its own GSD and with its own recipe.
+
+    Args:
+        bundle: The model.
+        data: Whose validation parts are taken; they have DEMs if the model wants heights.
+        settings: Device, batches, memory.
+        progress: Is told how far it is.
+
+    Returns:
+        The `val/…` scores that a training logs after an epoch.
+
+    Raises:
+        GraveError: The model cannot be run on this data.
+    """
+    import torch
+
+    from grave_cli.learning.datamodule import TileDataset
+    from grave_cli.learning.metrics import TileScores
+    from grave_cli.mapping.engine import open_engine
+
+    recipe = bundle.card.recipe
+    tiles = TileDataset(_validation_parts(recipe, data, settings, progress), recipe, settings)
+    engine = open_engine(bundle, settings.prediction, progress)
+    scores = TileScores(recipe.gsd_m, bundle.card.decoding)
+    loader = torch.utils.data.DataLoader(tiles, batch_size=settings.chips.batch_size)
+    with progress.task(f"Scoring {bundle.card.name}", len(tiles), "tiles") as advance:
+        for batch in loader:
+            probabilities = engine.probabilities(batch["input"].numpy())
+            scores.add(torch.from_numpy(probabilities), batch)
+            advance(len(probabilities))
+    return scores.take()
+
+
+def _validation_parts(
+    recipe: InputRecipe, data: TrainingData, settings: Settings, progress: Progress
+) -> list[CemeteryArrays]:
+    """Take the parts as they were read, unless the recipe wants them otherwise."""
+    normalisation = {"mean": data.features.mean, "std": data.features.std}
+    if recipe.model_copy(update=normalisation) == data.features:
+        return data.val
+    at_its_gsd = with_values(settings, {"grid.gsd_m": recipe.gsd_m})
+    return read_parts(
+        [plan_part(plan.part, at_its_gsd) for plan in data.plan.split("val")],
+        recipe,
+        max_bytes=settings.chips.max_memory_gb * 1e9,
+        cache=settings.work_dir / "cache",
+        progress=progress,
+    )

@@ -1,0 +1,80 @@
+"""Checkpoints of a training: the last one, to go on from, and the best one, to keep.
+
+Both are written whole or not at all, and hold nothing that has to be unpickled.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Checkpoint, EarlyStopping
+
+_KEPT = ("epoch", "global_step", "pytorch-lightning_version", "state_dict", "scores")
+
+
+class KeepCheckpoints(Checkpoint):
+    """Writes a checkpoint after each epoch, and keeps the weights of the best one.
+
+    The last one holds everything: optimiser, schedule, running average, early stopping. The best
+    one holds weights, their epoch and their scores.
+
+    Args:
+        last: Where the last one goes.
+        best: Where the best one goes.
+        monitor: Metric to be largest; an epoch that only equals the best does not replace it.
+    """
+
+    def __init__(self, last: Path, best: Path, monitor: str) -> None:
+        self._last = last
+        self._best = best
+        self._monitor = monitor
+        self._best_score = float("-inf")
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write them; Lightning calls this after the other callbacks, early stopping included."""
+        score = float(trainer.callback_metrics.get(self._monitor, float("nan")))
+        # In an epoch without validation the score is an older one, and not larger than the best.
+        is_best = score > self._best_score
+        if is_best:
+            self._best_score = score
+        new = self._last.with_suffix(".new")
+        trainer.save_checkpoint(new, weights_only=False)
+        # The best one first: a kill in between costs an epoch, and never leaves a best score
+        # without its weights.
+        if is_best:
+            _keep_weights(new, self._best)
+        new.replace(self._last)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the best score so far."""
+        return {"best_score": self._best_score}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from the best score so far."""
+        self._best_score = state_dict["best_score"]
+
+
+class StopEarly(EarlyStopping):
+    """Stops when epochs have brought nothing better; a resumed training may change its patience."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a checkpoint, but with the patience of now."""
+        super().load_state_dict({**state_dict, "patience": self.patience})
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Leave a training that had come to its end there."""
+        trainer.should_stop |= self.wait_count >= self.patience
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a checkpoint into memory, tensors and plain values only."""
+    checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    return checkpoint
+
+
+def _keep_weights(checkpoint: Path, path: Path) -> None:
+    whole = read_checkpoint(checkpoint)
+    new = path.with_suffix(".new")
+    torch.save({key: whole[key] for key in _KEPT}, new)
+    new.replace(path)

@@ -1,0 +1,67 @@
+"""The settings of a run: MLflow params, which never change, and what a resumed run changes."""
+
+import json
+import time
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from grave_cli.settings.load import flatten
+from grave_cli.settings.tree import Settings
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+RESUMES_TAG = "gravecli.resumes"
+PAUSED_TAG = "gravecli.paused_s"
+_BATCH = 100  # MLflow takes at most so many params at once
+_MAX_PARAM = 6000  # characters of a param's value
+
+
+def log_params(client: "MlflowClient", run_id: str, settings: Settings) -> None:
+    """Record every setting of a run as a param."""
+    from mlflow.entities import Param
+
+    params = (Param(key, value) for key, value in _texts(settings))
+    while batch := list(islice(params, _BATCH)):
+        client.log_batch(run_id, params=batch)
+
+
+def log_resumption(client: "MlflowClient", run: "Run", settings: Settings) -> None:
+    """Record that a run goes on, and with what.
+
+    Settings that differ from the params become tags `gravecli.resume_<n>.<setting>`; all settings
+    become `settings/resume-<n>.json`. `gravecli.resumes` counts, `gravecli.paused_s` adds up the
+    seconds in which nobody worked on the run.
+
+    Args:
+        client: The store.
+        run: As it was left.
+        settings: What it goes on with.
+    """
+    from mlflow.entities import RunTag
+
+    number = int(run.data.tags.get(RESUMES_TAG, 0)) + 1
+    now_ms = time.time() * 1000
+    paused_s = float(run.data.tags.get(PAUSED_TAG, 0))
+    paused_s += (now_ms - (run.info.end_time or now_ms)) / 1000
+    changed = {key: value for key, value in _texts(settings) if run.data.params.get(key) != value}
+    tags = {
+        RESUMES_TAG: str(number),
+        PAUSED_TAG: f"{paused_s:.1f}",
+        **{f"gravecli.resume_{number}.{key}": value for key, value in changed.items()},
+    }
+    client.log_batch(run.info.run_id, tags=[RunTag(key, value) for key, value in tags.items()])
+    whole = settings.model_dump(mode="json")
+    client.log_dict(run.info.run_id, whole, f"settings/resume-{number}.json")
+
+
+def _texts(settings: Settings) -> Iterator[tuple[str, str]]:
+    for key, value in flatten(settings.model_dump(mode="json")):
+        yield key, _param_text(value)
+
+
+def _param_text(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text[:_MAX_PARAM]

@@ -1,0 +1,105 @@
+"""Which run `train --resume` goes on with, and what may have changed since it began."""
+
+from grave_cli.errors import DatasetError, SettingsError, TrackingError
+from grave_cli.settings.load import LoadedSettings, flatten, validate, with_values
+from grave_cli.settings.tree import Settings
+from grave_cli.tracking.dataset_input import DATASET_TAG
+from grave_cli.tracking.models import find_run
+from grave_cli.tracking.store import open_client, store_exists, tracking_uri
+from grave_cli.tracking.unfinished import Unfinished, settle, unfinished_runs
+
+CHANGEABLE = (
+    "work_dir",
+    "data.root",
+    "chips.max_memory_gb",
+    "training.epochs",
+    "training.max_time_s",
+    "training.patience",
+    "training.validate_every",
+    "training.device",
+    "training.precision",
+    "training.workers",
+    "tracking",
+    "hpo",
+    "prediction",
+    "outlines",
+)
+"""Settings and sections that leave a training the same one: how long, where, and what is shown."""
+
+
+def find_unfinished(name: str, settings: Settings) -> Unfinished:
+    """Find a run that can go on.
+
+    Args:
+        name: Its name (of several, the newest is taken) or its id.
+        settings: Store and work_dir.
+
+    Raises:
+        TrackingError: There is no such run, it has finished, or it has no checkpoint here.
+    """
+    if not store_exists(settings):
+        raise TrackingError("no runs are recorded", where=tracking_uri(settings))
+    client = open_client(settings)
+    settle(client, settings)
+    left = [run for run in unfinished_runs(settings) if name in (run.state.name, run.state.run_id)]
+    if left and left[0].is_resumable:
+        return left[0]
+    run = find_run(client, name, settings)
+    if run is None:
+        raise TrackingError(f"no such run: {name}", where=tracking_uri(settings))
+    if run.info.status == "FINISHED":
+        raise TrackingError(
+            f"run {name} has finished",
+            remedy=f"start a new one from its model with --init-from {name}",
+        )
+    raise TrackingError(
+        f"run {name} cannot be resumed",
+        where=settings.work_dir / "unfinished",
+        found="no checkpoint of it",
+        expected="one from the end of its first epoch on, on the machine that it ran on",
+    )
+
+
+def resumed_settings(left: Unfinished, now: LoadedSettings) -> Settings:
+    """Take the settings that a run began with, and what is given on the command line now.
+
+    Args:
+        left: The run.
+        now: The settings of the command; store and work_dir are taken from them.
+
+    Raises:
+        SettingsError: A change would make another training of it.
+    """
+    place = {"work_dir": now.settings.work_dir, "tracking.uri": now.settings.tracking.uri}
+    before = validate(left.state.settings, {})
+    after = with_values(before, {**now.given(), **place})
+    old = dict(flatten(before.model_dump()))
+    for key, value in flatten(after.model_dump()):
+        if value != old.get(key) and not _may_change(key):
+            raise SettingsError(
+                f"{key} cannot change in a run that is resumed",
+                found=value,
+                expected=old.get(key),
+                remedy="start a new run for that",
+            )
+    return after
+
+
+def check_same_data(left: Unfinished, dataset_id: str) -> None:
+    """Refuse other data than the run began with.
+
+    Raises:
+        DatasetError: The files have changed.
+    """
+    before = left.state.tags[DATASET_TAG]
+    if dataset_id != before:
+        raise DatasetError(
+            f"the data has changed since run {left.state.name} began",
+            found=f"data set {dataset_id}",
+            expected=before,
+            remedy="bring the old files back, or start a new run",
+        )
+
+
+def _may_change(key: str) -> bool:
+    return any(key == one or key.startswith(f"{one}.") for one in CHANGEABLE)

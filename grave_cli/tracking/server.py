@@ -1,0 +1,129 @@
+"""MLflow's pages on this machine, in a child process that ends with the block that opened it."""
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import IO
+
+import psutil
+
+from grave_cli.errors import TrackingError
+from grave_cli.settings.tree import Settings
+from grave_cli.tracking.store import (
+    artifact_root,
+    is_server,
+    open_client,
+    silence_mlflow,
+    tracking_uri,
+)
+
+HOST = "127.0.0.1"
+_START_S = 120  # a server imports MLflow twice, and a new database gets its tables
+_STOP_S = 10
+
+
+@contextmanager
+def mlflow_pages(settings: Settings, first_port: int) -> Iterator[str]:
+    """Serve the pages of the tracking store while the block runs.
+
+    A store that is an MLflow server has its own pages: nothing is started.
+
+    Args:
+        settings: Where the store is; a SQLite file is made when it is missing.
+        first_port: Port on 127.0.0.1; the next free one is taken when it is in use.
+
+    Yields:
+        Their URL.
+
+    Raises:
+        TrackingError: The store cannot be opened, or the server does not start.
+    """
+    if is_server(settings):
+        yield f"{settings.tracking.uri.rstrip('/')}/"
+        return
+    open_client(settings)
+    store = ["--backend-store-uri", tracking_uri(settings), "--no-serve-artifacts"]
+    store += ["--default-artifact-root", artifact_root(settings)]
+    with mlflow_server(store, free_port(first_port)) as url:
+        yield url
+
+
+@contextmanager
+def mlflow_server(arguments: Sequence[str], port: int) -> Iterator[str]:
+    """Run `mlflow server` while the block runs; it and its children are gone after that.
+
+    Args:
+        arguments: Stores, as `mlflow server` takes them.
+        port: Free port on 127.0.0.1.
+
+    Yields:
+        Its URL, once it answers.
+
+    Raises:
+        TrackingError: It does not start.
+    """
+    silence_mlflow()
+    command = [sys.executable, "-m", "mlflow", "server", *arguments]
+    command += ["--host", HOST, "--port", str(port), "--workers", "1"]
+    with tempfile.TemporaryFile() as log:
+        child = subprocess.Popen(
+            command,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+            start_new_session=True,  # Ctrl-C is for us, who then end it
+        )
+        try:
+            url = f"http://{HOST}:{port}/"
+            _await_answer(child, url, log)
+            yield url
+        finally:
+            _end(child)
+
+
+def free_port(first: int) -> int:
+    """Find the first port from a number on that nothing listens on.
+
+    Raises:
+        TrackingError: The next hundred are all in use.
+    """
+    for port in range(first, min(first + 100, 65536)):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                continue
+            return port
+    raise TrackingError("no free port", found=f"{first} to {first + 99} are in use")
+
+
+def _await_answer(child: subprocess.Popen[bytes], url: str, log: IO[bytes]) -> None:
+    deadline = time.monotonic() + _START_S
+    while child.poll() is None and time.monotonic() < deadline:
+        try:
+            urllib.request.urlopen(f"{url}health", timeout=5).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    log.seek(0)
+    said = log.read().decode(errors="replace").strip().splitlines()
+    raise TrackingError(f"MLflow's server did not start: {said[-1] if said else 'no word'}")
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """End a process and all of its children, by force if they do not go."""
+    family = [psutil.Process(child.pid)] if child.poll() is None else []
+    family += [one for parent in family for one in parent.children(recursive=True)]
+    for send in (psutil.Process.terminate, psutil.Process.kill):
+        for process in family:
+            with suppress(psutil.NoSuchProcess):
+                send(process)
+        _, family = psutil.wait_procs(family, _STOP_S)
+    child.wait()

@@ -1,0 +1,280 @@
+"""Runs that were left: their true status, what stays of them, and how they go on."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from image_store import client_of, images_of, runs_of
+from lightning.pytorch import Callback, Trainer
+from support import tiny_settings
+
+from grave_cli.errors import DatasetError, SettingsError, TrackingError
+from grave_cli.inputs.training_data import plan_training, read_training_data
+from grave_cli.settings.load import load_settings, with_values
+from grave_cli.settings.tree import Settings
+from grave_cli.tracking.listing import list_runs
+from grave_cli.tracking.resuming import find_unfinished, resumed_settings
+from grave_cli.tracking.runs import tracked_run
+from grave_cli.tracking.unfinished import prune
+from grave_cli.trainer import run_training
+
+KILLED_IN_THE_THIRD_EPOCH = """
+import os, signal, sys
+from pathlib import Path
+from lightning.pytorch import Callback
+from support import tiny_settings
+from grave_cli.trainer import run_training
+
+class Kill(Callback):
+    def on_train_batch_end(self, trainer, *args):
+        if trainer.current_epoch == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+settings = tiny_settings(Path(sys.argv[1]), Path(sys.argv[2]), training__epochs=4)
+run_training(settings, callbacks=[Kill()], name="left")
+"""
+
+
+class Interrupt(Callback):
+    """Ctrl-C in the first batch of an epoch, counted from 1."""
+
+    def __init__(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def on_train_batch_end(self, trainer: Trainer, *args: object) -> None:
+        if trainer.current_epoch + 1 == self.epoch:
+            raise KeyboardInterrupt
+
+
+def options(*assignments: str, **values: object) -> object:
+    return load_settings(assignments=assignments, options=values, environ={})
+
+
+def left_files(settings: Settings) -> list[Path]:
+    return sorted((settings.work_dir / "unfinished").iterdir())
+
+
+@pytest.fixture(scope="module")
+def killed(sample_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings whose store holds one run that a SIGKILL ended in its third epoch."""
+    work_dir, temp = tmp_path_factory.mktemp("killed") / "runs", tmp_path_factory.mktemp("temp")
+    tests = Path(__file__).parents[1]
+    child = subprocess.run(
+        [sys.executable, "-c", KILLED_IN_THE_THIRD_EPOCH, str(sample_data), str(work_dir)],
+        env={**os.environ, "TMPDIR": str(temp), "PYTHONPATH": _python_path(tests)},
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert child.returncode == -9, child.stderr
+    assert list(temp.iterdir()) == []
+    return tiny_settings(sample_data, work_dir, training__epochs=4)
+
+
+def _python_path(first: Path) -> str:
+    return os.pathsep.join([str(first), *filter(None, [os.environ.get("PYTHONPATH")])])
+
+
+@pytest.fixture
+def copied(killed: Settings, tmp_path: Path) -> Settings:
+    """The same, for a test that changes it."""
+    shutil.copytree(killed.work_dir, tmp_path / "runs")
+    return with_values(killed, {"work_dir": tmp_path / "runs"})
+
+
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(
+    copied: Settings, sample_data: Path, tmp_path: Path
+) -> None:
+    (run,) = runs_of(copied)
+    assert run.info.status == "RUNNING"
+    (row,) = list_runs(copied)
+    assert (row.status, row.epochs, row.is_resumable) == ("KILLED", 2, True)
+    left = find_unfinished("left", copied)
+    assert run_training(copied, start=left).run_id == run.info.run_id
+    (row,) = list_runs(copied)
+    assert (row.status, row.epochs, row.is_resumable) == ("FINISHED", 4, False)
+    assert left_files(copied) == []
+
+    whole = tiny_settings(sample_data, tmp_path / "whole", training__epochs=4)
+    run_training(whole)
+    histories = [
+        {
+            name: [(m.step, m.value) for m in client_of(one).get_metric_history(run_id, name)]
+            for name in ("train/loss", "val/loss", "val/dice", "learning_rate")
+        }
+        for one in (copied, whole)
+        for run_id in [runs_of(one)[0].info.run_id]
+    ]
+    for name, expected in histories[1].items():
+        assert [step for step, _ in histories[0][name]] == [1, 2, 3, 4], name
+        assert histories[0][name] == [pytest.approx(pair, rel=1e-4) for pair in expected], name
+
+
+def test_a_resumed_run_has_one_data_set_and_its_pictures_in_the_old_rhythm(
+    copied: Settings,
+) -> None:
+    run_id = run_training(copied, start=find_unfinished("left", copied)).run_id
+    (run,) = runs_of(copied)
+    assert len(run.inputs.dataset_inputs) == 1
+    steps = [i.step for i in images_of(copied, run_id) if i.key == "predictions/combined"]
+    assert steps.count(1) == 2  # a png and a webp
+    assert set(steps) - {1, 4} <= {run.data.metrics["best/epoch"]}
+
+
+def test_what_changes_is_a_tag_and_an_artifact_and_the_params_stay(
+    copied: Settings, tmp_path: Path
+) -> None:
+    left = find_unfinished("left", copied)
+    now = options("training.epochs=3", "tracking.samples=0", work_dir=copied.work_dir)
+    result = run_training(resumed_settings(left, now), start=left)
+    assert result.epochs == 3
+    (run,) = runs_of(copied)
+    assert run.data.params["training.epochs"] == "4"
+    assert run.data.tags["gravecli.resumes"] == "1"
+    changed = {key for key in run.data.tags if key.startswith("gravecli.resume_1.")}
+    expected = ("training.epochs", "tracking.samples", "work_dir")
+    assert changed == {f"gravecli.resume_1.{key}" for key in expected}
+    assert run.data.tags["gravecli.resume_1.training.epochs"] == "3"
+    path = client_of(copied).download_artifacts(
+        run.info.run_id, "settings/resume-1.json", str(tmp_path)
+    )
+    assert json.loads(Path(path).read_text())["training"]["epochs"] == 3
+
+
+def test_more_epochs_can_be_trained_and_a_run_can_be_left_twice(
+    sample_data: Path, tmp_path: Path
+) -> None:
+    settings = tiny_settings(sample_data, tmp_path / "runs", training__epochs=2)
+    data = read_training_data(plan_training(settings), settings)
+    with pytest.raises(KeyboardInterrupt):
+        run_training(settings, data, [Interrupt(2)], name="twice")
+    assert [row.status for row in list_runs(settings)] == ["KILLED"]
+    longer = with_values(settings, {"training.epochs": 4})
+    with pytest.raises(KeyboardInterrupt):
+        run_training(longer, data, [Interrupt(4)], start=find_unfinished("twice", settings))
+    left = find_unfinished("twice", settings)
+    assert left.state.settings["training"]["epochs"] == 4
+    result = run_training(longer, data, start=left)
+    assert result.epochs == 4
+    (run,) = runs_of(settings)
+    assert run.info.status == "FINISHED"
+    assert run.data.tags["gravecli.resumes"] == "2"
+    steps = [m.step for m in client_of(settings).get_metric_history(result.run_id, "val/dice")]
+    assert steps == [1, 2, 3, 4]
+
+
+def test_a_run_that_failed_after_its_last_epoch_is_only_finished(
+    sample_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = tiny_settings(sample_data, tmp_path / "runs")
+    data = read_training_data(plan_training(settings), settings)
+
+    def fail(*args: object, **kwargs: object) -> None:
+        raise OSError("disk full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("grave_cli.finishing.score_parts", fail)
+        with pytest.raises(OSError, match="disk full"):
+            run_training(settings, data, name="full")
+    assert [row.status for row in list_runs(settings)] == ["FAILED"]
+    result = run_training(settings, data, start=find_unfinished("full", settings))
+    (run,) = runs_of(settings)
+    assert run.info.status == "FINISHED"
+    assert "test/object_f1" in result.metrics
+    steps = [m.step for m in client_of(settings).get_metric_history(result.run_id, "val/dice")]
+    assert steps == [1, 2]
+
+
+def test_checkpoints_hold_nothing_that_has_to_be_unpickled(
+    trained: Settings, tmp_path: Path
+) -> None:
+    (run,) = runs_of(trained)
+    folder = Path(
+        client_of(trained).download_artifacts(run.info.run_id, "checkpoints", str(tmp_path))
+    )
+    assert {path.name for path in folder.iterdir()} == {"best.ckpt", "last.ckpt"}
+    best, last = (torch.load(folder / f"{n}.ckpt", weights_only=True) for n in ("best", "last"))
+    assert best["scores"]["val/dice"] == run.data.metrics["best/dice"]
+    assert best["epoch"] + 1 == run.data.metrics["best/epoch"]
+    assert last["epoch"] == 1
+    assert {"optimizer_states", "lr_schedulers", "averaging_state"} <= last.keys()
+    assert best["state_dict"].keys() == last["state_dict"].keys()
+
+
+def test_a_finished_run_is_not_resumed(trained: Settings) -> None:
+    with pytest.raises(TrackingError, match=r"run tiny has finished; .*--init-from tiny"):
+        find_unfinished("tiny", trained)
+
+
+def test_a_run_without_a_checkpoint_is_not_resumed(sample_data: Path, tmp_path: Path) -> None:
+    settings = tiny_settings(sample_data, tmp_path / "runs")
+    with pytest.raises(KeyboardInterrupt):
+        run_training(settings, callbacks=[Interrupt(1)], name="short")
+    assert left_files(settings) == []
+    with pytest.raises(TrackingError, match=r"run short cannot be resumed .*no checkpoint"):
+        find_unfinished("short", settings)
+
+
+def test_an_unknown_run_is_not_resumed(killed: Settings, tmp_path: Path) -> None:
+    with pytest.raises(TrackingError, match="no such run: nobody"):
+        find_unfinished("nobody", killed)
+    with pytest.raises(TrackingError, match="no runs are recorded"):
+        find_unfinished("nobody", tiny_settings(tmp_path, tmp_path / "runs"))
+
+
+def test_a_run_is_not_resumed_on_other_data(
+    copied: Settings, sample_data: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(sample_data, tmp_path / "data")
+    os.utime(next((tmp_path / "data" / "annotations").iterdir()), (1, 1))
+    other = with_values(copied, {"data.root": tmp_path / "data"})
+    with pytest.raises(DatasetError, match=r"the data has changed since run left began"):
+        run_training(other, start=find_unfinished("left", copied))
+    assert [row.status for row in list_runs(copied)] == ["KILLED"]
+
+
+def test_settings_that_make_another_training_are_refused(killed: Settings) -> None:
+    left = find_unfinished("left", killed)
+    with pytest.raises(SettingsError, match=r"training\.learning_rate cannot change"):
+        resumed_settings(left, options("training.learning_rate=0.5", work_dir=killed.work_dir))
+
+
+def test_fewer_epochs_than_were_trained_are_refused(copied: Settings) -> None:
+    left = find_unfinished("left", copied)
+    fewer = with_values(copied, {"training.epochs": 1})
+    with pytest.raises(SettingsError, match=r"beyond training\.epochs .*found 1, expected 2"):
+        run_training(fewer, start=left)
+
+
+def test_a_run_that_goes_on_elsewhere_is_left_alone(copied: Settings) -> None:
+    left = find_unfinished("left", copied)
+    with left.held():
+        (row,) = list_runs(copied)
+        assert prune(copied) == []
+        with pytest.raises(TrackingError, match="going on in another process"):
+            run_training(copied, start=left)
+    assert left.checkpoint.is_file()
+    assert row.status == "KILLED"
+
+
+def test_a_run_that_goes_on_is_not_taken_for_a_dead_one(tmp_path: Path) -> None:
+    settings = tiny_settings(tmp_path, tmp_path / "runs")
+    with tracked_run(settings, "alive", {}):
+        assert [row.status for row in list_runs(settings)] == ["RUNNING"]
+        assert prune(settings) == []
+
+
+def test_pruning_removes_what_is_left_and_ends_resuming(copied: Settings) -> None:
+    (removed,) = prune(copied)
+    assert removed.name == "left"
+    assert removed.size_bytes > 1e6
+    assert left_files(copied) == []
+    assert [row.status for row in list_runs(copied)] == ["KILLED"]
+    with pytest.raises(TrackingError, match="cannot be resumed"):
+        find_unfinished("left", copied)

@@ -1,0 +1,138 @@
+"""Real servers: an MLflow server on PostgreSQL as the store, and MLflow's pages as a child."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from image_store import client_of, images_of, runs_of
+from postgres import new_database
+from support import tiny_settings
+
+from grave_cli.errors import TrackingError
+from grave_cli.settings.tree import Settings
+from grave_cli.tracking.listing import list_runs
+from grave_cli.tracking.models import resolve_model
+from grave_cli.tracking.runs import tracked_run
+from grave_cli.tracking.server import free_port, mlflow_pages, mlflow_server
+from grave_cli.trainer import run_training
+
+GRAVECLI = [sys.executable, "-u", "-c", "from grave_cli.cli.app import main; main()"]
+
+
+@pytest.fixture(scope="module")
+def server(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of an MLflow server that keeps runs in PostgreSQL and files for its clients."""
+    store = ["--backend-store-uri", new_database(postgres, "served")]
+    files = ["--artifacts-destination", tmp_path_factory.mktemp("served").as_uri()]
+    with mlflow_server([*store, *files], free_port(5400)) as url:
+        yield url
+
+
+def test_a_training_is_recorded_on_a_server_with_postgresql(
+    server: str, sample_data: Path, tmp_path: Path
+) -> None:
+    settings = tiny_settings(
+        sample_data, tmp_path / "runs", training__epochs=1, tracking__uri=server
+    )
+    run_training(settings, name="remote")
+    (run,) = runs_of(settings)
+    assert run.info.status == "FINISHED"
+    assert run.info.artifact_uri.startswith("mlflow-artifacts:")
+    (given,) = run.inputs.dataset_inputs
+    assert given.dataset.name == f"dataset_{run.data.params['dataset_id']}"
+    artifacts = {item.path for item in client_of(settings).list_artifacts(run.info.run_id)}
+    assert artifacts == {"model", "final", "images", "checkpoints"}
+    keys = {image.key for image in images_of(settings, run.info.run_id)}
+    assert "predictions/combined" in keys
+    assert [row.name for row in list_runs(settings)] == ["remote"]
+    for name in ("remote", f"runs:/{run.info.run_id}", "models:/graves@champion"):
+        assert resolve_model(name, settings).bundle.card.run_id == run.info.run_id
+    files = [path for path in settings.work_dir.rglob("*") if path.is_file()]
+    models = settings.work_dir / "cache" / "models"
+    assert files
+    assert all(path.is_relative_to(models) for path in files)
+
+
+def test_a_database_is_a_store_and_files_stay_where_the_settings_say(
+    postgres: str, tmp_path: Path
+) -> None:
+    settings = tiny_settings(
+        tmp_path,
+        tmp_path / "runs",
+        tracking__uri=new_database(postgres, "direct"),
+        tracking__artifacts=str(tmp_path / "share"),
+    )
+    (tmp_path / "note.txt").write_text("hello")
+    with tracked_run(settings, "one", {}) as run:
+        run.log_file(tmp_path / "note.txt", "notes")
+    assert [row.status for row in list_runs(settings)] == ["FINISHED"]
+    assert [path.name for path in (tmp_path / "share").rglob("*.txt")] == ["note.txt"]
+
+
+def test_pages_are_served_and_nothing_is_left_of_the_server(trained: Settings) -> None:
+    before = set(psutil.Process().children(recursive=True))
+    with mlflow_pages(trained, 5500) as url:
+        assert url.startswith("http://127.0.0.1:55")
+        with urllib.request.urlopen(url, timeout=20) as page:
+            assert b"MLflow" in page.read()
+        family = set(psutil.Process().children(recursive=True)) - before
+        assert family
+    assert not [process for process in family if process.is_running()]
+
+
+def test_a_store_that_is_a_server_has_pages_already(tmp_path: Path) -> None:
+    settings = tiny_settings(
+        tmp_path, tmp_path / "runs", tracking__uri="http://mlflow.example:5000"
+    )
+    with mlflow_pages(settings, 5500) as url:
+        assert url == "http://mlflow.example:5000/"
+
+
+def test_a_server_that_does_not_start_says_why() -> None:
+    store = ["--backend-store-uri", "nosuchscheme://nowhere"]
+    with (
+        pytest.raises(TrackingError, match=r"did not start: .*nosuchscheme"),
+        mlflow_server(store, free_port(5600)),
+    ):
+        pytest.fail("it started")
+
+
+def test_the_next_free_port_is_taken() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert free_port(port) > port
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_dashboard_shows_mlflow_without_a_study_and_ends_with_its_children(
+    ending: signal.Signals, tmp_path: Path
+) -> None:
+    process = subprocess.Popen(
+        [*GRAVECLI, "dashboard", "--mlflow", "--no-browser", "--port", "5700"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    assert process.stdout is not None
+    address = process.stdout.readline().split()[-1]
+    with urllib.request.urlopen(address, timeout=20) as page:
+        assert b"MLflow" in page.read()
+    family = psutil.Process(process.pid).children(recursive=True)
+    assert family
+    os.kill(process.pid, ending)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    assert "only MLflow is shown" in said
+    assert "Traceback" not in said
+    assert not [one for one in family if one.is_running()]
