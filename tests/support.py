@@ -6,6 +6,7 @@ from pathlib import Path
 
 from grave_cli.bundle import Bundle, ModelCard, read_bundle
 from grave_cli.inputs.recipe import InputRecipe
+from grave_cli.mapping.scene import Scene, open_scene
 from grave_cli.progress import Advance
 from grave_cli.settings.load import load_settings
 from grave_cli.settings.sections import DecodingSettings
@@ -84,3 +85,21 @@ def untrained_bundle(folder: Path, channels: str = "rgb+dem", seed: int = 0) -> 
     )
     write_bundle(folder, build_network(architecture).eval(), card)
     return read_bundle(folder)
+
+
+def one_scene(folder: Path) -> Scene:
+    """A scene for rgb at 0.1 m whose orthophoto is noise, of 150 x 210 pixels."""
+    import numpy as np
+    import rasterio
+    from rasterio.transform import from_origin
+
+    from grave_cli.inputs.raster_io import orthophoto_grid
+
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "anna.tif"
+    how = {"driver": "GTiff", "height": 150, "width": 210, "count": 3, "dtype": "uint8"}
+    place = {"crs": "EPSG:25832", "transform": from_origin(500_000, 5_300_000, 0.1, 0.1)}
+    with rasterio.open(path, "w", **how, **place) as dataset:
+        dataset.write(np.random.default_rng(0).integers(1, 256, (3, 150, 210), dtype=np.uint8))
+    recipe = InputRecipe(channels="rgb", gsd_m=0.1, mean=(0, 0, 0), std=(1, 1, 1), elevation=None)
+    return open_scene(path, None, orthophoto_grid(path, 0.1, 3), recipe)

@@ -63,9 +63,12 @@ def scratch(folder: Path, key: str, *, resume: bool) -> Iterator[Shelf]:
         shutil.rmtree(mine, ignore_errors=True)
     _sweep(folder)
     mine.mkdir(parents=True, exist_ok=True)
-    process = psutil.Process()
-    (mine / _OWNER).write_text(f"{process.pid} {process.create_time()}", encoding="ascii")
-    yield SectionFiles(mine)
+    process, owner = psutil.Process(), mine / _OWNER
+    owner.write_text(f"{process.pid} {process.create_time()}", encoding="ascii")
+    try:
+        yield SectionFiles(mine)
+    finally:
+        owner.unlink()
     shutil.rmtree(mine)
     for parent in (folder, folder.parent, folder.parent.parent):
         with suppress(OSError):  # it is not empty
