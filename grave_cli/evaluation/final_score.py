@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from grave_cli.bundle import Bundle
+from grave_cli.evaluation.calibration import JudgedGraves, judge
 from grave_cli.evaluation.final_picture import draw_part
 from grave_cli.graves.judgement import Judgement, join_judgements, judge_on_ground
 from grave_cli.graves.scorecard import fill_scorecard
@@ -42,10 +43,12 @@ def score_parts(
         show: Is given the name of each cemetery and a picture of it.
 
     Returns:
-        `test/object_f1` and whatever else `Scorecard.metrics` names, over all parts' graves.
+        `test/object_f1` and whatever else `Scorecard.metrics` names, over all parts' graves, and
+        what a review is worth: `test/review_share` of the graves drawn carry a flag, among them
+        `test/review_yield` of the wrong ones.
     """
     engine = open_engine(bundle, settings.prediction, progress)
-    judgements = []
+    judgements, judged = [], []
     for plan in parts:
         cemetery = plan.part.cemetery
         dem = cemetery.dem if bundle.card.recipe.elevation is not None else None
@@ -54,10 +57,13 @@ def score_parts(
         )
         write_geopackage(result, folder / f"{cemetery.name}.gpkg")
         judgements.append(judge_part(plan, result.polygons))
+        judged.append(judge(plan, result))
         if show is not None:
             show(cemetery.name, draw_part(plan, result, judgements[-1].scores[0]))
     scorecard = fill_scorecard(join_judgements(judgements))
-    return {f"test/{name}": value for name, value in scorecard.metrics().items()}
+    graves = JudgedGraves.join(judged)
+    review = {"review_share": graves.review_share, "review_yield": graves.review_yield}
+    return {f"test/{name}": value for name, value in (scorecard.metrics() | review).items()}
 
 
 def judge_part(plan: PartPlan, predicted: NDArray[np.object_]) -> Judgement:

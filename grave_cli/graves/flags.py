@@ -74,7 +74,7 @@ def review(
     names = np.array(FLAGS)
     flags = np.empty(len(table), dtype=object)
     flags[:] = [",".join(names[row]) for row in table]
-    calls = np.array([name in settings.needs_review for name in FLAGS])
+    calls = np.array([name not in settings.without_review for name in FLAGS])
     return Review(flags, np.asarray((table & calls).any(axis=1)))
 
 

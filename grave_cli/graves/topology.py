@@ -34,7 +34,7 @@ def resolve_overlaps(polygons: Polygons, confidence: NDArray[np.float64]) -> Pol
     first, second = first[shares], second[shares]
     for pair in np.lexsort((rank[first], rank[second])):
         winner, loser = first[pair], second[pair]
-        shared = shapely.intersection(result[winner], result[loser], grid_size=_SNAP)
+        shared = _largest(shapely.intersection(result[winner], result[loser], grid_size=_SNAP))
         if shared.area <= _NOTHING:
             continue
         if shared.area <= _SHALLOW * min(result[winner].area, result[loser].area):
@@ -63,15 +63,13 @@ def close_gaps(polygons: Polygons, chosen: NDArray[np.intp], width: float) -> Po
         gaps = shapely.get_parts(shapely.difference(closed, taken))
         gaps = gaps[shapely.area(gaps) > width**2]  # longer than wide, and no rounding of corners
         grown = shapely.union_all([result[grows], *gaps])
-        result[grows] = largest_parts(np.array([grown], dtype=object))[0]
+        result[grows] = _largest(grown)
     return result
 
 
-def _far_half(shared: shapely.Geometry, owner: shapely.Polygon) -> shapely.Geometry:
+def _far_half(shared: shapely.Polygon, owner: shapely.Polygon) -> shapely.Polygon:
     """Cut shared ground along its longer axis; return the side away from its owner."""
     box = shapely.get_coordinates(shapely.oriented_envelope(shared))
-    if len(box) < 5:
-        return shapely.Polygon()
     sides = np.diff(box[:3], axis=0)
     along = sides[np.argmax(np.hypot(*sides.T))]
     middle = box[:4].mean(axis=0)
@@ -81,9 +79,12 @@ def _far_half(shared: shapely.Geometry, owner: shapely.Polygon) -> shapely.Geome
     reach = 2 * np.hypot(*along) / np.hypot(*across)
     corners = [middle - 2 * along, middle + 2 * along]
     corners += [corners[1] + reach * away, corners[0] + reach * away]
-    return shapely.intersection(shared, shapely.Polygon(corners))
+    return _largest(shapely.intersection(shared, shapely.Polygon(corners)))
 
 
-def _difference(polygon: shapely.Polygon, taken: shapely.Geometry) -> shapely.Polygon:
-    rest = shapely.difference(polygon, taken, grid_size=_SNAP)
-    return largest_parts(np.array([rest], dtype=object))[0]
+def _difference(polygon: shapely.Polygon, taken: shapely.Polygon) -> shapely.Polygon:
+    return _largest(shapely.difference(polygon, taken, grid_size=_SNAP))
+
+
+def _largest(geometry: shapely.Geometry) -> shapely.Polygon:
+    return largest_parts(np.array([geometry], dtype=object))[0]

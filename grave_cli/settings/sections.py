@@ -380,21 +380,21 @@ class ReviewSettings(Section):
     """A grave whose area lies outside of this range is a size_outlier, in square metres."""
 
     size_deviation: Annotated[float, Field(gt=0, le=100)] = 4.0
-    """So is one whose area is as many spreads (robust, of the logarithms) off the cemetery's
-    median, unless several others are as large."""
+    """A size_outlier, too, is a grave whose area is as many spreads (robust, of the logarithms) off
+    the cemetery's median, unless several others are as large."""
 
     min_fit: Share = 0.7
-    """A grave is a shape_outlier when its outline overlaps its rectangle by less (IoU) …"""
+    """A grave whose outline overlaps its rectangle by less (IoU) is a shape_outlier."""
 
     max_elongation: Annotated[float, Field(gt=1, le=100)] = 5.0
-    """… or when it is as many times longer than wide."""
+    """So is one that is as many times longer than wide."""
 
     second_seed_share: Share = 0.25
-    """A grave is a possible_merge when a second spot within it is as sure as the first and has this
-    share of both …"""
+    """A grave is a possible_merge when of its pixels that are surely within one grave this share
+    lies apart from the others."""
 
     line_inside: Share = 0.3
-    """… or when this share of a line between graves runs through it."""
+    """A possible_merge, too, is a grave through which this share of a line between graves runs."""
 
     unsure_share: Share = 0.4
     """A grave of irregular shape is taken for occluded from this share of doubtful pixels."""
@@ -403,8 +403,8 @@ class ReviewSettings(Section):
     """Share of a grave's rim beyond which the orthophoto shows nothing, from which it is flagged
     nodata."""
 
-    needs_review: tuple[Flag, ...] = FLAGS
-    """Flags that call for a review."""
+    without_review: tuple[Flag, ...] = ()
+    """Flags that are set but call for no review."""
 
     @model_validator(mode="after")
     def _check_range(self) -> Self:

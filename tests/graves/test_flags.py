@@ -137,8 +137,8 @@ def test_several_flags_stand_in_their_order() -> None:
     assert sorted(flags, key=FLAGS.index) == flags
 
 
-def test_only_the_flags_chosen_call_for_a_review() -> None:
-    settings = ReviewSettings(needs_review=("low_confidence",))
+def test_flags_that_are_left_out_call_for_no_review() -> None:
+    settings = ReviewSettings(without_review=("nodata",))
     evidence = replace(clear(), nodata=at(4, 1))
     found = look(evidence=evidence, confidence=1 - at(5, 0.8), settings=settings)
     assert found.flags[4] == "nodata"

@@ -33,7 +33,7 @@ def fail_after_a_section(folder: Path) -> None:
 
 
 def test_a_failed_try_leaves_its_sections_and_the_next_finds_them(tmp_path: Path) -> None:
-    folder = tmp_path / "cache" / "predictions"
+    folder = tmp_path / "runs" / "cache" / "predictions"
     with pytest.raises(RuntimeError):
         fail_after_a_section(folder)
     with scratch(folder, "key", resume=True) as shelf:
