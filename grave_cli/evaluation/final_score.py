@@ -13,7 +13,7 @@ from grave_cli.graves.judgement import Judgement, join_judgements, judge_on_grou
 from grave_cli.graves.review import review_curve
 from grave_cli.graves.scorecard import fill_scorecard
 from grave_cli.inputs.cemetery_arrays import PartPlan
-from grave_cli.mapping.engine import TorchEngine
+from grave_cli.mapping.engine import open_engine
 from grave_cli.mapping.geopackage import write_geopackage
 from grave_cli.mapping.predict_cemetery import predict_cemetery
 from grave_cli.progress import SILENT, Progress
@@ -46,7 +46,7 @@ def score_parts(
         `test/object_f1` and whatever else `Scorecard.metrics` and `ReviewCurve.metrics` name, over
         all parts' graves.
     """
-    engine = TorchEngine(bundle, settings.prediction.device)
+    engine = open_engine(bundle, settings.prediction, progress)
     judgements, asked = [], []
     for plan in parts:
         cemetery = plan.part.cemetery

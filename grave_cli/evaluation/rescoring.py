@@ -28,14 +28,14 @@ def score_on_validation(
     """
     from grave_cli.learning.datamodule import TileDataset
     from grave_cli.learning.metrics import TileScores
-    from grave_cli.mapping.engine import TorchEngine
+    from grave_cli.mapping.engine import open_engine
 
     recipe = bundle.card.recipe
     tiles = TileDataset(_validation_parts(recipe, data, settings, progress), recipe, settings)
-    engine = TorchEngine(bundle, settings.prediction.device)
+    engine = open_engine(bundle, settings.prediction, progress)
     scores = TileScores(recipe.gsd_m, bundle.card.decoding)
     with progress.task(f"Scoring {bundle.card.name}", len(tiles), "tiles") as advance:
-        for batch in tiles.batches(settings.prediction.batch_size):
+        for batch in tiles.batches(settings.chips.batch_size):
             scores.add(engine.probabilities(batch["input"].numpy()), batch)
             advance(len(batch["input"]))
     return scores.take()
