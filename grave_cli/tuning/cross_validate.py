@@ -83,8 +83,6 @@ def cross_validate(settings: Settings, progress: Progress = SILENT) -> CrossVali
     told = f"{len(folds) - len(left)} of {len(folds)} folds are finished"
     progress.note(f"cross-validation {identity}: {told}")
     if left:
-        from grave_cli.tracking.dataset_input import DATASET_TAG
-
         with cross_validation_run(settings, identity, {DATASET_TAG: dataset_id}) as parent:
             for name, (chosen, plan) in left.items():
                 progress.note(f"fold {name}: training without it")
