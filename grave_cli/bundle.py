@@ -1,5 +1,6 @@
 """A trained model on disk: `model.safetensors` (weights) and `model.json` (everything else).
 
+Beside them lies `model.onnx`, the same network for ONNX Runtime; models of before it do without.
 Reading one needs no torch, and nothing in it is ever unpickled.
 """
 
@@ -18,6 +19,10 @@ from grave_cli.settings.sections import DecodingSettings
 
 WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "model.json"
+ONNX_FILE = "model.onnx"
+WEIGHTS_KEY = "gravecli.weights_sha256"
+"""Names, in the metadata of the ONNX file, the weights it was made from."""
+
 FORMAT = 1
 
 
@@ -77,6 +82,11 @@ class Bundle(BaseModel):
     def weights(self) -> Path:
         """The file with the weights."""
         return self.folder / WEIGHTS_FILE
+
+    @property
+    def onnx(self) -> Path:
+        """The file with the network for ONNX Runtime; models of before it have none."""
+        return self.folder / ONNX_FILE
 
     def sha256(self) -> str:
         """Return the fingerprint of the weights, in hexadecimal digits."""

@@ -19,7 +19,7 @@ from grave_cli.inputs.training_data import TrainingData
 from grave_cli.learning.export import write_bundle
 from grave_cli.learning.network import architecture_for
 from grave_cli.learning.task import GraveTask
-from grave_cli.mapping.engine import TorchEngine
+from grave_cli.mapping.engine import open_engine
 from grave_cli.progress import SILENT, Progress
 from grave_cli.tracking.keys import image_slug
 from grave_cli.tracking.models import MODEL_FOLDER, MODEL_TAG
@@ -103,7 +103,7 @@ def _settle_thresholds(
     if not run.settings.training.tune_thresholds:
         return bundle
     prediction, start = run.settings.prediction, bundle.card.decoding
-    engine = TorchEngine(bundle, prediction.device)
+    engine = open_engine(bundle, prediction, progress)
     maps = map_validation(data.val, engine, bundle.card.recipe, prediction, progress)
     tuned = tune_thresholds(maps, start, progress)
     changes = changed_thresholds(start, tuned)
@@ -116,7 +116,7 @@ def _settle_confidence(
     bundle: Bundle, data: TrainingData, run: TrackedRun, progress: Progress
 ) -> Bundle:
     """Let the model carry what its confidence means on the validation cemeteries."""
-    engine = TorchEngine(bundle, run.settings.prediction.device)
+    engine = open_engine(bundle, run.settings.prediction, progress)
     calibration = calibrate(data.plan.split("val"), bundle, engine, run.settings, progress)
     if calibration is None:
         progress.note("confidence: the mean probability, for there are too few validation graves")

@@ -121,10 +121,7 @@ def run_training(
 
 def _begin(settings: Settings, data: TrainingData, start: Start) -> tuple[InputRecipe, nn.Module]:
     """Make the recipe and the network that a training begins with."""
-    if isinstance(start, Bundle):
-        mean, std = start.card.recipe.mean, start.card.recipe.std
-    else:
-        mean, std = encoder_normalisation(settings.model.encoder, settings.model.encoder_weights)
+    mean, std = encoder_normalisation(settings.model.encoder, settings.model.encoder_weights)
     recipe = InputRecipe.from_settings(settings, mean, std, data.features.value_range)
     architecture = architecture_for(settings, recipe)
     if isinstance(start, Bundle):

@@ -3,6 +3,7 @@
 import getpass
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -49,7 +50,7 @@ def postgres_server() -> Iterator[str]:
             _await_answer(f"{url}/postgres", server)
             yield url
         finally:
-            server.terminate()
+            server.send_signal(signal.SIGINT)  # does not wait for clients to go
             server.wait(30)
     finally:
         shutil.rmtree(folder)

@@ -25,8 +25,9 @@ def predict_cemetery(
     model: Annotated[
         str | None,
         typer.Option(
-            metavar="PATH|RUN",
-            help="Model folder, or name or id of a run; default: the newest that fits.",
+            metavar="MODEL",
+            help="Model folder, name or id of a run, or models:/graves@champion; "
+            "default: the newest that fits.",
         ),
     ] = None,
     out: Annotated[
@@ -46,6 +47,13 @@ def predict_cemetery(
     device: Annotated[
         str | None, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to compute.")
     ] = None,
+    tta: Annotated[
+        int | None,
+        typer.Option(metavar="1|4|8", help="Orientations each tile is looked at in, averaged."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option(help="Take up what a killed prediction of the same has computed.")
+    ] = True,
     config: options.Config = None,
     assignments: options.Assignments = None,
     json: options.Json = False,
@@ -57,12 +65,15 @@ def predict_cemetery(
     from grave_cli.inputs.manifest import cemetery_name
 
     target_crs = parse_crs(crs) if crs else None  # a wrong one is told before the work
-    loaded = options.load(config, assignments, {"prediction.device": device})
+    chosen = {"prediction.device": device, "prediction.tta": tta}
+    loaded = options.load(config, assignments, chosen)
     progress = options.show_progress(quiet, verbose)
     dem = _find_dem(orthophoto, dem, progress)
     found = _find_model(model, dem, loaded.settings, progress)
     thresholds = _chosen_thresholds(loaded, found)
-    result = _predict(orthophoto, dem, aoi, found, loaded.settings, thresholds, progress)
+    result = _predict(
+        orthophoto, dem, found, loaded.settings, thresholds, progress, aoi=aoi, resume=resume
+    )
     out = out or Path(f"{cemetery_name(orthophoto)}.gpkg")
     known = None if truth is None else _read_truth(truth, aoi, result, loaded.settings)
     summary = _write(result, orthophoto, out, target_crs, preview, known)
@@ -106,20 +117,20 @@ def _chosen_thresholds(loaded: "LoadedSettings", found: "FoundModel") -> "Decodi
 def _predict(
     orthophoto: Path,
     dem: Path | None,
-    aoi: Path | None,
     found: "FoundModel",
     settings: "Settings",
     thresholds: "DecodingSettings",
     progress: "Progress",
+    **how: Any,
 ) -> "PredictionResult":
-    from grave_cli.mapping.engine import TorchEngine
+    from grave_cli.mapping.engine import open_engine
     from grave_cli.mapping.predict_cemetery import predict_cemetery as run
 
     card = found.bundle.card
     if card.recipe.elevation is None and dem is not None:
         progress.note("The model is for rgb: the DEM is used for grave heights only")
-    engine = TorchEngine(found.bundle, settings.prediction.device)
-    return run(orthophoto, dem, found.bundle, engine, settings, thresholds, progress, aoi=aoi)
+    engine = open_engine(found.bundle, settings.prediction, progress)
+    return run(orthophoto, dem, found.bundle, engine, settings, thresholds, progress, **how)
 
 
 def _read_truth(

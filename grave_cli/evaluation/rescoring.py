@@ -26,22 +26,18 @@ def score_on_validation(
     Raises:
         GraveError: The model cannot be run on this data.
     """
-    import torch
-
     from grave_cli.learning.datamodule import TileDataset
     from grave_cli.learning.metrics import TileScores
-    from grave_cli.mapping.engine import TorchEngine
+    from grave_cli.mapping.engine import open_engine
 
     recipe = bundle.card.recipe
     tiles = TileDataset(_validation_parts(recipe, data, settings, progress), recipe, settings)
-    engine = TorchEngine(bundle, settings.prediction.device)
+    engine = open_engine(bundle, settings.prediction, progress)
     scores = TileScores(recipe.gsd_m, bundle.card.decoding)
-    loader = torch.utils.data.DataLoader(tiles, batch_size=settings.prediction.batch_size)
     with progress.task(f"Scoring {bundle.card.name}", len(tiles), "tiles") as advance:
-        for batch in loader:
-            probabilities = engine.probabilities(batch["input"].numpy())
-            scores.add(torch.from_numpy(probabilities), batch)
-            advance(len(probabilities))
+        for batch in tiles.batches(settings.chips.batch_size):
+            scores.add(engine.probabilities(batch["input"].numpy()), batch)
+            advance(len(batch["input"]))
     return scores.take()
 
 

@@ -14,10 +14,12 @@ from grave_cli.graves.instances import decode
 from grave_cli.graves.ownership import owned_labels
 from grave_cli.graves.score import ObjectScore, add_scores, score_labels
 from grave_cli.inputs.cemetery_arrays import CemeteryArrays
-from grave_cli.inputs.grid import Tile, plan_tiles
+from grave_cli.inputs.grid import Tile
 from grave_cli.inputs.recipe import InputRecipe
 from grave_cli.learning.cutting import cut_chip
 from grave_cli.mapping.engine import Engine
+from grave_cli.mapping.sections import plan_sections
+from grave_cli.mapping.tiling import choose_tiling
 from grave_cli.progress import SILENT, Progress
 from grave_cli.settings.sections import DecodingSettings, PredictionSettings
 
@@ -94,7 +96,7 @@ def _map_part(
     part: CemeteryArrays, engine: Engine, recipe: InputRecipe, settings: PredictionSettings
 ) -> ValidationMap:
     levels = np.zeros((3, *part.grid.shape), np.uint8)
-    for tiles in _batches(part, settings):
+    for tiles in _batches(part, engine, settings):
         chips = [cut_chip(part, tile.window) for tile in tiles]
         batch = np.stack([recipe.network_input(c.rgb, c.elevation, c.valid) for c in chips])
         for tile, result in zip(tiles, engine.probabilities(batch), strict=True):
@@ -104,12 +106,16 @@ def _map_part(
     return ValidationMap(levels, part.instances, part.scored, part.valid, recipe.gsd_m)
 
 
-def _batches(part: CemeteryArrays, settings: PredictionSettings) -> Iterator[list[Tile]]:
+def _batches(
+    part: CemeteryArrays, engine: Engine, settings: PredictionSettings
+) -> Iterator[list[Tile]]:
     """List the tiles that show something, some at a time."""
+    tiling = choose_tiling(part.grid.shape, engine.batch_mpx, settings)
     tiles = [
         tile
-        for tile in plan_tiles(*part.grid.shape, settings.tile_px, settings.halo_px)
+        for section in plan_sections(part.grid, tiling).sections
+        for tile in section.tiles
         if part.valid[tile.core.toslices()].any()
     ]
-    for start in range(0, len(tiles), settings.batch_size):
-        yield tiles[start : start + settings.batch_size]
+    for start in range(0, len(tiles), tiling.batch):
+        yield tiles[start : start + tiling.batch]

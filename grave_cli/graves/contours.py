@@ -5,6 +5,7 @@ transform, so that the first pixel's centre lies at (0.5, 0.5).
 """
 
 from collections.abc import Iterable
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,9 @@ from grave_cli.graves.instances import Labels
 Polygons = NDArray[np.object_]
 Points = NDArray[np.float64]
 Indices = NDArray[np.intp]
+
+# rasterio changes Python's warning filters meanwhile, which all threads share.
+_ALONE = Lock()
 
 # Probabilities that are surer do not move a line further: keeps a hard step at its middle, and half
 # a pixel's coverage within 0.05 px, as the logit of 0 and 1 would not.
@@ -56,7 +60,8 @@ def trace_instances(
         labels: (H, W); body_probability: (H, W)
     """
     filled = np.pad(_fill_holes(labels), 1)
-    shapes = list(rasterio.features.shapes(filled, mask=filled > 0))
+    with _ALONE:
+        shapes = list(rasterio.features.shapes(filled, mask=filled > 0))
     if not shapes:
         return np.array([], dtype=object), np.array([], np.int64)
     ids = np.array([int(value) for _, value in shapes], dtype=np.int64)

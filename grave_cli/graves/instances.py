@@ -3,7 +3,6 @@
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from skimage.segmentation import watershed
 
 from grave_cli.graves.targets import BODY, BORDER, CONTACT
 from grave_cli.settings.sections import DecodingSettings
@@ -32,15 +31,47 @@ def decode(probabilities: Probabilities, gsd_m: float, settings: DecodingSetting
     Shapes:
         probabilities: (3, H, W); returns: (H, W), grave ids from 1 without gaps, 0 is background
     """
-    inside = probabilities[BODY] >= settings.body_threshold
-    if not inside.any():
-        return np.zeros(inside.shape, np.int32)
-    certainty = seed_certainty(probabilities)
-    seeds = _seeds(certainty, inside, gsd_m, settings)
-    labels = watershed(-certainty, seeds, mask=inside)  # type: ignore[no-untyped-call]
-    labels = drop_small(labels.astype(np.int32), settings.min_area_m2 / gsd_m**2)
-    peaks = quantile_by_label(probabilities[BODY], labels, _PEAK)
-    return _keep(labels, np.concatenate([[False], peaks >= settings.min_peak_body]))
+    components = body_components(probabilities[BODY] >= settings.body_threshold)
+    return separate(probabilities, components, gsd_m, settings)
+
+
+def body_components(inside: NDArray[np.bool_]) -> Labels:
+    """Number the connected parts of the body from 1; pixels meet at their edges, not at corners."""
+    return np.asarray(ndimage.label(inside)[0], np.int32)
+
+
+def separate(
+    probabilities: Probabilities, components: Labels, gsd_m: float, settings: DecodingSettings
+) -> Labels:
+    """Separate the graves within connected parts of the body.
+
+    No part depends on another, nor on where it lies: the graves of a window are those of the whole
+    raster, if the window holds their parts whole. A part with one seed is a grave as it is; each
+    other one is flooded in its own crop.
+
+    Args:
+        probabilities: Of body, border and contact.
+        components: Parts of the body, from 1 without gaps.
+        gsd_m: Pixel edge in metres.
+        settings: Thresholds.
+
+    Shapes:
+        probabilities: (3, H, W); components: (H, W); returns: like `decode`
+    """
+    labels = np.zeros(components.shape, np.int32)
+    pixels = np.flatnonzero(components)
+    if not len(pixels):
+        return labels
+    values = probabilities.reshape(3, -1)[:, pixels]
+    certainty = np.zeros(components.shape, np.float32)
+    certainty.ravel()[pixels] = seed_certainty(values)
+    seeds = _seeds(certainty, components > 0, gsd_m, settings)
+    _grow(seeds, components, -certainty, labels)
+    found = drop_small(labels.ravel()[pixels], settings.min_area_m2 / gsd_m**2)
+    peaks = quantile_by_label(values[BODY], found, _PEAK)
+    kept = _keep(found, np.concatenate([[False], peaks >= settings.min_peak_body]))
+    labels.ravel()[pixels] = kept
+    return labels
 
 
 def drop_small(labels: Labels, min_pixels: float) -> Labels:
@@ -72,9 +103,9 @@ def seed_certainty(probabilities: Probabilities) -> Probabilities:
     """Rate how surely each pixel lies inside one grave: body x (1 - contact) x (1 - border / 2).
 
     Shapes:
-        probabilities: (3, H, W); returns: (H, W)
+        probabilities: (3, ...); returns: (...)
     """
-    body, border, contact = probabilities[[BODY, BORDER, CONTACT]]
+    body, border, contact = (probabilities[index] for index in (BODY, BORDER, CONTACT))
     return np.asarray(body * (1 - contact) * (1 - border / 2))
 
 
@@ -122,9 +153,36 @@ def _add_seeds(seeds: Labels, sure: NDArray[np.bool_], min_area_m2: float, gsd_m
     parts, count = ndimage.label(sure)
     is_new = np.bincount(parts.ravel(), minlength=count + 1) >= max(min_area_m2 / gsd_m**2, 1)
     is_new[0] = False
-    is_new[np.unique(parts[seeds > 0])] = False
+    is_new[parts[seeds > 0]] = False
     ids = np.where(is_new, np.cumsum(is_new) + seeds.max(), 0).astype(np.int32)
     return np.maximum(seeds, ids[parts])
+
+
+def _grow(seeds: Labels, components: Labels, level: Probabilities, labels: Labels) -> None:
+    """Fill each part of the body with its seeds: at once when there is one, else by flooding."""
+    seeded = seeds > 0
+    component_of = np.zeros(int(seeds.max()) + 1, np.intp)
+    component_of[seeds[seeded]] = components[seeded]
+    count = np.bincount(component_of[1:], minlength=int(components.max()) + 1)
+    seed_of = np.zeros(len(count), np.int32)
+    seed_of[component_of] = np.arange(len(component_of))
+    labels[:] = seed_of[components]
+    for part, crop in enumerate(ndimage.find_objects(components), start=1):
+        if count[part] > 1:
+            mine = components[crop] == part
+            labels[crop][mine] = _flood(level[crop], np.where(mine, seeds[crop], 0), mine)[mine]
+
+
+def _flood(level: Probabilities, seeds: Labels, mine: NDArray[np.bool_]) -> Labels:
+    """Let the seeds of one part grow over it, from low level to high.
+
+    The inside of a seed has nowhere to grow and is left out: it is most of a grave.
+    """
+    from skimage.segmentation import watershed
+
+    inner = ndimage.binary_erosion(seeds > 0)
+    grown = watershed(level, seeds, mask=mine & ~inner)  # type: ignore[no-untyped-call]
+    return np.where(inner, seeds, grown)
 
 
 def centroids(labels: Labels) -> NDArray[np.float64]:

@@ -314,23 +314,35 @@ class DecodingSettings(Section):
 class PredictionSettings(Section):
     """How an orthophoto is mapped."""
 
-    tile_px: Annotated[int, Field(ge=64, le=4096, multiple_of=32)] = 512
-    """Edge of the tiles the network sees, halo included, in working pixels."""
+    tile_px: Annotated[int, Field(ge=0, le=4096, multiple_of=32)] = 0
+    """Edge of the tiles the network sees, halo included, in working pixels; 0: what was measured
+    to be fastest on this machine."""
 
     halo_px: Annotated[int, Field(ge=0, le=512)] = 48
     """Border of each tile that only gives context, in working pixels."""
 
-    batch_size: Annotated[int, Field(ge=1, le=256)] = 4
-    """Tiles computed at once."""
+    batch_size: Annotated[int, Field(ge=0, le=256)] = 0
+    """Tiles computed at once; 0: as many as goes with tile_px = 0."""
 
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where to predict."""
+
+    threads: Annotated[int, Field(ge=0, le=1024)] = 0
+    """Threads that compute on a CPU; 0: OMP_NUM_THREADS if that is set, else one per core."""
+
+    tta: Literal[1, 4, 8] = 1
+    """Orientations in which each tile is looked at, the mean of which counts: 1, 4 (flips) or 8
+    (flips and quarter turns). Takes as many times longer."""
+
+    memory_mpx: Annotated[float, Field(ge=0, le=1000)] = 25
+    """Probabilities of up to so many working megapixels are held in memory (3 MB each); those of
+    larger cemeteries lie in work_dir/cache meanwhile, where a killed prediction is resumed."""
 
     decoding: DecodingSettings = DecodingSettings()
 
     @model_validator(mode="after")
     def _check_halo(self) -> Self:
-        if self.tile_px - 2 * self.halo_px < 32:
+        if self.tile_px and self.tile_px - 2 * self.halo_px < 32:
             raise ValueError("tile_px must exceed twice halo_px by at least 32")
         return self
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 
 _SQLITE = "sqlite:///"
+# Without it the pages take an experiment for one with language models, and hide the trainings.
+_FOR_TRAININGS = {"mlflow.experimentKind": "custom_model_development"}
 
 
 def tracking_uri(settings: Settings) -> str:
@@ -55,7 +57,7 @@ def experiment_id(client: "MlflowClient", settings: Settings) -> str:
     if found is not None:
         return str(found.experiment_id)
     location = None if is_server(settings) else artifact_root(settings)
-    return str(client.create_experiment(name, artifact_location=location))
+    return str(client.create_experiment(name, location, tags=_FOR_TRAININGS))
 
 
 def is_server(settings: Settings) -> bool:

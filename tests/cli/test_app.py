@@ -1,6 +1,7 @@
 """The command line as its user meets it."""
 
 import json
+import signal
 import subprocess
 import sys
 import urllib.request
@@ -240,6 +241,51 @@ def test_runs_are_listed_as_a_table_and_for_programs(trained: Settings, tmp_path
 def test_without_runs_the_list_is_refused_and_nothing_made(tmp_path: Path) -> None:
     assert_refused(gravecli("runs", cwd=tmp_path), "no runs are recorded", "gravecli train")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_training_stopped_by_ctrl_c_goes_on_with_resume(
+    sample_data: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "data").symlink_to(sample_data)
+    command = [sys.executable, "-c", "from grave_cli.cli.app import main; main()"]
+    process = subprocess.Popen(
+        [*command, "train", "--name", "long", "--epochs", "90", *SETS],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    assert process.stderr is not None
+    assert any("epoch 2/90" in line for line in process.stderr)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    (row,) = json.loads(gravecli("runs", "--json", cwd=tmp_path).stdout)["runs"]
+    assert (row["status"], row["is_resumable"]) == ("KILLED", True)
+    went_on = gravecli("train", "--resume", "long", "--epochs", 4, cwd=tmp_path)
+    assert went_on.returncode == 0, went_on.stderr
+    assert f"run        long ({row['run_id']})" in went_on.stdout
+    assert "look at it with: gravecli dashboard --mlflow" in went_on.stdout
+    assert "graves version 1 is champion: there was none" in went_on.stderr
+    (row,) = json.loads(gravecli("runs", "--json", cwd=tmp_path).stdout)["runs"]
+    assert (row["status"], row["epochs"]) == ("FINISHED", 4)
+    assert gravecli("runs", "--prune", cwd=tmp_path).stdout == "nothing to remove\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--resume", "tiny"], ["run tiny has finished", "--init-from tiny"]),
+        (["--resume", "nobody"], ["no such run: nobody"]),
+        (["--resume", "tiny", "--name", "other"], ["--resume goes on with a run as it is"]),
+        (["--init-from", "models:/urns@champion"], ["models:/urns@champion", "no such model"]),
+    ],
+)
+def test_what_cannot_be_a_start_is_refused(
+    trained: Settings, tmp_path: Path, arguments: list[str], words: list[str]
+) -> None:
+    where = ["--set", f"work_dir={trained.work_dir}"]
+    assert_refused(gravecli("train", *arguments, *where, cwd=tmp_path), *words)
 
 
 def test_a_threshold_that_is_set_leaves_the_model_s_others_alone(trained: Settings) -> None:

@@ -17,6 +17,7 @@ TILES = PredictionSettings(tile_px=96, halo_px=16, batch_size=3)
 class Mirror:
     """Gives the colours back as probabilities: what it answers depends on each pixel alone."""
 
+    batch_mpx = 1.0
     name = "mirror"
     batch_mpx = 1.0
 

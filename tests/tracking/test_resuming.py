@@ -81,50 +81,61 @@ def _python_path(first: Path) -> str:
     return os.pathsep.join([str(first), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
+def copy_of(settings: Settings, folder: Path) -> Settings:
+    shutil.copytree(settings.work_dir, folder / "runs")
+    return with_values(settings, {"work_dir": folder / "runs"})
+
+
 @pytest.fixture
 def copied(killed: Settings, tmp_path: Path) -> Settings:
     """The same, for a test that changes it."""
-    shutil.copytree(killed.work_dir, tmp_path / "runs")
-    return with_values(killed, {"work_dir": tmp_path / "runs"})
+    return copy_of(killed, tmp_path)
 
 
-def test_a_killed_run_goes_on_as_if_nothing_had_happened(
-    copied: Settings, sample_data: Path, tmp_path: Path
-) -> None:
+def test_a_killed_run_gets_its_true_status(copied: Settings) -> None:
     (run,) = runs_of(copied)
     assert run.info.status == "RUNNING"
     (row,) = list_runs(copied)
     assert (row.status, row.epochs, row.is_resumable) == ("KILLED", 2, True)
-    left = find_unfinished("left", copied)
-    assert run_training(copied, start=left).run_id == run.info.run_id
-    (row,) = list_runs(copied)
+    assert 0 < row.duration_s < 600
+
+
+@pytest.fixture(scope="module")
+def resumed(killed: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A copy whose run has gone on to its end."""
+    settings = copy_of(killed, tmp_path_factory.mktemp("resumed"))
+    run_training(settings, start=find_unfinished("left", settings))
+    return settings
+
+
+def test_a_resumed_run_ends_as_the_same_run(killed: Settings, resumed: Settings) -> None:
+    (run,), (before,) = runs_of(resumed), runs_of(killed)
+    assert run.info.run_id == before.info.run_id
+    (row,) = list_runs(resumed)
     assert (row.status, row.epochs, row.is_resumable) == ("FINISHED", 4, False)
-    assert left_files(copied) == []
-
-    whole = tiny_settings(sample_data, tmp_path / "whole", training__epochs=4)
-    run_training(whole)
-    histories = [
-        {
-            name: [(m.step, m.value) for m in client_of(one).get_metric_history(run_id, name)]
-            for name in ("train/loss", "val/loss", "val/dice", "learning_rate")
-        }
-        for one in (copied, whole)
-        for run_id in [runs_of(one)[0].info.run_id]
-    ]
-    for name, expected in histories[1].items():
-        assert [step for step, _ in histories[0][name]] == [1, 2, 3, 4], name
-        assert histories[0][name] == [pytest.approx(pair, rel=1e-4) for pair in expected], name
-
-
-def test_a_resumed_run_has_one_data_set_and_its_pictures_in_the_old_rhythm(
-    copied: Settings,
-) -> None:
-    run_id = run_training(copied, start=find_unfinished("left", copied)).run_id
-    (run,) = runs_of(copied)
+    assert left_files(resumed) == []
     assert len(run.inputs.dataset_inputs) == 1
-    steps = [i.step for i in images_of(copied, run_id) if i.key == "predictions/combined"]
-    assert steps.count(1) == 2  # a png and a webp
-    assert set(steps) - {1, 4} <= {run.data.metrics["best/epoch"]}
+    logged = images_of(resumed, run.info.run_id)
+    steps = [i.step for i in logged if i.key == "predictions/combined" and i.ending == ".png"]
+    assert sorted(steps) == sorted({1, 4, int(run.data.metrics["best/epoch"])})
+
+
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(
+    resumed: Settings, sample_data: Path, tmp_path: Path
+) -> None:
+    whole = tiny_settings(sample_data, tmp_path / "whole", training__epochs=4)
+    run_training(whole, finish=False)
+    for name in ("train/loss", "val/loss", "val/dice", "learning_rate"):
+        found, expected = (history(one, name) for one in (resumed, whole))
+        assert list(found) == list(expected) == [1, 2, 3, 4]
+        assert found == pytest.approx(expected, rel=1e-4), name
+
+
+def history(settings: Settings, name: str) -> dict[int, float]:
+    (run,) = runs_of(settings)
+    logged = client_of(settings).get_metric_history(run.info.run_id, name)
+    assert len({metric.step for metric in logged}) == len(logged)
+    return {metric.step: metric.value for metric in logged}
 
 
 def test_what_changes_is_a_tag_and_an_artifact_and_the_params_stay(
