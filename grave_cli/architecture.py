@@ -26,8 +26,8 @@ DEFAULT_ENCODER = "tu-tf_efficientnet_lite0"
 """Fast on a CPU, and its ImageNet weights are installed with gravecli: nothing is downloaded."""
 
 DEFAULT_DECODER_CHANNELS = (64, 48, 32, 24, 16)
-"""A quarter of smp's (256, 128, 64, 32, 16) where it is deep: a training step on one core takes 0.69
-s instead of 0.87 s with half of smp's, and finds graves as well."""
+"""Much less than smp's (256, 128, 64, 32, 16): a training step of four chips of 256 px takes 0.69 s
+on one core, with (128, 64, 48, 32, 16) 0.87 s."""
 
 
 class Architecture(BaseModel):

@@ -13,6 +13,7 @@ from grave_cli.inputs.training_data import TrainingPlan, plan_training, read_tra
 from grave_cli.progress import SILENT, Progress
 from grave_cli.settings.load import with_values
 from grave_cli.settings.tree import Settings
+from grave_cli.tracking.dataset_input import DATASET_TAG
 from grave_cli.tracking.folds import (
     Fold,
     cross_validation_run,
