@@ -1,5 +1,6 @@
 """A trained model on disk: `model.safetensors` (weights) and `model.json` (everything else).
 
+Beside them lies `model.onnx`, the same network for ONNX Runtime; models of before it do without.
 Reading one needs no torch, and nothing in it is ever unpickled.
 """
 
@@ -12,11 +13,16 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from grave_cli.architecture import Architecture
 from grave_cli.errors import ModelError
+from grave_cli.graves.confidence import Calibration
 from grave_cli.inputs.recipe import InputRecipe
 from grave_cli.settings.sections import DecodingSettings
 
 WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "model.json"
+ONNX_FILE = "model.onnx"
+WEIGHTS_KEY = "gravecli.weights_sha256"
+"""Names, in the metadata of the ONNX file, the weights it was made from."""
+
 FORMAT = 1
 
 
@@ -33,6 +39,8 @@ class ModelCard(BaseModel):
         recipe: How its input is made.
         architecture: How the network is built.
         decoding: Thresholds that turn its probabilities into graves.
+        calibration: How sure its graves are, from validation cemeteries; None: the mean probability
+            of body says it.
         metrics: Scores on validation and test data, by name.
         settings: The resolved settings of the training.
     """
@@ -52,6 +60,7 @@ class ModelCard(BaseModel):
     recipe: InputRecipe
     architecture: Architecture
     decoding: DecodingSettings
+    calibration: Calibration | None = None
     metrics: dict[str, float]
     settings: dict[str, Any]
 
@@ -73,6 +82,11 @@ class Bundle(BaseModel):
     def weights(self) -> Path:
         """The file with the weights."""
         return self.folder / WEIGHTS_FILE
+
+    @property
+    def onnx(self) -> Path:
+        """The file with the network for ONNX Runtime; models of before it have none."""
+        return self.folder / ONNX_FILE
 
     def sha256(self) -> str:
         """Return the fingerprint of the weights, in hexadecimal digits."""

@@ -6,15 +6,20 @@ Each step takes the bundle that the one before it has left in the run's folder.
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from grave_cli import __version__
 from grave_cli.bundle import Bundle, ModelCard, read_bundle, write_card
+from grave_cli.evaluation.calibration import calibrate
 from grave_cli.evaluation.final_score import score_parts
+from grave_cli.evaluation.thresholds import changed_thresholds, tune_thresholds
+from grave_cli.evaluation.validation_maps import map_validation, score_decoding
 from grave_cli.inputs.recipe import InputRecipe
 from grave_cli.inputs.training_data import TrainingData
 from grave_cli.learning.export import write_bundle
 from grave_cli.learning.network import architecture_for
 from grave_cli.learning.task import GraveTask
+from grave_cli.mapping.engine import open_engine
 from grave_cli.progress import SILENT, Progress
 from grave_cli.tracking.keys import image_slug
 from grave_cli.tracking.models import MODEL_FOLDER, MODEL_TAG
@@ -63,8 +68,10 @@ def finish_model(
     for checkpoint in fitted.checkpoints:
         run.log_file(checkpoint, "checkpoints")
     bundle = _write_model(fitted, data, run)
+    bundle = _settle_thresholds(bundle, data, run, progress)
+    bundle = _settle_confidence(bundle, data, run, progress)
     scores = _score_model(bundle, data, run, progress)
-    bundle = _add_scores(bundle, scores)
+    bundle = _amend(bundle, metrics={**bundle.card.metrics, **scores})
     run.log_folder(bundle.folder, MODEL_FOLDER)
     run.tag(MODEL_TAG, MODEL_FOLDER)
     register_model(run, bundle, data, progress)
@@ -89,6 +96,33 @@ def _write_model(fitted: Fitted, data: TrainingData, run: TrackedRun) -> Bundle:
     return read_bundle(folder)
 
 
+def _settle_thresholds(
+    bundle: Bundle, data: TrainingData, run: TrackedRun, progress: Progress
+) -> Bundle:
+    """Let the model carry the thresholds that suit it, if the settings ask for it."""
+    if not run.settings.training.tune_thresholds:
+        return bundle
+    prediction, start = run.settings.prediction, bundle.card.decoding
+    engine = open_engine(bundle, prediction, progress)
+    maps = map_validation(data.val, engine, bundle.card.recipe, prediction, progress)
+    tuned = tune_thresholds(maps, start, progress)
+    changes = changed_thresholds(start, tuned)
+    progress.note(f"thresholds: {changes}" if changes else "thresholds: kept")
+    run.log_metrics({"tuned/object_f1": score_decoding(maps, tuned).f1})
+    return _amend(bundle, decoding=tuned)
+
+
+def _settle_confidence(
+    bundle: Bundle, data: TrainingData, run: TrackedRun, progress: Progress
+) -> Bundle:
+    """Let the model carry what its confidence means on the validation cemeteries."""
+    engine = open_engine(bundle, run.settings.prediction, progress)
+    calibration = calibrate(data.plan.split("val"), bundle, engine, run.settings, progress)
+    if calibration is None:
+        progress.note("confidence: the mean probability, for there are too few validation graves")
+    return _amend(bundle, calibration=calibration)
+
+
 def _score_model(
     bundle: Bundle, data: TrainingData, run: TrackedRun, progress: Progress
 ) -> dict[str, float]:
@@ -107,7 +141,7 @@ def _score_model(
     return scores
 
 
-def _add_scores(bundle: Bundle, scores: dict[str, float]) -> Bundle:
-    card = bundle.card
-    write_card(bundle.folder, card.model_copy(update={"metrics": {**card.metrics, **scores}}))
+def _amend(bundle: Bundle, **changes: Any) -> Bundle:
+    """Write a model's description anew."""
+    write_card(bundle.folder, bundle.card.model_copy(update=changes))
     return read_bundle(bundle.folder)

@@ -27,6 +27,7 @@ from grave_cli.learning.callbacks import (
     StopAtTime,
 )
 from grave_cli.learning.checkpoints import KeepCheckpoints, StopEarly, read_checkpoint
+from grave_cli.learning.confusion import RememberConfusion
 from grave_cli.learning.datamodule import GraveDataModule
 from grave_cli.learning.export import continue_from
 from grave_cli.learning.network import architecture_for, build_pretrained, encoder_normalisation
@@ -172,12 +173,13 @@ def _fit(
     """Train from the beginning, or from the checkpoint in the folder of a run that was left."""
     monitor = run.settings.training.monitor
     last, best = run.folder / CHECKPOINT, run.folder / "best.ckpt"
-    trainer = _build_trainer(run, [*callbacks, KeepCheckpoints(last, best, monitor)])
+    chips = GraveDataModule(data.train, data.val, recipe, run.settings)
+    remember = RememberConfusion(chips.chips.confused)
+    trainer = _build_trainer(run, [*callbacks, remember, KeepCheckpoints(last, best, monitor)])
     run.tag("gravecli.device", _device_name(trainer.strategy.root_device))
     with warnings.catch_warnings():
         # Chips are prepared by the training itself unless the settings ask for workers.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-        chips = GraveDataModule(data.train, data.val, recipe, run.settings)
         _run_fit(trainer, task, chips, last if last.is_file() else None)
     if not best.is_file():
         raise TrainingError(f"training ended without a value of {monitor}")

@@ -44,3 +44,36 @@ def row_of_graves(
 def blurred(channels: np.ndarray, sigma_px: float = 0.8) -> np.ndarray:
     """Soften targets to what a good network answers."""
     return np.stack([ndimage.gaussian_filter(c.astype(np.float32), sigma_px) for c in channels])
+
+
+def softened(truth: np.ndarray, sigma_px: float, noise: float, seed: int = 0) -> np.ndarray:
+    """Draw graves as a network would see their bodies: blurred, with noise in the logits.
+
+    Args:
+        truth: Polygons in pixels.
+        sigma_px: Of the blur.
+        noise: Standard deviation of the logits, smooth over 2 px.
+        seed: Of the noise.
+    """
+    left, _, right, bottom = shapely.total_bounds(truth)
+    rows, columns = math.ceil(bottom + left), math.ceil(right + left)  # as wide a margin there
+    fine = rasterio.features.rasterize(
+        truth, out_shape=(rows * 5, columns * 5), transform=Affine.scale(0.2), dtype="uint8"
+    )
+    covered = fine.reshape(rows, 5, columns, 5).mean(axis=(1, 3)).astype(np.float32)
+    return noisy(blurred(covered[None], sigma_px)[0], noise, seed)
+
+
+def noisy(probability: np.ndarray, noise: float, seed: int = 0) -> np.ndarray:
+    """Add noise to the logits, smooth over 2 px."""
+    random = np.random.default_rng(seed)
+    field = ndimage.gaussian_filter(random.normal(size=probability.shape), 2)
+    certain = probability.clip(0.01, 0.99)
+    logits = np.log(certain / (1 - certain)) + noise * field / field.std()
+    return (1 / (1 + np.exp(-logits))).astype(np.float32)
+
+
+def corner_errors(truth: shapely.Polygon, drawn: shapely.Polygon) -> np.ndarray:
+    """Measure how far each corner of a grave is from the nearest one drawn, in pixels."""
+    corners, found = (shapely.get_coordinates(polygon)[:-1] for polygon in (truth, drawn))
+    return np.hypot(*(corners[:, None] - found).transpose(2, 0, 1)).min(axis=1)

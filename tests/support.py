@@ -4,8 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from grave_cli.bundle import Bundle, ModelCard, read_bundle
+from grave_cli.inputs.recipe import InputRecipe
+from grave_cli.mapping.scene import Scene, open_scene
 from grave_cli.progress import Advance
 from grave_cli.settings.load import load_settings
+from grave_cli.settings.sections import DecodingSettings
 from grave_cli.settings.tree import Settings
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -54,3 +58,48 @@ def tiny_settings(root: Path, work_dir: Path, **changes: object) -> Settings:
     options = {"data.root": root, "work_dir": work_dir, **TINY}
     options |= {key.replace("__", "."): value for key, value in changes.items()}
     return load_settings(options=options, environ={}).settings
+
+
+def untrained_bundle(folder: Path, channels: str = "rgb+dem", seed: int = 0) -> Bundle:
+    """A model of the tiny network with random weights, at 0.1 m."""
+    import torch
+
+    from grave_cli.learning.export import write_bundle
+    from grave_cli.learning.network import architecture_for, build_network
+
+    settings = tiny_settings(folder, folder, data__channels=channels)
+    recipe = InputRecipe.from_settings(settings, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
+    architecture = architecture_for(settings, recipe)
+    torch.manual_seed(seed)
+    card = ModelCard(
+        gravecli_version="0",
+        name="untrained",
+        run_id="",
+        dataset_id="",
+        created="",
+        recipe=recipe,
+        architecture=architecture,
+        decoding=DecodingSettings(),
+        metrics={},
+        settings={},
+    )
+    write_bundle(folder, build_network(architecture).eval(), card)
+    return read_bundle(folder)
+
+
+def one_scene(folder: Path) -> Scene:
+    """A scene for rgb at 0.1 m whose orthophoto is noise, of 150 x 210 pixels."""
+    import numpy as np
+    import rasterio
+    from rasterio.transform import from_origin
+
+    from grave_cli.inputs.raster_io import orthophoto_grid
+
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "anna.tif"
+    how = {"driver": "GTiff", "height": 150, "width": 210, "count": 3, "dtype": "uint8"}
+    place = {"crs": "EPSG:25832", "transform": from_origin(500_000, 5_300_000, 0.1, 0.1)}
+    with rasterio.open(path, "w", **how, **place) as dataset:
+        dataset.write(np.random.default_rng(0).integers(1, 256, (3, 150, 210), dtype=np.uint8))
+    recipe = InputRecipe(channels="rgb", gsd_m=0.1, mean=(0, 0, 0), std=(1, 1, 1), elevation=None)
+    return open_scene(path, None, orthophoto_grid(path, 0.1, 3), recipe)

@@ -13,7 +13,15 @@ import pytest
 import torch
 
 from grave_cli.architecture import Architecture
-from grave_cli.bundle import CARD_FILE, FORMAT, WEIGHTS_FILE, ModelCard, read_bundle, write_card
+from grave_cli.bundle import (
+    CARD_FILE,
+    FORMAT,
+    ONNX_FILE,
+    WEIGHTS_FILE,
+    ModelCard,
+    read_bundle,
+    write_card,
+)
 from grave_cli.errors import ModelError
 from grave_cli.inputs.recipe import InputRecipe
 from grave_cli.learning.export import load_network, write_bundle
@@ -75,9 +83,9 @@ def test_a_network_comes_back_with_its_description(folder: Path, network: torch.
     assert not load_network(bundle).training
 
 
-def test_a_bundle_is_two_files_and_may_be_named_by_either(folder: Path) -> None:
-    assert {path.name for path in folder.iterdir()} == {CARD_FILE, WEIGHTS_FILE}
-    for path in (folder / CARD_FILE, folder / WEIGHTS_FILE):
+def test_a_bundle_is_three_files_and_may_be_named_by_any(folder: Path) -> None:
+    assert {path.name for path in folder.iterdir()} == {CARD_FILE, WEIGHTS_FILE, ONNX_FILE}
+    for path in (folder / CARD_FILE, folder / WEIGHTS_FILE, folder / ONNX_FILE):
         assert read_bundle(path) == read_bundle(folder)
 
 

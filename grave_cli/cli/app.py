@@ -13,6 +13,7 @@ from grave_cli.cli.check import check
 from grave_cli.cli.config import config
 from grave_cli.cli.dashboard import dashboard
 from grave_cli.cli.dataset_id import dataset_id
+from grave_cli.cli.evaluate import evaluate
 from grave_cli.cli.hpo import hpo
 from grave_cli.cli.model_info import model_info
 from grave_cli.cli.predict import predict_cemetery
@@ -32,6 +33,7 @@ app.command("hpo")(hpo)
 app.command("check")(check)
 app.command("dataset-id")(dataset_id)
 app.command("predict-cemetery")(predict_cemetery)
+app.command("evaluate")(evaluate)
 app.command("runs")(runs)
 app.command("dashboard")(dashboard)
 app.command("sample-data")(sample_data)

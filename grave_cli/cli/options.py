@@ -25,6 +25,16 @@ Data = Annotated[
 Channels = Annotated[
     str | None, typer.Option("--channels", metavar="rgb|rgb+dem", help="What the network sees.")
 ]
+Epochs = Annotated[int | None, typer.Option("--epochs", help="Epochs at most.")]
+MaxTime = Annotated[
+    str | None,
+    typer.Option(
+        "--max-time",
+        metavar="DURATION",
+        help="Wall clock of a training at most: 90s, 10m, 1h30m.",
+    ),
+]
+Seed = Annotated[int | None, typer.Option("--seed", help="Seed of everything random.")]
 Json = Annotated[bool, typer.Option("--json", help="Write the result as JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no notes.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the libraries' own logs.")]

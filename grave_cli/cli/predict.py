@@ -47,6 +47,13 @@ def predict_cemetery(
     device: Annotated[
         str | None, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to compute.")
     ] = None,
+    tta: Annotated[
+        int | None,
+        typer.Option(metavar="1|4|8", help="Orientations each tile is looked at in, averaged."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option(help="Take up what a killed prediction of the same has computed.")
+    ] = True,
     config: options.Config = None,
     assignments: options.Assignments = None,
     json: options.Json = False,
@@ -58,12 +65,15 @@ def predict_cemetery(
     from grave_cli.inputs.manifest import cemetery_name
 
     target_crs = parse_crs(crs) if crs else None  # a wrong one is told before the work
-    loaded = options.load(config, assignments, {"prediction.device": device})
+    chosen = {"prediction.device": device, "prediction.tta": tta}
+    loaded = options.load(config, assignments, chosen)
     progress = options.show_progress(quiet, verbose)
     dem = _find_dem(orthophoto, dem, progress)
     found = _find_model(model, dem, loaded.settings, progress)
     thresholds = _chosen_thresholds(loaded, found)
-    result = _predict(orthophoto, dem, aoi, found, loaded.settings, thresholds, progress)
+    result = _predict(
+        orthophoto, dem, found, loaded.settings, thresholds, progress, aoi=aoi, resume=resume
+    )
     out = out or Path(f"{cemetery_name(orthophoto)}.gpkg")
     known = None if truth is None else _read_truth(truth, aoi, result, loaded.settings)
     summary = _write(result, orthophoto, out, target_crs, preview, known)
@@ -107,20 +117,20 @@ def _chosen_thresholds(loaded: "LoadedSettings", found: "FoundModel") -> "Decodi
 def _predict(
     orthophoto: Path,
     dem: Path | None,
-    aoi: Path | None,
     found: "FoundModel",
     settings: "Settings",
     thresholds: "DecodingSettings",
     progress: "Progress",
+    **how: Any,
 ) -> "PredictionResult":
-    from grave_cli.mapping.engine import TorchEngine
+    from grave_cli.mapping.engine import open_engine
     from grave_cli.mapping.predict_cemetery import predict_cemetery as run
 
     card = found.bundle.card
     if card.recipe.elevation is None and dem is not None:
         progress.note("The model is for rgb: the DEM is used for grave heights only")
-    engine = TorchEngine(found.bundle, settings.prediction.device)
-    return run(orthophoto, dem, found.bundle, engine, settings, thresholds, progress, aoi=aoi)
+    engine = open_engine(found.bundle, settings.prediction, progress)
+    return run(orthophoto, dem, found.bundle, engine, settings, thresholds, progress, **how)
 
 
 def _read_truth(
@@ -144,7 +154,8 @@ def _write(
     preview: Path | None,
     known: "Polygons | None",
 ) -> dict[str, Any]:
-    from grave_cli.graves.score import score_polygons
+    from grave_cli.graves.judgement import judge_on_ground
+    from grave_cli.graves.scorecard import fill_scorecard
     from grave_cli.mapping.geopackage import write_geopackage
     from grave_cli.mapping.preview import write_preview
 
@@ -154,7 +165,8 @@ def _write(
         write_preview(orthophoto, result, preview, known)
         summary["preview"] = str(preview)
     if known is not None:
-        summary["score"] = score_polygons(known, result.polygons).as_dict()
+        scorecard = fill_scorecard(judge_on_ground(known, result.polygons, result.crs))
+        summary["score"] = scorecard.as_dict()
     return summary
 
 
@@ -168,8 +180,10 @@ def _print(summary: dict[str, Any], json: bool) -> None:
     if "preview" in summary:
         print_line(f"overview in {summary['preview']}")
     if score := summary.get("score"):
+        found = score["at_50"]
         print_line(
-            f"of {score['truths']} known graves {score['matches']} were found "
-            f"(object F1 {score['f1']:.3f}, precision {score['precision']:.3f}, "
-            f"recall {score['recall']:.3f}, mean IoU of the found {score['mean_iou']:.3f})"
+            f"of {score['truths']} known graves {found['matches']} were found "
+            f"(object F1 {found['f1']:.3f}, precision {found['precision']:.3f}, "
+            f"recall {found['recall']:.3f}, mean IoU of the found {found['mean_iou']:.3f}), "
+            f"{score['merges']} merges, {score['splits']} splits"
         )

@@ -16,11 +16,9 @@ if TYPE_CHECKING:
 def train(
     data: options.Data = None,
     channels: options.Channels = None,
-    epochs: Annotated[int | None, typer.Option(help="Epochs at most.")] = None,
-    max_time: Annotated[
-        str | None, typer.Option(metavar="DURATION", help="Wall clock at most: 90s, 10m, 1h30m.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
+    epochs: options.Epochs = None,
+    max_time: options.MaxTime = None,
+    seed: options.Seed = None,
     name: Annotated[str | None, typer.Option(help="Name of the run.")] = None,
     resume: Annotated[
         str | None,

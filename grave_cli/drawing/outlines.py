@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from grave_cli.drawing.colormaps import BLUE, GREEN, RED, YELLOW, Color
-from grave_cli.graves.score import match_polygons
+from grave_cli.graves.matching import match_polygons
 
 Polygons = NDArray[np.object_]
 

@@ -9,9 +9,11 @@ from PIL import Image
 
 from grave_cli.bundle import Bundle
 from grave_cli.evaluation.final_picture import draw_part
-from grave_cli.graves.score import ObjectScore, add_scores, score_polygons
+from grave_cli.graves.judgement import Judgement, join_judgements, judge_on_ground
+from grave_cli.graves.review import review_curve
+from grave_cli.graves.scorecard import fill_scorecard
 from grave_cli.inputs.cemetery_arrays import PartPlan
-from grave_cli.mapping.engine import TorchEngine
+from grave_cli.mapping.engine import open_engine
 from grave_cli.mapping.geopackage import write_geopackage
 from grave_cli.mapping.predict_cemetery import predict_cemetery
 from grave_cli.progress import SILENT, Progress
@@ -41,10 +43,11 @@ def score_parts(
         show: Is given the name of each cemetery and a picture of it.
 
     Returns:
-        `test/object_f1`, `test/object_precision`, `test/object_recall`, `test/mean_iou`.
+        `test/object_f1` and whatever else `Scorecard.metrics` and `ReviewCurve.metrics` name, over
+        all parts' graves.
     """
-    engine = TorchEngine(bundle, settings.prediction.device)
-    scores = []
+    engine = open_engine(bundle, settings.prediction, progress)
+    judgements, asked = [], []
     for plan in parts:
         cemetery = plan.part.cemetery
         dem = cemetery.dem if bundle.card.recipe.elevation is not None else None
@@ -52,23 +55,26 @@ def score_parts(
             cemetery.orthophoto, dem, bundle, engine, settings, progress=progress
         )
         write_geopackage(result, folder / f"{cemetery.name}.gpkg")
-        scores.append(score_part(plan, result.polygons))
+        judgements.append(judge_part(plan, result.polygons, result.column("confidence")))
+        asked.append(result.column("needs_review")[plan.owns(result.polygons)])
         if show is not None:
-            show(cemetery.name, draw_part(plan, result, scores[-1]))
-    total = add_scores(scores)
-    return {
-        "test/object_f1": total.f1,
-        "test/object_precision": total.precision,
-        "test/object_recall": total.recall,
-        "test/mean_iou": total.mean_iou,
-    }
+            show(cemetery.name, draw_part(plan, result, judgements[-1].scores[0]))
+    whole = join_judgements(judgements)
+    review = review_curve(whole, np.concatenate(asked).astype(np.bool_))
+    scores = fill_scorecard(whole).metrics() | review.metrics()
+    return {f"test/{name}": value for name, value in scores.items()}
 
 
-def score_part(plan: PartPlan, predicted: NDArray[np.object_]) -> ObjectScore:
-    """Score the graves of a part: a drawn grave belongs to it when its centroid does.
+def judge_part(
+    plan: PartPlan, predicted: NDArray[np.object_], confidence: NDArray[np.object_] | None = None
+) -> Judgement:
+    """Judge the graves of a part: a drawn grave belongs to it when its centroid does.
 
     Args:
         plan: The part, with the graves there are.
         predicted: Graves drawn, in the CRS of the part's grid.
+        confidence: Of each of them, in [0, 1]; None where it is not known.
     """
-    return score_polygons(plan.graves, predicted[plan.owns(predicted)])
+    owned = plan.owns(predicted)
+    known = None if confidence is None else confidence[owned].astype(np.float64)
+    return judge_on_ground(plan.graves, predicted[owned], plan.grid.crs, known)

@@ -1,17 +1,19 @@
-"""Two sets of graves in, how well they match out."""
+"""Two sets of graves in, how many of them match out."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
-from grave_cli.graves.outlines import iou
-
-Polygons = NDArray[np.object_]
+from grave_cli.graves.matching import (
+    Overlaps,
+    Polygons,
+    choose_pairs,
+    count_pairs,
+    overlaps_of_labels,
+    overlaps_of_polygons,
+)
 
 
 @dataclass(frozen=True)
@@ -46,10 +48,24 @@ class ObjectScore:
         both = self.truths + self.predictions
         return 2 * self.matches / both if both else 0.0
 
+    @property
+    def panoptic_quality(self) -> float:
+        """Sum of the pairs' IoU / (matches + half of the missed + half of the false).
+
+        That is F1 (recognition quality) x mean IoU (segmentation quality), of the one class grave.
+
+        Source: Kirillov et al. 2019, Panoptic Segmentation. There a pair overlaps by more than 0.5;
+        here one of exactly 0.5 counts, too.
+        """
+        return self.f1 * self.mean_iou
+
     def as_dict(self) -> dict[str, float]:
         """Return counts and rates by name."""
-        rates = {"precision": self.precision, "recall": self.recall, "f1": self.f1}
+        rates = {name: getattr(self, name) for name in _RATES}
         return {**asdict(self), **rates}
+
+
+_RATES = ("precision", "recall", "f1", "panoptic_quality")
 
 
 def score_polygons(truth: Polygons, predicted: Polygons, min_iou: float = 0.5) -> ObjectScore:
@@ -60,28 +76,20 @@ def score_polygons(truth: Polygons, predicted: Polygons, min_iou: float = 0.5) -
         predicted: Graves drawn; valid polygons in the same CRS.
         min_iou: From which overlap a pair counts.
     """
-    *_, overlaps = _match_polygons(truth, predicted, min_iou)
-    mean = float(overlaps.mean()) if len(overlaps) else 0.0
-    return ObjectScore(len(truth), len(predicted), len(overlaps), mean)
+    pairs = choose_pairs(overlaps_of_polygons(truth, predicted), min_iou)
+    return count_matches(len(truth), len(predicted), pairs)
 
 
-def match_polygons(
-    truth: Polygons, predicted: Polygons, min_iou: float = 0.5
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Pair graves like `score_polygons`.
+def count_matches(truths: int, predictions: int, pairs: Overlaps) -> ObjectScore:
+    """Score chosen pairs.
 
-    Returns:
-        Indices into truth and into predicted, pair by pair.
+    Args:
+        truths: Graves there are.
+        predictions: Graves drawn.
+        pairs: Those of them that belong together.
     """
-    found, hits, _ = _match_polygons(truth, predicted, min_iou)
-    return found, hits
-
-
-def _match_polygons(
-    truth: Polygons, predicted: Polygons, min_iou: float
-) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
-    first, second = shapely.STRtree(predicted).query(truth, predicate="intersects")
-    return _match(first, second, iou(truth[first], predicted[second]), min_iou)
+    mean = float(pairs.iou.mean()) if len(pairs.iou) else 0.0
+    return ObjectScore(truths, predictions, len(pairs.iou), mean)
 
 
 def score_labels(
@@ -102,41 +110,20 @@ def score_labels(
     Shapes:
         truth: (H, W); predicted: (H, W)
     """
-    pairs = _count_pairs(truth, predicted)
-    first, second, overlaps = _overlaps(pairs)
-    present = pairs[1:].sum(1) > 0, pairs[:, 1:].sum(0) > 0
+    pixels = count_pairs(truth, predicted)
+    present = pixels[1:].sum(1) > 0, pixels[:, 1:].sum(0) > 0
     counted_truth = present[0] if counted is None else present[0] & counted[0][1:]
     counted_predicted = present[1] if counted is None else present[1] & counted[1][1:]
-    matched, partner, values = _match(first, second, overlaps, min_iou)
-    of_counted = counted_truth[matched]
-    unmatched = np.setdiff1d(np.flatnonzero(counted_predicted), partner)
-    matches = int(of_counted.sum())
-    return ObjectScore(
-        truths=int(counted_truth.sum()),
-        predictions=matches + len(unmatched),
-        matches=matches,
-        mean_iou=float(values[of_counted].mean()) if matches else 0.0,
-    )
+    pairs = choose_pairs(overlaps_of_labels(pixels), min_iou)
+    unmatched = np.setdiff1d(np.flatnonzero(counted_predicted), pairs.predicted)
+    pairs = pairs.take(counted_truth[pairs.truth])
+    predictions = len(pairs.iou) + len(unmatched)
+    return count_matches(int(counted_truth.sum()), predictions, pairs)
 
 
-def match_labels(
-    truth: NDArray[np.int32], predicted: NDArray[np.int32], min_iou: float = 0.5
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Pair graves like `score_labels`.
-
-    Returns:
-        Ids in truth and in predicted, pair by pair.
-
-    Shapes:
-        truth: (H, W); predicted: (H, W)
-    """
-    first, second, overlaps = _overlaps(_count_pairs(truth, predicted))
-    found, hits, _ = _match(first, second, overlaps, min_iou)
-    return found + 1, hits + 1
-
-
-def add_scores(scores: list[ObjectScore]) -> ObjectScore:
+def add_scores(scores: Iterable[ObjectScore]) -> ObjectScore:
     """Count several scores as one."""
+    scores = list(scores)
     matches = sum(score.matches for score in scores)
     weighted = sum(score.mean_iou * score.matches for score in scores)
     return ObjectScore(
@@ -145,61 +132,3 @@ def add_scores(scores: list[ObjectScore]) -> ObjectScore:
         matches=matches,
         mean_iou=weighted / matches if matches else 0.0,
     )
-
-
-def _count_pairs(truth: NDArray[np.int32], predicted: NDArray[np.int32]) -> NDArray[np.intp]:
-    """Count the pixels of each pair of ids, the background (0) included."""
-    rows, columns = int(truth.max(initial=0)) + 1, int(predicted.max(initial=0)) + 1
-    both = truth.ravel().astype(np.int64) * columns + predicted.ravel()
-    return np.bincount(both, minlength=rows * columns).reshape(rows, columns)
-
-
-def _overlaps(
-    pairs: NDArray[np.intp],
-) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
-    """Compute the IoU of each pair that overlaps; indices count from the first grave."""
-    first, second = np.nonzero(pairs[1:, 1:])
-    common = pairs[1:, 1:][first, second]
-    either = pairs[1:].sum(1)[first] + pairs[:, 1:].sum(0)[second] - common
-    return first, second, common / either
-
-
-def _match(
-    first: NDArray[np.intp],
-    second: NDArray[np.intp],
-    overlaps: NDArray[np.float64],
-    min_iou: float,
-) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
-    """Choose pairs of largest total overlap, solved apart for each group of graves that overlap."""
-    good = overlaps >= min_iou
-    first, second, overlaps = first[good], second[good], overlaps[good]
-    if not len(first):
-        return first, second, overlaps
-    rows, columns = int(first.max()) + 1, int(second.max()) + 1
-    links = coo_array((overlaps, (first, second + rows)), shape=(rows + columns,) * 2)
-    _, group = connected_components(links, directed=False)
-    chosen: list[int] = []
-    order = np.argsort(group[first], kind="stable")
-    borders = np.flatnonzero(np.diff(group[first][order])) + 1
-    for members in np.split(order, borders):
-        chosen += _assign(first, second, overlaps, members)
-    index = np.array(sorted(chosen), dtype=np.intp)
-    return first[index], second[index], overlaps[index]
-
-
-def _assign(
-    first: NDArray[np.intp],
-    second: NDArray[np.intp],
-    overlaps: NDArray[np.float64],
-    members: NDArray[np.intp],
-) -> list[int]:
-    if len(members) == 1:
-        return [int(members[0])]
-    _, rows = np.unique(first[members], return_inverse=True)
-    _, columns = np.unique(second[members], return_inverse=True)
-    gain = np.zeros((rows.max() + 1, columns.max() + 1))
-    which = np.full(gain.shape, -1)
-    gain[rows, columns] = overlaps[members]
-    which[rows, columns] = members
-    picked = which[linear_sum_assignment(gain, maximize=True)]
-    return [int(index) for index in picked if index >= 0]

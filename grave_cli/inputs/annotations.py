@@ -84,9 +84,10 @@ def read_grave_file(
         data.annotation_layer, data.annotation_filter, GRAVE_LAYER, besides=data.area_layer
     )
     bounds = grid.bounds if shared else None
-    outlines, findings = clean_outlines(
+    clean = clean_outlines(
         read_geometries(path, grid.crs, choice, bounds), min_area=grid.pixel_size**2
     )
+    outlines, findings = clean.polygons, clean.findings
     if not len(outlines) and not findings.outside and not shared:
         raise DatasetError(
             "no graves",

@@ -56,17 +56,15 @@ def read_area(path: Path, grid: WorkingGrid, layer: str = "") -> Area:
         DatasetError: It cannot be read, has no polygons, or lies outside of the orthophoto.
     """
     choice = LayerChoice(layer, preferred="area")
-    outlines, findings = clean_outlines(
-        read_geometries(path, grid.crs, choice), min_area=grid.pixel_size**2
-    )
-    if not len(outlines) and not findings.outside:
+    clean = clean_outlines(read_geometries(path, grid.crs, choice), min_area=grid.pixel_size**2)
+    if not len(clean.polygons) and not clean.findings.outside:
         raise DatasetError(
             "no area",
             where=path,
-            found="; ".join(findings.sentences()) or "no features",
+            found="; ".join(clean.findings.sentences()) or "no features",
             expected="polygons, or closed lines",
         )
-    united = shapely.intersection(shapely.union_all(outlines), shapely.box(*grid.bounds))
+    united = shapely.intersection(shapely.union_all(clean.polygons), shapely.box(*grid.bounds))
     parts = [part for part in shapely.get_parts(united) if part.area > 0]
     if not parts:
         raise DatasetError(

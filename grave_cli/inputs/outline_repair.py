@@ -1,6 +1,6 @@
 """Geometries as somebody drew them in, clean outlines and a count of what was mended out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -59,7 +59,24 @@ _WORDS = {
 }
 
 
-def clean_outlines(geometries: Polygons, min_area: float) -> tuple[Polygons, Findings]:
+@dataclass(frozen=True)
+class CleanOutlines:
+    """Outlines that can be worked with.
+
+    Args:
+        polygons: Valid Polygons in the order of their features.
+        findings: What was mended or left out.
+        source: Index of the feature that each comes from.
+    """
+
+    polygons: Polygons
+    findings: Findings
+    source: NDArray[np.intp]
+
+
+def clean_outlines(
+    geometries: Polygons, min_area: float, *, drop_duplicates: bool = True
+) -> CleanOutlines:
     """Make one valid Polygon per outline out of whatever geometries there are.
 
     Collections and multi-polygons fall into their parts, closed lines become polygons. Invalid
@@ -70,47 +87,60 @@ def clean_outlines(geometries: Polygons, min_area: float) -> tuple[Polygons, Fin
     Args:
         geometries: Flat geometries; None for features without one.
         min_area: Outlines with less are left out, in units of the CRS, squared.
+        drop_duplicates: Take an outline that repeats another once. Truth drawn twice is one grave;
+            predictions drawn twice are one too many.
 
     Returns:
-        The polygons in the order of the features, and what was found; `outside` are those with
-        infinite coordinates.
+        The polygons, and what was found; `outside` are those with infinite coordinates.
     """
     nothing = shapely.is_missing(geometries) | shapely.is_empty(geometries)
-    parts = _explode(geometries[~nothing])
-    lines = np.isin(shapely.get_type_id(parts), _LINES)
-    rings = [_close(line) for line in parts[lines]]
+    parts, source = _explode(geometries[~nothing])
+    source = np.flatnonzero(~nothing)[source]
     kinds = shapely.get_type_id(parts)
-    drawn = _join([*parts[kinds == shapely.GeometryType.POLYGON], *(r for r in rings if r)])
-    finite = np.isfinite(shapely.bounds(drawn)).all(axis=-1)
-    mended, repaired, collapsed = _repair(drawn[finite], min_area)
-    unique, duplicates = _drop_duplicates(mended)
-    return unique, Findings(
-        repaired=repaired,
-        empty=int(nothing.sum()) + collapsed,
-        unclosed=sum(ring is None for ring in rings),
-        other=int((kinds != shapely.GeometryType.POLYGON).sum()) - len(rings),
-        duplicates=duplicates,
-        overlapping=_count_overlapping(unique),
-        outside=int((~finite).sum()),
+    lines = np.isin(kinds, _LINES)
+    outlines = parts.copy()
+    outlines[lines] = _join([_close(line) for line in parts[lines]])
+    drawn = shapely.get_type_id(outlines) == shapely.GeometryType.POLYGON
+    finite = np.isfinite(shapely.bounds(outlines)).all(axis=-1)
+    mended, origin, repaired, collapsed = _repair(outlines[drawn & finite], min_area)
+    source = source[drawn & finite][origin]
+    kept = _first_of_each(mended) if drop_duplicates else np.ones(len(mended), np.bool_)
+    return CleanOutlines(
+        mended[kept],
+        Findings(
+            repaired=repaired,
+            empty=int(nothing.sum()) + collapsed,
+            unclosed=int((lines & ~drawn).sum()),
+            other=int((~lines & ~drawn).sum()),
+            duplicates=int((~kept).sum()),
+            overlapping=_count_overlapping(mended[kept]),
+            outside=int((drawn & ~finite).sum()),
+        ),
+        source[kept],
     )
 
 
 _LINES = (shapely.GeometryType.LINESTRING, shapely.GeometryType.LINEARRING)
 
 
-def _join(geometries: list[shapely.Geometry]) -> Polygons:
+def _join(geometries: Sequence[shapely.Geometry | None]) -> Polygons:
     joined = np.empty(len(geometries), dtype=object)
     joined[:] = geometries
     return joined
 
 
-def _explode(geometries: Polygons) -> Polygons:
-    """Return the single geometries; the pieces of a multi-line are tied together first."""
+def _explode(geometries: Polygons) -> tuple[Polygons, NDArray[np.intp]]:
+    """Return the single geometries and whose parts they are.
+
+    The pieces of a multi-line are tied together first.
+    """
+    source = np.arange(len(geometries))
     while (shapely.get_type_id(geometries) >= shapely.GeometryType.MULTIPOINT).any():
         tied = shapely.get_type_id(geometries) == shapely.GeometryType.MULTILINESTRING
         geometries = np.where(tied, shapely.line_merge(geometries), geometries)
-        geometries = shapely.get_parts(geometries)
-    return geometries
+        geometries, part_of = shapely.get_parts(geometries, return_index=True)
+        source = source[part_of]
+    return geometries, source
 
 
 def _close(line: shapely.LineString) -> shapely.Polygon | None:
@@ -121,23 +151,29 @@ def _close(line: shapely.LineString) -> shapely.Polygon | None:
     return shapely.Polygon([*points[:-1], points[0]])
 
 
-def _repair(outlines: Polygons, min_area: float) -> tuple[Polygons, int, int]:
-    """Mend invalid outlines; return those that cover enough, how many were mended and lost."""
+def _repair(outlines: Polygons, min_area: float) -> tuple[Polygons, NDArray[np.intp], int, int]:
+    """Mend invalid outlines.
+
+    Returns:
+        Those that cover enough, the outline each comes from, how many were mended and lost.
+    """
     invalid = ~shapely.is_valid(outlines)
     kept: list[shapely.Polygon] = []
+    origin: list[int] = []
     repaired = collapsed = 0
-    for outline, broken in zip(outlines, invalid, strict=True):
+    for index, (outline, broken) in enumerate(zip(outlines, invalid, strict=True)):
         parts = _mend(outline) if broken else [outline]
         parts = [part for part in parts if part.area >= min_area]
         repaired += bool(broken and parts)
         collapsed += not parts
         kept += parts
-    return _join(kept), repaired, collapsed
+        origin += [index] * len(parts)
+    return _join(kept), np.array(origin, dtype=np.intp), repaired, collapsed
 
 
 def _mend(outline: shapely.Polygon) -> list[shapely.Polygon]:
     valid = shapely.make_valid(outline, method="structure", keep_collapsed=False)
-    parts = [part for part in _explode(np.array([valid])) if part.geom_type == "Polygon"]
+    parts = [part for part in _explode(np.array([valid]))[0] if part.geom_type == "Polygon"]
     return [part for part in parts if part.area > _SLIVER_SHARE * valid.area]
 
 
@@ -151,15 +187,15 @@ def _pairs(polygons: Polygons) -> tuple[NDArray[np.intp], NDArray[np.intp], NDAr
     return first, second, shapely.area(shapely.intersection(polygons[first], polygons[second]))
 
 
-def _drop_duplicates(polygons: Polygons) -> tuple[Polygons, int]:
-    """Keep the first of outlines that are the same."""
+def _first_of_each(polygons: Polygons) -> NDArray[np.bool_]:
+    """Choose the first of outlines that are the same."""
     first, second, common = _pairs(polygons)
     areas = shapely.area(polygons)
     same = common > _SAME_IOU * (areas[first] + areas[second] - common)
     kept = np.ones(len(polygons), np.bool_)
     for earlier, later in zip(first[same], second[same], strict=True):
         kept[later] &= ~kept[earlier]
-    return polygons[kept], int((~kept).sum())
+    return kept
 
 
 def _count_overlapping(polygons: Polygons) -> int:

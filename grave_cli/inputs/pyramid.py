@@ -49,3 +49,7 @@ class Pyramid:
             opened = rasterio.open(self._path, OVERVIEW_LEVEL=name)
             self._levels[name] = self._stack.enter_context(opened)
         return self._levels[name]
+
+    def has_for(self, ratio: float) -> bool:
+        """Tell whether there is an overview for reading at a ratio of pixel sizes; see `at`."""
+        return any(factor * _AVERAGED <= ratio for factor in self._factors)

@@ -110,9 +110,8 @@ class Orthophoto:
         place = self.georeference
         straight = place.is_north_up and place.crs == grid.crs
         read = read_straight if straight else read_warped
-        ratio = grid.pixel_size / math.sqrt(place.pixel_area_in(grid.crs))
         try:
-            dataset = self.pyramid.at(ratio)
+            dataset = self.pyramid.at(self._ratio(grid))
             place = place.resized(dataset.width, dataset.height)
             colours, valid = read(dataset, self.bands, place, grid)
         except RasterioIOError as error:
@@ -121,9 +120,22 @@ class Orthophoto:
         rgb[:, ~valid] = 0
         return GridPixels(rgb, valid, grid)
 
+    def can_be_looked_at(self, grid: WorkingGrid) -> bool:
+        """Tell whether a grid coarser than the pixels is read from an overview, so cheaply."""
+        return self.pyramid.has_for(self._ratio(grid))
+
+    @property
+    def is_stored_in_rows(self) -> bool:
+        """Tell whether each block reaches from its left to its right edge."""
+        return bool(self.dataset.block_shapes[0][1] >= self.dataset.width)
+
     def refusal(self) -> RasterReadError:
         """Make the error for a 16-bit orthophoto where only 8-bit ones are known."""
         return refuse_sixteen_bits(self.path, self.own_range)
+
+    def _ratio(self, grid: WorkingGrid) -> float:
+        """Measure the edge of a grid's pixels in pixels of the file."""
+        return grid.pixel_size / math.sqrt(self.georeference.pixel_area_in(grid.crs))
 
     def _range(self, value_range: WantedRange) -> ValueRange | None:
         if self.is_eight_bit:

@@ -1,10 +1,11 @@
 """Vector files in, the geometries of one layer out: flat, and in the CRS asked for."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import fiona
 import numpy as np
@@ -47,30 +48,58 @@ class LayerChoice:
         condition: SQL condition on its columns, as after WHERE; empty: all features.
         preferred: Name that wins when several layers could be meant.
         besides: A layer that means something else; empty: none.
+        named_with: The option by which a user names the layer.
     """
 
     name: str = ""
     condition: str = ""
     preferred: str = ""
     besides: str = ""
+    named_with: str = "--set data.annotation_layer"
+
+
+@dataclass(frozen=True)
+class Features:
+    """The features of one layer.
+
+    Args:
+        geometries: One per feature; None where it has none that can be read. Possibly invalid,
+            possibly of several parts, with infinite coordinates where the CRS does not reach.
+        crs: Their CRS, as WKT or authority code.
+        columns: Names of the layer's columns.
+        values: Of the columns asked for that are there: one value per feature, None where empty.
+    """
+
+    geometries: Geometries
+    crs: str
+    columns: tuple[str, ...]
+    values: Mapping[str, NDArray[np.object_]]
 
 
 def read_geometries(
     path: Path, crs: str, choice: LayerChoice | None = None, bounds: Bounds | None = None
 ) -> Geometries:
-    """Read the geometries of one layer.
+    """Read the geometries of one layer, as `read_features` does."""
+    return read_features(path, crs, choice, bounds).geometries
+
+
+def read_features(
+    path: Path,
+    crs: str | None,
+    choice: LayerChoice | None = None,
+    bounds: Bounds | None = None,
+    columns: Collection[str] = (),
+) -> Features:
+    """Read the features of one layer.
 
     Curves come as lines, heights (Z) are dropped.
 
     Args:
         path: GeoPackage, GeoJSON, Shapefile or FlatGeobuf.
-        crs: The CRS to bring them to, as WKT or authority code.
+        crs: The CRS to bring them to, as WKT or authority code; None keeps the layer's own.
         choice: Which features are meant.
         bounds: Read only what touches (left, bottom, right, top), in `crs`; None reads all.
-
-    Returns:
-        One shapely geometry per feature, None where it has none that can be read; infinite
-        coordinates where `crs` does not reach. Possibly invalid, possibly of several parts.
+        columns: Columns whose values are wanted; which of them there are, the caller sees.
 
     Raises:
         DatasetError: The file cannot be read, which layer is meant is not clear, it has no CRS, or
@@ -80,13 +109,24 @@ def read_geometries(
     _check_files(path)
     with _one_line(path), fiona.open(path, layer=_find_layer(path, choice)) as layer:
         source = _source_crs(path, layer)
-        box = None if bounds is None else _bounds_in(bounds, crs, source)
-        shapes = _read_shapes(path, layer, choice.condition, box)
-        if not shapes and choice.condition and bounds is None:
+        target = crs or source
+        box = None if bounds is None else _bounds_in(bounds, target, source)
+        names = tuple(layer.schema["properties"])
+        features = _read_layer(path, layer, choice.condition, box)
+        if not features and choice.condition and bounds is None:
             raise _condition_error("no feature fits the condition", path, layer, choice.condition)
-    flat = shapely.force_2d(np.array(shapes, dtype=object))
-    to_target = Transformer.from_crs(source, crs, always_xy=True)
-    return np.asarray(shapely.transform(flat, to_target.transform, interleaved=False))
+    flat = shapely.force_2d(_objects(_shape(feature.geometry) for feature in features))
+    to_target = Transformer.from_crs(source, target, always_xy=True)
+    return Features(
+        np.asarray(shapely.transform(flat, to_target.transform, interleaved=False)),
+        target,
+        names,
+        {
+            name: _objects(feature.properties[name] for feature in features)
+            for name in names
+            if name in columns
+        },
+    )
 
 
 def read_polygons(path: Path, crs: str, choice: LayerChoice | None = None) -> Polygons:
@@ -104,7 +144,7 @@ def read_polygons(path: Path, crs: str, choice: LayerChoice | None = None) -> Po
         DatasetError: As `read_geometries`.
     """
     geometries = read_geometries(path, crs, choice or LayerChoice(preferred=GRAVE_LAYER))
-    return clean_outlines(geometries, min_area=0.0)[0]
+    return clean_outlines(geometries, min_area=0.0).polygons
 
 
 def _check_files(path: Path) -> None:
@@ -153,7 +193,7 @@ def _find_layer(path: Path, choice: LayerChoice) -> str:
                 where=path,
                 found=f"{len(fitting)} of them: {', '.join(fitting)}",
                 expected="one, or a layer named in the settings",
-                remedy="name it with --set data.annotation_layer=NAME",
+                remedy=f"name it with {choice.named_with}=NAME",
             )
     raise DatasetError(
         "no layer with polygons",
@@ -203,17 +243,23 @@ def _bounds_in(bounds: Bounds, crs: str, target: str) -> Bounds | None:
     return moved if all(math.isfinite(value) for value in moved) else None
 
 
-def _read_shapes(
+def _read_layer(
     path: Path, layer: fiona.Collection, condition: str, box: Bounds | None
-) -> list[shapely.Geometry | None]:
+) -> list[fiona.Feature]:
     try:
-        features = layer.filter(bbox=box, where=condition or None)
-        return [_shape(feature.geometry) for feature in features]
+        return list(layer.filter(bbox=box, where=condition or None))
     except (FionaError, CPLE_BaseError) as error:
         if not condition:
             raise
         what = f"condition is not understood: {error.__cause__ or error}"
         raise _condition_error(what, path, layer, condition) from None
+
+
+def _objects(values: Iterable[Any]) -> NDArray[np.object_]:
+    listed = list(values)
+    array = np.empty(len(listed), dtype=object)
+    array[:] = listed
+    return array
 
 
 def _shape(geometry: fiona.Geometry | None) -> shapely.Geometry | None:

@@ -10,7 +10,8 @@ from torch.utils.data import DataLoader, Dataset
 from grave_cli.inputs.cemetery_arrays import CemeteryArrays
 from grave_cli.inputs.grid import Tile, plan_tiles
 from grave_cli.inputs.recipe import InputRecipe
-from grave_cli.learning.chips import ChipDataset, cut_chip, to_tensors
+from grave_cli.learning.chips import ChipDataset, to_tensors
+from grave_cli.learning.cutting import cut_chip
 from grave_cli.settings.tree import Settings
 
 VAL_TILE_PX = 384

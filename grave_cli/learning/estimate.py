@@ -119,7 +119,7 @@ def _step_seconds(settings: Settings, device: str) -> float:
     network = build_network(architecture_for(settings, recipe))
     network = network.to(device).to(memory_format=torch.channels_last)
     training, chips = settings.training, settings.chips
-    loss = GraveLoss(training.bce_weight, training.channel_weights).to(device)
+    loss = GraveLoss.from_settings(training).to(device)
     size = (chips.batch_size, recipe.channel_count, chips.size_px, chips.size_px)
     batch = torch.randn(size, device=device).contiguous(memory_format=torch.channels_last)
     targets = torch.zeros((size[0], 3, *size[2:]), device=device)

@@ -1,4 +1,4 @@
-"""A trained network to a bundle on disk, and back."""
+"""A trained network to a bundle on disk, its ONNX form included, and back."""
 
 import json
 from pathlib import Path
@@ -7,25 +7,30 @@ import safetensors.torch
 from torch import nn
 
 from grave_cli.architecture import Architecture
-from grave_cli.bundle import WEIGHTS_FILE, Bundle, ModelCard, write_card
+from grave_cli.bundle import WEIGHTS_FILE, Bundle, ModelCard, read_bundle, write_card
 from grave_cli.errors import ModelError
 from grave_cli.inputs.recipe import InputRecipe
 from grave_cli.learning.network import build_network
+from grave_cli.learning.onnx_form import write_onnx
 from grave_cli.learning.weight_fitting import fit_tensor
 
 
 def write_bundle(folder: Path, network: nn.Module, card: ModelCard) -> None:
-    """Write a network and its description into a folder.
+    """Write a network, its ONNX form and its description into a folder.
 
     Args:
         folder: Is made when it is missing.
-        network: The network whose weights are kept.
+        network: The network whose weights are kept, on the CPU.
         card: Its description.
+
+    Raises:
+        ModelError: The ONNX form does not compute what the network does.
     """
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: value.contiguous().cpu() for name, value in network.state_dict().items()}
     safetensors.torch.save_file(weights, folder / WEIGHTS_FILE)
     write_card(folder, card)
+    write_onnx(read_bundle(folder), network)
 
 
 def load_network(bundle: Bundle) -> nn.Module:

@@ -1,34 +1,51 @@
 """What the network is punished for: cross-entropy and soft Dice, over scored pixels only."""
 
-from collections.abc import Sequence
+from typing import Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from grave_cli.settings.sections import TrainingSettings
+
 _SMOOTH = 1.0  # pixels; keeps an empty chip from dividing by zero
 
 
 class GraveLoss(nn.Module):
-    """Weighted sum over channels of bce_weight x BCE + (1 - bce_weight) x (1 - soft Dice).
+    """Weighted mean over channels of bce_weight x BCE + (1 - bce_weight) x (1 - soft Dice).
 
     Soft Dice is taken over the whole batch, per channel: 2 sum(p t) / (sum p + sum t). Per chip it
-    would be undefined on chips without graves.
+    would be undefined on chips without graves. With a focus, the BCE of a pixel is multiplied by
+    (1 - p_t)^gamma, p_t being the probability given to what is true.
 
-    Source: Milletari et al. 2016, V-Net (with first powers in the denominator).
+    Source: Milletari et al. 2016, V-Net (with first powers in the denominator); Lin et al. 2017,
+    Focal Loss (without its balance of classes, for which there are the channel weights).
 
     Args:
         bce_weight: Share of the cross-entropy, in [0, 1].
         channel_weights: Weights of body, border and contact; normalised to sum 1.
+        focal_gamma: Focus of the cross-entropy; 0 is none.
     """
 
     weights: Tensor
 
-    def __init__(self, bce_weight: float, channel_weights: Sequence[float]) -> None:
+    def __init__(
+        self,
+        bce_weight: float,
+        channel_weights: tuple[float, float, float],
+        focal_gamma: float = 0.0,
+    ) -> None:
         super().__init__()
         self.bce_weight = bce_weight
+        self.focal_gamma = focal_gamma
         weights = torch.tensor(channel_weights, dtype=torch.float32)
         self.register_buffer("weights", weights / weights.sum(), persistent=False)
+
+    @classmethod
+    def from_settings(cls, settings: TrainingSettings) -> Self:
+        """Make the loss that the settings ask for."""
+        weights = (1.0, settings.border_weight, settings.contact_weight)
+        return cls(settings.bce_weight, weights, settings.focal_gamma)
 
     def forward(self, logits: Tensor, targets: Tensor, scored: Tensor) -> Tensor:
         """Compute the loss of a batch.
@@ -45,6 +62,8 @@ class GraveLoss(nn.Module):
         dims = (0, 2, 3)
         count = scored.sum().clamp_min(1.0)
         bce = functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+        if self.focal_gamma > 0:
+            bce = bce * (1 - torch.exp(-bce)) ** self.focal_gamma  # exp(-BCE) is p_t
         bce = (bce * scored).sum(dims) / count
         probability = torch.sigmoid(logits) * scored
         targets = targets * scored

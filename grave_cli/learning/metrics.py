@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torchmetrics import Metric
 from torchmetrics.classification import BinaryStatScores
 
-from grave_cli.graves.instances import centroids, decode
+from grave_cli.graves.instances import decode
+from grave_cli.graves.ownership import owned_labels
 from grave_cli.graves.score import ObjectScore, score_labels
 from grave_cli.graves.targets import BODY
 from grave_cli.settings.sections import DecodingSettings
@@ -130,13 +131,8 @@ class TileScores(nn.Module):
     ) -> None:
         """Count the graves of a tile whose centroid lies in the scored part of its core."""
         labels = decode(probabilities, self.gsd_m, self.decoding)
-        owned = _owned(truth, scored), _owned(labels, scored)
+        owned = owned_labels(truth, scored), owned_labels(labels, scored)
         self.objects.update(score_labels(truth, labels, owned))
-
-
-def _owned(labels: NDArray[np.int32], core: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    rows, columns = np.nan_to_num(centroids(labels)).astype(np.intp).T
-    return np.concatenate([[False], core[rows, columns]])
 
 
 def _ratio(part: float, whole: float) -> float:

@@ -15,7 +15,7 @@ from grave_cli.inputs.elevation import measure_elevation, read_elevation
 from grave_cli.inputs.grid import plan_tiles
 from grave_cli.inputs.recipe import InputRecipe
 from grave_cli.inputs.training_data import TrainingData
-from grave_cli.learning.chips import Chip, cut_chip
+from grave_cli.learning.cutting import Chip, cut_chip
 from grave_cli.learning.task import GraveTask
 
 SAMPLE_PX = 256

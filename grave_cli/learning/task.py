@@ -7,6 +7,8 @@ from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
+from grave_cli.graves.targets import BODY
+from grave_cli.learning.confusion import false_shares
 from grave_cli.learning.losses import GraveLoss
 from grave_cli.learning.metrics import TileScores
 from grave_cli.learning.schedule import Schedule
@@ -30,7 +32,7 @@ class GraveTask(LightningModule):
         self.network = network.to(memory_format=torch.channels_last)
         self.settings = settings
         training = settings.training
-        self.loss = GraveLoss(training.bce_weight, training.channel_weights)
+        self.loss = GraveLoss.from_settings(training)
         self.scores = TileScores(settings.grid.gsd_m, settings.prediction.decoding)
         self.schedule = Schedule(1, training.max_time_s, training.warmup_share)
 
@@ -39,12 +41,15 @@ class GraveTask(LightningModule):
         logits: Tensor = self.network(batch.contiguous(memory_format=torch.channels_last))
         return logits
 
-    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        """Return the loss of a batch of chips."""
-        loss: Tensor = self.loss(self(batch["input"]), batch["targets"], batch["scored"])
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Tensor]:
+        """Return the loss of a batch of chips, and how much background each takes for graves."""
+        logits = self(batch["input"])
+        loss: Tensor = self.loss(logits, batch["targets"], batch["scored"])
         size = len(batch["input"])
         self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=size, prog_bar=True)
-        return loss
+        body = torch.sigmoid(logits.detach()[:, BODY].float())
+        false = false_shares(body, batch["targets"][:, BODY], batch["scored"][:, 0])
+        return {"loss": loss, "false_shares": false}
 
     def on_train_epoch_end(self) -> None:
         """Report the learning rate that the epoch ended with."""

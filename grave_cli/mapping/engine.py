@@ -1,12 +1,21 @@
-"""A batch of network inputs in, probabilities out: one protocol, whatever computes them."""
+"""A batch of network inputs in, probabilities out: one protocol, whatever computes them.
 
+A CPU computes with ONNX Runtime (`onnx_engine.py`), a GPU with torch (`torch_engine.py`), which is
+not imported before it is needed. `symmetries.py` wraps either.
+"""
+
+import ctypes
+import platform
+import sys
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from grave_cli.bundle import Bundle
-from grave_cli.errors import ModelError
+from grave_cli.mapping.symmetries import Symmetries
+from grave_cli.progress import SILENT, Progress
+from grave_cli.settings.sections import PredictionSettings
 
 Batch = NDArray[np.float32]
 
@@ -16,7 +25,12 @@ class Engine(Protocol):
 
     @property
     def name(self) -> str:
-        """What computes, and where ("torch on cpu")."""
+        """What computes, and where ("ONNX Runtime on cpu")."""
+        ...
+
+    @property
+    def batch_mpx(self) -> float:
+        """How much is best computed at once, in megapixels: what bounds the memory it takes."""
         ...
 
     def probabilities(self, batch: Batch) -> Batch:
@@ -28,52 +42,49 @@ class Engine(Protocol):
         ...
 
 
-class TorchEngine:
-    """Runs a bundle's network with torch.
+def open_engine(
+    bundle: Bundle, settings: PredictionSettings, progress: Progress = SILENT
+) -> Engine:
+    """Choose what computes a model, and load the model into it.
 
     Args:
         bundle: The model.
-        device: cpu, cuda, mps, or auto for the best there is.
+        settings: Device (auto takes a GPU if there is one), threads, symmetries.
+        progress: Is told when a model can only be computed with torch.
 
     Raises:
-        ModelError: The device is not there, or the weights do not fit.
+        ModelError: The device is not there, or the model's files are damaged or do not fit.
     """
-
-    def __init__(self, bundle: Bundle, device: str = "auto") -> None:
-        import torch
-
-        from grave_cli.learning.export import load_network
-
-        self.device = _choose_device(device)
-        network = load_network(bundle).to(self.device)
-        self._network = network.to(memory_format=torch.channels_last)
-
-    @property
-    def name(self) -> str:
-        """What computes, and where."""
-        return f"torch on {self.device}"
-
-    def probabilities(self, batch: Batch) -> Batch:
-        """Compute probabilities like `Engine.probabilities`."""
-        import torch
-
-        with torch.inference_mode():
-            tensor = torch.from_numpy(batch).to(self.device, memory_format=torch.channels_last)
-            result: Batch = torch.sigmoid(self._network(tensor)).cpu().numpy()
-            return result
+    engine = _open(bundle, settings, progress)
+    return engine if settings.tta == 1 else Symmetries(engine, settings.tta)
 
 
-def _choose_device(device: str) -> str:
-    import torch
+def _open(bundle: Bundle, settings: PredictionSettings, progress: Progress) -> Engine:
+    device: str = settings.device
+    if device == "auto" and not _gpu_is_likely():
+        device = "cpu"
+    if device != "cpu":
+        from grave_cli.mapping.torch_engine import TorchEngine, choose_device
 
-    present = {
-        "cpu": True,
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-    }
-    if device == "auto":
-        return next(name for name in ("cuda", "mps", "cpu") if present[name])
-    if not present.get(device, False):
-        found = ", ".join(name for name, there in present.items() if there)
-        raise ModelError(f"device {device} is not there", found=found, remedy="use --device auto")
-    return device
+        device = choose_device(device)
+        if device != "cpu":
+            return TorchEngine(bundle, device)
+    if bundle.onnx.is_file():
+        from grave_cli.mapping.onnx_engine import OnnxEngine
+
+        return OnnxEngine(bundle, settings.threads)
+    from grave_cli.mapping.torch_engine import TorchEngine
+
+    progress.note(f"Model {bundle.card.name} holds no {bundle.onnx.name}: torch computes, slower")
+    return TorchEngine(bundle, device, settings.threads)
+
+
+def _gpu_is_likely() -> bool:
+    """Tell whether asking torch for a GPU is worth its import, from the driver alone."""
+    if sys.platform == "darwin":
+        return platform.machine() == "arm64"
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True

@@ -29,6 +29,8 @@ _GRAVE_COLUMNS = {
     "azimuth_deg": "float",
     "height_m": "float",
     "shape": "str",
+    "flags": "str",
+    "needs_review": "bool",
 }
 _DECIMALS = {"confidence": 3, "azimuth_deg": 1}
 _TABLE = "gravecli_provenance"

@@ -1,42 +1,42 @@
 """The station in one call: model and orthophoto in, graves out."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import rasterio.features
 import shapely
 from numpy.typing import NDArray
 
 from grave_cli import __version__
 from grave_cli.bundle import Bundle
-from grave_cli.graves.attributes import heights_by_label, measure
-from grave_cli.graves.instances import decode, mean_by_label
-from grave_cli.graves.outlines import draw_outlines, to_crs
-from grave_cli.graves.targets import BODY
-from grave_cli.inputs.areas import Area, read_area, within_area
+from grave_cli.graves.attributes import measure
+from grave_cli.graves.confidence import Calibration, confidence_features
+from grave_cli.graves.flags import Review, review
+from grave_cli.graves.outlines import to_crs
+from grave_cli.graves.regularise import regularise
+from grave_cli.inputs.areas import read_area, within_area
 from grave_cli.inputs.fit import check_fit
 from grave_cli.inputs.grid import WorkingGrid
 from grave_cli.inputs.manifest import cemetery_name
 from grave_cli.inputs.raster_io import orthophoto_grid
+from grave_cli.mapping.blocks import find_graves
+from grave_cli.mapping.coarse import look_over
 from grave_cli.mapping.engine import Engine
+from grave_cli.mapping.probability_map import ProbabilityMap
 from grave_cli.mapping.result import PredictionResult
-from grave_cli.mapping.stream import (
-    ProbabilityMap,
-    Scene,
-    map_probabilities,
-    open_scene,
-    read_heights,
-)
+from grave_cli.mapping.scene import Scene, open_scene
+from grave_cli.mapping.scratch import prediction_key, scratch
+from grave_cli.mapping.stream import map_probabilities, plan_scene
+from grave_cli.mapping.tiling import measure_speeds
 from grave_cli.progress import SILENT, Progress
 from grave_cli.settings.sections import DecodingSettings
 from grave_cli.settings.tree import Settings
 
-_COVERAGE_CELL_M = 0.5  # the footprint is drawn this coarsely
-_COARSE_PX = 1000
+_WORTH_MEASURING_MPX = 50  # below, the measurement would take longer than it saves
 
 
 def predict_cemetery(
@@ -49,6 +49,7 @@ def predict_cemetery(
     progress: Progress = SILENT,
     *,
     aoi: Path | None = None,
+    resume: bool = True,
 ) -> PredictionResult:
     """Map the graves of one cemetery.
 
@@ -62,6 +63,7 @@ def predict_cemetery(
         progress: Is told how far it is.
         aoi: Vector file with the area to be mapped; None maps all. A grave belongs to it when its
             centroid does.
+        resume: Take up what an earlier try, which was killed, has computed of the same.
 
     Raises:
         DatasetError: The area cannot be read, or lies outside of the orthophoto.
@@ -77,11 +79,48 @@ def predict_cemetery(
     scene = open_scene(orthophoto, dem, grid, recipe)
     if aoi is not None:
         scene = replace(scene, aoi=read_area(aoi, grid))
-    probabilities = map_probabilities(scene, engine, settings.prediction, progress)
     thresholds = decoding or bundle.card.decoding
     provenance = _provenance(scene, bundle, thresholds, engine)
     provenance["aoi"] = aoi.name if aoi else ""
-    return extract_graves(probabilities, scene, thresholds, settings, provenance)
+    with _mapped(scene, bundle, engine, settings, progress, resume) as probabilities:
+        return extract_graves(
+            probabilities,
+            scene,
+            thresholds,
+            settings,
+            provenance,
+            bundle.card.calibration,
+            progress,
+        )
+
+
+@contextmanager
+def _mapped(
+    scene: Scene,
+    bundle: Bundle,
+    engine: Engine,
+    settings: Settings,
+    progress: Progress,
+    resume: bool,
+) -> Iterator[ProbabilityMap]:
+    """Compute the probabilities; those of a large cemetery lie in files while the block runs."""
+    prediction, cache = settings.prediction, settings.work_dir / "cache"
+    megapixels = scene.grid.height * scene.grid.width / 1e6
+    if megapixels <= prediction.memory_mpx:
+        yield map_probabilities(scene, engine, prediction, progress)
+        return
+    model = bundle.sha256()
+    speeds = None
+    if not prediction.tile_px and megapixels >= _WORTH_MEASURING_MPX:
+        progress.note("Measuring which tiles are fastest on this machine")
+        channels = scene.recipe.channel_count
+        speeds = measure_speeds(
+            engine, channels, prediction.halo_px, cache / "tile-speeds.json", model
+        )
+    plan = plan_scene(scene, engine, prediction, speeds)
+    key = prediction_key(scene, plan.tiling, model, engine.name)
+    with scratch(cache / "predictions", key, resume=resume) as shelf:
+        yield map_probabilities(scene, engine, prediction, progress, plan=plan, shelf=shelf)
 
 
 def extract_graves(
@@ -90,6 +129,8 @@ def extract_graves(
     decoding: DecodingSettings,
     settings: Settings,
     provenance: dict[str, Any],
+    calibration: Calibration | None = None,
+    progress: Progress = SILENT,
 ) -> PredictionResult:
     """Turn the probabilities of a cemetery into its graves.
 
@@ -97,36 +138,50 @@ def extract_graves(
         probabilities: Over the whole grid.
         scene: Where they come from.
         decoding: Thresholds.
-        settings: Outlines.
+        settings: Outlines, review.
         provenance: What is said of their origin.
+        calibration: Of the model's confidence; None takes the mean probability of body.
+        progress: Is told how far it is.
+
+    Raises:
+        RasterReadError: The DEM is damaged.
     """
-    grid, values = probabilities.grid, probabilities.probabilities()
-    labels = decode(values, grid.gsd_m, decoding)
-    confidence = mean_by_label(values[BODY], labels)
-    outlines = draw_outlines(labels, confidence, grid.gsd_m, settings.outlines)
+    grid = probabilities.grid
+    found = find_graves(
+        probabilities, scene, decoding, progress, threads=settings.prediction.threads
+    )
+    outlines = regularise(found.polygons, found.evidence.body, grid.gsd_m, settings.outlines)
+    found = found.take(outlines.index)
+    features = confidence_features(outlines, found.evidence)
+    confidence = calibration.confidence(features) if calibration else found.evidence.body
+    reviewed = review(outlines, found.evidence, confidence, grid.gsd_m, settings.review)
     polygons = to_crs(outlines.regular, grid.transform)
     order = _reading_order(polygons)
     order = order[within_area(polygons[order], scene.aoi)]
     outlines, polygons = outlines.take(order), polygons[order]
+    cemetery = cemetery_name(scene.orthophoto)
     rows = _attributes(
-        cemetery_name(scene.orthophoto),
+        cemetery,
         polygons,
         grid,
-        confidence=confidence[outlines.labels - 1],
-        heights=_heights(scene, labels, outlines.labels),
-        is_rectangle=outlines.is_rectangle,
+        confidence=confidence[order],
+        heights=found.heights[order],
+        shape=outlines.shape,
+        reviewed=reviewed.take(order),
     )
+    overview = look_over(probabilities, scene.aoi)
     return PredictionResult(
-        cemetery=cemetery_name(scene.orthophoto),
+        cemetery=cemetery,
         grid=grid,
         source_crs=scene.source_crs,
         polygons=polygons,
         raw_polygons=to_crs(outlines.raw, grid.transform),
         attributes=tuple(rows),
-        coverage=_coverage(probabilities.valid, grid, scene.aoi),
+        coverage=overview.footprint,
         provenance=provenance,
-        computed_share=float(probabilities.valid.mean()),
-        coarse_probability=_coarse(values[BODY]),
+        features=features[order],
+        computed_share=overview.valid_share,
+        coarse_probability=overview.probability,
     )
 
 
@@ -136,15 +191,6 @@ def _reading_order(polygons: NDArray[np.object_]) -> NDArray[np.intp]:
     return np.lexsort((points[:, 0], -points[:, 1]))
 
 
-def _heights(
-    scene: Scene, labels: NDArray[np.int32], ids: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    heights = read_heights(scene)
-    if heights is None:
-        return np.full(len(ids), np.nan)
-    return heights_by_label(heights, labels, ids)
-
-
 def _attributes(
     cemetery: str,
     polygons: NDArray[np.object_],
@@ -152,7 +198,8 @@ def _attributes(
     *,
     confidence: NDArray[np.float64],
     heights: NDArray[np.float64],
-    is_rectangle: NDArray[np.bool_],
+    shape: NDArray[np.str_],
+    reviewed: Review,
 ) -> Iterator[dict[str, Any]]:
     measures = measure(polygons, grid.crs, grid.metres_per_unit)
     for index in range(len(polygons)):
@@ -165,34 +212,10 @@ def _attributes(
             "width_m": float(measures.width_m[index]),
             "azimuth_deg": float(measures.azimuth_deg[index]),
             "height_m": float(heights[index]),
-            "shape": "rectangle" if is_rectangle[index] else "outline",
+            "shape": str(shape[index]),
+            "flags": reviewed.flags[index],
+            "needs_review": bool(reviewed.needed[index]),
         }
-
-
-def _coverage(
-    valid: NDArray[np.bool_], grid: WorkingGrid, aoi: Area | None
-) -> shapely.MultiPolygon:
-    """Draw the footprint of the valid imagery that was mapped, coarsely."""
-    step = max(1, grid.metres_to_px(_COVERAGE_CELL_M))
-    coarse = np.ascontiguousarray(valid[::step, ::step].astype(np.uint8))
-    transform = grid.transform @ grid.transform.scale(step)
-    shapes = rasterio.features.shapes(coarse, mask=coarse > 0, transform=transform)
-    parts = [shapely.geometry.shape(shape) for shape, _ in shapes]
-    merged = shapely.union_all(parts)
-    if aoi is not None:
-        merged = shapely.intersection(merged, aoi)
-    polygons = [part for part in shapely.get_parts(merged) if part.geom_type == "Polygon"]
-    return shapely.MultiPolygon(polygons)
-
-
-def _coarse(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Average values over square blocks, so that the longer side has at most 1000 px."""
-    height, width = values.shape
-    step = -(-max(height, width) // _COARSE_PX)
-    rows, columns = range(0, height, step), range(0, width, step)
-    sums = np.add.reduceat(np.add.reduceat(values, rows, axis=0), columns, axis=1)
-    counts = np.diff([*rows, height])[:, None] * np.diff([*columns, width])
-    return np.asarray(sums / counts, np.float32)
 
 
 def _provenance(

@@ -25,11 +25,12 @@ class PredictionResult:
         coverage: Footprint of the valid imagery, in the grid's CRS.
         provenance: Where all this comes from.
         computed_share: Share of the grid that showed something.
+        features: What the confidence of each grave was worked out from (`graves.confidence`).
         coarse_probability: Of a grave, in [0, 1], over the whole grid in at most 1000 px, for
             pictures; None where it was not kept.
 
     Shapes:
-        coarse_probability: (h, w)
+        features: (graves, features); coarse_probability: (h, w)
     """
 
     cemetery: str
@@ -41,9 +42,14 @@ class PredictionResult:
     coverage: shapely.MultiPolygon
     provenance: Mapping[str, Any]
     computed_share: float
+    features: NDArray[np.float64] | None = None
     coarse_probability: NDArray[np.float32] | None = None
 
     @property
     def crs(self) -> str:
         """CRS of the polygons, as WKT."""
         return self.grid.crs
+
+    def column(self, name: str) -> NDArray[np.object_]:
+        """Return an attribute of all graves."""
+        return np.array([row[name] for row in self.attributes], dtype=object)

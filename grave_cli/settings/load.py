@@ -1,6 +1,7 @@
 """From defaults, TOML, environment and command line to one settings tree, with origins.
 
-Precedence, weakest first: defaults < TOML < environment < `--set` < command-line options.
+Precedence, weakest first: defaults < TOML < environment < `--set` < command-line options. Where
+nothing else sets it, OMP_NUM_THREADS says how many threads predict.
 """
 
 import os
@@ -18,6 +19,7 @@ from grave_cli.settings.studies import DOMAIN_KINDS
 from grave_cli.settings.tree import ENV_DELIMITER, ENV_PREFIX, Settings
 
 DEFAULT_CONFIG = Path("gravecli.toml")
+THREADS_NAME = "OMP_NUM_THREADS"
 Tree = dict[str, Any]
 
 _SET = "--set"
@@ -66,6 +68,7 @@ def load_settings(
     environ = os.environ if environ is None else environ
     chosen = {key: value for key, value in (options or {}).items() if value is not None}
     layers = [
+        (THREADS_NAME, _threads_layer(environ)),
         _toml_layer(config),
         (f"environment ({ENV_PREFIX}…)", _environment_layer(environ)),
         (_SET, _nest(dict(_parse_assignment(text) for text in assignments))),
@@ -150,6 +153,12 @@ def _toml_layer(config: Path | None) -> tuple[str, Tree]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"not a TOML file: {error}", where=path) from None
     return str(path), _flat_search_spaces(tree)
+
+
+def _threads_layer(environ: Mapping[str, str]) -> Tree:
+    """Take the number of threads that is set for all programs; lists, for nested ones, are not."""
+    threads = environ.get(THREADS_NAME, "")
+    return _nest({"prediction.threads": int(threads)}) if threads.isdecimal() else {}
 
 
 def _environment_layer(environ: Mapping[str, str]) -> Tree:

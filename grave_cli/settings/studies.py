@@ -114,6 +114,15 @@ PRESETS: dict[str, Study] = {
             "training.epochs": IntRange(low=30, high=80),
         },
     ),
+    "loss": Study(
+        trials=30,
+        search_space={
+            "training.bce_weight": FloatRange(low=0.2, high=0.8),
+            "training.border_weight": FloatRange(low=0.1, high=2.0, log=True),
+            "training.contact_weight": FloatRange(low=0.3, high=5.0, log=True),
+            "training.focal_gamma": FloatRange(low=0.0, high=3.0),
+        },
+    ),
 }
 
 
@@ -124,4 +133,5 @@ class HpoSettings(Section):
     """Optuna storage URL; empty: a SQLite file in work_dir."""
 
     studies: dict[str, Study] = PRESETS
-    """Presets by name; "default" and "pilot" ship with gravecli and can be changed key by key."""
+    """Presets by name; "default", "pilot" and "loss" ship with gravecli and can be changed key by
+    key."""

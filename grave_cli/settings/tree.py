@@ -12,6 +12,7 @@ from grave_cli.settings.sections import (
     ModelSettings,
     OutlineSettings,
     PredictionSettings,
+    ReviewSettings,
     TrackingSettings,
     TrainingSettings,
 )
@@ -48,6 +49,7 @@ class Settings(BaseSettings):
     hpo: HpoSettings = HpoSettings()
     prediction: PredictionSettings = PredictionSettings()
     outlines: OutlineSettings = OutlineSettings()
+    review: ReviewSettings = ReviewSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -12,34 +12,9 @@ import numpy as np
 import pytest
 import rasterio
 from rasterio.transform import from_origin
-from support import TINY
+from terminal import SETS, assert_refused, gravecli
 
-from grave_cli.settings.example import to_toml_value
 from grave_cli.settings.tree import Settings
-
-SETS = [text for key, value in TINY.items() for text in ("--set", f"{key}={to_toml_value(value)}")]
-
-
-def gravecli(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from grave_cli.cli.app import main; main()"]
-    return subprocess.run(
-        [*command, *map(str, arguments)],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
-
-
-def assert_refused(result: subprocess.CompletedProcess[str], *words: str) -> None:
-    assert result.returncode == 2, result.stderr
-    assert result.stdout == ""
-    line = result.stderr.strip().splitlines()[-1]
-    assert line.startswith("gravecli: ")
-    assert "Traceback" not in result.stderr
-    for word in words:
-        assert word in line
 
 
 def test_train_and_predict_with_no_further_argument_in_a_folder_with_data(

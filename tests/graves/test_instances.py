@@ -6,7 +6,13 @@ from grave_rows import GSD_M, blurred, row_of_graves
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grave_cli.graves.instances import centroids, decode, drop_small, mean_by_label
+from grave_cli.graves.instances import (
+    centroids,
+    decode,
+    drop_small,
+    mean_by_label,
+    quantile_by_label,
+)
 from grave_cli.graves.score import score_labels
 from grave_cli.graves.targets import encode
 from grave_cli.settings.sections import DecodingSettings
@@ -69,8 +75,35 @@ def test_without_the_contact_channel_touching_graves_would_be_one() -> None:
 def test_what_has_a_body_but_no_seed_is_a_grave_all_the_same() -> None:
     probabilities = np.zeros((3, 40, 40), np.float32)
     probabilities[0, 10:30, 10:30] = 0.52  # above the body threshold, below that of seeds
-    decoded = decode(probabilities, GSD_M, DecodingSettings())
+    decoded = decode(probabilities, GSD_M, DecodingSettings(min_peak_body=0))
     assert ((decoded == 1) == (probabilities[0] > 0)).all()
+
+
+def test_a_grave_without_a_sure_pixel_is_left_out() -> None:
+    probabilities = np.zeros((3, 40, 40), np.float32)
+    probabilities[0, 10:30, 10:30] = 0.7
+    assert decode(probabilities, GSD_M, DecodingSettings(min_peak_body=0.8)).max() == 0
+    probabilities[0, 15:22, 15:22] = 0.85  # 49 of 400 pixels
+    assert decode(probabilities, GSD_M, DecodingSettings(min_peak_body=0.8)).max() == 1
+
+
+def test_a_less_sure_grave_beside_a_sure_one_keeps_its_own_seed() -> None:
+    _, labels = row_of_graves(2, 2.0, 1.0, 0.0)
+    channels = blurred(encode(labels, GSD_M, 0.10, 0.20))
+    channels[0][labels == 2] *= 0.72
+    assert decode(channels, GSD_M, DecodingSettings(min_peak_body=0)).max() == 2
+
+
+def test_quantiles_by_label_are_those_of_numpy() -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 5, (20, 30)).astype(np.int32)
+    labels[labels == 3] = 0
+    values = rng.random((20, 30)).astype(np.float32)
+    expected = [
+        np.quantile(values[labels == i], 0.9, method="lower") if (labels == i).any() else np.nan
+        for i in range(1, 5)
+    ]
+    assert quantile_by_label(values, labels, 0.9) == pytest.approx(expected, nan_ok=True)
 
 
 def test_nothing_in_gives_nothing_out() -> None:

@@ -41,7 +41,8 @@ from grave_cli.inputs.recipe import InputRecipe
 from grave_cli.mapping.geopackage import write_geopackage
 from grave_cli.mapping.predict_cemetery import extract_graves
 from grave_cli.mapping.result import PredictionResult
-from grave_cli.mapping.stream import map_probabilities, open_scene
+from grave_cli.mapping.scene import open_scene
+from grave_cli.mapping.stream import map_probabilities
 from grave_cli.settings.sections import DecodingSettings
 from grave_cli.settings.tree import Settings
 
@@ -270,6 +271,7 @@ class ColourEngine:
     """Finds what has not the background's colour: a model that makes no mistakes."""
 
     name = "colour"
+    batch_mpx = 1.0
 
     def probabilities(self, batch: np.ndarray) -> np.ndarray:
         background = np.reshape(BACKGROUND, (3, 1, 1)) / np.float32(255)

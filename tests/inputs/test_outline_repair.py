@@ -63,10 +63,25 @@ ANY_SHAPE = st.one_of(
 def test_whatever_was_drawn_comes_out_as_valid_polygons(shapes: list[Shape]) -> None:
     drawn = np.empty(len(shapes), dtype=object)
     drawn[:] = shapes
-    clean, _ = clean_outlines(drawn, min_area=0.25)
+    clean = clean_outlines(drawn, min_area=0.25).polygons
     assert all(shape.geom_type == "Polygon" for shape in clean)
     assert shapely.is_valid(clean).all()
     assert (shapely.area(clean) >= 0.25).all()
-    again, findings = clean_outlines(clean, min_area=0.25)
-    assert shapely.equals(again, clean).all()
-    assert not any(count for name, count in vars(findings).items() if name != "overlapping")
+    again = clean_outlines(clean, min_area=0.25)
+    assert shapely.equals(again.polygons, clean).all()
+    assert not any(count for name, count in vars(again.findings).items() if name != "overlapping")
+
+
+def test_each_outline_remembers_its_feature() -> None:
+    pair = shapely.MultiPolygon([GRAVES[1], GRAVES[2]])
+    drawn = np.array([None, outline(FIRST), pair, BOW_TIE, OPEN_LINE, GRAVES[3]], dtype=object)
+    clean = clean_outlines(drawn, min_area=0.25)
+    assert clean.source.tolist() == [1, 2, 2, 3, 3, 5]
+    assert shapely.equals(clean.polygons[:3], GRAVES[:3]).all()
+
+
+def test_duplicates_are_kept_where_they_are_one_too_many() -> None:
+    twice = np.array([FIRST, GRAVES[1], FIRST])
+    clean = clean_outlines(twice, min_area=0.25, drop_duplicates=False)
+    assert clean.source.tolist() == [0, 1, 2]
+    assert clean.findings.duplicates == 0

@@ -10,9 +10,12 @@ from support import tiny_settings
 from grave_cli.inputs.cemetery_arrays import CemeteryArrays
 from grave_cli.inputs.recipe import InputRecipe
 from grave_cli.inputs.training_data import plan_training, read_training_data
-from grave_cli.learning.chips import ChipDataset, chips_for_area, cut_chip
+from grave_cli.learning.chips import ChipDataset, chips_for_area
+from grave_cli.learning.cutting import cut_chip
 from grave_cli.learning.datamodule import TileDataset
-from grave_cli.mapping.stream import map_probabilities, open_scene
+from grave_cli.mapping.probability_map import to_probabilities
+from grave_cli.mapping.scene import open_scene
+from grave_cli.mapping.stream import map_probabilities
 from grave_cli.settings.load import with_values
 from grave_cli.settings.sections import ChipSettings, PredictionSettings
 from grave_cli.settings.tree import Settings
@@ -68,7 +71,8 @@ def test_shapes_types_and_ranges(
         assert item["input"].shape == (4, 64, 64)
         assert item["targets"].shape == (3, 64, 64)
         assert item["scored"].shape == (1, 64, 64)
-        assert {tensor.dtype for tensor in item.values()} == {torch.float32}
+        assert item["place"].shape == (3,)
+        assert {item[name].dtype for name in ("input", "targets", "scored")} == {torch.float32}
         assert torch.isfinite(item["input"]).all()
         assert item["input"].abs().max() <= 1
         assert set(item["targets"].unique().tolist()) <= {0.0, 1.0}
@@ -77,7 +81,9 @@ def test_shapes_types_and_ranges(
 def test_most_chips_show_graves(
     parts: list[CemeteryArrays], recipe: InputRecipe, settings: Settings
 ) -> None:
-    chips = ChipDataset(parts, recipe, with_values(settings, {"chips.grave_share": 1.0}))
+    chips = ChipDataset(
+        parts, recipe, with_values(settings, {"chips.grave_share": 1.0, "chips.revisit_share": 0.0})
+    )
     assert all(chips[index]["targets"][0].any() for index in range(len(chips)))
 
 
@@ -148,6 +154,7 @@ def test_a_chip_for_training_equals_the_same_place_read_for_prediction(
         """Gives red, green and the height back, brought to [0, 1]."""
 
         name = "mirror"
+        batch_mpx = 1.0
 
         def probabilities(self, batch: np.ndarray) -> np.ndarray:
             return (batch[:, [0, 1, 3]] + 1) / 2
@@ -155,7 +162,8 @@ def test_a_chip_for_training_equals_the_same_place_read_for_prediction(
     cemetery = part.part.cemetery
     scene = open_scene(cemetery.orthophoto, cemetery.dem, part.grid, recipe)
     tiles = PredictionSettings(tile_px=96, halo_px=16, batch_size=2)
-    predicted_on = map_probabilities(scene, Mirror(), tiles).probabilities() * 2 - 1
+    levels = map_probabilities(scene, Mirror(), tiles).read(part.grid.window)
+    predicted_on = to_probabilities(levels) * 2 - 1
     difference = np.abs(predicted_on - trained_on[[0, 1, 3]]).max(axis=0)
     # Rounding to 1/255, twice. Pixels covered by half may be valid in the one and not in the other.
     assert (difference[chip.valid] > 0.02).mean() < 0.002

@@ -67,3 +67,14 @@ def test_the_soft_dice_is_the_one_of_the_formula(everywhere: torch.Tensor) -> No
     expected = 1 - (2 * 0.25 * pixels + 1) / (0.25 * pixels + pixels + 1)
     loss = GraveLoss(0.0, EVEN)(torch.logit(probability), truth, everywhere)
     assert float(loss) == pytest.approx(expected, rel=1e-5)
+
+
+def test_focus_leaves_sure_pixels_out_of_the_cross_entropy(
+    targets: torch.Tensor, everywhere: torch.Tensor
+) -> None:
+    plain, focused = GraveLoss(1.0, EVEN), GraveLoss(1.0, EVEN, focal_gamma=2.0)
+    for certainty in (3.0, -3.0):
+        logits = logits_of(targets, certainty)
+        wrong = torch.sigmoid(torch.tensor(-certainty))  # probability missing at what is true
+        expected = wrong**2 * plain(logits, targets, everywhere)
+        assert focused(logits, targets, everywhere) == pytest.approx(float(expected), rel=1e-4)

@@ -15,12 +15,13 @@ from grave_cli.graves.targets import encode
 from grave_cli.inputs.annotations import rasterize_instances, read_graves
 from grave_cli.inputs.manifest import Cemetery, read_manifest
 from grave_cli.inputs.raster_io import orthophoto_grid, read_orthophoto
-from grave_cli.mapping.engine import TorchEngine
+from grave_cli.mapping.engine import open_engine
 from grave_cli.mapping.geopackage import write_geopackage
-from grave_cli.mapping.predict_cemetery import _coarse, extract_graves, predict_cemetery
+from grave_cli.mapping.predict_cemetery import extract_graves, predict_cemetery
 from grave_cli.mapping.preview import write_preview
+from grave_cli.mapping.probability_map import ProbabilityMap
 from grave_cli.mapping.result import PredictionResult
-from grave_cli.mapping.stream import ProbabilityMap, open_scene
+from grave_cli.mapping.scene import open_scene
 from grave_cli.settings.sections import DecodingSettings
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.models import resolve_model
@@ -44,14 +45,14 @@ def result(bundle: Bundle, cemetery: Cemetery) -> PredictionResult:
     instances = rasterize_instances(read_graves(cemetery, grid).polygons, grid)
     levels = encode(instances, grid.gsd_m, 0.1, 0.2) * np.uint8(255)
     valid = read_orthophoto(cemetery.orthophoto, grid).valid
-    probabilities = ProbabilityMap(levels * valid, valid, grid)
+    probabilities = ProbabilityMap.of(levels, valid, grid)
     return extract_graves(probabilities, scene, DecodingSettings(), Settings(), {"made": "by hand"})
 
 
 @pytest.fixture(scope="module")
 def predicted(trained: Settings, bundle: Bundle, cemetery: Cemetery) -> PredictionResult:
     """What the tiny model yields: little, but by the real path."""
-    engine = TorchEngine(bundle, "cpu")
+    engine = open_engine(bundle, trained.prediction)
     return predict_cemetery(cemetery.orthophoto, cemetery.dem, bundle, engine, trained)
 
 
@@ -165,17 +166,9 @@ def test_no_graves_make_an_empty_layer(result: PredictionResult, tmp_path: Path)
 def test_a_model_for_heights_refuses_an_orthophoto_without(
     trained: Settings, bundle: Bundle, cemetery: Cemetery
 ) -> None:
+    engine = open_engine(bundle, trained.prediction)
     with pytest.raises(ModelError, match=r"sample_01\.tif: model tiny needs a DEM .*--dem"):
-        predict_cemetery(cemetery.orthophoto, None, bundle, TorchEngine(bundle, "cpu"), trained)
-
-
-def test_a_device_that_is_not_there_is_named(bundle: Bundle) -> None:
-    import torch
-
-    if torch.backends.mps.is_available():
-        pytest.skip("this machine has MPS")
-    with pytest.raises(ModelError, match=r"device mps is not there .*cpu"):
-        TorchEngine(bundle, "mps")
+        predict_cemetery(cemetery.orthophoto, None, bundle, engine, trained)
 
 
 def test_the_preview_shows_found_false_and_missed_graves(
@@ -188,14 +181,3 @@ def test_the_preview_shows_found_false_and_missed_graves(
     pixels = np.asarray(Image.open(path)).reshape(-1, 3)
     for color in ((40, 200, 80), (235, 60, 50), (50, 120, 255)):
         assert (pixels == color).all(axis=1).any()
-
-
-def test_the_coarse_probability_averages_whole_and_cut_blocks() -> None:
-    values = np.zeros((2500, 4), np.float32)  # blocks of 3: the last has one row
-    values[2499] = 1.0
-    values[0, 3] = 0.6
-    coarse = _coarse(values)
-    assert coarse.shape == (834, 2)
-    assert coarse[-1] == pytest.approx([1.0, 1.0])
-    assert coarse[0] == pytest.approx([0.0, 0.2])
-    assert (_coarse(values[:900]) == values[:900]).all()

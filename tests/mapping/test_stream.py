@@ -1,14 +1,20 @@
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 import rasterio
+from rasterio.enums import Resampling
 from rasterio.transform import from_origin
 from support import Listener
 
-from grave_cli.inputs.raster_io import orthophoto_grid
+from grave_cli.errors import RasterReadError
+from grave_cli.inputs.grid import WorkingGrid
+from grave_cli.inputs.raster_io import GridPixels, Orthophoto, orthophoto_grid
 from grave_cli.inputs.recipe import InputRecipe
-from grave_cli.mapping.stream import map_probabilities, open_scene
+from grave_cli.mapping.probability_map import is_valid
+from grave_cli.mapping.scene import open_scene
+from grave_cli.mapping.stream import map_probabilities
 from grave_cli.settings.sections import PredictionSettings
 
 RGB = InputRecipe(channels="rgb", gsd_m=0.1, mean=(0, 0, 0), std=(1, 1, 1), elevation=None)
@@ -18,6 +24,7 @@ class Echo:
     """An engine that gives the input's own channels back, and counts what it is asked for."""
 
     name = "echo"
+    batch_mpx = 1.0
 
     def __init__(self) -> None:
         self.tiles = 0
@@ -68,7 +75,8 @@ def run(path: Path, engine: Echo, **settings: int) -> tuple[np.ndarray, np.ndarr
     grid = orthophoto_grid(path, 0.1, 3)
     scene = open_scene(path, None, grid, RGB)
     result = map_probabilities(scene, engine, PredictionSettings(device="cpu", **settings))
-    return result.levels, result.valid
+    levels = result.read(grid.window)
+    return levels, is_valid(levels)
 
 
 def test_every_pixel_comes_back_in_its_place(tmp_path: Path) -> None:
@@ -112,3 +120,74 @@ def test_progress_ends_at_its_total(orthophoto: Path, listener: Listener) -> Non
     map_probabilities(scene, Echo(), settings, listener)
     (name,) = listener.done
     assert listener.done[name] == pytest.approx(listener.totals[name])
+
+
+def count_reads(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """Note the shape of whatever is read from an orthophoto from now on."""
+    shapes, read = [], Orthophoto.read
+
+    def noted(self: Orthophoto, grid: WorkingGrid, *arguments: object) -> GridPixels:
+        shapes.append(grid.shape)
+        return read(self, grid, *arguments)
+
+    monkeypatch.setattr(Orthophoto, "read", noted)
+    return shapes
+
+
+def test_what_a_coarse_look_shows_to_be_empty_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rgba = np.full((4, 640, 640), 200, np.uint8)
+    rgba[3, :, 100:] = 0
+    rgba[3, 400:420, 500:520] = 255
+    path = write_orthophoto(tmp_path / "corner.tif", rgba)
+    without, _ = run(path, Echo(), tile_px=64, halo_px=8, batch_size=1)
+    with rasterio.open(path, "r+") as dataset:
+        dataset.build_overviews([2, 4, 8], Resampling.nearest)
+    shapes = count_reads(monkeypatch)
+    engine = Echo()
+    levels, valid = run(path, engine, tile_px=64, halo_px=8, batch_size=1)
+    assert (levels == without).all()
+    assert valid.sum() == 640 * 100 + 20 * 20
+    fine = sum(height * width for height, width in shapes if height > 60)
+    assert fine < 0.6 * 640 * 640
+    assert engine.tiles == 14 * 3 + 2
+
+
+def test_sections_that_are_on_the_shelf_are_not_computed_again(
+    orthophoto: Path, listener: Listener
+) -> None:
+    grid = orthophoto_grid(orthophoto, 0.1, 3)
+    scene = open_scene(orthophoto, None, grid, RGB)
+    settings = PredictionSettings(tile_px=64, halo_px=8, batch_size=1)
+    shelf: dict = {}
+    whole, again = Echo(), Echo()
+    first = map_probabilities(scene, whole, settings, shelf=shelf).read(grid.window)
+    kept = dict(list(shelf.items())[:2])
+    second = map_probabilities(scene, again, settings, listener, shelf=kept).read(grid.window)
+    assert (first == second).all()
+    assert 0 < again.tiles < whole.tiles
+    assert listener.notes == [f"Resuming: 2 of {len(shelf)} sections are computed"]
+    (name,) = listener.done
+    assert listener.done[name] == pytest.approx(listener.totals[name])
+
+
+def test_a_file_that_is_damaged_within_is_named_and_no_thread_is_left(orthophoto: Path) -> None:
+    size = orthophoto.stat().st_size
+    with orthophoto.open("r+b") as file:
+        file.truncate(size // 2)
+    before = threading.active_count()
+    with pytest.raises(RasterReadError, match=r"anna\.tif"):
+        run(orthophoto, Echo(), tile_px=64, halo_px=8, batch_size=1)
+    assert threading.active_count() == before
+
+
+def test_an_engine_that_fails_leaves_no_thread_behind(orthophoto: Path) -> None:
+    class Failing(Echo):
+        def probabilities(self, batch: np.ndarray) -> np.ndarray:
+            raise RuntimeError("out of memory")
+
+    before = threading.active_count()
+    with pytest.raises(RuntimeError, match="out of memory"):
+        run(orthophoto, Failing(), tile_px=64, halo_px=8, batch_size=1)
+    assert threading.active_count() == before

@@ -1,0 +1,179 @@
+"""What each ingredient is worth: graves found on cemeteries that training never saw.
+
+    python benchmarks/accuracy.py                  # sample cemeteries, 10 minutes a training
+    python benchmarks/accuracy.py --data data --train a b --test c --only full "body only"
+
+Each row of the table leaves one thing out. Some need a training of their own, all of the same time;
+others map with the full training's network. "body only" is the usual way: one channel, connected
+parts, no thresholds tuned. Trainings run one after the other: leave the machine alone meanwhile.
+"""
+
+import argparse
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from grave_cli.bundle import Bundle
+from grave_cli.evaluation.final_score import judge_part
+from grave_cli.graves.judgement import join_judgements
+from grave_cli.graves.scorecard import Scorecard, fill_scorecard
+from grave_cli.graves.targets import BORDER, CONTACT
+from grave_cli.inputs.sample.write import write_sample_data
+from grave_cli.inputs.training_data import TrainingPlan, plan_training
+from grave_cli.mapping.engine import Engine, open_engine
+from grave_cli.mapping.predict_cemetery import predict_cemetery
+from grave_cli.settings.load import load_settings, with_values
+from grave_cli.settings.sections import DecodingSettings
+from grave_cli.settings.tree import Settings
+from grave_cli.tracking.models import resolve_model
+from grave_cli.trainer import run_training
+
+HEADINGS = ("F1@0.5", "F1@0.75", "touching", "lonely", "merges", "splits", "outline", "corner")
+CONNECTED = DecodingSettings(seed_threshold=1e-6, min_seed_area_m2=0)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One row: a training, and how its network maps.
+
+    Args:
+        training: Settings of the training that differ from the full method.
+        mapping: Settings of the mapping that differ.
+        silent: Output channels that are not looked at.
+        decoding: Thresholds instead of the model's own.
+    """
+
+    training: dict[str, Any] = field(default_factory=dict)
+    mapping: dict[str, Any] = field(default_factory=dict)
+    silent: tuple[int, ...] = ()
+    decoding: DecodingSettings | None = None
+
+
+VARIANTS = {
+    "body only": Variant(
+        {"training.border_weight": 0.0, "training.contact_weight": 0.0},
+        silent=(BORDER, CONTACT),
+        decoding=CONNECTED,
+    ),
+    "full": Variant(),
+    "full, 8 symmetries": Variant(mapping={"prediction.tta": 8}),
+    "thresholds not tuned": Variant(decoding=DecodingSettings()),
+    "contact not used": Variant(silent=(CONTACT,)),
+    "border not used": Variant(silent=(BORDER,)),
+    "outlines as traced": Variant(
+        mapping={"outlines.rectangle_iou": 1.0, "outlines.simplify_m": 0.0}
+    ),
+    "no revisits": Variant({"chips.revisit_share": 0.0}),
+    "no average of weights": Variant({"training.ema_decay": 0.0}),
+    "colours not varied": Variant(
+        {"chips.color_jitter": 0.0, "chips.hue_jitter": 0.0, "chips.blur_share": 0.0}
+    ),
+    "kept by val/dice": Variant({"training.monitor": "val/dice"}),
+}
+
+
+class Partly:
+    """An engine some of whose output channels are not looked at."""
+
+    def __init__(self, engine: Engine, silent: tuple[int, ...]) -> None:
+        self._engine = engine
+        self._silent = list(silent)
+        self.name = engine.name
+        self.batch_mpx = engine.batch_mpx
+
+    def probabilities(self, batch: np.ndarray) -> np.ndarray:
+        result = self._engine.probabilities(batch).copy()
+        result[:, self._silent] = 0
+        return result
+
+
+def main() -> None:
+    options = parse_options()
+    with tempfile.TemporaryDirectory(prefix="gravecli-accuracy-") as scratch:
+        settings = full_settings(options, Path(scratch))
+        plan = plan_training(settings)
+        print(f"data set {plan.dataset_id}: {describe(plan)}; {options.minutes:g} minutes each")
+        print(f"{'':24}" + "".join(f"{heading:>9}" for heading in HEADINGS))
+        bundles: dict[str, Bundle] = {}
+        for name in options.only or VARIANTS:
+            variant = VARIANTS[name]
+            key = repr(variant.training)
+            if key not in bundles:
+                bundles[key] = train(with_values(settings, variant.training))
+            card = score(bundles[key], plan, settings, variant)
+            print(f"{name:24}" + "".join(f"{cell:>9}" for cell in cells(card)), flush=True)
+
+
+def parse_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, help="data folder; default: sample cemeteries")
+    parser.add_argument("--train", nargs="*", default=[], help="cemeteries to train on")
+    parser.add_argument("--test", nargs="*", default=[], help="cemeteries to judge on")
+    parser.add_argument("--channels", default="rgb+dem")
+    parser.add_argument("--minutes", type=float, default=10.0, help="of each training")
+    parser.add_argument("--only", nargs="*", choices=VARIANTS, help="rows wanted")
+    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE")
+    return parser.parse_args()
+
+
+def full_settings(options: argparse.Namespace, scratch: Path) -> Settings:
+    data = options.data
+    if data is None:
+        data = scratch / "data"
+        write_sample_data(data, cemeteries=5, size_m=40, seed=7)
+    chosen = {
+        "data.root": data,
+        "data.channels": options.channels,
+        "data.train": tuple(options.train),
+        "data.test": tuple(options.test),
+        "work_dir": scratch / "runs",
+        "training.max_time_s": options.minutes * 60,
+        "training.epochs": 10_000,
+        "training.patience": 0,
+        "training.monitor": "val/object_f1",
+        "tracking.samples": 0,
+    }
+    return load_settings(None, options.set, chosen, environ={}).settings
+
+
+def describe(plan: TrainingPlan) -> str:
+    return "; ".join(
+        f"{split} on {', '.join(f'{p.part.name} ({len(p.graves)})' for p in plan.split(split))}"
+        for split in ("train", "val", "test")
+        if plan.split(split)
+    )
+
+
+def train(settings: Settings) -> Bundle:
+    return resolve_model(run_training(settings).run_id, settings).bundle
+
+
+def score(bundle: Bundle, plan: TrainingPlan, settings: Settings, variant: Variant) -> Scorecard:
+    settings = with_values(settings, variant.mapping)
+    engine = Partly(open_engine(bundle, settings.prediction), variant.silent)
+    judgements = []
+    for part in plan.final:
+        cemetery = part.part.cemetery
+        dem = cemetery.dem if bundle.card.recipe.elevation is not None else None
+        result = predict_cemetery(
+            cemetery.orthophoto, dem, bundle, engine, settings, variant.decoding
+        )
+        judgements.append(judge_part(part, result.polygons))
+    return fill_scorecard(join_judgements(judgements))
+
+
+def cells(card: Scorecard) -> Iterator[str]:
+    groups = {group.name: group.recall for group in card.by_neighbours}
+    yield from (f"{value:.3f}" for value in (card.at_50.f1, card.at_75.f1))
+    yield from ("" if value is None else f"{value:.3f}" for value in groups.values())
+    yield from (str(count) for count in (card.merges, card.splits))
+    for distance in (card.boundary_mean_cm, card.corner_rmse_cm):
+        yield "" if distance is None else f"{distance:.1f} cm"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,162 @@
+"""Does height help? Graves found with colours alone and with each elevation feature.
+
+    python benchmarks/elevation.py                        # sample cemeteries
+    python benchmarks/elevation.py --data teak --set grid.gsd_m=0.1 --steps 300
+
+Every training has the same number of steps, so that a busy machine changes nothing but the time.
+Rows are written to a file as they are done; run again, it does what is left. The last rows map with
+DEMs of which a half, or nearly all, is missing.
+"""
+
+import argparse
+import json
+import statistics
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import rasterio
+
+from grave_cli.bundle import Bundle
+from grave_cli.evaluation.final_score import judge_part
+from grave_cli.graves.judgement import join_judgements
+from grave_cli.graves.scorecard import Scorecard, fill_scorecard
+from grave_cli.inputs.sample.write import write_sample_data
+from grave_cli.inputs.training_data import plan_training
+from grave_cli.mapping.engine import open_engine
+from grave_cli.mapping.predict_cemetery import predict_cemetery
+from grave_cli.settings.load import load_settings
+from grave_cli.settings.tree import Settings
+from grave_cli.tracking.models import resolve_model
+from grave_cli.trainer import run_training
+
+FEATURES = ("height", "slope", "zscore", "robust_zscore", "percentile")
+STEPS_PER_EPOCH = 50
+MISSING = (0.0, 0.5, 0.95)  # shares of a DEM that are taken away
+
+
+def main() -> None:
+    options = parse_options()
+    with tempfile.TemporaryDirectory(prefix="gravecli-elevation-") as scratch:
+        data = options.data or make_samples(Path(scratch))
+        done = read_rows(options.out)
+        for channels, features, dropout, seed in wanted(options.seeds):
+            key = f"{channels} {','.join(features)} dropout {dropout:g} seed {seed}"
+            if key in done:
+                continue
+            settings = settings_for(options, data, Path(scratch), channels, features, dropout, seed)
+            bundle = resolve_model(run_training(settings).run_id, settings).bundle
+            row = {"key": key, "name": f"{channels} {','.join(features)}".strip(), "scores": {}}
+            for missing in MISSING if seed == 0 and features == ("height",) else MISSING[:1]:
+                card = score(bundle, settings, Path(scratch), missing)
+                row["scores"][str(missing)] = [card.at_50.f1, card.at_75.f1, card.mean_f1]
+            row["dropout"] = dropout
+            with options.out.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
+            print(key, row["scores"], flush=True)
+        report(read_rows(options.out).values())
+
+
+def parse_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, help="data folder; default: sample cemeteries")
+    parser.add_argument("--steps", type=int, default=250, help="of each training")
+    parser.add_argument("--seeds", type=int, default=3, help="of rgb and of height")
+    parser.add_argument("--out", type=Path, default=Path("elevation.jsonl"), help="rows so far")
+    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE")
+    return parser.parse_args()
+
+
+def make_samples(scratch: Path) -> Path:
+    write_sample_data(scratch / "data", cemeteries=5, size_m=40, seed=7)
+    return scratch / "data"
+
+
+def wanted(seeds: int) -> Iterator[tuple[str, tuple[str, ...], float, int]]:
+    """List what is trained: channels, features, DEM dropout, seed; the most telling first."""
+    for seed in range(seeds):
+        yield "rgb", (), 0.15, seed
+        yield "rgb+dem", ("height",), 0.15, seed
+        if seed == 0:
+            yield "rgb+dem", ("height",), 0.0, seed
+            yield from (("rgb+dem", (name,), 0.15, seed) for name in FEATURES[1:])
+
+
+def settings_for(
+    options: argparse.Namespace,
+    data: Path,
+    scratch: Path,
+    channels: str,
+    features: tuple[str, ...],
+    dropout: float,
+    seed: int,
+) -> Settings:
+    chosen = {
+        "data.root": data,
+        "data.channels": channels,
+        "work_dir": scratch / "runs",
+        "chips.dem_dropout": dropout,
+        "chips.per_epoch": STEPS_PER_EPOCH * 4,
+        "training.epochs": options.steps // STEPS_PER_EPOCH,
+        "training.patience": 0,
+        "training.seed": seed,
+        "training.monitor": "val/object_f1",
+        "tracking.samples": 0,
+        "elevation.features": features or None,
+    }
+    return load_settings(None, options.set, chosen, environ={}).settings
+
+
+def score(bundle: Bundle, settings: Settings, scratch: Path, missing: float) -> Scorecard:
+    engine = open_engine(bundle, settings.prediction)
+    judgements = []
+    for part in plan_training(settings).final:
+        cemetery = part.part.cemetery
+        dem = cemetery.dem if bundle.card.recipe.elevation is not None else None
+        if dem is not None and missing:
+            dem = without_part(dem, missing, scratch / "holed.tif")
+        result = predict_cemetery(cemetery.orthophoto, dem, bundle, engine, settings)
+        judgements.append(judge_part(part, result.polygons))
+    return fill_scorecard(join_judgements(judgements))
+
+
+def without_part(dem: Path, missing: float, path: Path) -> Path:
+    """Copy a DEM whose lower rows hold no heights."""
+    with rasterio.open(dem) as source:
+        profile, heights = source.profile | {"nodata": -9999.0}, source.read()
+    heights[:, round(heights.shape[1] * (1 - missing)) :] = -9999.0
+    with rasterio.open(path, "w", **profile) as target:
+        target.write(heights)
+    return path
+
+
+def read_rows(path: Path) -> dict[str, dict]:
+    lines = path.read_text("utf-8").splitlines() if path.exists() else []
+    return {row["key"]: row for row in map(json.loads, lines)}
+
+
+def report(rows) -> None:
+    print(f"{'':32}{'F1@0.5':>9}{'F1@0.75':>9}{'mean F1':>9}{'spread':>9}")
+    rows = list(rows)
+    names = dict.fromkeys((row["name"], row["dropout"]) for row in rows)
+    for name, dropout in names:
+        for missing in map(str, MISSING):
+            found = [
+                row["scores"][missing]
+                for row in rows
+                if (row["name"], row["dropout"]) == (name, dropout) and missing in row["scores"]
+            ]
+            if found:
+                means = [statistics.mean(values) for values in zip(*found, strict=True)]
+                firsts = [values[0] for values in found]
+                title = name + ("" if dropout else ", no dropout")
+                title += "" if missing == "0.0" else f", {float(missing):.0%} of DEM missing"
+                print(
+                    f"{title:48}"
+                    + "".join(f"{m:9.3f}" for m in means)
+                    + f"  {min(firsts):.3f} to {max(firsts):.3f} ({len(found)})"
+                )
+
+
+if __name__ == "__main__":
+    main()

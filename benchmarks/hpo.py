@@ -1,0 +1,59 @@
+"""What a trial of a study costs besides its training.
+
+A study of some trials, each of one epoch, against as many trainings of the same settings alone; all
+are recorded in MLflow, none is finished with a final score. Seconds for each trial.
+
+    python benchmarks/hpo.py [--quick]
+"""
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+from tools.table import print_table
+
+from grave_cli.inputs.sample.write import write_sample_data
+from grave_cli.inputs.training_data import plan_training, read_training_data
+from grave_cli.settings.load import load_settings
+from grave_cli.trainer import run_training
+from grave_cli.tuning.study import run_study
+
+SPACE = "hpo.studies.bench.search_space"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="two trials with small chips")
+    quick = parser.parse_args().quick
+    trials = 2 if quick else 8
+    with tempfile.TemporaryDirectory() as name:
+        write_sample_data(Path(name, "data"), cemeteries=3, size_m=20)
+        options = {
+            "data.root": Path(name, "data"),
+            "work_dir": Path(name, "runs"),
+            "training.epochs": 1,
+            "chips.per_epoch": 8 if quick else 64,
+            "chips.size_px": 64 if quick else 256,
+            SPACE: {"training.learning_rate": {"low": 0.00099, "high": 0.001}},
+        }
+        settings = load_settings(options=options, environ={}).settings
+        data = read_training_data(plan_training(settings), settings)
+        run_training(settings, data, finish=False)  # imports, and the stores are made
+        start = time.perf_counter()
+        for _ in range(trials):
+            run_training(settings, data, finish=False)
+        alone = (time.perf_counter() - start) / trials
+        start = time.perf_counter()
+        run_study(settings, "bench", trials=trials)
+        studied = (time.perf_counter() - start) / trials
+    rows: list[list[object]] = [
+        ["training alone", alone, 1.0],
+        ["trial of a study", studied, studied / alone],
+        ["overhead", studied - alone, (studied - alone) / alone],
+    ]
+    print_table("Studies", ["", "seconds", "of a training alone"], rows)
+
+
+if __name__ == "__main__":
+    main()

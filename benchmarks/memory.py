@@ -1,0 +1,100 @@
+"""How much memory and temporary disk `predict-cemetery` takes for larger and larger orthophotos.
+
+The orthophotos have 5 cm on the ground, the working pixel: what grows is what is computed. (One of
+2 cm shrinks before the network sees it; only reading knows its size.) Each is mapped by the real
+command in a process of its own, with the default network and random weights, which finds what it
+finds. Peak memory is that of the process; the ratio is to the second smallest (100 Mpx).
+
+    python benchmarks/memory.py [--quick] [--mpx 25 100]
+"""
+
+import argparse
+import math
+import os
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from tools.scenes import random_model, write_scene
+from tools.table import print_table
+
+CLI = "import sys; from grave_cli.cli.app import main; main()"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="1 and 4 Mpx")
+    parser.add_argument("--mpx", nargs="+", type=float, default=[25, 100, 400, 900])
+    options = parser.parse_args()
+    sizes = [1, 4] if options.quick else options.mpx
+    with tempfile.TemporaryDirectory() as name:
+        random_model(Path(name, "model"), channels="rgb")
+        rows = [measure(Path(name), megapixels) for megapixels in sizes]
+    base = rows[min(1, len(rows) - 1)][2]
+    for row in rows:
+        row.append(row[2] / base)  # type: ignore[operator]
+    print_table(
+        "Memory of predict-cemetery",
+        ["working Mpx", "seconds", "peak GB", "temporary bytes/px", "peak to 100 Mpx"],
+        rows,
+    )
+
+
+def measure(folder: Path, megapixels: float) -> list[object]:
+    side = round(math.sqrt(megapixels) * 1000)
+    place = folder / f"{megapixels:g}"
+    orthophoto, _ = write_scene(place, (side, side), 0.05)
+    disk = Disk(place / "runs" / "cache")
+    start = time.perf_counter()
+    peak_gb = run(
+        ["predict-cemetery", str(orthophoto), "--model", str(folder / "model"), "--quiet",
+         "--set", "prediction.device=cpu", "--set", "prediction.memory_mpx=0",
+         "--set", "prediction.tile_px=512"],
+        place,
+    )  # fmt: skip
+    seconds = time.perf_counter() - start
+    orthophoto.unlink()
+    return [megapixels, seconds, peak_gb, disk.stop() / (side * side)]
+
+
+def run(arguments: list[str], folder: Path) -> float:
+    """Run a command and return the peak of its memory, in GB (Linux and macOS)."""
+    pid = os.fork()
+    if pid == 0:
+        os.chdir(folder)
+        os.execv(sys.executable, [sys.executable, "-c", CLI, *arguments])
+    _, status, usage = os.wait4(pid, 0)
+    if status:
+        sys.exit(f"{' '.join(arguments)} failed")
+    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e9
+
+
+class Disk:
+    """Watches how large a folder becomes."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._largest = 0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+        self._thread.start()
+
+    def stop(self) -> int:
+        """Return the largest size seen, in bytes."""
+        self._over.set()
+        self._thread.join()
+        return self._largest
+
+    def _watch(self) -> None:
+        while not self._over.wait(0.05):
+            sizes = (os.stat(path).st_size for path in self._folder.rglob("*.npy"))
+            try:
+                self._largest = max(self._largest, sum(sizes))
+            except FileNotFoundError:
+                continue
+
+
+if __name__ == "__main__":
+    main()

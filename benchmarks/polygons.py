@@ -1,0 +1,84 @@
+"""How long drawing graves takes: probabilities in, a GeoPackage out, for more and more graves.
+
+Rows of eight graves that touch, from a map that is never in memory as a whole. Times are seconds,
+for each stage; the last column says how the whole grows with the number of graves (1 is linear).
+
+    python benchmarks/polygons.py [--quick]
+"""
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+from tools.scenes import repeated_graves
+from tools.table import print_table
+
+from grave_cli.graves.attributes import measure
+from grave_cli.graves.outlines import to_crs
+from grave_cli.graves.regularise import regularise
+from grave_cli.inputs.recipe import InputRecipe
+from grave_cli.mapping.blocks import find_graves
+from grave_cli.mapping.geopackage import write_geopackage
+from grave_cli.mapping.predict_cemetery import extract_graves
+from grave_cli.mapping.probability_map import ProbabilityMap
+from grave_cli.mapping.scene import Scene
+from grave_cli.settings.tree import Settings
+
+RECIPE = InputRecipe(channels="rgb", gsd_m=0.05, mean=(0, 0, 0), std=(1, 1, 1), elevation=None)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="200 and 1000 graves")
+    counts = (200, 1000) if parser.parse_args().quick else (1000, 10_000, 80_000)
+    find(repeated_graves(16), 1)  # imports
+    rows: list[list[object]] = []
+    for count in counts:
+        rows.append(time_stages(repeated_graves(count)))
+        growth = (rows[-1][-1] / rows[0][-1]) / (rows[-1][0] / rows[0][0])  # type: ignore[operator]
+        rows[-1].append(growth)
+    columns = ["graves", "Mpx", "1 thread", "all cores", "Mpx/s/core", "regularise", "measure"]
+    print_table(
+        "Polygons: seconds by stage",
+        [*columns, "all and GeoPackage", "growth"],
+        rows,
+    )
+
+
+def time_stages(probabilities: ProbabilityMap) -> list[object]:
+    settings = Settings()
+    megapixels = probabilities.grid.height * probabilities.grid.width / 1e6
+    found, one_s = find(probabilities, 1)
+    _, all_s = find(probabilities, 0)
+    start = time.perf_counter()
+    outlines = regularise(found.polygons, found.evidence.body, 0.05, settings.outlines)
+    regular_s = time.perf_counter() - start
+    start = time.perf_counter()
+    polygons = to_crs(outlines.regular, probabilities.grid.transform)
+    measure(polygons, probabilities.grid.crs, probabilities.grid.metres_per_unit)
+    measure_s = time.perf_counter() - start
+    start = time.perf_counter()
+    scene = scene_of(probabilities)
+    result = extract_graves(probabilities, scene, settings.prediction.decoding, settings, {})
+    with tempfile.TemporaryDirectory() as folder:
+        write_geopackage(result, Path(folder, "graves.gpkg"))
+    whole_s = time.perf_counter() - start
+    count = len(result.polygons)
+    return [count, megapixels, one_s, all_s, megapixels / one_s, regular_s, measure_s, whole_s]
+
+
+def find(probabilities: ProbabilityMap, threads: int) -> tuple:
+    start = time.perf_counter()
+    scene = scene_of(probabilities)
+    found = find_graves(probabilities, scene, Settings().prediction.decoding, threads=threads)
+    return found, time.perf_counter() - start
+
+
+def scene_of(probabilities: ProbabilityMap) -> Scene:
+    grid = probabilities.grid
+    return Scene(Path("scene.tif"), None, grid, grid.crs, RECIPE, None)
+
+
+if __name__ == "__main__":
+    main()

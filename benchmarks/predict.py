@@ -1,0 +1,178 @@
+"""The whole of `predict-cemetery` and its stages, against three ways to compare with.
+
+An orthophoto of 4096 x 3920 pixels of 2 cm in EPSG:3857 at 48 degrees north (1.34 cm on the ground)
+with a DEM, once with overviews and once without. Compared with, on the same machine and file:
+
+    engine alone     the same engine on the same tiles, which lie ready in memory
+    ordinary loop    torch, 512-pixel windows at the file's full resolution, a batch of one, mean
+                     blending, a polygon for each label (tools/ordinary.py)
+    the same, grid   that loop on the working grid: what the code itself brings, apart from the grid
+
+Seconds, and rates in working Mpx; "times" is how often the whole command fits into each. Without
+--model, one is trained on sample cemeteries first, so that what is drawn looks like graves.
+
+    python benchmarks/predict.py [--quick] [--model PATH] [--device cpu] [--no-ordinary]
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from affine import Affine
+from tools.scenes import trained_model, write_scene
+from tools.table import print_table
+
+from grave_cli.bundle import Bundle, read_bundle
+from grave_cli.inputs.grid import WorkingGrid
+from grave_cli.inputs.raster_io import open_orthophoto, orthophoto_grid
+from grave_cli.mapping.blocks import find_graves
+from grave_cli.mapping.engine import Engine, open_engine
+from grave_cli.mapping.geopackage import write_geopackage
+from grave_cli.mapping.predict_cemetery import extract_graves
+from grave_cli.mapping.reading import reading_ahead
+from grave_cli.mapping.scene import Scene, open_scene
+from grave_cli.mapping.stream import map_probabilities, plan_scene
+from grave_cli.settings.load import load_settings
+from grave_cli.settings.tree import Settings
+
+CLI = "import sys; from grave_cli.cli.app import main; main()"
+
+
+class Timed:
+    """An engine that adds up the seconds it computes."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.name, self.batch_mpx = engine.name, engine.batch_mpx
+        self.seconds = 0.0
+
+    def probabilities(self, batch: np.ndarray) -> np.ndarray:
+        start = time.perf_counter()
+        result = self._engine.probabilities(batch)
+        self.seconds += time.perf_counter() - start
+        return result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a quarter of each side, brief model")
+    parser.add_argument("--model", type=Path, help="folder of a model for rgb+dem")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--no-ordinary", action="store_true", help="leave the slow loops out")
+    options = parser.parse_args()
+    shape = (980, 1024) if options.quick else (3920, 4096)
+    settings = load_settings(options={"prediction.device": options.device}).settings
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        model = options.model or trained_model(folder / "t", 5 if options.quick else 240).folder
+        for overviews in (True, False):
+            place = folder / ("overviews" if overviews else "plain")
+            files = write_scene(place, shape, 0.02, crs="EPSG:3857", overviews=overviews)
+            ordinary = not options.no_ordinary and not overviews
+            report(read_bundle(model), *files, settings, overviews=overviews, ordinary=ordinary)
+
+
+def report(
+    bundle: Bundle, orthophoto: Path, dem: Path, settings: Settings, *, overviews: bool,
+    ordinary: bool,
+) -> None:  # fmt: skip
+    grid = orthophoto_grid(orthophoto, bundle.card.recipe.gsd_m, 3)
+    megapixels = grid.height * grid.width / 1e6
+    whole = time_command(bundle, orthophoto, dem, settings.prediction.device)
+    rows: list[list[object]] = [["whole command", whole, megapixels / whole, 1.0]]
+
+    def add(name: str, seconds: float) -> None:
+        rows.append([name, seconds, megapixels / seconds, seconds / whole])
+
+    for name, seconds in time_stages(bundle, orthophoto, dem, settings).items():
+        add(name, seconds)
+    if ordinary:
+        from tools.ordinary import map_ordinarily
+
+        for name, where in (("full resolution", own_grid(orthophoto, grid)), ("grid", grid)):
+            stages = map_ordinarily(bundle, orthophoto, dem, where)
+            graves = stages.pop("graves")
+            add(f"ordinary loop, {name} ({graves} graves)", sum(stages.values()))
+            for stage, seconds in stages.items():
+                add(f"  of it {stage}", seconds)
+    title = f"predict-cemetery, {megapixels:.2f} working Mpx, "
+    title += f"{'with' if overviews else 'without'} overviews"
+    print_table(title, ["what", "seconds", "working Mpx/s", "times"], rows)
+
+
+def time_command(bundle: Bundle, orthophoto: Path, dem: Path, device: str) -> float:
+    """Time the real command, after one run that fills the disk's cache."""
+    command = [sys.executable, "-c", CLI, "predict-cemetery", orthophoto, "--dem", dem]
+    command += ["--model", bundle.folder, "--device", device, "--quiet"]
+    for _ in range(2):
+        start = time.perf_counter()
+        subprocess.run(command, cwd=orthophoto.parent, check=True, capture_output=True)
+    return time.perf_counter() - start
+
+
+def time_stages(
+    bundle: Bundle, orthophoto: Path, dem: Path, settings: Settings
+) -> dict[str, float]:
+    """Time each stage in this process, where everything is imported already."""
+    seconds: dict[str, float] = {}
+
+    def lap(name: str, since: float) -> float:
+        seconds[name] = time.perf_counter() - since
+        return time.perf_counter()
+
+    now = time.perf_counter()
+    engine = Timed(open_engine(bundle, settings.prediction))
+    now = lap("open the model", now)
+    recipe = bundle.card.recipe
+    scene = open_scene(orthophoto, dem, orthophoto_grid(orthophoto, recipe.gsd_m, 3), recipe)
+    now = lap("lay the grid, measure the DEM", now)
+    probabilities = map_probabilities(scene, engine, settings.prediction)
+    now = lap("map", now)
+    seconds["  of it in the engine"] = engine.seconds
+    decoding = bundle.card.decoding
+    now = time.perf_counter()
+    find_graves(probabilities, scene, decoding)
+    now = lap("find graves", now)
+    result = extract_graves(probabilities, scene, decoding, settings, {})
+    seconds[f"find, regularise, measure {len(result.polygons)} graves"] = time.perf_counter() - now
+    now = time.perf_counter()
+    write_geopackage(result, orthophoto.with_suffix(".gpkg"))
+    lap("write the GeoPackage", now)
+    seconds["engine alone, tiles in memory"] = engine_alone(scene, engine, settings)
+    return seconds
+
+
+def engine_alone(scene: Scene, engine: Engine, settings: Settings) -> float:
+    """Time the engine on all tiles, which have been read before."""
+    plan = plan_scene(scene, engine, settings.prediction)
+    with reading_ahead(scene, plan.sections) as inputs:
+        tiles = [found.tile_input(tile) for found in inputs for tile in found.tiles]
+    size = plan.tiling.batch
+    batches = [np.stack(tiles[start : start + size]) for start in range(0, len(tiles), size)]
+    start = time.perf_counter()
+    for batch in batches:
+        engine.probabilities(batch)
+    return time.perf_counter() - start
+
+
+def own_grid(orthophoto: Path, grid: WorkingGrid) -> WorkingGrid:
+    """Lay a grid of the file's own pixels."""
+    with open_orthophoto(orthophoto) as opened:
+        place = opened.georeference
+    pixel = place.transform.a
+    return replace(
+        grid,
+        transform=Affine(pixel, 0, place.transform.c, 0, -pixel, place.transform.f),
+        width=place.width,
+        height=place.height,
+        gsd_m=grid.gsd_m * pixel / grid.pixel_size,
+    )
+
+
+if __name__ == "__main__":
+    main()

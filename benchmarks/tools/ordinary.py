@@ -1,0 +1,80 @@
+"""Mapping an orthophoto the ordinary way, to compare with: torch, tile by tile, all in memory.
+
+Windows of 512 pixels that overlap by a quarter, a batch of one, the mean of what overlaps in
+float64; then one watershed over the whole raster, and for each grave a mask of the whole raster
+that is turned into polygons.
+"""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import rasterio.features
+import shapely
+import torch
+from scipy import ndimage
+from skimage.segmentation import watershed
+
+from grave_cli.bundle import Bundle
+from grave_cli.inputs.raster_io import read_orthophoto
+from grave_cli.learning.export import load_network
+from grave_cli.mapping.scene import open_scene, read_heights
+
+WINDOW, STRIDE = 512, 384
+
+
+def map_ordinarily(bundle: Bundle, orthophoto: Path, dem: Path, grid) -> dict[str, float]:  # type: ignore[no-untyped-def]
+    """Map an orthophoto on a grid; return the seconds of each stage, and the number of graves.
+
+    Args:
+        bundle: The model.
+        orthophoto: RGBA image.
+        dem: Heights.
+        grid: Where windows lie: the working grid, or one of the file's own pixels.
+    """
+    network = load_network(bundle)
+    start = time.perf_counter()
+    recipe = bundle.card.recipe
+    pixels = read_orthophoto(orthophoto, grid)
+    heights = read_heights(open_scene(orthophoto, dem, grid, recipe), grid)
+    assert heights is not None  # there is a DEM
+    inputs = recipe.network_input(pixels.rgb, heights[None], pixels.valid)
+    read_s = time.perf_counter() - start
+    start = time.perf_counter()
+    probabilities = blend(network, inputs)
+    network_s = time.perf_counter() - start
+    start = time.perf_counter()
+    graves = draw(probabilities, bundle.card.decoding.body_threshold)
+    draw_s = time.perf_counter() - start
+    return {"read": read_s, "network": network_s, "draw": draw_s, "graves": len(graves)}
+
+
+def blend(network: torch.nn.Module, inputs: np.ndarray) -> np.ndarray:
+    """Compute overlapping windows one by one, and average."""
+    _, height, width = inputs.shape
+    padded = np.pad(inputs, ((0, 0), (0, WINDOW), (0, WINDOW)))
+    total, count = np.zeros((3, *padded.shape[1:])), np.zeros(padded.shape[1:])
+    for row in range(0, height, STRIDE):
+        for column in range(0, width, STRIDE):
+            place = (slice(row, row + WINDOW), slice(column, column + WINDOW))
+            with torch.no_grad():
+                tile = torch.from_numpy(padded[(slice(None), *place)][None])
+                total[(slice(None), *place)] += torch.sigmoid(network(tile))[0].numpy()
+            count[place] += 1
+    return (total / np.maximum(count, 1))[:, :height, :width]
+
+
+def draw(probabilities: np.ndarray, threshold: float) -> list[shapely.Polygon]:
+    """Separate graves over the whole raster, then outline each from a mask of its own."""
+    body, border, contact = probabilities
+    certainty = body * (1 - contact) * (1 - border / 2)
+    seeds, _ = ndimage.label(certainty >= threshold)
+    labels = watershed(-certainty, seeds, mask=body >= threshold)
+    polygons = []
+    for label in range(1, int(labels.max()) + 1):
+        mask = labels == label
+        if mask.sum() < 40:
+            continue
+        shapes = rasterio.features.shapes(mask.astype(np.uint8), mask=mask)
+        polygons += [shapely.geometry.shape(shape).simplify(1) for shape, _ in shapes]
+    return polygons

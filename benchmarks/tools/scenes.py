@@ -1,0 +1,163 @@
+"""Orthophotos, DEMs, models and probability maps of any size, made cheaply by repetition."""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from affine import Affine
+from rasterio.enums import Resampling
+
+from grave_cli.bundle import Bundle, ModelCard, read_bundle
+from grave_cli.graves.targets import encode
+from grave_cli.inputs.grid import WorkingGrid
+from grave_cli.inputs.recipe import InputRecipe
+from grave_cli.inputs.sample.write import write_sample_data
+from grave_cli.mapping.probability_map import ProbabilityMap, to_levels
+from grave_cli.settings.load import load_settings
+from grave_cli.settings.sections import DecodingSettings
+from grave_cli.settings.tree import Settings
+
+AT_48_NORTH = (1_260_000.0, 6_107_000.0)  # in EPSG:3857, where a map unit is 0.67 m
+IN_UTM = (500_000.0, 5_300_000.0)
+
+
+def write_scene(
+    folder: Path,
+    shape: tuple[int, int],
+    pixel: float,
+    *,
+    crs: str = "EPSG:25832",
+    overviews: bool = True,
+) -> tuple[Path, Path]:
+    """Write an RGBA orthophoto, tiled and compressed, and a DEM four times as coarse.
+
+    Args:
+        folder: Gets `orthophotos/scene.tif` and `dems/scene.tif`.
+        shape: Rows and columns of the orthophoto.
+        pixel: Its pixel in map units.
+        crs: EPSG:25832 or EPSG:3857.
+        overviews: Give the orthophoto overviews, as a COG has.
+    """
+    colours, heights = _sample_arrays()
+    origin = AT_48_NORTH if crs == "EPSG:3857" else IN_UTM
+    orthophoto, dem = (folder / kind / "scene.tif" for kind in ("orthophotos", "dems"))
+    for path in (orthophoto, dem):
+        path.parent.mkdir(parents=True)
+    how = {"photometric": "RGB", "alpha": "non-premultiplied", "zlevel": 1}
+    _repeat(orthophoto, colours, shape, pixel, origin, crs, **how)
+    coarse = (-(-shape[0] // 4), -(-shape[1] // 4))
+    _repeat(dem, heights, coarse, pixel * 4, origin, crs, nodata=-9999.0)
+    if overviews:
+        with rasterio.open(orthophoto, "r+") as dataset:
+            dataset.build_overviews([2, 4, 8, 16], Resampling.average)
+    return orthophoto, dem
+
+
+def _sample_arrays() -> tuple[np.ndarray, np.ndarray]:
+    """Paint one sample cemetery, at 2.5 cm, and its surface."""
+    with tempfile.TemporaryDirectory() as folder:
+        (one,) = write_sample_data(Path(folder, "data"), cemeteries=1, size_m=40, seed=0)
+        with rasterio.open(one.orthophoto) as dataset, rasterio.open(one.dem) as dem:
+            colours, heights = dataset.read(), dem.read()
+    colours[3] = 255
+    known = heights > -1000
+    return colours, np.where(known, heights, heights[known].mean())
+
+
+def _repeat(
+    path: Path,
+    array: np.ndarray,
+    shape: tuple[int, int],
+    pixel: float,
+    origin: tuple[float, float],
+    crs: str,
+    **how: object,
+) -> None:
+    with rasterio.open(
+        path, "w", driver="GTiff", height=shape[0], width=shape[1], count=len(array),
+        dtype=array.dtype, crs=crs, transform=Affine(pixel, 0, origin[0], 0, -pixel, origin[1]),
+        tiled=True, blockxsize=256, blockysize=256, compress="deflate", bigtiff="if_safer", **how,
+    ) as dataset:  # fmt: skip
+        for row in range(0, shape[0], 256):
+            rows = (np.arange(row, min(row + 256, shape[0]))) % array.shape[1]
+            columns = np.arange(shape[1]) % array.shape[2]
+            strip = array[:, rows][:, :, columns]
+            window = ((row, row + len(rows)), (0, shape[1]))
+            dataset.write(strip, window=window)
+
+
+def random_model(folder: Path, channels: str = "rgb+dem") -> Bundle:
+    """Write the default network with random weights: as fast as a trained one, but blind."""
+    import torch
+
+    from grave_cli.learning.export import write_bundle
+    from grave_cli.learning.network import architecture_for, build_network
+
+    settings = load_settings(options={"data.channels": channels}, environ={}).settings
+    recipe = InputRecipe.from_settings(settings, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+    architecture = architecture_for(settings, recipe)
+    torch.manual_seed(0)
+    card = ModelCard(
+        gravecli_version="0", name="random", run_id="", dataset_id="", created="", recipe=recipe,
+        architecture=architecture, decoding=DecodingSettings(), metrics={}, settings={},
+    )  # fmt: skip
+    write_bundle(folder, build_network(architecture).eval(), card)
+    return read_bundle(folder)
+
+
+def trained_model(work_dir: Path, seconds: float) -> Bundle:
+    """Train a model on sample cemeteries for some time: what it draws looks like graves."""
+    from grave_cli.tracking.models import newest_model
+    from grave_cli.trainer import run_training
+
+    write_sample_data(work_dir / "data", cemeteries=3, seed=5)
+    options = {
+        "data.root": work_dir / "data",
+        "data.channels": "rgb+dem",
+        "training.max_time_s": seconds,
+        "work_dir": work_dir / "runs",
+    }
+    settings: Settings = load_settings(options=options, environ={}).settings
+    run_training(settings)
+    return newest_model(True, settings).bundle
+
+
+class Repeated:
+    """A shelf on which every section is the same array."""
+
+    def __init__(self, levels: np.ndarray) -> None:
+        self._levels = levels
+
+    def __contains__(self, index: object) -> bool:
+        return True
+
+    def __getitem__(self, index: object) -> np.ndarray:
+        return self._levels
+
+    def __setitem__(self, index: object, levels: np.ndarray) -> None:
+        raise TypeError("it cannot be changed")
+
+
+def repeated_graves(count: int, per_row: int = 8) -> ProbabilityMap:
+    """Make a map with so many graves, in rows that touch, of which no pixel is kept twice."""
+    gsd_m, across, down = 0.05, 18, 40  # pixels of a grave of 0.9 m x 2.0 m
+    width, height = per_row * across + 40, 2 * (down + 20)
+    instances = np.zeros((height, width), np.int32)
+    for row in range(2):
+        for index in range(per_row):
+            top, left = 10 + row * (down + 20), 20 + index * across
+            instances[top : top + down, left : left + across] = row * per_row + index + 1
+    soft = encode(instances, gsd_m, 0.1, 0.2).astype(np.float32) * 0.9 + 0.02
+    levels = to_levels(soft)
+    pieces = -(-count // (2 * per_row))
+    columns = max(1, round((pieces * height / width) ** 0.5))
+    rows = -(-pieces // columns)
+    grid = WorkingGrid(
+        "EPSG:25832",
+        Affine(gsd_m, 0, IN_UTM[0], 0, -gsd_m, IN_UTM[1]),
+        columns * width,
+        rows * height,
+        gsd_m,
+    )
+    return ProbabilityMap(grid, height, width, Repeated(levels))

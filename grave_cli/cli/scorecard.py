@@ -1,0 +1,135 @@
+"""How an evaluation looks on the terminal."""
+
+from collections.abc import Sequence
+
+from rich.table import Table
+
+from grave_cli.cli.console import OUT, print_line
+from grave_cli.evaluation.evaluate import Evaluation
+from grave_cli.graves.breakdown import ConfidenceGroup, Group
+from grave_cli.graves.review import ReviewCurve
+from grave_cli.graves.scorecard import Scorecard
+from grave_cli.tuning.cross_validate import CrossValidation
+
+
+def print_evaluation(evaluation: Evaluation) -> None:
+    """Write the tables of an evaluation."""
+    scorecard = evaluation.scorecard
+    print_line(f"{evaluation.prediction.path} against {evaluation.truth.path}")
+    OUT.print(_matches(scorecard))
+    for line in _sentences(scorecard):
+        print_line(line)
+    OUT.print(_kinds(evaluation))
+    if scorecard.by_confidence:
+        OUT.print(_confidence(scorecard.by_confidence))
+        print_line(f"calibration error     {_number(scorecard.calibration_error, '.3f')}")
+    if evaluation.review is not None and evaluation.review.wrong:
+        print_line(review_sentence(evaluation.review))
+
+
+def print_cross_validation(result: CrossValidation) -> None:
+    """Write the scores of each fold, their mean and how far they spread."""
+    table = _table(f"cross-validation {result.identity}", *_SHOWN.values())
+    for fold in result.folds:
+        table.add_row(fold.cemetery, *(_number(fold.scores.get(name), ".3f") for name in _SHOWN))
+    table.add_section()
+    scores = [result.scores.get(name) for name in _SHOWN]
+    table.add_row("mean", *("–" if score is None else f"{score.mean:.3f}" for score in scores))
+    table.add_row("± spread", *("–" if score is None else f"{score.std:.3f}" for score in scores))
+    OUT.print(table)
+
+
+_SHOWN = {
+    "object_f1": "F1@0.5",
+    "object_f1_75": "F1@0.75",
+    "object_f1_mean": "mean F1",
+    "object_precision": "precision",
+    "object_recall": "recall",
+    "panoptic_quality": "panoptic",
+    "merges": "merges",
+    "splits": "splits",
+    "boundary_cm": "outline cm",
+    "area_error_m2": "area m²",
+}
+
+
+def review_sentence(review: ReviewCurve) -> str:
+    """Say what reviewing is worth, in a line."""
+    at_15 = review.caught[review.reviewed.index(0.15)]
+    sentence = f"review                {review.wrong} polygons are wrong; "
+    if review.flagged:
+        sentence += f"the {_number(review.flagged, '.0%')} flagged hold "
+        sentence += f"{_number(review.flagged_caught, '.0%')} of them; "
+    return sentence + f"the first 15 % of a review find {_number(at_15, '.0%')}"
+
+
+def _matches(scorecard: Scorecard) -> Table:
+    table = _table("match at", "precision", "recall", "F1", "mean IoU", "found")
+    for name, score in (("IoU 0.5", scorecard.at_50), ("IoU 0.75", scorecard.at_75)):
+        rates = (score.precision, score.recall, score.f1, score.mean_iou)
+        cells = (f"{value:.3f}" for value in rates)
+        table.add_row(name, *cells, f"{score.matches} of {score.truths}")
+    means = (scorecard.mean_precision, scorecard.mean_recall, scorecard.mean_f1)
+    table.add_row("mean of 0.5 … 0.95", *(f"{value:.3f}" for value in means))
+    return table
+
+
+def _sentences(card: Scorecard) -> list[str]:
+    return [
+        f"graves                {card.truths} there are, {card.predictions} drawn "
+        f"({card.count_error:+d})",
+        f"panoptic quality      {card.at_50.panoptic_quality:.3f}",
+        f"merges                {card.merges}, of {card.merged_truths} graves",
+        f"splits                {card.splits}, in {card.split_pieces} pieces",
+        f"area                  bias {_number(card.area_bias_m2, '+.3f', ' m²')} "
+        f"({_number(card.area_bias_share, '+.1%')}), "
+        f"error {_number(card.area_error_m2, '.3f', ' m²')} "
+        f"({_number(card.area_error_share, '.1%')})",
+        f"outline               mean {_number(card.boundary_mean_cm, '.1f', ' cm')}, "
+        f"95 % within {_number(card.boundary_p95_cm, '.1f', ' cm')}",
+        f"corners               {_number(card.corner_rmse_cm, '.1f', ' cm')} RMSE "
+        f"of {card.rectangles} rectangles",
+    ]
+
+
+def _kinds(evaluation: Evaluation) -> Table:
+    card = evaluation.scorecard
+    table = _table("graves", "there are", "found", "recall", "drawn on them", "precision")
+    families: list[Sequence[Group]] = [card.by_size, card.by_neighbours, evaluation.by_attribute]
+    for family in families:
+        for group in family:
+            table.add_row(
+                group.name,
+                str(group.truths),
+                str(group.found),
+                _number(group.recall, ".3f"),
+                str(group.predictions),
+                _number(group.precision, ".3f"),
+            )
+        table.add_section()
+    return table
+
+
+def _confidence(groups: Sequence[ConfidenceGroup]) -> Table:
+    table = _table("confidence", "mean", "drawn", "right", "precision")
+    for group in groups:
+        table.add_row(
+            f"{group.lowest:.2f} – {group.highest:.2f}",
+            f"{group.mean:.3f}",
+            str(group.predictions),
+            str(group.right),
+            f"{group.precision:.3f}",
+        )
+    return table
+
+
+def _table(first: str, *others: str) -> Table:
+    table = Table(first)
+    for heading in others:
+        table.add_column(heading, justify="right")
+    return table
+
+
+def _number(value: float | None, form: str, unit: str = "") -> str:
+    """Write a number, or a dash where there is none."""
+    return "–" if value is None else f"{value:{form}}{unit}".replace("%", " %")

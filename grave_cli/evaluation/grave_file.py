@@ -1,0 +1,137 @@
+"""Graves of a vector file, wherever and however they were drawn, in; polygons in a frame out."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from grave_cli.errors import DatasetError
+from grave_cli.inputs.metric_frame import MetricFrame, frame_around
+from grave_cli.inputs.outline_repair import CleanOutlines, Polygons, clean_outlines
+from grave_cli.inputs.vector_io import Features, LayerChoice, read_features
+
+_SMALLEST_M2 = 0.0025  # a pixel of 5 cm: less is no grave
+_APART_M = 100.0
+
+
+@dataclass(frozen=True)
+class GraveFile:
+    """The graves of a file, not yet in a frame.
+
+    Args:
+        path: The file.
+        features: Geometries, and the columns that were asked for.
+    """
+
+    path: Path
+    features: Features
+
+    @property
+    def frame(self) -> MetricFrame:
+        """The frame around these graves."""
+        return frame_around(self.features.geometries, self.features.crs)
+
+
+@dataclass(frozen=True)
+class PlacedGraves:
+    """Graves in a frame.
+
+    Args:
+        path: Their file.
+        polygons: Valid Polygons, in metres.
+        columns: Names of all columns of the file.
+        values: Of the columns that were asked for and are there: one value per polygon.
+        notes: What was mended or left out, in clauses.
+    """
+
+    path: Path
+    polygons: Polygons
+    columns: tuple[str, ...]
+    values: Mapping[str, NDArray[np.object_]]
+    notes: tuple[str, ...]
+
+    def take(self, keep: NDArray[np.bool_]) -> "PlacedGraves":
+        """Keep some of the graves."""
+        values = {name: column[keep] for name, column in self.values.items()}
+        return PlacedGraves(self.path, self.polygons[keep], self.columns, values, self.notes)
+
+
+def read_file_graves(
+    path: Path, choice: LayerChoice, columns: Collection[str] = (), crs: str | None = None
+) -> GraveFile:
+    """Read the graves of a vector file.
+
+    Args:
+        path: GeoPackage, GeoJSON, Shapefile or FlatGeobuf.
+        choice: Layer and filter.
+        columns: Whose values are wanted, if they are there.
+        crs: The CRS to bring them to; None keeps their own. Two files meet in the CRS of one of
+            them: by way of a third, datum shifts can differ by metres.
+
+    Raises:
+        DatasetError: The file cannot be read, which layer is meant is not clear, or it has no CRS.
+    """
+    return GraveFile(path, read_features(path, crs, choice, columns=columns))
+
+
+def place(file: GraveFile, frame: MetricFrame, *, drop_duplicates: bool) -> PlacedGraves:
+    """Clean graves and bring them into a frame.
+
+    Args:
+        file: The graves.
+        frame: Where to.
+        drop_duplicates: Take a grave drawn twice once.
+    """
+    clean = _clean(file.features, frame, drop_duplicates)
+    values = {name: column[clean.source] for name, column in file.features.values.items()}
+    notes = tuple(clean.findings.sentences())
+    return PlacedGraves(file.path, clean.polygons, file.features.columns, values, notes)
+
+
+def read_area(path: Path, frame: MetricFrame, crs: str, layer: str = "") -> shapely.Geometry:
+    """Read an area: all polygons of a layer, united.
+
+    Args:
+        path: GeoPackage, GeoJSON, Shapefile or FlatGeobuf.
+        frame: Where to.
+        crs: The CRS by way of which they get there: that of the graves.
+        layer: Its layer; empty: the only one with polygons, or the one named `area`.
+
+    Raises:
+        DatasetError: It cannot be read, or has no polygons.
+    """
+    choice = LayerChoice(layer, preferred="area", named_with="--set data.area_layer")
+    outlines = _clean(read_features(path, crs, choice), frame, True).polygons
+    if not len(outlines):
+        raise DatasetError("no area", where=path, expected="polygons, or closed lines")
+    area = shapely.union_all(outlines)
+    shapely.prepare(area)
+    return area
+
+
+def refuse_apart(prediction: PlacedGraves, truth: PlacedGraves) -> None:
+    """Refuse files of two places: a score of 0 would hide that the CRS of one is wrong.
+
+    Raises:
+        DatasetError: Their graves lie more than 100 m apart.
+    """
+    if not (len(prediction.polygons) and len(truth.polygons)):
+        return
+    boxes = [shapely.box(*shapely.total_bounds(file.polygons)) for file in (prediction, truth)]
+    distance = shapely.distance(*boxes)
+    if distance > _APART_M:
+        raise DatasetError(
+            "prediction and truth are of two places",
+            where=prediction.path,
+            found=f"its graves {distance / 1000:,.1f} km from those of {truth.path}",
+            expected="one cemetery",
+            remedy="name the right files; or the CRS of one of them is wrong",
+        )
+
+
+def _clean(features: Features, frame: MetricFrame, drop_duplicates: bool) -> CleanOutlines:
+    geometries = frame.bring(features.geometries, features.crs)
+    return clean_outlines(geometries, _SMALLEST_M2, drop_duplicates=drop_duplicates)

@@ -1,0 +1,143 @@
+"""Probabilities in, what they say for and against each instance out.
+
+Measured once where the raster is at hand, window by window; confidence and review flags are worked
+out from it later, over all graves of a cemetery.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from grave_cli.graves.instances import Labels, Probabilities, seed_certainty
+from grave_cli.graves.targets import BODY, BORDER, CONTACT, MIN_BAND_PX
+
+_UNSURE = 0.7  # a body probability below it; the watershed let none below its threshold in
+_DEPTH_PX = 3  # inside of bands of border and contact that belong to the grave's own outline
+_LINE_PX = 2 * MIN_BAND_PX  # width of a line of contact
+_SURE_SEED = 0.7  # certainty of a pixel that would have been a seed at any threshold
+_SEED_PX = 12  # smaller spots of certainty are noise
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the probabilities say of each instance, one entry each.
+
+    Args:
+        body: Mean probability of body.
+        unsure: Share of its pixels whose body is doubtful.
+        line_inside: Contact and border away from its outline, as a share of a whole line across it:
+            what two graves that were not taken apart have between them.
+        second_seed: Size of its second largest spot of high certainty, as a share of all such
+            spots: two graves in one have two of them.
+        contact_seam: Mean probability of contact where it touches others; 0 where it touches none.
+        nodata: Share of its rim beyond which the orthophoto shows nothing.
+        edge: Whether it lies on the edge of the array.
+    """
+
+    body: NDArray[np.float64]
+    unsure: NDArray[np.float64]
+    line_inside: NDArray[np.float64]
+    second_seed: NDArray[np.float64]
+    contact_seam: NDArray[np.float64]
+    nodata: NDArray[np.float64]
+    edge: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.body)
+
+    def take(self, keep: NDArray[np.bool_] | NDArray[np.intp]) -> "Evidence":
+        """Keep some of the graves, by a mask, or by indices in the order wanted."""
+        return Evidence(*(getattr(self, field.name)[keep] for field in fields(self)))
+
+    @staticmethod
+    def join(parts: Sequence["Evidence"]) -> "Evidence":
+        """String together the evidence of several windows; at least one."""
+        columns = ([getattr(part, field.name) for part in parts] for field in fields(Evidence))
+        return Evidence(*(np.concatenate(column) for column in columns))
+
+
+def measure_evidence(
+    labels: Labels, probabilities: Probabilities, valid: NDArray[np.bool_]
+) -> Evidence:
+    """Measure what the probabilities say of each instance.
+
+    A window that is not the whole cemetery shows at least a pixel around each instance, so that
+    only the cemetery's own edge counts as one.
+
+    Args:
+        labels: Grave ids from 1, 0 is background.
+        probabilities: Of body, border and contact.
+        valid: Where the orthophoto shows something.
+
+    Returns:
+        One entry for each id that there is, ascending, as of `trace_instances`.
+
+    Shapes:
+        labels: (H, W); probabilities: (3, H, W); valid: (H, W)
+    """
+    inside = np.flatnonzero(labels)
+    ids, owner = np.unique(labels.ravel()[inside], return_inverse=True)
+    count = len(ids)
+
+    def total(values: NDArray[Any]) -> NDArray[np.float64]:
+        return np.asarray(np.bincount(owner, values.ravel()[inside], count), np.float64)
+
+    def mean(values: NDArray[Any], where: NDArray[np.bool_]) -> NDArray[np.float64]:
+        return total(np.where(where, values, 0)) / np.maximum(total(where), 1)
+
+    body, border, contact = (probabilities[index] for index in (BODY, BORDER, CONTACT))
+    rim, seam = _rim(labels)
+    pixels = np.bincount(owner, minlength=count)
+    line = total(np.where(_deep(labels), np.maximum(border, contact), 0))
+    return Evidence(
+        body=total(body) / pixels,
+        unsure=total(body < _UNSURE) / pixels,
+        line_inside=(line / (_LINE_PX * np.sqrt(pixels))).clip(0, 1),
+        second_seed=_second_seed(labels, seed_certainty(probabilities))[ids],
+        contact_seam=mean(contact, seam),
+        nodata=mean(ndimage.binary_dilation(~valid), rim),
+        edge=total(_on_edge(labels.shape)) > 0,
+    )
+
+
+def _rim(labels: Labels) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Find pixels next to something else than their label, and those next to another grave."""
+    padded = np.pad(labels, 1)
+    shifted = (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:])
+    other = [labels != beside for beside in shifted]
+    grave = [differs & (beside > 0) for differs, beside in zip(other, shifted, strict=True)]
+    return np.logical_or.reduce(other), np.logical_or.reduce(grave)
+
+
+def _deep(labels: Labels) -> NDArray[np.bool_]:
+    """Find pixels around which everything has the same label."""
+    size = 2 * _DEPTH_PX + 1
+    lowest = ndimage.minimum_filter(labels, size, mode="nearest")
+    return np.asarray(lowest == ndimage.maximum_filter(labels, size, mode="nearest"))
+
+
+def _second_seed(labels: Labels, certainty: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Weigh the second largest sure spot of each label against all of them; entry i is label i."""
+    spots, count = ndimage.label((certainty >= _SURE_SEED) & (labels > 0))
+    sizes = np.bincount(spots.ravel(), minlength=count + 1)
+    owner = np.zeros(count + 1, np.intp)
+    owner[spots] = labels
+    owner[(sizes < _SEED_PX) | (np.arange(count + 1) == 0)] = 0
+    order = np.lexsort((-sizes, owner))
+    sizes, owner = sizes[order], owner[order]
+    rank = np.arange(len(owner)) - np.searchsorted(owner, owner)
+    total, second = np.zeros((2, int(labels.max(initial=0)) + 1))
+    np.add.at(total, owner, sizes)
+    second[owner[rank == 1]] = sizes[rank == 1]
+    return np.asarray(second / np.maximum(total, 1))
+
+
+def _on_edge(shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Mark the outermost pixels of an array."""
+    edge = np.ones(shape, np.bool_)
+    edge[1:-1, 1:-1] = False
+    return edge

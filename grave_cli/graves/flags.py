@@ -1,0 +1,121 @@
+"""Outlines and evidence in, what somebody should look at out."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from grave_cli.graves.confidence import size_deviations
+from grave_cli.graves.evidence import Evidence
+from grave_cli.graves.outlines import Outlines, Polygons
+from grave_cli.settings.sections import FLAGS, ReviewSettings
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+_ALIKE = 0.15  # in log area: sizes of one kind
+_FEW = 3  # graves, itself included, that are no kind
+_TOUCHING_M = 0.05
+_HALVES = 0.75  # of the median area: larger neighbours are no halves of one grave
+_CLEAR = 0.5  # mean probability of contact on a line between two graves
+_FILLED = 0.92  # of the rectangle around two halves
+
+
+@dataclass(frozen=True)
+class Review:
+    """What is to be looked at, one entry for each grave.
+
+    Args:
+        flags: Names of flags, comma-separated; empty for most.
+        needed: Whether somebody should look at it.
+    """
+
+    flags: NDArray[np.object_]
+    needed: Mask
+
+    def take(self, keep: NDArray[np.intp]) -> "Review":
+        """Keep some of the graves, by indices in the order wanted."""
+        return Review(self.flags[keep], self.needed[keep])
+
+
+def review(
+    outlines: Outlines,
+    evidence: Evidence,
+    confidence: Floats,
+    gsd_m: float,
+    settings: ReviewSettings,
+) -> Review:
+    """Flag graves that may be wrong.
+
+    Args:
+        outlines: All graves of a cemetery, in pixels: what is usual is measured on them.
+        evidence: Of the same graves.
+        confidence: Of the same graves.
+        gsd_m: Pixel edge in metres.
+        settings: When which flag is raised, and which of them call for a review.
+    """
+    areas = shapely.area(outlines.regular) * gsd_m**2
+    smallest, largest = settings.size_range_m2
+    strange = (areas < smallest) | (areas > largest)
+    ragged = outlines.fit < settings.min_fit
+    raised = {
+        "edge": evidence.edge,
+        "nodata": evidence.nodata >= settings.nodata_share,
+        "occluded": (evidence.unsure >= settings.unsure_share) & (outlines.shape == "outline"),
+        "size_outlier": strange | _unusual(areas, settings.size_deviation),
+        "shape_outlier": ragged | (_elongation(outlines.regular) >= settings.max_elongation),
+        "possible_merge": (evidence.second_seed >= settings.second_seed_share)
+        | (evidence.line_inside >= settings.line_inside),
+        "possible_split": _halves(outlines.regular, evidence, gsd_m),
+        "low_confidence": confidence < settings.min_confidence,
+    }
+    table = np.column_stack([raised[name] for name in FLAGS])
+    names = np.array(FLAGS)
+    flags = np.empty(len(table), dtype=object)
+    flags[:] = [",".join(names[row]) for row in table]
+    calls = np.array([name not in settings.without_review for name in FLAGS])
+    return Review(flags, np.asarray((table & calls).any(axis=1)))
+
+
+def _unusual(areas: Floats, spreads: float) -> Mask:
+    """Find sizes far off the median of which there are not even a few: urn graves are no outliers.
+
+    Shapes:
+        areas: (graves,); returns: (graves,)
+    """
+    far = np.abs(size_deviations(areas)) >= spreads
+    logs = np.log(areas)
+    ordered = np.sort(logs)
+    alike = np.searchsorted(ordered, logs + _ALIKE, "right")
+    alike -= np.searchsorted(ordered, logs - _ALIKE, "left")
+    return np.asarray(far & (alike <= _FEW))
+
+
+def _elongation(polygons: Polygons) -> Floats:
+    """Divide the longer side of the rectangle around each polygon by the shorter one."""
+    boxes = shapely.oriented_envelope(polygons)
+    corners = shapely.get_coordinates(boxes).reshape(len(polygons), 5, 2)[:, :3]
+    sides = np.hypot(*np.diff(corners, axis=1).transpose(2, 0, 1))
+    return np.asarray(sides.max(axis=1, initial=0) / sides.min(axis=1, initial=np.inf))
+
+
+def _halves(polygons: Polygons, evidence: Evidence, gsd_m: float) -> Mask:
+    """Find touching pairs, each small, that make one rectangle of usual size.
+
+    A clear line of contact between them says that they are two graves after all.
+    """
+    found = np.zeros(len(polygons), np.bool_)
+    reach = _TOUCHING_M / gsd_m
+    first, second = shapely.STRtree(polygons).query(polygons, predicate="dwithin", distance=reach)
+    areas = shapely.area(polygons)
+    typical = np.median(areas) if len(areas) else 0.0
+    small = (areas < _HALVES * typical) & (evidence.contact_seam < _CLEAR)
+    candidate = (first < second) & small[first] & small[second]
+    first, second = first[candidate], second[candidate]
+    both = areas[first] + areas[second]
+    around = shapely.oriented_envelope(shapely.union(polygons[first], polygons[second]))
+    usual = np.abs(np.log(both / typical)) < np.log(1 / _HALVES)
+    whole = usual & (both >= _FILLED * shapely.area(around))
+    found[first[whole]] = found[second[whole]] = True
+    return found

@@ -1,0 +1,57 @@
+"""Windows of cemetery arrays: what a chip is before it becomes the network's input."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.windows import Window
+
+from grave_cli.inputs.cemetery_arrays import CemeteryArrays
+
+
+@dataclass(frozen=True)
+class Chip:
+    """Arrays under one window; beyond the cemetery's edge nothing is valid.
+
+    Shapes:
+        rgb: (3, H, W); valid: (H, W); scored: (H, W); elevation: (features, H, W);
+            instances: (H, W)
+    """
+
+    rgb: NDArray[np.uint8]
+    valid: NDArray[np.bool_]
+    scored: NDArray[np.bool_]
+    elevation: NDArray[np.float32] | None
+    instances: NDArray[np.int32]
+
+
+def cut_chip(arrays: CemeteryArrays, window: Window) -> Chip:
+    """Cut a window, which may reach beyond the arrays, out of them."""
+    height, width = arrays.grid.shape
+    rows, above = _overlap(int(window.row_off), int(window.height), height)
+    columns, beside = _overlap(int(window.col_off), int(window.width), width)
+    margins = (above, beside)
+
+    def cut(array: NDArray[Any], fill: float = 0) -> NDArray[Any]:
+        inside = array[..., rows, columns]
+        if margins == ((0, 0), (0, 0)):
+            return np.asarray(inside)
+        around = ((0, 0),) * (array.ndim - 2) + margins
+        return np.pad(inside, around, constant_values=fill)
+
+    valid = cut(arrays.valid)
+    elevation = None if arrays.elevation is None else cut(arrays.elevation, np.nan)
+    known = True if elevation is None else np.isfinite(elevation).all(axis=0)
+    labelled = True if arrays.labelled is None else cut(arrays.labelled)
+    return Chip(cut(arrays.rgb), valid, valid & labelled & known, elevation, cut(arrays.instances))
+
+
+def _overlap(start: int, size: int, length: int) -> tuple[slice, tuple[int, int]]:
+    """Find the part of a range within [0, length), and what is missing before and after it.
+
+    From -2, size 5, length 10: 0 to 3, 2 missing before. From 12: nothing, 5 missing after.
+    """
+    first, last = (min(max(edge, 0), length) for edge in (start, start + size))
+    before = min(max(-start, 0), size)
+    return slice(first, last), (before, size - before - (last - first))

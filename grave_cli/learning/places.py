@@ -1,0 +1,129 @@
+"""Where training chips are cut: near graves, on what was lately taken for graves, and anywhere."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from scipy.spatial import KDTree
+
+from grave_cli.errors import DatasetError
+from grave_cli.inputs.cemetery_arrays import CemeteryArrays
+from grave_cli.learning.confusion import ConfusedPlaces
+from grave_cli.settings.sections import ChipSettings
+
+_JITTER = 0.35  # of a chip's edge, by which it is moved away from the grave it is drawn for
+
+
+@dataclass(frozen=True)
+class Place:
+    """The middle of a chip: a usable pixel of a part.
+
+    Args:
+        part: Number of the part.
+        row: Of the pixel.
+        column: Of the pixel.
+    """
+
+    part: int
+    row: int
+    column: int
+
+
+class ChipPlaces:
+    """Draws the middles of chips; each is valid and within the labelled area.
+
+    Graves in dense rows show in the chips of all their neighbours. So that each is seen about
+    equally often, a grave is drawn with a weight of one over the graves within half a chip of it.
+
+    Args:
+        parts: What to train on.
+        settings: Chip size, and the shares of the kinds of places.
+
+    Raises:
+        DatasetError: A part has nothing to train on.
+    """
+
+    def __init__(self, parts: list[CemeteryArrays], settings: ChipSettings) -> None:
+        self.parts = parts
+        self.settings = settings
+        self._usable_by_row = [_count_usable(part) for part in parts]
+        areas = np.array([rows.sum() for rows in self._usable_by_row], dtype=np.float64)
+        self.usable_px = float(areas.sum())
+        self._by_area = areas / areas.sum()
+        self._graves = np.concatenate([_grave_pixels(n, part) for n, part in enumerate(parts)])
+        weights = np.concatenate([_weights(part, settings.size_px / 2) for part in parts])
+        self._by_grave = weights / weights.sum()
+
+    def draw(self, rng: np.random.Generator, confused: ConfusedPlaces) -> Place:
+        """Draw a place.
+
+        Args:
+            rng: Where chance comes from.
+            confused: Background that was lately taken for graves; when there is none, the place is
+                anywhere instead.
+        """
+        if rng.random() < self.settings.grave_share:
+            return self._near_grave(rng)
+        if rng.random() < self.settings.revisit_share and len(confused):
+            return self._near(*confused.draw(rng), rng)
+        return self._anywhere(int(rng.choice(len(self.parts), p=self._by_area)), rng)
+
+    def _near_grave(self, rng: np.random.Generator) -> Place:
+        part, row, column = rng.choice(self._graves, p=self._by_grave)
+        return self._near(int(part), int(row), int(column), rng)
+
+    def _near(self, part: int, row: int, column: int, rng: np.random.Generator) -> Place:
+        """Draw a usable pixel around one; anywhere in the part when there is none."""
+        moved = rng.uniform(-_JITTER, _JITTER, 2) * self.settings.size_px
+        for down, right in (moved, (0.0, 0.0)):
+            place = Place(part, int(row + down), int(column + right))
+            if _is_usable(self.parts[part], place):
+                return place
+        return self._anywhere(part, rng)
+
+    def _anywhere(self, part: int, rng: np.random.Generator) -> Place:
+        """Draw a usable pixel of a part, each with the same chance."""
+        rows = self._usable_by_row[part]
+        row = int(rng.choice(len(rows), p=rows / rows.sum()))
+        usable = np.flatnonzero(_usable_row(self.parts[part], row))
+        return Place(part, row, int(rng.choice(usable)))
+
+
+def _count_usable(part: CemeteryArrays) -> NDArray[np.int64]:
+    """Count the usable pixels of each row; a part without any cannot be trained on."""
+    rows: NDArray[np.int64] = part.usable.sum(axis=1)
+    if not rows.any():
+        raise DatasetError(
+            f"nothing to train on in {part.part.name}",
+            where=part.part.cemetery.orthophoto,
+            found="no valid pixel within the labelled area",
+        )
+    return rows
+
+
+def _is_usable(part: CemeteryArrays, place: Place) -> bool:
+    height, width = part.grid.shape
+    within = 0 <= place.row < height and 0 <= place.column < width
+    return within and bool(_usable_row(part, place.row)[place.column])
+
+
+def _usable_row(part: CemeteryArrays, row: int) -> NDArray[np.bool_]:
+    valid: NDArray[np.bool_] = part.valid[row]
+    return valid if part.labelled is None else valid & part.labelled[row]
+
+
+def _grave_pixels(number: int, part: CemeteryArrays) -> NDArray[np.int64]:
+    """List part, row and column of the centroid of each grave."""
+    points = shapely.get_coordinates(shapely.centroid(part.graves))
+    columns, rows = ~part.grid.transform @ (points[:, 0], points[:, 1])
+    pixels = np.floor(np.column_stack([rows, columns])).astype(np.int64)
+    return np.column_stack([np.full(len(pixels), number), pixels])
+
+
+def _weights(part: CemeteryArrays, reach_px: float) -> NDArray[np.float64]:
+    """Weigh each grave by one over the graves that lie within a square around it, itself too."""
+    pixels = _grave_pixels(0, part)[:, 1:]
+    tree = KDTree(pixels)
+    counts = tree.query_ball_point(pixels, reach_px, p=np.inf, return_length=True)
+    return np.asarray(1.0 / counts)

@@ -1,0 +1,199 @@
+"""Connected parts of the body over a whole probability map, found cell by cell.
+
+What is not connected, not even by a corner, is decoded and outlined on its own. Here each part is
+found, however many cells it crosses, with no more than a cell and the edges of its neighbours in
+memory.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.windows import Window
+from scipy import ndimage
+
+from grave_cli.graves.instances import Labels
+from grave_cli.graves.targets import BODY
+from grave_cli.inputs.grid import WorkingGrid, iter_windows
+from grave_cli.mapping.probability_map import ProbabilityMap, to_probabilities
+
+Numbers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Components:
+    """Connected parts of the body, one entry each.
+
+    Args:
+        bounds: First row and column, and those after the last.
+        anchors: Row and column of the first pixel, row by row.
+        sizes: Pixels.
+
+    Shapes:
+        bounds: (n, 4); anchors: (n, 2); sizes: (n,)
+    """
+
+    bounds: NDArray[np.int64]
+    anchors: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    def take(self, keep: NDArray[np.bool_] | NDArray[np.intp]) -> "Components":
+        """Keep some, by a mask or by indices."""
+        return Components(self.bounds[keep], self.anchors[keep], self.sizes[keep])
+
+    @property
+    def areas(self) -> NDArray[np.int64]:
+        """Pixels of the windows over them."""
+        return np.asarray(np.prod(self.bounds[:, 2:] - self.bounds[:, :2], axis=1))
+
+
+@dataclass(frozen=True)
+class FoundComponents:
+    """The parts of the body in a map.
+
+    Args:
+        whole: Those that can be decoded as they are.
+        pieces: What lies in single cells of those that are too large for that.
+    """
+
+    whole: Components
+    pieces: Components
+
+
+def label_parts(inside: NDArray[np.bool_]) -> Labels:
+    """Number the connected parts of a mask from 1; corners connect, too.
+
+    Shapes:
+        inside: (H, W); returns: (H, W)
+    """
+    return np.asarray(ndimage.label(inside, np.ones((3, 3)))[0], np.int32)
+
+
+def find_components(
+    probabilities: ProbabilityMap, threshold: float, *, cell_px: int, max_px: int
+) -> FoundComponents:
+    """Find the connected parts of the body.
+
+    Args:
+        probabilities: Where.
+        threshold: Probability from which a pixel belongs to the body.
+        cell_px: Edge of the cells that are looked at, one after the other.
+        max_px: Largest window over a part that can be decoded whole, in pixels.
+    """
+    inside = to_probabilities(np.arange(256, dtype=np.uint8)) >= threshold
+    seams = _Seams(probabilities.grid)
+    pieces = [_nothing()]
+    count = 0
+    for window in iter_windows(probabilities.grid, cell_px):
+        labels = label_parts(inside[probabilities.read(window)[BODY]])
+        pieces.append(_measure(labels, window))
+        seams.add(labels, window, count)
+        count += len(pieces[-1])
+    return _join(_concatenate(pieces), seams.pairs(), max_px)
+
+
+def _nothing() -> Components:
+    empty = np.zeros((0, 4), np.int64)
+    return Components(empty, empty[:, :2], empty[:, 0])
+
+
+def _concatenate(parts: list[Components]) -> Components:
+    return Components(
+        np.concatenate([part.bounds for part in parts]),
+        np.concatenate([part.anchors for part in parts]),
+        np.concatenate([part.sizes for part in parts]),
+    )
+
+
+def _measure(labels: Labels, window: Window) -> Components:
+    """Measure the parts of one cell, in pixels of the grid."""
+    places = ndimage.find_objects(labels)
+    corner = np.array([window.row_off, window.col_off], np.int64)
+    ends = [(rows.start, columns.start, rows.stop, columns.stop) for rows, columns in places]
+    bounds = np.array(ends, np.int64).reshape(-1, 4) + np.tile(corner, 2)
+    pixels = np.flatnonzero(labels)[::-1]  # the first of each label is written last
+    ids = labels.ravel()[pixels] - 1
+    first = np.zeros(len(places), np.int64)
+    first[ids] = pixels
+    anchors = np.column_stack(np.divmod(first, labels.shape[1])) + corner
+    return Components(bounds, anchors, np.bincount(ids, minlength=len(places)))
+
+
+class _Seams:
+    """Collects which parts of neighbouring cells touch; cells come row by row.
+
+    Args:
+        grid: What the cells cover.
+    """
+
+    def __init__(self, grid: WorkingGrid) -> None:
+        self._width = grid.width
+        self._above = np.zeros(grid.width, np.int64)  # last rows of the cells above
+        self._below = np.zeros(grid.width, np.int64)  # and of this row of cells
+        self._left = np.zeros(0, np.int64)
+        self._found: list[Numbers] = []
+
+    def add(self, labels: Labels, window: Window, offset: int) -> None:
+        """Compare the edges of a cell with its neighbours; `offset` parts came before its own."""
+        named = np.where(labels > 0, labels.astype(np.int64) + offset, 0)
+        first, last = int(window.col_off), int(window.col_off + window.width)
+        if first == 0:
+            self._above, self._below = self._below, np.zeros(self._width, np.int64)
+        else:
+            self._compare(self._left, named[:, 0])
+        around = slice(max(0, first - 1), last + 1)  # with the corners of the next cells
+        above = self._above[around]
+        top = np.zeros(len(above), np.int64)
+        top[first - around.start :][: last - first] = named[0]
+        self._compare(above, top)
+        self._below[first:last], self._left = named[-1], named[:, -1].copy()
+
+    def _compare(self, before: Numbers, after: Numbers) -> None:
+        """Pair the parts on both sides of a seam that meet at an edge or a corner."""
+        for one, other in ((before, after), (before[1:], after[:-1]), (before[:-1], after[1:])):
+            touching = (one > 0) & (other > 0)
+            pairs = np.column_stack([one[touching], other[touching]])
+            self._found.append(np.unique(pairs, axis=0))
+
+    def pairs(self) -> Iterator[tuple[int, int]]:
+        """Yield the numbers, from 0, of parts that touch."""
+        for found in self._found:
+            yield from (found - 1).tolist()
+
+
+def _join(pieces: Components, pairs: Iterator[tuple[int, int]], max_px: int) -> FoundComponents:
+    """Join the pieces that touch; what would become too large stays in pieces."""
+    roots = _roots(len(pieces), pairs)
+    names, group = np.unique(roots, return_inverse=True)
+    bounds = np.empty((len(names), 4), np.int64)
+    bounds[:, :2], bounds[:, 2:] = np.iinfo(np.int64).max, 0
+    np.minimum.at(bounds[:, :2], group, pieces.bounds[:, :2])
+    np.maximum.at(bounds[:, 2:], group, pieces.bounds[:, 2:])
+    order = np.lexsort((pieces.anchors[:, 1], pieces.anchors[:, 0], group))
+    first = order[np.searchsorted(group[order], np.arange(len(names)))]
+    sizes = np.bincount(group, pieces.sizes, len(names)).astype(np.int64)
+    joined = Components(bounds, pieces.anchors[first], sizes)
+    too_large = joined.areas > max_px
+    return FoundComponents(joined.take(~too_large), pieces.take(too_large[group]))
+
+
+def _roots(count: int, pairs: Iterator[tuple[int, int]]) -> NDArray[np.intp]:
+    """Give connected numbers one name each (union-find with path halving).
+
+    Source: Tarjan & van Leeuwen 1984, Worst-case analysis of set union algorithms.
+    """
+    parent = list(range(count))
+
+    def root(number: int) -> int:
+        while parent[number] != number:
+            parent[number] = number = parent[parent[number]]
+        return number
+
+    for one, other in pairs:
+        low, high = sorted((root(one), root(other)))
+        parent[high] = low
+    return np.array([root(number) for number in range(count)], np.intp)

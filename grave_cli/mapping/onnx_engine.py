@@ -1,0 +1,60 @@
+"""Probabilities by ONNX Runtime on a CPU: no torch, and 1.5 to 2 times as fast."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grave_cli.bundle import WEIGHTS_KEY, Bundle
+from grave_cli.errors import ModelError
+
+_BATCH_MPX = 0.6  # the default network then takes 0.4 GB; larger batches are no faster
+
+
+class OnnxEngine:
+    """Runs the ONNX form of a bundle's network.
+
+    Args:
+        bundle: The model; it has an ONNX form.
+        threads: How many compute; 0: one for each physical core.
+
+    Raises:
+        ModelError: The file is damaged, or was not made from the bundle's weights.
+    """
+
+    batch_mpx = _BATCH_MPX
+
+    def __init__(self, bundle: Bundle, threads: int = 0) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3  # errors
+        # Threads that wait by spinning would take the cores from those that read the next pixels.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # By default the arena doubles with each request, far beyond what is needed.
+        arena = {"arena_extend_strategy": "kSameAsRequested"}
+        providers = [("CPUExecutionProvider", arena)]
+        try:
+            self._session = onnxruntime.InferenceSession(bundle.onnx, options, providers=providers)
+        except Exception as error:  # its exceptions have no common base but this
+            reason = str(error).splitlines()[0]
+            raise ModelError(f"network cannot be loaded: {reason}", where=bundle.onnx) from None
+        made_from = self._session.get_modelmeta().custom_metadata_map.get(WEIGHTS_KEY)
+        if made_from != bundle.sha256():
+            raise ModelError(
+                "network was not made from the weights beside it",
+                where=bundle.onnx,
+                found=f"one of weights {made_from}",
+                expected=bundle.sha256(),
+                remedy=f"without {bundle.onnx.name} torch computes from the weights",
+            )
+        self.threads = threads
+
+    @property
+    def name(self) -> str:
+        """What computes, and where."""
+        return "ONNX Runtime on cpu"
+
+    def probabilities(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Compute probabilities like `Engine.probabilities`."""
+        result: NDArray[np.float32] = self._session.run(None, {"pixels": batch})[0]
+        return result

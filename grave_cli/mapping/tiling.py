@@ -1,0 +1,150 @@
+"""How large the tiles are that the network sees: fitted to the grid, as fast as was measured."""
+
+import json
+import math
+import os
+import platform
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from grave_cli.mapping.engine import Engine
+from grave_cli.settings.sections import PredictionSettings
+
+_EDGES_PX = (256, 384, 512, 768, 1024, 1536)
+_STRIDE = 32  # the sides of a tile are multiples of it
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """The size of tiles.
+
+    Args:
+        height: Rows of a tile, halo included.
+        width: Columns of a tile.
+        halo: Border that is discarded, in pixels.
+        batch: Tiles computed at once.
+    """
+
+    height: int
+    width: int
+    halo: int
+    batch: int
+
+    @property
+    def core(self) -> tuple[int, int]:
+        """Rows and columns that are kept of a tile."""
+        return self.height - 2 * self.halo, self.width - 2 * self.halo
+
+
+def choose_tiling(
+    shape: tuple[int, int],
+    batch_mpx: float,
+    settings: PredictionSettings,
+    speeds: Mapping[int, float] | None = None,
+) -> Tiling:
+    """Choose the tiles that cover a grid in the least time.
+
+    Args:
+        shape: Rows and columns of the grid.
+        batch_mpx: How much is computed at once, in megapixels.
+        settings: Tiles, halo, batch; what is set there stays.
+        speeds: Mpx/s by edge of a tile; None: all are taken to be equally fast.
+    """
+    edges = (settings.tile_px,) if settings.tile_px else usable_edges(batch_mpx, settings.halo_px)
+    tilings = {edge: _fitted(shape, edge, batch_mpx, settings) for edge in edges}
+    known = speeds or {}
+    return min(
+        tilings.items(),
+        key=lambda item: _computed_px(shape, item[1]) / known.get(item[0], 1.0),
+    )[1]
+
+
+def usable_edges(batch_mpx: float, halo_px: int) -> tuple[int, ...]:
+    """Return the edges of tiles that leave a core and do not exceed a batch, at least one."""
+    leaving = [edge for edge in _EDGES_PX if edge - 2 * halo_px >= edge / 2]
+    fitting = [edge for edge in leaving if edge**2 <= batch_mpx * 1e6]
+    return tuple(fitting or leaving[:1] or [math.ceil(4 * halo_px / _STRIDE) * _STRIDE])
+
+
+def measure_speeds(
+    engine: Engine, channels: int, halo_px: int, cache: Path, model: str
+) -> dict[int, float]:
+    """Measure how fast an engine is with tiles of several sizes, once on each machine.
+
+    Args:
+        engine: What computes.
+        channels: Of its input.
+        halo_px: Border of the tiles that is discarded.
+        cache: JSON file that remembers.
+        model: Fingerprint of the model.
+
+    Returns:
+        Mpx/s, halo included, by edge of a tile.
+    """
+    key = f"{model} {engine.name} {platform.node()} {os.cpu_count()} {halo_px}"
+    known = _read_cache(cache)
+    if key not in known:
+        speeds = {
+            str(edge): _speed(engine, channels, edge)
+            for edge in usable_edges(engine.batch_mpx, halo_px)
+        }
+        known = {**known, key: speeds}
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = cache.with_suffix(".unfinished")
+        unfinished.write_text(json.dumps(known, indent=1), encoding="utf-8")
+        unfinished.replace(cache)
+    return {int(edge): speed for edge, speed in known[key].items()}
+
+
+def _read_cache(cache: Path) -> dict[str, dict[str, float]]:
+    try:
+        known: dict[str, dict[str, float]] = json.loads(cache.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return known
+
+
+def _speed(engine: Engine, channels: int, edge: int) -> float:
+    """Time a batch of tiles, after one that sets the engine up."""
+    batch = np.zeros((_batch(edge, edge, engine.batch_mpx), channels, edge, edge), np.float32)
+    engine.probabilities(batch)
+    start = time.perf_counter()
+    engine.probabilities(batch)
+    return len(batch) * edge**2 / 1e6 / (time.perf_counter() - start)
+
+
+def _fitted(
+    shape: tuple[int, int], edge: int, batch_mpx: float, settings: PredictionSettings
+) -> Tiling:
+    height, width = (fit_tile(size, edge, settings.halo_px) for size in shape)
+    batch = settings.batch_size or _batch(height, width, batch_mpx)
+    return Tiling(height, width, settings.halo_px, batch)
+
+
+def fit_tile(size: int, edge: int, halo_px: int) -> int:
+    """Shrink a tile so that equal ones just cover a grid.
+
+    Edge 512, halo 48, 1000 pixels: three cores of 416 would cover 1248; 334 each are enough, which
+    makes tiles of 448.
+
+    Args:
+        size: Rows or columns of the grid.
+        edge: Of the largest tile.
+        halo_px: Border that is discarded.
+    """
+    count = math.ceil(size / (edge - 2 * halo_px))
+    needed = math.ceil(size / count) + 2 * halo_px
+    return min(edge, math.ceil(needed / _STRIDE) * _STRIDE)
+
+
+def _batch(height: int, width: int, batch_mpx: float) -> int:
+    return max(1, int(batch_mpx * 1e6 / (height * width)))
+
+
+def _computed_px(shape: tuple[int, int], tiling: Tiling) -> int:
+    rows, columns = (math.ceil(s / core) for s, core in zip(shape, tiling.core, strict=True))
+    return rows * columns * tiling.height * tiling.width

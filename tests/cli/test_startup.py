@@ -1,0 +1,43 @@
+"""Which libraries a command waits for: what it does not need is not imported."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support import untrained_bundle
+
+SLOW = ("torch", "lightning", "mlflow", "optuna", "matplotlib", "pandas")
+PROGRAM = f"""
+import sys
+from grave_cli.cli.app import main
+try:
+    main()
+except SystemExit as end:
+    assert not end.code, end.code
+print(sorted({set(SLOW)!r} & set(sys.modules)))
+"""
+
+
+def loaded_by(folder: Path, *arguments: object) -> str:
+    command = [sys.executable, "-c", PROGRAM, *map(str, arguments)]
+    answer = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, check=False, timeout=250
+    )
+    assert answer.returncode == 0, answer.stderr
+    return answer.stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize("command", ["dataset-id", "check"])
+def test_looking_at_data_needs_no_learning(command: str, sample_data: Path, tmp_path: Path) -> None:
+    assert loaded_by(tmp_path, command, sample_data) == "[]"
+
+
+def test_mapping_with_a_model_folder_on_a_cpu_needs_no_torch_and_no_tracking(
+    sample_data: Path, tmp_path: Path
+) -> None:
+    untrained_bundle(tmp_path / "model")
+    orthophoto = sample_data / "orthophotos" / "sample_01.tif"
+    arguments = ["predict-cemetery", orthophoto, "--model", "model", "--device", "cpu"]
+    assert loaded_by(tmp_path, *arguments) == "[]"
+    assert (tmp_path / "sample_01.gpkg").is_file()

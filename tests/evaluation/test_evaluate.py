@@ -1,0 +1,220 @@
+"""Maps and truths as files: every kind, CRS and layer gives the same score, or says why not."""
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import fiona
+import numpy as np
+import pytest
+import shapely
+from deliveries import GRAVES, UTM, grave, moved, named, outline, with_spike, write
+from shapely import affinity
+
+from grave_cli.errors import DatasetError
+from grave_cli.evaluation.evaluate import Evaluation, evaluate_files
+from grave_cli.settings.sections import DataSettings
+
+SHIFTED = [affinity.translate(shape, 0.03, 0.04) for shape in GRAVES]
+COLUMNS = {"grave_id": "str", "confidence": "float", "flags": "str", "needs_review": "bool"}
+
+
+def map_file(path: Path, shapes: Iterable[shapely.Geometry], **columns: list) -> Path:
+    """Write graves with the columns of our own maps."""
+    schema = {"geometry": "Polygon", "properties": {name: COLUMNS[name] for name in columns}}
+    with fiona.open(path, "w", driver="GPKG", crs=UTM, layer="graves", schema=schema) as file:
+        for index, shape in enumerate(shapes):
+            values = {name: column[index] for name, column in columns.items()}
+            geometry = shapely.geometry.mapping(shape)
+            file.write({"geometry": geometry, "properties": values})
+    return path
+
+
+def evaluate(prediction: Path, truth: Path, **options: object) -> Evaluation:
+    data = options.pop("data", DataSettings())
+    return evaluate_files(prediction, truth, data, **options)
+
+
+@pytest.fixture
+def truth(tmp_path: Path) -> Path:
+    return write(tmp_path / "truth.gpkg", GRAVES)
+
+
+@pytest.mark.parametrize(
+    ("ending", "crs"),
+    [
+        (".gpkg", UTM),
+        (".gpkg", "EPSG:3857"),
+        (".gpkg", "EPSG:31467"),
+        (".geojson", "EPSG:4326"),
+        (".shp", "EPSG:25833"),
+        (".fgb", "EPSG:3857"),
+    ],
+)
+def test_whatever_crs_and_format_a_shift_of_5_cm_is_one_of_5_cm(
+    tmp_path: Path, truth: Path, ending: str, crs: str
+) -> None:
+    drawn = write(tmp_path / f"drawn{ending}", moved(SHIFTED, crs), crs=crs)
+    card = evaluate(drawn, truth).scorecard
+    assert card.at_50.matches == 8
+    # A metre of UTM is up to 0.4 per mille longer or shorter on the ground.
+    assert card.corner_rmse_cm == pytest.approx(5, rel=0.02)
+    assert card.area_error_m2 == pytest.approx(0, abs=2e-4)
+    assert [group.truths for group in card.by_size] == [8]
+
+
+def test_areas_are_true_where_a_map_unit_is_67_cm(tmp_path: Path) -> None:
+    larger = [affinity.scale(shape, 1.1, 1.0) for shape in GRAVES]
+    files = [
+        write(tmp_path / f"{name}.gpkg", moved(shapes, "EPSG:3857"), crs="EPSG:3857")
+        for name, shapes in (("drawn", larger), ("truth", GRAVES))
+    ]
+    result = evaluate(*files)
+    assert result.judgement.truth_area == pytest.approx(np.full(8, 2.0), rel=2e-3)
+    assert result.scorecard.area_bias_m2 == pytest.approx(0.2, abs=0.01)
+
+
+def our_map(folder: Path) -> Path:
+    path = write(folder / "m.gpkg", GRAVES, layer="graves")
+    write(path, [shape.buffer(0.4) for shape in GRAVES], layer="graves_raw")
+    return write(path, [shapely.box(500000, 5400000, 500020, 5400010)], layer="coverage")
+
+
+def closed_lines(folder: Path) -> Path:
+    return write(folder / "m.gpkg", [outline(shape) for shape in GRAVES], kind="LineString")
+
+
+def broken(folder: Path) -> Path:
+    return write(folder / "m.gpkg", [with_spike(GRAVES[0]), *GRAVES[1:]])
+
+
+def in_parts(folder: Path) -> Path:
+    return write(folder / "m.gpkg", [shapely.MultiPolygon(GRAVES)], kind="MultiPolygon")
+
+
+@pytest.mark.parametrize("make", [our_map, closed_lines, broken, in_parts])
+def test_files_are_read_as_annotations_are(
+    tmp_path: Path, truth: Path, make: Callable[[Path], Path]
+) -> None:
+    path = make(tmp_path)
+    assert evaluate(path, truth).scorecard.at_75.matches == 8
+    assert evaluate(truth, path).scorecard.at_75.matches == 8
+
+
+def test_what_was_mended_is_told(tmp_path: Path, truth: Path) -> None:
+    (note,) = evaluate(broken(tmp_path), truth).notes
+    assert note.endswith("m.gpkg: 1 invalid outlines were repaired")
+
+
+def test_a_grave_drawn_twice_is_one_too_many_but_known_twice_is_one(
+    tmp_path: Path, truth: Path
+) -> None:
+    twice = write(tmp_path / "twice.gpkg", [*GRAVES, GRAVES[0]])
+    drawn = evaluate(twice, truth).scorecard
+    assert (drawn.predictions, drawn.at_50.matches, drawn.count_error) == (9, 8, 1)
+    assert evaluate(truth, twice).scorecard.truths == 8
+
+
+def test_layers_are_chosen_by_name(tmp_path: Path, truth: Path) -> None:
+    path = write(tmp_path / "m.gpkg", GRAVES[:3], layer="left")
+    write(path, GRAVES, layer="all")
+    with pytest.raises(DatasetError, match=r"left, all.*--prediction-layer=NAME"):
+        evaluate(path, truth)
+    with pytest.raises(DatasetError, match=r"left, all.*--truth-layer=NAME"):
+        evaluate(truth, path)
+    assert evaluate(path, truth, prediction_layer="left").scorecard.predictions == 3
+    layer = DataSettings(annotation_layer="left")
+    assert evaluate(truth, path, data=layer).scorecard.truths == 3
+
+
+def test_the_truth_is_filtered_like_annotations(tmp_path: Path, truth: Path) -> None:
+    rest = named("Weg", [shapely.box(500000, 5400000, 500020, 5400010)])
+    drawing = write(tmp_path / "cad.gpkg", [*named("Grab belegt"), *rest])
+    chosen = DataSettings(annotation_filter="NAME = 'Grab belegt'")
+    assert evaluate(truth, drawing, data=chosen).scorecard.at_75.matches == 8
+
+
+def test_only_graves_in_the_area_count(tmp_path: Path, truth: Path) -> None:
+    west = shapely.box(500000, 5400000, 500009, 5400010)
+    area = write(tmp_path / "area.gpkg", moved([west], "EPSG:4326"), crs="EPSG:4326")
+    drawn = map_file(
+        tmp_path / "m.gpkg",
+        [*GRAVES[:5], grave(18, 5)],
+        confidence=[0.9, 0.8, 0.7, 0.6, 0.5, 0.4],
+    )
+    card = evaluate(drawn, truth, area=area).scorecard
+    # Two columns of two graves lie west of the line; three of them are drawn.
+    assert (card.truths, card.predictions, card.at_50.matches) == (4, 3, 3)
+    assert sorted(group.mean for group in card.by_confidence) == [0.5, 0.8, 0.9]
+
+
+def test_an_area_without_polygons_is_refused(tmp_path: Path, truth: Path) -> None:
+    area = write(tmp_path / "area.gpkg", [])
+    with pytest.raises(DatasetError, match=r"area\.gpkg: no area"):
+        evaluate(truth, truth, area=area)
+
+
+def test_a_column_of_the_truth_gives_scores_of_its_own(tmp_path: Path) -> None:
+    kinds = [(shape, {"NAME": "Urne" if i < 2 else "Größe 1"}) for i, shape in enumerate(GRAVES)]
+    known = write(tmp_path / "t.gpkg", kinds)
+    drawn = write(tmp_path / "m.gpkg", GRAVES[1:])
+    result = evaluate(drawn, known, attribute="NAME")
+    found = {group.name: (group.truths, group.recall) for group in result.by_attribute}
+    assert found == {"Größe 1": (6, 1.0), "Urne": (2, 0.5)}
+    assert result.as_dict()["by_attribute"][0]["name"] == "Größe 1"
+
+
+def test_a_column_that_is_not_there_is_refused_with_those_that_are(truth: Path) -> None:
+    with pytest.raises(DatasetError, match=r"truth\.gpkg: no such column .*found NAME.*expected K"):
+        evaluate(truth, truth, attribute="KIND")
+
+
+def test_files_of_two_places_are_refused(tmp_path: Path, truth: Path) -> None:
+    wrong = write(tmp_path / "m.gpkg", GRAVES, crs="EPSG:25833")  # the same numbers, one zone on
+    with pytest.raises(DatasetError, match=r"m\.gpkg: .*two places.*km from"):
+        evaluate(wrong, truth)
+
+
+@pytest.mark.parametrize(("drawn", "known"), [([], GRAVES), (GRAVES, []), ([], [])])
+def test_empty_files_are_scored_as_what_they_are(tmp_path: Path, drawn: list, known: list) -> None:
+    files = write(tmp_path / "m.gpkg", drawn), write(tmp_path / "t.gpkg", known)
+    result = evaluate(*files)
+    assert (result.scorecard.predictions, result.scorecard.truths) == (len(drawn), len(known))
+    assert result.scorecard.at_50.f1 == 0
+    assert result.scorecard.boundary_mean_cm is None
+    assert "NaN" not in json.dumps(result.as_dict())
+
+
+def test_confidence_and_flags_are_judged_when_they_are_there(tmp_path: Path, truth: Path) -> None:
+    far_off = affinity.translate(GRAVES[7], 0.9, 0.4)
+    shapes = [*GRAVES[:7], far_off]
+    confidence = [0.9] * 7 + [0.3]
+    plain = evaluate(map_file(tmp_path / "a.gpkg", shapes), truth)
+    assert plain.review is None
+    assert plain.scorecard.by_confidence == ()
+    sure = evaluate(map_file(tmp_path / "b.gpkg", shapes, confidence=confidence), truth)
+    assert sure.scorecard.calibration_error == pytest.approx((7 * 0.1 + 0.3) / 8)
+    assert (sure.review.flagged, sure.review.flagged_caught) == (0, 0)
+    flags = [""] * 7 + ["low_confidence"]
+    flagged = evaluate(map_file(tmp_path / "c.gpkg", shapes, flags=flags), truth)
+    assert (flagged.review.flagged, flagged.review.flagged_caught) == (0.125, 1)
+    asked = [True] + [False] * 7  # this column wins over flags
+    both = map_file(tmp_path / "d.gpkg", shapes, flags=flags, needs_review=asked)
+    assert evaluate(both, truth).review.flagged_caught == 0
+
+
+def test_a_confidence_in_percent_is_not_used_and_that_is_told(tmp_path: Path, truth: Path) -> None:
+    drawn = map_file(tmp_path / "m.gpkg", GRAVES, confidence=[90.0] * 8)
+    result = evaluate(drawn, truth)
+    assert result.scorecard.by_confidence == ()
+    assert any("confidence is no number in [0, 1]" in note for note in result.notes)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(60)  # seconds are enough; what grows with the square would take an hour
+def test_ten_thousand_graves_take_seconds(tmp_path: Path) -> None:
+    x, y = np.meshgrid(np.arange(100) * 1.05, np.arange(100) * 2.8)
+    left, bottom = x.ravel() + 500000, y.ravel() + 5400000
+    known = write(tmp_path / "t.gpkg", shapely.box(left, bottom, left + 1, bottom + 2.2))
+    drawn = write(tmp_path / "m.gpkg", shapely.box(left, bottom, left + 1.02, bottom + 2.2))
+    assert evaluate(drawn, known).scorecard.at_75.matches == 10_000

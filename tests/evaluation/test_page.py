@@ -1,0 +1,142 @@
+"""The page: complete, self-contained, and escaped."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import fiona
+import pytest
+import shapely
+from deliveries import GRAVES, UTM, write
+from shapely import affinity
+
+from grave_cli.errors import ExportError
+from grave_cli.evaluation.evaluate import Evaluation, evaluate_files
+from grave_cli.evaluation.page.drawn_map import draw_map
+from grave_cli.evaluation.page.write import render_page, write_page
+from grave_cli.settings.sections import DataSettings
+
+VOID = {"meta", "input", "br"}
+
+
+class Checker(HTMLParser):
+    """Checks that each tag is closed, and collects what would be fetched."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.fetched: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.fetched += [value or "" for name, value in attrs if name in ("src", "href")]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def check(page: str) -> Checker:
+    checker = Checker()
+    checker.feed(page)
+    assert checker.open == []
+    return checker
+
+
+@pytest.fixture
+def evaluation(tmp_path: Path) -> Evaluation:
+    """Eight graves: one missed, two merged, one split, one drawn where none is."""
+    halves = [
+        GRAVES[3] & shapely.box(0, 0, 500015, 6e6),
+        GRAVES[3] & shapely.box(500015, 0, 6e6, 6e6),
+    ]
+    merged = shapely.union_all([GRAVES[1], GRAVES[2]]).convex_hull
+    stray = affinity.translate(GRAVES[4], 0, 5)
+    drawn = [(shape, {"NAME": "x"}) for shape in (merged, *halves, *GRAVES[4:], stray)]
+    kinds = [(shape, {"NAME": "Doppelgräber <2>"}) for shape in GRAVES]
+    return evaluate_files(
+        write(tmp_path / "St_Käthe & Söhne.gpkg", drawn),
+        write(tmp_path / "truth.gpkg", kinds),
+        DataSettings(),
+        attribute="NAME",
+    )
+
+
+def test_the_page_needs_nothing_from_elsewhere(evaluation: Evaluation) -> None:
+    page = render_page(evaluation)
+    assert check(page).fetched == []
+    assert not re.search(r"https?://|url\(|@import", page)
+
+
+def test_names_are_escaped_and_umlauts_kept(evaluation: Evaluation) -> None:
+    page = render_page(evaluation)
+    assert '<meta charset="utf-8">' in page
+    assert "St_Käthe &amp; Söhne" in page
+    assert "Doppelgräber &lt;2&gt;" in page
+    assert "<2>" not in page
+
+
+def test_charts_show_whether_confidence_and_flags_are_worth_it(tmp_path: Path) -> None:
+    truth = write(tmp_path / "t.gpkg", GRAVES)
+    stray = affinity.translate(GRAVES[4], 0, 5)
+    drawn = tmp_path / "m.gpkg"
+    schema = {"geometry": "Polygon", "properties": {"confidence": "float", "flags": "str"}}
+    with fiona.open(drawn, "w", driver="GPKG", crs=UTM, schema=schema) as file:
+        for index, shape in enumerate([*GRAVES, stray]):
+            sure = {"confidence": 0.95 - index / 20, "flags": "edge" if shape is stray else ""}
+            file.write({"geometry": shapely.geometry.mapping(shape), "properties": sure})
+    page = render_page(evaluate_files(drawn, truth, DataSettings()))
+    check(page)
+    assert page.count('class="chart"') == 2
+    assert "Wrong graves on the map: 1. Looking first at those that the map flags" in page
+    assert "(11.1\N{NO-BREAK SPACE}% of all; they hold 100.0" in page
+    assert "0 of 1 right" in page
+
+
+def test_every_grave_is_on_the_map_in_the_layer_of_its_verdict(evaluation: Evaluation) -> None:
+    drawn = draw_map(evaluation)
+    layers = dict(re.findall(r'<g class="(\w+)".*?>(.*?)</g>', drawn))
+    counts = {name: content.count("<path") for name, content in layers.items()}
+    assert counts == {"truth": 8, "right": 4, "merge": 1, "piece": 2, "false": 1, "missed": 1}
+    assert "missed (1)" in drawn
+
+
+def test_the_map_is_in_centimetres_with_north_at_the_top(evaluation: Evaluation) -> None:
+    (width, height) = map(
+        int, re.search(r'viewBox="0 0 (\d+) (\d+)"', draw_map(evaluation)).groups()
+    )
+    left, bottom, right, top = shapely.total_bounds(
+        [*evaluation.truth.polygons, *evaluation.prediction.polygons]
+    )
+    assert (width, height) == pytest.approx(
+        (100 * (right - left + 4), 100 * (top - bottom + 4)), abs=1
+    )
+    missed = re.search(r'class="missed".*?d="M(\d+) (\d+)', draw_map(evaluation))
+    assert int(missed[2]) > height / 2, "grave 0 lies in the south"
+
+
+@pytest.mark.parametrize(("drawn", "known"), [([], GRAVES), (GRAVES, []), ([], [])])
+def test_empty_maps_have_a_page_too(tmp_path: Path, drawn: list, known: list) -> None:
+    files = write(tmp_path / "m.gpkg", drawn), write(tmp_path / "t.gpkg", known)
+    page = render_page(evaluate_files(*files, DataSettings()))
+    check(page)
+    assert "None" not in page
+    assert "nan" not in re.sub(r"<script>.*</script>", "", page, flags=re.DOTALL).lower()
+
+
+def test_thousands_of_graves_stay_below_some_megabytes(tmp_path: Path) -> None:
+    many = [affinity.translate(GRAVES[0], i % 70 * 3, i // 70 * 3) for i in range(5000)]
+    path = write(tmp_path / "m.gpkg", many)
+    assert len(render_page(evaluate_files(path, path, DataSettings())).encode()) < 2e6
+
+
+def test_the_file_is_written_whole_or_not_at_all(evaluation: Evaluation, tmp_path: Path) -> None:
+    path = tmp_path / "new" / "report.html"
+    write_page(evaluation, path)
+    assert path.read_text(encoding="utf-8") == render_page(evaluation)
+    assert [found.name for found in path.parent.iterdir()] == ["report.html"]
+    blocked = tmp_path / "truth.gpkg" / "report.html"
+    with pytest.raises(ExportError, match=r"report\.html: report cannot be written"):
+        write_page(evaluation, blocked)

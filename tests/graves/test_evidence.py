@@ -1,0 +1,91 @@
+"""Evidence is what the probabilities say of each instance, in whatever window it is seen."""
+
+import numpy as np
+import pytest
+from grave_rows import GSD_M, blurred, row_of_graves
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from grave_cli.graves.evidence import Evidence, measure_evidence
+from grave_cli.graves.targets import BODY, encode
+
+
+def seen(labels: np.ndarray) -> np.ndarray:
+    return blurred(encode(labels, GSD_M, 0.10, 0.20))
+
+
+def measure(labels: np.ndarray, probabilities: np.ndarray) -> Evidence:
+    return measure_evidence(labels, probabilities, np.ones(labels.shape, np.bool_))
+
+
+def test_graves_that_were_seen_clearly_have_clear_evidence() -> None:
+    _, labels = row_of_graves(4, 2.0, 0.9, 0.0, 20)
+    evidence = measure(labels, seen(labels))
+    assert len(evidence) == 4
+    assert (evidence.body > 0.9).all()
+    assert (evidence.unsure < 0.1).all()
+    assert (evidence.line_inside < 0.05).all()
+    assert (evidence.second_seed == 0).all()
+    assert (evidence.contact_seam > 0.5).all()
+    assert not evidence.edge.any()
+    assert (evidence.nodata == 0).all()
+
+
+def test_two_graves_in_one_show_a_line_and_two_seeds() -> None:
+    _, labels = row_of_graves(3, 2.0, 0.9, 0.0, 20)
+    merged = np.where(labels == 2, 1, labels)
+    evidence = measure(merged, seen(labels))
+    assert evidence.line_inside[0] > 0.5
+    assert evidence.second_seed[0] == pytest.approx(0.5, abs=0.1)
+    assert evidence.line_inside[1] < 0.05
+    assert evidence.second_seed[1] == 0
+
+
+def test_a_lonely_grave_touches_nobody() -> None:
+    _, labels = row_of_graves(1, 2.0, 0.9, 0.0, 20)
+    assert measure(labels, seen(labels)).contact_seam.tolist() == [0]
+
+
+def test_doubt_is_counted_by_pixels() -> None:
+    labels = np.zeros((12, 12), np.int32)
+    labels[2:10, 2:10] = 7
+    probabilities = np.zeros((3, 12, 12), np.float32)
+    probabilities[BODY, 2:10, 2:10] = 0.9
+    probabilities[BODY, 2:4, 2:10] = 0.6
+    evidence = measure(labels, probabilities)
+    assert evidence.unsure == pytest.approx([0.25])
+    assert evidence.body == pytest.approx([0.825])
+
+
+def test_what_lies_beyond_is_measured_on_the_rim() -> None:
+    labels = np.zeros((20, 20), np.int32)
+    labels[5:15, 5:15] = 1
+    labels[0:3, 17:20] = 2
+    valid = np.ones(labels.shape, np.bool_)
+    valid[:, :5] = False
+    evidence = measure_evidence(labels, np.zeros((3, 20, 20), np.float32), valid)
+    assert evidence.nodata == pytest.approx([10 / 36, 0])
+    assert evidence.edge.tolist() == [False, True]
+
+
+@settings(deadline=None, max_examples=30)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_a_window_around_an_instance_says_the_same_as_the_whole(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    labels = np.zeros((30, 60), np.int32)
+    labels[8:20, 8:22], labels[8:20, 36:52] = 1, 2
+    probabilities = random.random((3, 30, 60), np.float32)
+    valid = random.random((30, 60)) < 0.98
+    windows = [slice(None, 30), slice(30, None)]
+    parts = [measure_evidence(labels[:, w], probabilities[:, :, w], valid[:, w]) for w in windows]
+    whole, joined = measure_evidence(labels, probabilities, valid), Evidence.join(parts)
+    assert vars(whole).keys() == vars(joined).keys()
+    for name, values in vars(whole).items():
+        assert getattr(joined, name) == pytest.approx(values), name
+    swapped = whole.take(np.array([1, 0]))
+    assert swapped.body.tolist() == whole.body[::-1].tolist()
+
+
+def test_nothing_has_no_evidence() -> None:
+    evidence = measure(np.zeros((8, 8), np.int32), np.zeros((3, 8, 8), np.float32))
+    assert len(evidence) == 0

@@ -1,0 +1,78 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import shapely
+from support import tiny_settings
+
+from grave_cli.errors import DatasetError
+from grave_cli.inputs.cemetery_arrays import CemeteryArrays
+from grave_cli.inputs.training_data import plan_training, read_training_data
+from grave_cli.learning.confusion import ConfusedPlaces
+from grave_cli.learning.places import ChipPlaces, Place
+from grave_cli.settings.sections import ChipSettings
+
+DRAWS = 3000
+
+
+@pytest.fixture(scope="module")
+def part(sample_data: Path, tmp_path_factory: pytest.TempPathFactory) -> CemeteryArrays:
+    settings = tiny_settings(sample_data, tmp_path_factory.mktemp("places") / "runs")
+    return read_training_data(plan_training(settings), settings).train[0]
+
+
+def with_graves_at(part: CemeteryArrays, metres: list[tuple[float, float]]) -> CemeteryArrays:
+    """Replace the graves of a part by small squares at (right, down) of its corner."""
+    left, _, _, top = part.grid.bounds
+    squares = [
+        shapely.box(left + x - 0.5, top - y - 0.5, left + x + 0.5, top - y + 0.5) for x, y in metres
+    ]
+    return replace(part, graves=np.array(squares, dtype=object), valid=np.ones_like(part.valid))
+
+
+def draw(places: ChipPlaces, confused: ConfusedPlaces | None = None) -> list[Place]:
+    rng = np.random.default_rng(0)
+    return [places.draw(rng, confused or ConfusedPlaces()) for _ in range(DRAWS)]
+
+
+def test_a_grave_in_a_dense_row_is_seen_about_as_often_as_a_lonely_one(
+    part: CemeteryArrays,
+) -> None:
+    row = [(2.0 + 0.3 * i, 2.0) for i in range(10)]
+    crowded = with_graves_at(part, [*row, (10.0, 10.0)])
+    settings = ChipSettings(size_px=64, grave_share=1.0)
+    places = draw(ChipPlaces([crowded], settings))
+    near_lonely = sum(place.row > 60 for place in places)  # 10 px a metre
+    assert near_lonely == pytest.approx(DRAWS / 2, rel=0.1)
+
+
+def test_places_are_usable_and_of_the_part(part: CemeteryArrays) -> None:
+    half = part.valid.copy()
+    half[:, : half.shape[1] // 2] = False
+    places = draw(ChipPlaces([replace(part, valid=half)], ChipSettings(size_px=64)))
+    assert all(half[place.row, place.column] for place in places)
+
+
+def test_confused_background_is_revisited_as_often_as_asked_for(part: CemeteryArrays) -> None:
+    confused = ConfusedPlaces()
+    confused.add(np.array([[0, 30, 40]]), np.array([0.2]))
+    confused.end_epoch()
+    settings = ChipSettings(size_px=64, grave_share=0.0, revisit_share=0.5)
+    places = draw(ChipPlaces([replace(part, valid=np.ones_like(part.valid))], settings), confused)
+    reach = 0.35 * 64 + 1
+    near = [abs(p.row - 30) <= reach and abs(p.column - 40) <= reach for p in places]
+    around = (2 * reach) ** 2 / part.valid.size  # those that fall there anyway
+    assert np.mean(near) == pytest.approx(0.5 + 0.5 * around, abs=0.05)
+
+
+def test_without_confusion_the_places_are_anywhere(part: CemeteryArrays) -> None:
+    settings = ChipSettings(size_px=64, grave_share=0.0, revisit_share=1.0)
+    rows = [place.row for place in draw(ChipPlaces([part], settings))]
+    assert np.ptp(rows) > 0.8 * part.grid.height
+
+
+def test_a_part_without_a_usable_pixel_is_named(part: CemeteryArrays) -> None:
+    empty = replace(part, valid=np.zeros_like(part.valid))
+    with pytest.raises(DatasetError, match=part.part.name):
+        ChipPlaces([empty], ChipSettings())

@@ -1,0 +1,89 @@
+import json
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from grave_cli.mapping.tiling import choose_tiling, fit_tile, measure_speeds, usable_edges
+from grave_cli.settings.sections import PredictionSettings
+
+MEASURED = PredictionSettings()
+
+
+class Slow:
+    """An engine that is slow with tiles of one size, and counts what it is asked for."""
+
+    name = "slow"
+    batch_mpx = 0.3
+
+    def __init__(self, slow_edge: int) -> None:
+        self.slow_edge = slow_edge
+        self.asked = 0
+
+    def probabilities(self, batch: np.ndarray) -> np.ndarray:
+        self.asked += 1
+        time.sleep(0.05 if batch.shape[-1] == self.slow_edge else 0.001)
+        return batch[:, :3]
+
+
+def test_the_example_of_the_docstring() -> None:
+    assert fit_tile(1000, 512, 48) == 448
+
+
+@given(size=st.integers(1, 20_000), edge=st.sampled_from([128, 256, 512]), halo=st.integers(0, 48))
+def test_fitted_tiles_cover_the_grid_with_as_few_as_the_largest_would(
+    size: int, edge: int, halo: int
+) -> None:
+    tile = fit_tile(size, edge, halo)
+    assert tile % 32 == 0
+    assert tile <= edge
+    assert math.ceil(size / (tile - 2 * halo)) == math.ceil(size / (edge - 2 * halo))
+
+
+def test_what_is_set_stays() -> None:
+    settings = PredictionSettings(tile_px=128, halo_px=16, batch_size=3)
+    tiling = choose_tiling((960, 960), 1.0, settings, {256: 1e9})
+    assert (tiling.height, tiling.width, tiling.batch) == (128, 128, 3)
+
+
+def test_unmeasured_tiles_compute_the_fewest_pixels() -> None:
+    tiling = choose_tiling((1000, 660), 0.6, MEASURED)
+    assert (tiling.height, tiling.width) == (608, 768)  # two of them; 256 would compute 1.9 times
+    assert tiling.batch == 1
+
+
+def test_measured_speeds_decide() -> None:
+    fast_when_small = {256: 10.0, 384: 1.0, 512: 1.0, 768: 1.0}
+    tiling = choose_tiling((10_000, 10_000), 0.6, MEASURED, fast_when_small)
+    assert max(tiling.height, tiling.width) == 256
+    assert tiling.batch == 9
+
+
+@pytest.mark.parametrize(("batch_mpx", "halo"), [(0.6, 48), (8.0, 0), (0.01, 48), (0.6, 512)])
+def test_there_is_always_a_tile_with_a_core(batch_mpx: float, halo: int) -> None:
+    edges = usable_edges(batch_mpx, halo)
+    assert edges
+    assert all(edge > 2 * halo and edge % 32 == 0 for edge in edges)
+
+
+def test_speeds_are_measured_once_for_a_model_and_engine(tmp_path: Path) -> None:
+    cache = tmp_path / "cache" / "speeds.json"
+    engine = Slow(slow_edge=512)
+    first = measure_speeds(engine, 3, 48, cache, "model a")
+    assert first[512] < first[384]
+    asked = engine.asked
+    assert measure_speeds(engine, 3, 48, cache, "model a") == first
+    assert engine.asked == asked
+    measure_speeds(engine, 3, 48, cache, "model b")
+    assert engine.asked == 2 * asked
+    assert len(json.loads(cache.read_text())) == 2
+
+
+def test_a_damaged_cache_is_measured_again(tmp_path: Path) -> None:
+    cache = tmp_path / "speeds.json"
+    cache.write_text("{")
+    assert measure_speeds(Slow(0), 3, 48, cache, "model")
