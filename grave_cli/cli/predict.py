@@ -165,8 +165,9 @@ def _write(
         write_preview(orthophoto, result, preview, known)
         summary["preview"] = str(preview)
     if known is not None:
-        scorecard = fill_scorecard(judge_on_ground(known, result.polygons, result.crs))
-        summary["score"] = scorecard.as_dict()
+        confidence = result.column("confidence").astype(float)
+        judgement = judge_on_ground(known, result.polygons, result.crs, confidence)
+        summary["score"] = fill_scorecard(judgement).as_dict()
     return summary
 
 
