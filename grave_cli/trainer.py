@@ -176,6 +176,7 @@ def _fit(
     chips = GraveDataModule(data.train, data.val, recipe, run.settings)
     remember = RememberConfusion(chips.chips.confused)
     trainer = _build_trainer(run, [*callbacks, remember, KeepCheckpoints(last, best, monitor)])
+    run.tag("gravecli.device", _device_name(trainer.strategy.root_device))
     with warnings.catch_warnings():
         # Chips are prepared by the training itself unless the settings ask for workers.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
@@ -235,6 +236,10 @@ def _run_fit(
         raise KeyboardInterrupt from None
     finally:
         signal.signal(signal.SIGINT, handler)
+
+
+def _device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
 def _precision(settings: Settings) -> str:

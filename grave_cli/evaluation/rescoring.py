@@ -1,4 +1,4 @@
-"""How good an older model is on the validation data of a new training."""
+"""How good any model is on the validation data of a training."""
 
 from grave_cli.bundle import Bundle
 from grave_cli.inputs.cemetery_arrays import CemeteryArrays, plan_part, read_parts
@@ -32,7 +32,8 @@ def score_on_validation(
 
     recipe = bundle.card.recipe
     tiles = TileDataset(_validation_parts(recipe, data, settings, progress), recipe, settings)
-    engine = open_engine(bundle, settings.prediction, progress)
+    plain = with_values(settings, {"prediction.tta": 1}).prediction  # as after an epoch
+    engine = open_engine(bundle, plain, progress)
     scores = TileScores(recipe.gsd_m, bundle.card.decoding)
     with progress.task(f"Scoring {bundle.card.name}", len(tiles), "tiles") as advance:
         for batch in tiles.batches(settings.chips.batch_size):

@@ -47,7 +47,6 @@ class OnnxEngine:
                 expected=bundle.sha256(),
                 remedy=f"without {bundle.onnx.name} torch computes from the weights",
             )
-        self.threads = threads
 
     @property
     def name(self) -> str:

@@ -20,7 +20,9 @@ from grave_cli.inputs.raster_io import Orthophoto, open_orthophoto
 from grave_cli.mapping.scene import Scene
 from grave_cli.mapping.sections import Section, frames_of, place_within, window_around
 
-_LOOK = 8  # working pixels per pixel of a coarse look: what it misses is too small for a grave
+# Working pixels per pixel of a coarse look. What it misses is less than half such a pixel, in the
+# midst of nothing: too little to show a grave.
+_LOOK = 16
 _THREADS = 2
 _CACHE_MB = 128  # of GDAL, which by default takes a twentieth of the machine's memory
 

@@ -13,6 +13,7 @@ from grave_cli.inputs.training_data import TrainingPlan, plan_training, read_tra
 from grave_cli.progress import SILENT, Progress
 from grave_cli.settings.load import with_values
 from grave_cli.settings.tree import Settings
+from grave_cli.tracking.dataset_input import DATASET_TAG
 from grave_cli.tracking.folds import (
     Fold,
     cross_validation_run,
@@ -83,8 +84,6 @@ def cross_validate(settings: Settings, progress: Progress = SILENT) -> CrossVali
     told = f"{len(folds) - len(left)} of {len(folds)} folds are finished"
     progress.note(f"cross-validation {identity}: {told}")
     if left:
-        from grave_cli.tracking.dataset_input import DATASET_TAG
-
         with cross_validation_run(settings, identity, {DATASET_TAG: dataset_id}) as parent:
             for name, (chosen, plan) in left.items():
                 progress.note(f"fold {name}: training without it")

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from affine import Affine
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rasterio.windows import Window
 
@@ -30,6 +30,7 @@ def in_sections(height: int, width: int, shelf: object) -> ProbabilityMap:
     return kept
 
 
+@settings(deadline=None)
 @given(
     height=st.integers(1, 30),
     width=st.integers(1, 30),

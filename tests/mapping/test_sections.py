@@ -1,6 +1,6 @@
 import numpy as np
 from affine import Affine
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grave_cli.inputs.grid import WorkingGrid
@@ -12,6 +12,7 @@ def grid_of(height: int, width: int) -> WorkingGrid:
     return WorkingGrid("EPSG:25832", Affine(0.05, 0, 0, 0, -0.05, 0), width, height, 0.05)
 
 
+@settings(deadline=None)
 @given(
     height=st.integers(1, 700),
     width=st.integers(1, 700),

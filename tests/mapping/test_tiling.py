@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grave_cli.mapping.tiling import choose_tiling, fit_tile, measure_speeds, usable_edges
@@ -34,6 +34,7 @@ def test_the_example_of_the_docstring() -> None:
     assert fit_tile(1000, 512, 48) == 448
 
 
+@settings(deadline=None)
 @given(size=st.integers(1, 20_000), edge=st.sampled_from([128, 256, 512]), halo=st.integers(0, 48))
 def test_fitted_tiles_cover_the_grid_with_as_few_as_the_largest_would(
     size: int, edge: int, halo: int
@@ -45,8 +46,8 @@ def test_fitted_tiles_cover_the_grid_with_as_few_as_the_largest_would(
 
 
 def test_what_is_set_stays() -> None:
-    settings = PredictionSettings(tile_px=128, halo_px=16, batch_size=3)
-    tiling = choose_tiling((960, 960), 1.0, settings, {256: 1e9})
+    wanted = PredictionSettings(tile_px=128, halo_px=16, batch_size=3)
+    tiling = choose_tiling((960, 960), 1.0, wanted, {256: 1e9})
     assert (tiling.height, tiling.width, tiling.batch) == (128, 128, 3)
 
 

@@ -28,7 +28,8 @@ class Interrupting(Listener):
 
 @pytest.fixture
 def settings(sample_data: Path, tmp_path: Path) -> Settings:
-    return tiny_settings(sample_data, tmp_path / "runs", training__epochs=1, tracking__samples=0)
+    changes = {"training__epochs": 1, "training__tune_thresholds": False, "tracking__samples": 0}
+    return tiny_settings(sample_data, tmp_path / "runs", **changes)
 
 
 def runs_of(settings: Settings) -> list[Run]:
