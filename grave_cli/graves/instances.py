@@ -88,17 +88,6 @@ def _keep(labels: Labels, keep: NDArray[np.bool_]) -> Labels:
     return renumbered[labels]
 
 
-def mean_by_label(values: NDArray[np.float32], labels: Labels) -> NDArray[np.float64]:
-    """Average values over each label; entry i is for label i + 1.
-
-    Shapes:
-        values: (H, W); labels: (H, W); returns: (labels,)
-    """
-    counts = np.bincount(labels.ravel())
-    sums = np.bincount(labels.ravel(), weights=values.ravel())
-    return sums[1:] / np.maximum(counts[1:], 1)
-
-
 def seed_certainty(probabilities: Probabilities) -> Probabilities:
     """Rate how surely each pixel lies inside one grave: body x (1 - contact) x (1 - border / 2).
 

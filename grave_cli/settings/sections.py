@@ -384,7 +384,7 @@ class ReviewSettings(Section):
     """A size_outlier, too, is a grave whose area is as many spreads (robust, of the logarithms) off
     the cemetery's median, unless several others are as large."""
 
-    min_fit: Share = 0.7
+    min_fit: Share = 0.75
     """A grave whose outline overlaps its rectangle by less (IoU) is a shape_outlier."""
 
     max_elongation: Annotated[float, Field(gt=1, le=100)] = 5.0
@@ -394,10 +394,10 @@ class ReviewSettings(Section):
     """A grave is a possible_merge when of its pixels that are surely within one grave this share
     lies apart from the others."""
 
-    line_inside: Share = 0.3
+    line_inside: Share = 0.25
     """A possible_merge, too, is a grave through which this share of a line between graves runs."""
 
-    unsure_share: Share = 0.4
+    unsure_share: Share = 0.25
     """A grave of irregular shape is taken for occluded from this share of doubtful pixels."""
 
     nodata_share: Share = 0.05
