@@ -1,4 +1,4 @@
-"""How much of a training is spent in tracking: parameters, metrics, data set, pictures.
+"""How much of a training is spent in tracking: parameters, metrics, pictures, checkpoints.
 
     python benchmarks/tracking.py [epochs] [images_every]
 
@@ -18,6 +18,7 @@ from typing import Any
 from grave_cli import trainer
 from grave_cli.inputs.sample.write import write_sample_data
 from grave_cli.inputs.training_data import plan_training, read_training_data
+from grave_cli.learning import checkpoints
 from grave_cli.settings.load import load_settings
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking import callbacks, dataset_input, runs, store
@@ -68,10 +69,13 @@ def main() -> None:
 
     for name in ("log_batch", "log_param", "log_metric", "log_image", "log_inputs", "set_tag"):
         clock.wrap(MlflowClient, name)
-    for name in ("create_run", "set_terminated", "create_experiment", "log_artifacts"):
+    for name in ("create_run", "set_terminated", "create_experiment", "get_run"):
+        clock.wrap(MlflowClient, name)
+    for name in ("log_artifact", "log_artifacts", "create_model_version"):
         clock.wrap(MlflowClient, name)
     clock.wrap(MLFlowLogger, "log_metrics")
     clock.wrap(callbacks.SamplePanels, "draw")
+    clock.wrap(checkpoints.KeepCheckpoints, "on_train_epoch_end")
     for name in ("predict_samples", "combined", "part_picture", "decode"):
         clock.wrap(callbacks, name)
     clock.wrap(trainer, "choose_samples")
@@ -106,14 +110,16 @@ def project(clock: Clock, finish: float, whole: float, epochs: int) -> None:
     names = clock.by_name
     a_set = names["SamplePanels.draw"] / clock.sets
     metrics = names["MLFlowLogger.log_metrics"] / epochs
-    once = clock.seconds - names["SamplePanels.draw"] - names["MLFlowLogger.log_metrics"]
+    written = names["KeepCheckpoints.on_train_epoch_end"] / epochs
+    once = clock.seconds - a_set * clock.sets - (metrics + written) * epochs
     epoch = (whole - finish - clock.seconds) / epochs
     usual = DEFAULT.training.epochs
     sets = 2 + usual // DEFAULT.tracking.images_every  # the first, each fifth, the best
-    tracked = once + a_set * sets + metrics * usual
+    tracked = once + a_set * sets + (metrics + written) * usual
     share = tracked / (tracked + epoch * usual + finish)
     print(
-        f"pictures {a_set:.2f} s a set, metrics {metrics:.2f} s an epoch, {once:.1f} s once; ",
+        f"pictures {a_set:.2f} s a set, metrics {metrics:.2f} s and checkpoints {written:.2f} s "
+        f"an epoch, {once:.1f} s once; ",
         end="",
     )
     print(f"an epoch itself {epoch:.1f} s")

@@ -25,8 +25,9 @@ ENCODER_DEPTH = 5
 DEFAULT_ENCODER = "tu-tf_efficientnet_lite0"
 """Fast on a CPU, and its ImageNet weights are installed with gravecli: nothing is downloaded."""
 
-DEFAULT_DECODER_CHANNELS = (128, 64, 48, 32, 16)
-"""Half of smp's (256, 128, 64, 32, 16): on 2 cores 1.3 times (torch) to 1.5 times (ONNX) faster."""
+DEFAULT_DECODER_CHANNELS = (64, 48, 32, 24, 16)
+"""Much less than smp's (256, 128, 64, 32, 16): a training step of four chips of 256 px takes 0.69 s
+on one core, with (128, 64, 48, 32, 16) 0.87 s."""
 
 
 class Architecture(BaseModel):

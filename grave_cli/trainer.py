@@ -121,10 +121,7 @@ def run_training(
 
 def _begin(settings: Settings, data: TrainingData, start: Start) -> tuple[InputRecipe, nn.Module]:
     """Make the recipe and the network that a training begins with."""
-    if isinstance(start, Bundle):
-        mean, std = start.card.recipe.mean, start.card.recipe.std
-    else:
-        mean, std = encoder_normalisation(settings.model.encoder, settings.model.encoder_weights)
+    mean, std = encoder_normalisation(settings.model.encoder, settings.model.encoder_weights)
     recipe = InputRecipe.from_settings(settings, mean, std, data.features.value_range)
     architecture = architecture_for(settings, recipe)
     if isinstance(start, Bundle):
@@ -179,6 +176,7 @@ def _fit(
     chips = GraveDataModule(data.train, data.val, recipe, run.settings)
     remember = RememberConfusion(chips.chips.confused)
     trainer = _build_trainer(run, [*callbacks, remember, KeepCheckpoints(last, best, monitor)])
+    run.tag("gravecli.device", _device_name(trainer.strategy.root_device))
     with warnings.catch_warnings():
         # Chips are prepared by the training itself unless the settings ask for workers.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
@@ -238,6 +236,10 @@ def _run_fit(
         raise KeyboardInterrupt from None
     finally:
         signal.signal(signal.SIGINT, handler)
+
+
+def _device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
 def _precision(settings: Settings) -> str:

@@ -23,6 +23,7 @@ from grave_cli.bundle import (
     write_card,
 )
 from grave_cli.errors import ModelError
+from grave_cli.graves.confidence import Calibration
 from grave_cli.inputs.recipe import InputRecipe
 from grave_cli.learning.export import load_network, write_bundle
 from grave_cli.learning.network import build_network
@@ -81,6 +82,15 @@ def test_a_network_comes_back_with_its_description(folder: Path, network: torch.
     with torch.inference_mode():
         torch.testing.assert_close(load_network(bundle)(pixels), network(pixels), rtol=0, atol=0)
     assert not load_network(bundle).training
+
+
+def test_what_confidence_means_is_kept_and_need_not_be_there(folder: Path) -> None:
+    assert read_bundle(folder).card.calibration is None
+    calibration = Calibration(intercept=-3.5, weights={"body": 4.0, "fit": 0.5})
+    write_card(folder, card(calibration=calibration))
+    assert read_bundle(folder).card.calibration == calibration
+    change_card(folder, lambda content: content["calibration"]["weights"].update(body=-1))
+    assert "calibration.weights.body" in refusal(lambda: read_bundle(folder))
 
 
 def test_a_bundle_is_three_files_and_may_be_named_by_any(folder: Path) -> None:

@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 
 def model_info(
-    model: Annotated[str, typer.Argument(help="Model folder, or name or id of a run.")],
+    model: Annotated[
+        str,
+        typer.Argument(help="Model folder, name or id of a run, or models:/graves@champion."),
+    ],
     config: options.Config = None,
     assignments: options.Assignments = None,
     json: options.Json = False,

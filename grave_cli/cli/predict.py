@@ -25,8 +25,9 @@ def predict_cemetery(
     model: Annotated[
         str | None,
         typer.Option(
-            metavar="PATH|RUN",
-            help="Model folder, or name or id of a run; default: the newest that fits.",
+            metavar="MODEL",
+            help="Model folder, name or id of a run, or models:/graves@champion; "
+            "default: the newest that fits.",
         ),
     ] = None,
     out: Annotated[

@@ -1,79 +1,23 @@
 """Graves of validation cemeteries in, what their confidence means out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from grave_cli.bundle import Bundle
+from grave_cli.evaluation.final_score import judge_part
 from grave_cli.graves.confidence import FEATURES, Calibration
-from grave_cli.graves.matching import match_polygons
 from grave_cli.inputs.cemetery_arrays import PartPlan
 from grave_cli.mapping.engine import Engine
 from grave_cli.mapping.predict_cemetery import predict_cemetery
-from grave_cli.mapping.result import PredictionResult
 from grave_cli.progress import SILENT, Progress
 from grave_cli.settings.tree import Settings
 
 _FEWEST = 10  # graves from which anything can be learnt
 _SPREADS = np.array([0.1, 0.15, 0.2, 0.2, 0.1, 0.25])  # by how much features usually differ
 _CAUTION = 1.0  # pull of the weights towards 0: that of one grave or so
-
-
-@dataclass(frozen=True)
-class JudgedGraves:
-    """Graves that were drawn, and whether they are right.
-
-    Args:
-        features: As of `confidence_features`.
-        is_right: Whether each matches a true grave at IoU 0.5.
-        needs_review: Whether each carries a flag.
-
-    Shapes:
-        features: (graves, features); is_right: (graves,); needs_review: (graves,)
-    """
-
-    features: NDArray[np.float64]
-    is_right: NDArray[np.bool_]
-    needs_review: NDArray[np.bool_]
-
-    @property
-    def review_share(self) -> float:
-        """Share of the graves that somebody should look at; 0 when there are none."""
-        return float(self.needs_review.mean()) if len(self.is_right) else 0.0
-
-    @property
-    def review_yield(self) -> float:
-        """Share of the wrong graves that are among those; 1 when none is wrong."""
-        wrong = ~self.is_right
-        return float(self.needs_review[wrong].mean()) if wrong.any() else 1.0
-
-    @staticmethod
-    def join(parts: Sequence["JudgedGraves"]) -> "JudgedGraves":
-        """String together several cemeteries; at least one."""
-        return JudgedGraves(
-            np.concatenate([part.features for part in parts]),
-            np.concatenate([part.is_right for part in parts]),
-            np.concatenate([part.needs_review for part in parts]),
-        )
-
-
-def judge(plan: PartPlan, result: PredictionResult) -> JudgedGraves:
-    """Say which graves of a mapped part are right.
-
-    Args:
-        plan: The part, with the graves there are.
-        result: What was drawn, with the features of its confidence.
-    """
-    assert result.features is not None  # kept by predict_cemetery
-    owned = plan.owns(result.polygons)
-    _, hits = match_polygons(plan.graves, result.polygons[owned])
-    is_right = np.zeros(int(owned.sum()), np.bool_)
-    is_right[hits] = True
-    needs = np.array([row["needs_review"] for row in result.attributes], np.bool_)
-    return JudgedGraves(result.features[owned], is_right, needs[owned])
 
 
 def calibrate(
@@ -95,18 +39,19 @@ def calibrate(
     Returns:
         None where too few graves were drawn.
     """
-    judged = []
+    features, is_right = [], []
     for plan in parts:
         cemetery = plan.part.cemetery
         dem = cemetery.dem if bundle.card.recipe.elevation is not None else None
         result = predict_cemetery(
             cemetery.orthophoto, dem, bundle, engine, settings, progress=progress
         )
-        judged.append(judge(plan, result))
-    if not judged:
+        assert result.features is not None  # kept by predict_cemetery
+        features.append(result.features[plan.owns(result.polygons)])
+        is_right.append(judge_part(plan, result.polygons).is_right)
+    if not parts:
         return None
-    graves = JudgedGraves.join(judged)
-    return fit_calibration(graves.features, graves.is_right)
+    return fit_calibration(np.concatenate(features), np.concatenate(is_right))
 
 
 def fit_calibration(

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from grave_cli.bundle import Bundle
-from grave_cli.evaluation.calibration import JudgedGraves, judge
 from grave_cli.evaluation.final_picture import draw_part
 from grave_cli.graves.judgement import Judgement, join_judgements, judge_on_ground
+from grave_cli.graves.review import review_curve
 from grave_cli.graves.scorecard import fill_scorecard
 from grave_cli.inputs.cemetery_arrays import PartPlan
 from grave_cli.mapping.engine import open_engine
@@ -43,12 +43,11 @@ def score_parts(
         show: Is given the name of each cemetery and a picture of it.
 
     Returns:
-        `test/object_f1` and whatever else `Scorecard.metrics` names, over all parts' graves, and
-        what a review is worth: `test/review_share` of the graves drawn carry a flag, among them
-        `test/review_yield` of the wrong ones.
+        `test/object_f1` and whatever else `Scorecard.metrics` and `ReviewCurve.metrics` name, over
+        all parts' graves.
     """
     engine = open_engine(bundle, settings.prediction, progress)
-    judgements, judged = [], []
+    judgements, asked = [], []
     for plan in parts:
         cemetery = plan.part.cemetery
         dem = cemetery.dem if bundle.card.recipe.elevation is not None else None
@@ -56,21 +55,26 @@ def score_parts(
             cemetery.orthophoto, dem, bundle, engine, settings, progress=progress
         )
         write_geopackage(result, folder / f"{cemetery.name}.gpkg")
-        judgements.append(judge_part(plan, result.polygons))
-        judged.append(judge(plan, result))
+        judgements.append(judge_part(plan, result.polygons, result.column("confidence")))
+        asked.append(result.column("needs_review")[plan.owns(result.polygons)])
         if show is not None:
             show(cemetery.name, draw_part(plan, result, judgements[-1].scores[0]))
-    scorecard = fill_scorecard(join_judgements(judgements))
-    graves = JudgedGraves.join(judged)
-    review = {"review_share": graves.review_share, "review_yield": graves.review_yield}
-    return {f"test/{name}": value for name, value in (scorecard.metrics() | review).items()}
+    whole = join_judgements(judgements)
+    review = review_curve(whole, np.concatenate(asked).astype(np.bool_))
+    scores = fill_scorecard(whole).metrics() | review.metrics()
+    return {f"test/{name}": value for name, value in scores.items()}
 
 
-def judge_part(plan: PartPlan, predicted: NDArray[np.object_]) -> Judgement:
+def judge_part(
+    plan: PartPlan, predicted: NDArray[np.object_], confidence: NDArray[np.object_] | None = None
+) -> Judgement:
     """Judge the graves of a part: a drawn grave belongs to it when its centroid does.
 
     Args:
         plan: The part, with the graves there are.
         predicted: Graves drawn, in the CRS of the part's grid.
+        confidence: Of each of them, in [0, 1]; None where it is not known.
     """
-    return judge_on_ground(plan.graves, predicted[plan.owns(predicted)], plan.grid.crs)
+    owned = plan.owns(predicted)
+    known = None if confidence is None else confidence[owned].astype(np.float64)
+    return judge_on_ground(plan.graves, predicted[owned], plan.grid.crs, known)

@@ -1,4 +1,4 @@
-"""How good an older model is on the validation data of a new training."""
+"""How good any model is on the validation data of a training."""
 
 from grave_cli.bundle import Bundle
 from grave_cli.inputs.cemetery_arrays import CemeteryArrays, plan_part, read_parts
@@ -26,22 +26,19 @@ def score_on_validation(
     Raises:
         GraveError: The model cannot be run on this data.
     """
-    import torch
-
     from grave_cli.learning.datamodule import TileDataset
     from grave_cli.learning.metrics import TileScores
     from grave_cli.mapping.engine import open_engine
 
     recipe = bundle.card.recipe
     tiles = TileDataset(_validation_parts(recipe, data, settings, progress), recipe, settings)
-    engine = open_engine(bundle, settings.prediction, progress)
+    plain = with_values(settings, {"prediction.tta": 1}).prediction  # as after an epoch
+    engine = open_engine(bundle, plain, progress)
     scores = TileScores(recipe.gsd_m, bundle.card.decoding)
-    loader = torch.utils.data.DataLoader(tiles, batch_size=settings.chips.batch_size)
     with progress.task(f"Scoring {bundle.card.name}", len(tiles), "tiles") as advance:
-        for batch in loader:
-            probabilities = engine.probabilities(batch["input"].numpy())
-            scores.add(torch.from_numpy(probabilities), batch)
-            advance(len(probabilities))
+        for batch in tiles.batches(settings.chips.batch_size):
+            scores.add(engine.probabilities(batch["input"].numpy()), batch)
+            advance(len(batch["input"]))
     return scores.take()
 
 

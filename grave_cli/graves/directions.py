@@ -10,28 +10,28 @@ _ROUNDS = 3  # after which neighbours agree within a tenth of a degree
 
 
 def follow_rows(
-    angles: Floats, weights: Floats, centres: Floats, reach: float, within: float
+    angles: Floats, weights: Floats, centres: Floats, reach: float, within: Floats
 ) -> Floats:
     """Turn graves that nearly follow their neighbours' direction into it.
 
     A row's direction is the mean of the graves around, each at right angles or not, that differ
-    from it by no more than the tolerance; a grave that lies askew on purpose keeps its own.
+    from it by no more than the grave's tolerance; one that lies askew on purpose keeps its own.
 
     Args:
         angles: Directions, radians.
         weights: How well each is known; 0 for those that have no say.
         centres: Where the graves are.
         reach: How far around neighbours are asked, in the unit of centres.
-        within: Largest difference, radians.
+        within: Tolerance of each, radians.
 
     Shapes:
-        angles: (n,); weights: (n,); centres: (n, 2)
+        angles, weights, within: (n,); centres: (n, 2)
     """
     here, there = KDTree(centres).query_pairs(reach, output_type="ndarray").T
     pairs = np.concatenate([[here, there], [there, here]], axis=1)
     rows = angles
     for _ in range(_ROUNDS):
-        near = np.abs(_difference(rows[pairs[1]], rows[pairs[0]])) <= within
+        near = np.abs(_difference(rows[pairs[1]], rows[pairs[0]])) <= within[pairs[0]]
         first, second = pairs[:, near]
         quarter = weights * np.exp(4j * rows)  # the same for angles a quarter turn apart
         around = _sums(first, quarter[second], len(rows)) + quarter

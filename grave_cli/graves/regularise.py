@@ -32,9 +32,10 @@ def regularise(
         return Outlines(raw, raw, np.array([], np.str_), np.array([]), np.array([], np.intp))
     free = fit_rectangles(raw)
     fits = iou(raw, free.polygons()) >= settings.rectangle_iou
-    weights = np.where(fits, (free.high - free.low).sum(axis=1) ** 3, 0)
+    lengths = (free.high - free.low).max(axis=1)
+    weights = np.where(fits, lengths**3, 0)
     centres = shapely.get_coordinates(shapely.centroid(raw))
-    within = np.radians(settings.snap_deg)
+    within = settings.snap_m / gsd_m / (lengths / 2)
     angles = follow_rows(free.angle, weights, centres, settings.row_radius_m / gsd_m, within)
     aligned = fit_rectangles(raw, angles)
     fit = iou(raw, aligned.polygons())

@@ -32,6 +32,11 @@ class ReviewCurve:
     flagged: float
     flagged_caught: float | None
 
+    def metrics(self) -> dict[str, float]:
+        """Return `review_share` and `review_yield`: how many are flagged, and what that finds."""
+        found = {"review_share": self.flagged, "review_yield": self.flagged_caught}
+        return {name: value for name, value in found.items() if value is not None}
+
 
 def review_curve(judgement: Judgement, needs_review: NDArray[np.bool_]) -> ReviewCurve:
     """Follow a review: flagged graves first, then the others, the least confident ones first.

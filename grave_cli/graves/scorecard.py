@@ -24,9 +24,9 @@ _CM = 100
 class Scorecard:
     """How good a map is. What cannot be said, such as the area error without a match, is None.
 
-    Pairs, and with them areas, outlines and corners, are those of IoU 0.5. `docs` of the single
-    numbers: `ObjectScore`, `Mistakes`, `boundary_distances`, `corner_distances`, `Group`,
-    `calibration_error`.
+    Areas, outlines and corners are those of the pairs at IoU 0.5. Definitions and sources stand
+    where the numbers are made: `ObjectScore`, `Mistakes`, `boundary_distances`,
+    `corner_distances`, `Group`, `calibration_error`.
 
     Args:
         truths: Graves there are.
@@ -103,6 +103,7 @@ class Scorecard:
             "boundary_cm": self.boundary_mean_cm,
             "boundary_p95_cm": self.boundary_p95_cm,
             "corner_cm": self.corner_rmse_cm,
+            "calibration_error": self.calibration_error,
         }
         return {name: float(value) for name, value in named.items() if value is not None}
 

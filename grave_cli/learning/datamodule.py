@@ -55,6 +55,10 @@ class TileDataset(Dataset[dict[str, Tensor]]):
         valid, instances = torch.tensor(chip.valid), torch.tensor(chip.instances)
         return {**tensors, "valid": valid, "instances": instances, "core": core}
 
+    def batches(self, size: int) -> DataLoader[dict[str, Tensor]]:
+        """Load all of them in order, so many at once."""
+        return DataLoader(self, batch_size=size)
+
     def tile(self, index: int) -> Tile:
         """Return the window of an item."""
         return self.tiles[index][1]

@@ -63,6 +63,14 @@ def continue_from(bundle: Bundle, architecture: Architecture, recipe: InputRecip
     """
     card = bundle.card
     _check_alike(card.architecture, architecture, card.name)
+    if (card.recipe.mean, card.recipe.std) != (recipe.mean, recipe.std):
+        raise ModelError(
+            "the model to start from sees colours on another scale",
+            where=card.name,
+            found=f"mean {card.recipe.mean}",
+            expected=recipe.mean,
+            remedy="set model.encoder_weights as in its training",
+        )
     if card.recipe.features not in ((), recipe.features):
         raise ModelError(
             "the model to start from sees other channels",

@@ -95,7 +95,7 @@ class TileScores(nn.Module):
         self.pixels = PixelScores()
         self.objects = ObjectScores()
 
-    def add(self, probabilities: Tensor, batch: dict[str, Tensor]) -> None:
+    def add(self, probabilities: Tensor | NDArray[Any], batch: dict[str, Tensor]) -> None:
         """Count pixels and graves in the cores of a batch of tiles.
 
         Args:
@@ -105,6 +105,7 @@ class TileScores(nn.Module):
         Shapes:
             probabilities: (N, 3, H, W)
         """
+        probabilities = torch.as_tensor(probabilities)
         scored = batch["core"] & (batch["scored"][:, 0] > 0)
         self.pixels.add(probabilities[:, BODY], batch["targets"][:, BODY], scored)
         for index in range(len(probabilities)):

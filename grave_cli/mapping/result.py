@@ -49,3 +49,7 @@ class PredictionResult:
     def crs(self) -> str:
         """CRS of the polygons, as WKT."""
         return self.grid.crs
+
+    def column(self, name: str) -> NDArray[np.object_]:
+        """Return an attribute of all graves."""
+        return np.array([row[name] for row in self.attributes], dtype=object)

@@ -89,7 +89,7 @@ class DataSettings(Section):
 class GridSettings(Section):
     """The working grid: the ground sampling distance at which everything happens."""
 
-    gsd_m: Annotated[float, Field(ge=0.01, le=2)] = 0.05
+    gsd_m: Annotated[float, Field(ge=0.01, le=2)] = 0.04
     """Metres on the ground per working pixel."""
 
     max_upsampling: Annotated[float, Field(ge=1, le=10)] = 3.0
@@ -186,7 +186,7 @@ class ModelSettings(Section):
     """Start of the encoder: "imagenet", "none" (random), or a file with its weights. The weights
     of the default encoder come with gravecli; those of others are fetched from the model hub."""
 
-    decoder_channels: tuple[Annotated[int, Field(ge=8, le=1024)], ...] = (128, 64, 48, 32, 16)
+    decoder_channels: tuple[Annotated[int, Field(ge=8, le=1024)], ...] = (64, 48, 32, 24, 16)
     """Channels of the five decoder stages, coarse to fine (unet and unetplusplus only)."""
 
 
@@ -199,7 +199,7 @@ class TrainingSettings(Section):
     max_time_s: Annotated[float, Field(ge=0)] = 0
     """Wall clock at most, in seconds; 0: no limit. The learning rate anneals to its end."""
 
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-3
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 2e-3
     """Peak learning rate of AdamW."""
 
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 1e-4
@@ -304,7 +304,7 @@ class DecodingSettings(Section):
     min_seed_area_m2: Annotated[float, Field(ge=0, le=100)] = 0.02
     """Smaller seeds are taken for noise, in square metres."""
 
-    min_peak_body: Share = 0.9
+    min_peak_body: Share = 0.95
     """Graves of which not even a tenth reaches this probability of body are left out."""
 
     min_area_m2: Annotated[float, Field(ge=0, le=10_000)] = 0.1
@@ -359,8 +359,9 @@ class OutlineSettings(Section):
     simplify_m: Annotated[float, Field(ge=0, le=5)] = 0.06
     """Tolerance of the simplification of other outlines, in metres."""
 
-    snap_deg: Annotated[float, Field(ge=0, le=20)] = 3.0
-    """Graves whose direction differs from their row's by no more than this follow it; 0: none."""
+    snap_m: Annotated[float, Field(ge=0, le=1)] = 0.06
+    """Graves turn into their row's direction when that moves their ends by no more than this, in
+    metres; 0: none does."""
 
     row_radius_m: PositiveMetres = 5.0
     """Distance within which graves belong to one row, in metres."""

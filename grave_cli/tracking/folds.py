@@ -1,15 +1,21 @@
 """The folds of a cross-validation as runs: marked when they are finished, and found again."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.models import MODEL_TAG
-from grave_cli.tracking.runs import TrackedRun
+from grave_cli.tracking.runs import TrackedRun, resumed_run, tracked_run
 from grave_cli.tracking.store import open_client, store_exists
 
-CROSS_VALIDATION_TAG = "gravecli.cross_validation"
-FOLD_TAG = "gravecli.fold"
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+_PARENT_TAG = "gravecli.cross_validation"
+_FOLD_OF_TAG = "gravecli.fold_of"
+_FOLD_TAG = "gravecli.fold"
 _MOST_FOLDS = 1000
 _SCORES = "test/"
 
@@ -42,8 +48,32 @@ def mark_fold(parent: TrackedRun, run_id: str, identity: str, cemetery: str) -> 
         cemetery: The one that was held out.
     """
     parent.client.delete_tag(run_id, MODEL_TAG)
-    parent.client.set_tag(run_id, CROSS_VALIDATION_TAG, identity)
-    parent.client.set_tag(run_id, FOLD_TAG, cemetery)
+    parent.client.set_tag(run_id, _FOLD_TAG, cemetery)
+    parent.client.set_tag(run_id, _FOLD_OF_TAG, identity)
+
+
+@contextmanager
+def cross_validation_run(
+    settings: Settings, identity: str, tags: Mapping[str, str]
+) -> Iterator[TrackedRun]:
+    """Open the run of a cross-validation: the one that was left, else a new one.
+
+    Args:
+        settings: Store and experiment; recorded as params.
+        identity: Id of the cross-validation.
+        tags: What to find it by, besides.
+
+    Raises:
+        TrackingError: The store cannot be opened, or another process works on the run.
+    """
+    left = _search(settings, f"tags.`{_PARENT_TAG}` = '{identity}'")
+    if left:
+        with resumed_run(settings, left[-1].info.run_id) as run:
+            yield run
+    else:
+        name = f"cross-validation-{identity}"
+        with tracked_run(settings, name, {**tags, _PARENT_TAG: identity}) as run:
+            yield run
 
 
 def find_folds(settings: Settings, identity: str) -> list[Fold]:
@@ -56,26 +86,14 @@ def find_folds(settings: Settings, identity: str) -> list[Fold]:
     Raises:
         TrackingError: The store cannot be opened.
     """
-    if not store_exists(settings):
-        return []
-    client = open_client(settings)
-    experiment = client.get_experiment_by_name(settings.tracking.experiment)
-    if experiment is None:
-        return []
-    runs = client.search_runs(
-        [experiment.experiment_id],
-        f"attributes.status = 'FINISHED' AND tags.`{CROSS_VALIDATION_TAG}` = '{identity}'",
-        order_by=["attributes.start_time ASC"],
-        max_results=_MOST_FOLDS,
-    )
+    runs = _search(settings, f"tags.`{_FOLD_OF_TAG}` = '{identity}'")
     found = {
-        run.data.tags[FOLD_TAG]: Fold(
-            run.data.tags[FOLD_TAG],
+        run.data.tags[_FOLD_TAG]: Fold(
+            run.data.tags[_FOLD_TAG],
             run.info.run_id,
             scores_of_test(run.data.metrics),
         )
         for run in runs
-        if FOLD_TAG in run.data.tags
     }
     return list(found.values())
 
@@ -87,3 +105,21 @@ def scores_of_test(metrics: Mapping[str, float]) -> dict[str, float]:
         for name, value in metrics.items()
         if name.startswith(_SCORES)
     }
+
+
+def _search(settings: Settings, condition: str) -> list["Run"]:
+    """Find runs of the experiment, the oldest first."""
+    if not store_exists(settings):
+        return []
+    client = open_client(settings)
+    experiment = client.get_experiment_by_name(settings.tracking.experiment)
+    if experiment is None:
+        return []
+    return list(
+        client.search_runs(
+            [experiment.experiment_id],
+            condition,
+            order_by=["attributes.start_time ASC"],
+            max_results=_MOST_FOLDS,
+        )
+    )

@@ -78,18 +78,20 @@ def _judge(
         return Verdict(True, f"{label} cannot be read ({error})")
     same_data = champion.tags.get(DIGEST_TAG) == dataset_digest(data.plan)
     if same_data and monitor in other.card.metrics:
-        scores, how = other.card.metrics, "on the same validation data"
+        scores, how = [one.card.metrics for one in (bundle, other)], "on the same validation data"
     elif not run.settings.tracking.rescore_champion:
         return Verdict(False, f"{label} was trained on other data, and is not scored again")
     elif other.card.recipe.elevation and not _has_dems(data):
         return Verdict(False, f"{label} needs a DEM, which this validation data lacks")
     else:
         try:
-            scores = score_on_validation(other, data, run.settings, progress)
+            scores = [
+                score_on_validation(one, data, run.settings, progress) for one in (bundle, other)
+            ]
         except GraveError as error:
             return Verdict(False, f"{label} cannot be scored on this data ({error})")
         how = "both on the new validation data"
-    mine, theirs = bundle.card.metrics[monitor], scores[monitor]
+    mine, theirs = (one[monitor] for one in scores)
     contrast = f"{monitor} {mine:.4f} against {theirs:.4f} of {label}, {how}"
     return Verdict(mine > theirs, contrast)
 

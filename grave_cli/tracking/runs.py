@@ -9,9 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grave_cli import __version__
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.params import log_params, log_resumption
+from grave_cli.tracking.provenance import provenance_tags
 from grave_cli.tracking.store import experiment_id, open_client, tracking_uri
 from grave_cli.tracking.unfinished import RunState, settle, work_folder
 
@@ -105,7 +105,7 @@ def tracked_run(
     """
     client = open_client(settings)
     settle(client, settings)
-    all_tags = {"gravecli.version": __version__, **tags}
+    all_tags = {**provenance_tags(), **tags}
     if parent_run_id:
         all_tags[PARENT_TAG] = parent_run_id
     run = client.create_run(experiment_id(client, settings), run_name=name, tags=all_tags)

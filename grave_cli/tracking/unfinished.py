@@ -5,9 +5,10 @@ works on the run holds a lock in it, which the system releases when the process 
 ends: a folder that nobody holds belongs to a run that was left.
 """
 
+import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 CHECKPOINT = "last.ckpt"
 _STATE = "run.json"
 _LOCK = "lock"
+_WAIT_S = 2  # for one who only looks whether somebody holds the lock
+# What is met in a folder that another process holds, has just removed, or that is another user's.
+_OTHERS = (Timeout, FileNotFoundError, PermissionError)
 
 
 class RunState(BaseModel):
@@ -78,15 +82,16 @@ class Unfinished:
         Raises:
             TrackingError: Another process does.
         """
-        try:
-            with _held(self.folder):
-                (self.folder / _STATE).write_text(self.state.model_dump_json(), encoding="utf-8")
-                yield
-        except Timeout:
-            raise TrackingError(
-                f"run {self.state.name} is going on in another process",
-                remedy="wait for it, or stop it",
-            ) from None
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(_held(self.folder, _WAIT_S))
+            except Timeout:
+                raise TrackingError(
+                    f"run {self.state.name} is going on in another process",
+                    remedy="wait for it, or stop it",
+                ) from None
+            (self.folder / _STATE).write_text(self.state.model_dump_json(), encoding="utf-8")
+            yield
 
     def remove_unless_needed(self, status: str | None) -> None:
         """Remove it when the run has finished, is no more, or cannot go on."""
@@ -138,12 +143,12 @@ def settle(client: "MlflowClient", settings: Settings) -> None:
         settings: Where the folders lie.
     """
     for left in unfinished_runs(settings):
-        with suppress(Timeout):
+        with suppress(*_OTHERS):
+            last_sign_s = _last_change(left.folder)
             with _held(left.folder):
                 status = _status(client, left)
                 if status == "RUNNING":
-                    last_sign = int(_last_change(left.folder) * 1000)
-                    client.set_terminated(left.state.run_id, "KILLED", last_sign)
+                    client.set_terminated(left.state.run_id, "KILLED", int(last_sign_s * 1000))
             left.remove_unless_needed(status)
 
 
@@ -160,7 +165,7 @@ def prune(settings: Settings) -> list[Pruned]:
         settle(open_client(settings), settings)
     removed = []
     for folder in _folders(settings):
-        with suppress(Timeout):
+        with suppress(*_OTHERS):
             with _held(folder):
                 state = _read_state(folder)
             name = state.name if state else ""
@@ -187,13 +192,13 @@ def _read_state(folder: Path) -> RunState | None:
 
 
 @contextmanager
-def _held(folder: Path) -> Iterator[None]:
+def _held(folder: Path, wait_s: float = 0) -> Iterator[None]:
     """Hold a folder's lock.
 
     Raises:
         Timeout: Someone else does.
     """
-    with FileLock(folder / _LOCK, timeout=0):
+    with FileLock(folder / _LOCK, timeout=wait_s):
         yield
 
 
@@ -210,14 +215,19 @@ def _status(client: "MlflowClient", left: Unfinished) -> str | None:
     return str(info.status) if info.lifecycle_stage == "active" else None
 
 
-def _files(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file()]
+def _stats(folder: Path) -> list[os.stat_result]:
+    """Look at the files of a folder, which another process may be removing."""
+    found = []
+    with suppress(FileNotFoundError):
+        for path in folder.rglob("*"):
+            found.append(path.stat())
+    return found
 
 
 def _size_bytes(folder: Path) -> int:
-    return sum(path.stat().st_size for path in _files(folder))
+    return sum(one.st_size for one in _stats(folder))
 
 
 def _last_change(folder: Path) -> float:
     """Time of the newest file, seconds since the epoch."""
-    return max((path.stat().st_mtime for path in _files(folder)), default=0.0)
+    return max((one.st_mtime for one in _stats(folder)), default=0.0)

@@ -13,9 +13,10 @@ from grave_cli.inputs.training_data import TrainingPlan, plan_training, read_tra
 from grave_cli.progress import SILENT, Progress
 from grave_cli.settings.load import with_values
 from grave_cli.settings.tree import Settings
+from grave_cli.tracking.dataset_input import DATASET_TAG
 from grave_cli.tracking.folds import (
-    CROSS_VALIDATION_TAG,
     Fold,
+    cross_validation_run,
     find_folds,
     mark_fold,
     scores_of_test,
@@ -83,11 +84,7 @@ def cross_validate(settings: Settings, progress: Progress = SILENT) -> CrossVali
     told = f"{len(folds) - len(left)} of {len(folds)} folds are finished"
     progress.note(f"cross-validation {identity}: {told}")
     if left:
-        from grave_cli.tracking.dataset_input import DATASET_TAG
-        from grave_cli.tracking.runs import tracked_run
-
-        tags = {DATASET_TAG: dataset_id, CROSS_VALIDATION_TAG: identity}
-        with tracked_run(settings, f"cross-validation-{identity}", tags) as parent:
+        with cross_validation_run(settings, identity, {DATASET_TAG: dataset_id}) as parent:
             for name, (chosen, plan) in left.items():
                 progress.note(f"fold {name}: training without it")
                 done[name] = _run_fold(name, chosen, plan, parent, identity, progress)
@@ -112,7 +109,15 @@ def _plan_folds(settings: Settings, progress: Progress) -> dict[str, tuple[Setti
     folds: dict[str, tuple[Settings, TrainingPlan]] = {}
     for name in sorted(names):
         others = tuple(other for other in listed if other != name)
-        chosen = with_values(settings, {"data.test": (name,), "data.train": others, "data.val": ()})
+        chosen = with_values(
+            settings,
+            {
+                "data.test": (name,),
+                "data.train": others,
+                "data.val": (),
+                "tracking.registered_model": "",  # a model that has seen less than all there is
+            },
+        )
         folds[name] = chosen, plan_training(chosen, SILENT if folds else progress)
     return folds
 

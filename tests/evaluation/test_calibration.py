@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grave_cli.evaluation.calibration import JudgedGraves, fit_calibration
+from grave_cli.evaluation.calibration import fit_calibration
 from grave_cli.graves.confidence import FEATURES
 
 
@@ -55,21 +55,3 @@ def test_a_handful_of_graves_teaches_nothing() -> None:
     features, is_right = graves(5, 0)
     assert fit_calibration(features, is_right) is None
     assert fit_calibration(features[:0], is_right[:0]) is None
-
-
-def test_a_review_is_worth_the_wrong_graves_among_those_looked_at() -> None:
-    needs = np.array([True, True, False, False, False])
-    right = np.array([False, True, True, False, True])
-    judged = JudgedGraves(np.zeros((5, len(FEATURES))), right, needs)
-    assert judged.review_share == 0.4
-    assert judged.review_yield == 0.5
-    twice = JudgedGraves.join([judged, judged])
-    assert len(twice.is_right) == 10
-    assert twice.review_yield == 0.5
-
-
-def test_where_nothing_is_wrong_a_review_misses_nothing() -> None:
-    judged = JudgedGraves(np.zeros((2, 6)), np.ones(2, np.bool_), np.zeros(2, np.bool_))
-    assert (judged.review_share, judged.review_yield) == (0, 1)
-    none = JudgedGraves(np.zeros((0, 6)), np.ones(0, np.bool_), np.zeros(0, np.bool_))
-    assert (none.review_share, none.review_yield) == (0, 1)

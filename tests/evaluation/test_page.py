@@ -4,9 +4,10 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import fiona
 import pytest
 import shapely
-from deliveries import GRAVES, write
+from deliveries import GRAVES, UTM, write
 from shapely import affinity
 
 from grave_cli.errors import ExportError
@@ -75,6 +76,23 @@ def test_names_are_escaped_and_umlauts_kept(evaluation: Evaluation) -> None:
     assert "St_Käthe &amp; Söhne" in page
     assert "Doppelgräber &lt;2&gt;" in page
     assert "<2>" not in page
+
+
+def test_charts_show_whether_confidence_and_flags_are_worth_it(tmp_path: Path) -> None:
+    truth = write(tmp_path / "t.gpkg", GRAVES)
+    stray = affinity.translate(GRAVES[4], 0, 5)
+    drawn = tmp_path / "m.gpkg"
+    schema = {"geometry": "Polygon", "properties": {"confidence": "float", "flags": "str"}}
+    with fiona.open(drawn, "w", driver="GPKG", crs=UTM, schema=schema) as file:
+        for index, shape in enumerate([*GRAVES, stray]):
+            sure = {"confidence": 0.95 - index / 20, "flags": "edge" if shape is stray else ""}
+            file.write({"geometry": shapely.geometry.mapping(shape), "properties": sure})
+    page = render_page(evaluate_files(drawn, truth, DataSettings()))
+    check(page)
+    assert page.count('class="chart"') == 2
+    assert "Wrong graves on the map: 1. Looking first at those that the map flags" in page
+    assert "(11.1\N{NO-BREAK SPACE}% of all; they hold 100.0" in page
+    assert "0 of 1 right" in page
 
 
 def test_every_grave_is_on_the_map_in_the_layer_of_its_verdict(evaluation: Evaluation) -> None:

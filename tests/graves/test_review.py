@@ -32,6 +32,7 @@ def test_a_flag_on_the_wrong_one_finds_it_at_once() -> None:
     curve = review_curve(one_wrong_in_twenty(np.full(20, 0.9)), flags)
     assert (curve.wrong, curve.flagged, curve.flagged_caught) == (1, 0.05, 1.0)
     assert dict(zip(curve.reviewed, curve.caught, strict=True))[0.05] == 1.0
+    assert curve.metrics() == {"review_share": 0.05, "review_yield": 1.0}
 
 
 def test_flags_elsewhere_leave_it_to_the_confidence() -> None:
@@ -56,4 +57,4 @@ def test_without_a_wrong_one_nothing_is_claimed(drawn: np.ndarray) -> None:
     curve = review_curve(judge(boxes((0, 0, 1, 2)), drawn), np.zeros(len(drawn), bool))
     assert curve.wrong == 0
     assert set(curve.caught) == {None}
-    assert curve.flagged_caught is None
+    assert curve.metrics() == {"review_share": 0}

@@ -9,12 +9,12 @@ from grave_cli.bundle import Bundle, ModelCard, read_bundle
 from grave_cli.errors import ModelError
 from grave_cli.inputs.recipe import InputRecipe
 from grave_cli.learning.export import continue_from, load_network, write_bundle
-from grave_cli.learning.network import architecture_for, build_network
+from grave_cli.learning.network import IMAGENET, architecture_for, build_network
 from grave_cli.settings.load import with_values
 from grave_cli.settings.tree import Settings
 from grave_cli.trainer import run_training
 
-NORMAL = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
+NORMAL = IMAGENET  # what a network without pretrained weights takes
 
 
 def make_model(folder: Path, **changes: object) -> tuple[Settings, Bundle]:
@@ -96,6 +96,13 @@ def test_another_network_is_refused_with_the_setting_that_mends_it(
     settings, bundle = for_rgb
     with pytest.raises(ModelError, match=words):
         start(bundle, with_values(settings, {key: value}))
+
+
+def test_a_model_that_saw_other_colours_is_refused(for_rgb: tuple[Settings, Bundle]) -> None:
+    settings, bundle = for_rgb
+    recipe = InputRecipe.from_settings(settings, (0.1, 0.2, 0.3), NORMAL[1])
+    with pytest.raises(ModelError, match=r"another scale .*set model\.encoder_weights"):
+        continue_from(bundle, bundle.card.architecture, recipe)
 
 
 def test_fine_tuning_is_a_run_that_names_the_model_it_came_from(

@@ -60,3 +60,16 @@ def test_the_factor_is_always_usable(
     schedule.start()
     clock.now += passed
     assert 0 < schedule.factor(step) <= 1
+
+
+def test_time_spent_before_an_interruption_counts() -> None:
+    clock = Clock()
+    schedule = Schedule(total_steps=10_000, max_time_s=60, warmup_share=0.1, clock=clock)
+    schedule.spent_before_s = 33
+    schedule.start()
+    assert schedule.factor(50) == pytest.approx(0.5, abs=0.01)
+    clock.now += 20
+    assert schedule.elapsed_s() == 53
+    assert not schedule.time_is_up()
+    clock.now += 7
+    assert schedule.time_is_up()

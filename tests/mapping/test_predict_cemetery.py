@@ -89,6 +89,8 @@ def test_layers_columns_and_provenance_are_written(
     assert [row["grave_id"] for row in graves] == [r["grave_id"] for r in result.attributes]
     assert [row["grave_id"] for row in rows(path, "graves_raw")] == [g["grave_id"] for g in graves]
     assert all(0 <= row["confidence"] <= 1 and row["area_m2"] > 0 for row in graves)
+    assert {row["shape"] for row in graves} <= {"rectangle", "orthogonal", "outline"}
+    assert all(bool(row["flags"]) == bool(row["needs_review"]) for row in graves)
     assert all(row["length_m"] >= row["width_m"] and row["height_m"] is not None for row in graves)
     provenance = {row["key"]: row["value"] for row in rows(path, "gravecli_provenance")}
     assert provenance == {"made": "by hand"}

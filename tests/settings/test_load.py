@@ -164,7 +164,7 @@ def test_a_value_out_of_bounds_is_refused_with_key_and_origin(assignment: str) -
         ("elevation.height_range_m=[3, -1]", "lower < upper"),
         ("elevation.features=['slope', 'slope']", "twice"),
         ("chips.scale_range=[2, 1]", "low <= high"),
-        ("prediction.halo_px=250", "tile_px must exceed twice halo_px"),
+        ("prediction.tile_px=64", "tile_px must exceed twice halo_px"),
     ],
 )
 def test_values_that_contradict_each_other_name_their_origin(assignment: str, fault: str) -> None:

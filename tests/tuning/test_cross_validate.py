@@ -28,7 +28,8 @@ class Interrupting(Listener):
 
 @pytest.fixture
 def settings(sample_data: Path, tmp_path: Path) -> Settings:
-    return tiny_settings(sample_data, tmp_path / "runs", training__epochs=1, tracking__samples=0)
+    changes = {"training__epochs": 1, "training__tune_thresholds": False, "tracking__samples": 0}
+    return tiny_settings(sample_data, tmp_path / "runs", **changes)
 
 
 def runs_of(settings: Settings) -> list[Run]:
@@ -69,16 +70,25 @@ def test_ctrl_c_ends_it_as_killed_and_the_next_call_does_the_folds_that_are_left
 
 
 def _check_runs(settings: Settings, identity: str) -> None:
-    parent = runs_of(settings)[-3]
-    children = runs_of(settings)[-2:]
-    assert (parent.info.run_name, parent.info.status) == (
-        f"cross-validation-{identity}", "FINISHED",
-    )  # fmt: skip
+    runs = runs_of(settings)
+    (parent,) = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+    assert parent.info.run_name == f"cross-validation-{identity}"
+    assert parent.info.status == "FINISHED"
     assert {"test/object_f1", "test/object_f1_std"} <= set(parent.data.metrics)
+    children = [run for run in runs if run is not parent]
+    statuses = sorted((run.info.run_name, run.info.status) for run in children)
+    assert statuses == [
+        ("without-sample_01", "FINISHED"),
+        ("without-sample_02", "FINISHED"),
+        ("without-sample_02", "KILLED"),
+        ("without-sample_03", "FINISHED"),
+    ]
     for child in children:
         assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
         held_out = child.info.run_name.removeprefix("without-")
         assert child.data.params["data.test"] == f'["{held_out}"]'
+    registered = MlflowClient(tracking_uri(settings)).search_registered_models()
+    assert not registered, "a fold's model must not become champion"
     with pytest.raises(ModelError, match="no finished training"):
         newest_model(with_dem=True, settings=settings)
     assert resolve_model("without-sample_03", settings).bundle.card.architecture.in_channels == 3

@@ -36,7 +36,7 @@ def draw_review(review: ReviewCurve) -> str:
         if caught is not None
     ]
     content = _line([(0, 0), (1, 1)], "ideal") + _line(curve, "curve")
-    if review.flagged_caught is not None:
+    if review.flagged and review.flagged_caught is not None:
         content += (
             f'<circle cx="{_x(review.flagged):.1f}" cy="{_y(review.flagged_caught):.1f}" r="4.5">'
             "<title>the flagged graves</title></circle>"

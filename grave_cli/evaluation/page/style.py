@@ -34,8 +34,8 @@ p { margin: 0 0 10px; max-width: 76ch; }
 .tile b { display: block; font-size: 25px; line-height: 1.2; font-variant-numeric: tabular-nums; }
 .tile span { color: var(--soft); font-size: 13px; }
 section { padding: 18px 20px; margin-top: 16px; }
-.columns { columns: 2 430px; column-gap: 16px; }
-.columns section { break-inside: avoid; display: inline-block; width: 100%; }
+.columns { columns: 2 430px; column-gap: 16px; margin-top: 16px; }
+.columns section { break-inside: avoid; margin: 0 0 16px; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { padding: 5px 8px; border-bottom: 1px solid var(--line); text-align: right;
   white-space: nowrap; }

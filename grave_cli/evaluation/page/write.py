@@ -147,11 +147,14 @@ def _review(evaluation: Evaluation) -> str:
     review = evaluation.review
     if review is None or not review.wrong:
         return ""
-    words = (
-        f"{review.wrong} graves on the map are wrong. Looking first at those that the map flags "
-        f"({percent(review.flagged)} of all), then at the least confident, finds them in this "
-        f"order; the flagged ones hold {percent(review.flagged_caught)} of the wrong ones (dot)."
-    )
+    order = "at the least confident first"
+    if review.flagged:
+        order = (
+            f"first at those that the map flags ({percent(review.flagged)} of all; they hold "
+            f"{percent(review.flagged_caught)} of the wrong ones, the dot), then at the least "
+            "confident"
+        )
+    words = f"Wrong graves on the map: {review.wrong}. Looking {order} finds them like this."
     return _section("What does a review find?", f"<p>{words}</p>{draw_review(review)}")
 
 
