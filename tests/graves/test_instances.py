@@ -5,6 +5,7 @@ import pytest
 from grave_rows import GSD_M, blurred, row_of_graves
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 from skimage.segmentation import watershed
 
 from grave_cli.graves import instances
@@ -162,11 +163,25 @@ def test_means_and_centroids_are_those_of_each_labels_pixels(labels: np.ndarray,
             assert np.isnan(places[label - 1]).all()
 
 
+def seeds_at_once(
+    certainty: np.ndarray, inside: np.ndarray, options: DecodingSettings
+) -> np.ndarray:
+    seeds = np.zeros(inside.shape, np.int32)
+    for level in (*instances.seed_levels(options), -1.0):
+        parts, count = ndimage.label((certainty >= level) & inside)
+        least = max(1, options.min_seed_area_m2 / GSD_M**2 if level >= 0 else 0)
+        taken = set(parts[seeds > 0])
+        for part in range(1, count + 1):
+            if part not in taken and (parts == part).sum() >= least:
+                seeds[parts == part] = seeds.max() + 1
+    return seeds
+
+
 def flooded_at_once(probabilities: np.ndarray, options: DecodingSettings) -> np.ndarray:
     """Decode with one watershed over the whole raster, seeds and all: what parts must equal."""
     inside = probabilities[0] >= options.body_threshold
     certainty = instances.seed_certainty(probabilities)
-    seeds = instances._seeds(certainty, inside, GSD_M, options)
+    seeds = seeds_at_once(certainty, inside, options)
     labels = watershed(-certainty, seeds, mask=inside).astype(np.int32)
     labels = drop_small(labels, options.min_area_m2 / GSD_M**2)
     peaks = instances.quantile_by_label(probabilities[0], labels, instances._PEAK)
