@@ -148,7 +148,7 @@ def repeated_graves(count: int, per_row: int = 8) -> ProbabilityMap:
         for index in range(per_row):
             top, left = 10 + row * (down + 20), 20 + index * across
             instances[top : top + down, left : left + across] = row * per_row + index + 1
-    soft = encode(instances, gsd_m, 0.1, 0.2).astype(np.float32) * 0.9 + 0.02
+    soft = encode(instances, gsd_m, 0.1, 0.2).astype(np.float32) * 0.98 + 0.01
     levels = to_levels(soft)
     pieces = -(-count // (2 * per_row))
     columns = max(1, round((pieces * height / width) ** 0.5))
