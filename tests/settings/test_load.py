@@ -354,3 +354,14 @@ def test_merging_keeps_every_value_of_the_upper_tree_and_changes_neither(
     assert repr((lower, upper)) == before
     assert merge(lower, {}) == lower
     assert merge({}, upper) == upper
+
+
+def test_threads_set_for_all_programs_count_where_nothing_else_sets_them() -> None:
+    def threads(environ: dict[str, str], *assignments: str) -> int:
+        return load_settings(environ=environ, assignments=assignments).settings.prediction.threads
+
+    assert threads({}) == 0
+    assert threads({"OMP_NUM_THREADS": "3"}) == 3
+    assert threads({"OMP_NUM_THREADS": "4,2"}) == 0
+    assert threads({"OMP_NUM_THREADS": "3", "GRAVE_PREDICTION__THREADS": "2"}) == 2
+    assert threads({"OMP_NUM_THREADS": "3"}, "prediction.threads=1") == 1
