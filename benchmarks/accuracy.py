@@ -27,7 +27,7 @@ from grave_cli.inputs.training_data import TrainingPlan, plan_training
 from grave_cli.mapping.engine import Engine, open_engine
 from grave_cli.mapping.predict_cemetery import predict_cemetery
 from grave_cli.settings.load import load_settings, with_values
-from grave_cli.settings.sections import DecodingSettings
+from grave_cli.settings.mapping import DecodingSettings
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.models import resolve_model
 from grave_cli.trainer import run_training

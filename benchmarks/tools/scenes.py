@@ -15,7 +15,7 @@ from grave_cli.inputs.recipe import InputRecipe
 from grave_cli.inputs.sample.write import write_sample_data
 from grave_cli.mapping.probability_map import ProbabilityMap, to_levels
 from grave_cli.settings.load import load_settings
-from grave_cli.settings.sections import DecodingSettings
+from grave_cli.settings.mapping import DecodingSettings
 from grave_cli.settings.tree import Settings
 
 AT_48_NORTH = (1_260_000.0, 6_107_000.0)  # in EPSG:3857, where a map unit is 0.67 m

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from grave_cli.mapping.result import PredictionResult
     from grave_cli.progress import Progress
     from grave_cli.settings.load import LoadedSettings
-    from grave_cli.settings.sections import DecodingSettings
+    from grave_cli.settings.mapping import DecodingSettings
     from grave_cli.settings.tree import Settings
     from grave_cli.tracking.models import FoundModel
 

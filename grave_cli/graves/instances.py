@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from grave_cli.graves.targets import BODY, BORDER, CONTACT
-from grave_cli.settings.sections import DecodingSettings
+from grave_cli.settings.mapping import DecodingSettings
 
 Probabilities = NDArray[np.float32]
 Labels = NDArray[np.int32]

@@ -10,7 +10,7 @@ from grave_cli.graves.outlines import Outlines, Polygons, iou, largest_parts
 from grave_cli.graves.rectangles import fit_rectangles
 from grave_cli.graves.seams import share_sides
 from grave_cli.graves.topology import close_gaps, lay_as_coverage, resolve_overlaps
-from grave_cli.settings.sections import OutlineSettings
+from grave_cli.settings.mapping import OutlineSettings
 
 
 def regularise(

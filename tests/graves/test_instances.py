@@ -17,7 +17,7 @@ from grave_cli.graves.instances import (
 )
 from grave_cli.graves.score import score_labels
 from grave_cli.graves.targets import encode
-from grave_cli.settings.sections import DecodingSettings
+from grave_cli.settings.mapping import DecodingSettings
 
 angles = st.floats(0, 180)
 rasters = st.lists(st.integers(0, 6), min_size=12, max_size=12).map(

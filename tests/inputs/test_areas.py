@@ -30,7 +30,8 @@ from grave_cli.mapping.predict_cemetery import extract_graves
 from grave_cli.mapping.probability_map import ProbabilityMap
 from grave_cli.mapping.scene import Scene, open_scene
 from grave_cli.mapping.stream import map_probabilities
-from grave_cli.settings.sections import DataSettings, DecodingSettings, PredictionSettings
+from grave_cli.settings.inputs import DataSettings
+from grave_cli.settings.mapping import DecodingSettings, PredictionSettings
 from grave_cli.settings.tree import Settings
 
 # The left 9.4 m of 20 m: four graves lie within, four outside, and one reaches in from outside.

@@ -43,7 +43,7 @@ from grave_cli.mapping.predict_cemetery import extract_graves
 from grave_cli.mapping.result import PredictionResult
 from grave_cli.mapping.scene import open_scene
 from grave_cli.mapping.stream import map_probabilities
-from grave_cli.settings.sections import DecodingSettings
+from grave_cli.settings.mapping import DecodingSettings
 from grave_cli.settings.tree import Settings
 
 Delivery = Callable[[Path], Path]
