@@ -241,9 +241,9 @@ def test_validation_counts_graves_by_their_centroid(
     task = GraveTask(Knowing(known["targets"][None]), settings)
     monkeypatch.setattr(task, "log", lambda *args, **options: None)
     task.validation_step({name: value[None] for name, value in tile.items()}, 0)
-    score = task.objects.score()
+    score = task.scores.objects.score()
     assert (score.truths, score.predictions, score.matches) == (4, 4, 4)
-    assert task.pixels.rates()["recall"] == 1
+    assert task.scores.pixels.rates()["recall"] == 1
 
 
 @pytest.mark.parametrize("labelled", [INSIDE, [*GRAVES, BESIDE]])

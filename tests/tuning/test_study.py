@@ -69,7 +69,7 @@ def test_the_preset_is_the_one_named_else_the_study_s_own_else_the_default() -> 
     assert find_study(settings, "pilot", None) is presets["pilot"]
     assert find_study(settings, "autumn", None) is presets["default"]
     assert find_study(settings, "autumn", "pilot") is presets["pilot"]
-    with pytest.raises(TuningError, match=r"no such preset .*found nothing.*default, pilot"):
+    with pytest.raises(TuningError, match=r"no such preset .*found nothing.*default, loss, pilot"):
         find_study(settings, "autumn", "nothing")
 
 
