@@ -25,7 +25,7 @@ class ChipSettings(Section):
     grave_share: Share = 0.6
     """Share of the chips that are centred near a grave; each grave is seen about equally often."""
 
-    revisit_share: Share = 0.4
+    revisit_share: Share = 0.1
     """Share of the other chips that go back to background that was lately taken for graves (cars,
     beds, roofs); the rest fall anywhere."""
 
