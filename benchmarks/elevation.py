@@ -114,7 +114,6 @@ def settings_for(
         "training.patience": 0,
         "training.seed": seed,
         "training.monitor": "val/object_f1",
-        "training.tune_thresholds": False,
         "tracking.samples": 0,
         "elevation.features": features or None,
     }
