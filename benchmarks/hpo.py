@@ -17,7 +17,7 @@ from grave_cli.inputs.sample.write import write_sample_data
 from grave_cli.inputs.training_data import plan_training, read_training_data
 from grave_cli.settings.load import load_settings
 from grave_cli.trainer import run_training
-from grave_cli.tuning.study import run_study
+from grave_cli.tuning.study import StudyRequest, run_study
 
 SPACE = "hpo.studies.bench.search_space"
 
@@ -45,7 +45,7 @@ def main() -> None:
             run_training(settings, data, finish=False)
         alone = (time.perf_counter() - start) / trials
         start = time.perf_counter()
-        run_study(settings, "bench", trials=trials)
+        run_study(settings, StudyRequest("bench", trials=trials))
         studied = (time.perf_counter() - start) / trials
     rows: list[list[object]] = [
         ["training alone", alone, 1.0],

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from grave_cli.settings.presets import HpoSettings
 from grave_cli.settings.sections import (
     ChipSettings,
     DataSettings,
@@ -16,7 +17,6 @@ from grave_cli.settings.sections import (
     TrackingSettings,
     TrainingSettings,
 )
-from grave_cli.settings.studies import HpoSettings
 
 ENV_PREFIX = "GRAVE_"
 ENV_DELIMITER = "__"
