@@ -20,6 +20,7 @@ import numpy as np
 from grave_cli.bundle import Bundle
 from grave_cli.evaluation.final_score import judge_part
 from grave_cli.graves.judgement import join_judgements
+from grave_cli.graves.review import ReviewCurve, review_curve
 from grave_cli.graves.scorecard import Scorecard, fill_scorecard
 from grave_cli.graves.targets import BORDER, CONTACT
 from grave_cli.inputs.sample.write import write_sample_data
@@ -27,7 +28,7 @@ from grave_cli.inputs.training_data import TrainingPlan, plan_training
 from grave_cli.mapping.engine import Engine, open_engine
 from grave_cli.mapping.predict_cemetery import predict_cemetery
 from grave_cli.settings.load import load_settings, with_values
-from grave_cli.settings.sections import DecodingSettings
+from grave_cli.settings.mapping import DecodingSettings
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.models import resolve_model
 from grave_cli.trainer import run_training
@@ -99,13 +100,18 @@ def main() -> None:
         print(f"data set {plan.dataset_id}: {describe(plan)}; {options.minutes:g} minutes each")
         print(f"{'':24}" + "".join(f"{heading:>9}" for heading in HEADINGS))
         bundles: dict[str, Bundle] = {}
+        reviews: list[ReviewCurve] = []
         for name in options.only or VARIANTS:
             variant = VARIANTS[name]
             key = repr(variant.training)
             if key not in bundles:
                 bundles[key] = train(with_values(settings, variant.training))
-            card = score(bundles[key], plan, settings, variant)
+            card, review = score(bundles[key], plan, settings, variant)
             print(f"{name:24}" + "".join(f"{cell:>9}" for cell in cells(card)), flush=True)
+            if name == "full":
+                reviews.append(review)
+        for review in reviews:
+            report_review(review)
 
 
 def parse_options() -> argparse.Namespace:
@@ -152,18 +158,35 @@ def train(settings: Settings) -> Bundle:
     return resolve_model(run_training(settings).run_id, settings).bundle
 
 
-def score(bundle: Bundle, plan: TrainingPlan, settings: Settings, variant: Variant) -> Scorecard:
+def score(
+    bundle: Bundle, plan: TrainingPlan, settings: Settings, variant: Variant
+) -> tuple[Scorecard, ReviewCurve]:
     settings = with_values(settings, variant.mapping)
     engine = Partly(open_engine(bundle, settings.prediction), variant.silent)
-    judgements = []
+    judgements, asked = [], []
     for part in plan.final:
         cemetery = part.part.cemetery
         dem = cemetery.dem if bundle.card.recipe.elevation is not None else None
         result = predict_cemetery(
             cemetery.orthophoto, dem, bundle, engine, settings, variant.decoding
         )
-        judgements.append(judge_part(part, result.polygons))
-    return fill_scorecard(join_judgements(judgements))
+        judgements.append(judge_part(part, result.polygons, result.column("confidence")))
+        asked.append(result.column("needs_review")[part.owns(result.polygons)])
+    whole = join_judgements(judgements)
+    return fill_scorecard(whole), review_curve(whole, np.concatenate(asked).astype(bool))
+
+
+def report_review(review: ReviewCurve) -> None:
+    if review.flagged_caught is None:
+        print("full: no grave is drawn wrongly")
+        return
+    print(
+        f"full: {review.wrong} graves are drawn wrongly; {review.flagged:.0%} carry a flag, "
+        f"{review.flagged_caught:.0%} of the wrong ones are among them"
+    )
+    for looked_at, caught in zip(review.reviewed, review.caught, strict=True):
+        if 0 < looked_at <= 0.5:
+            print(f"    reviewing {looked_at:4.0%} finds {caught:4.0%} of the wrong ones")
 
 
 def cells(card: Scorecard) -> Iterator[str]:

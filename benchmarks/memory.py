@@ -1,7 +1,7 @@
 """How much memory and temporary disk `predict-cemetery` takes for larger and larger orthophotos.
 
-The orthophotos have 5 cm on the ground, the working pixel: what grows is what is computed. (One of
-2 cm shrinks before the network sees it; only reading knows its size.) Each is mapped by the real
+The orthophotos have working pixels: what grows is what is computed. (One of 2 cm shrinks before the
+network sees it; only reading knows its size.) Each is mapped by the real
 command in a process of its own, with the default network and random weights, which finds what it
 finds. Peak memory is that of the process; the ratio is to the second smallest (100 Mpx).
 
@@ -30,8 +30,8 @@ def main() -> None:
     options = parser.parse_args()
     sizes = [1, 4] if options.quick else options.mpx
     with tempfile.TemporaryDirectory() as name:
-        random_model(Path(name, "model"), channels="rgb")
-        rows = [measure(Path(name), megapixels) for megapixels in sizes]
+        gsd_m = random_model(Path(name, "model"), channels="rgb").card.recipe.gsd_m
+        rows = [measure(Path(name), megapixels, gsd_m) for megapixels in sizes]
     base = rows[min(1, len(rows) - 1)][2]
     for row in rows:
         row.append(row[2] / base)  # type: ignore[operator]
@@ -42,10 +42,10 @@ def main() -> None:
     )
 
 
-def measure(folder: Path, megapixels: float) -> list[object]:
+def measure(folder: Path, megapixels: float, gsd_m: float) -> list[object]:
     side = round(math.sqrt(megapixels) * 1000)
     place = folder / f"{megapixels:g}"
-    orthophoto, _ = write_scene(place, (side, side), 0.05)
+    orthophoto, _ = write_scene(place, (side, side), gsd_m)
     disk = Disk(place / "runs" / "cache")
     start = time.perf_counter()
     peak_gb = run(

@@ -15,7 +15,7 @@ from grave_cli.architecture import Architecture
 from grave_cli.errors import ModelError
 from grave_cli.graves.confidence import Calibration
 from grave_cli.inputs.recipe import InputRecipe
-from grave_cli.settings.sections import DecodingSettings
+from grave_cli.settings.mapping import DecodingSettings
 
 WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "model.json"

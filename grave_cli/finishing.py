@@ -21,6 +21,7 @@ from grave_cli.learning.network import architecture_for
 from grave_cli.learning.task import GraveTask
 from grave_cli.mapping.engine import open_engine
 from grave_cli.progress import SILENT, Progress
+from grave_cli.settings.record import recorded
 from grave_cli.tracking.keys import image_slug
 from grave_cli.tracking.models import MODEL_FOLDER, MODEL_TAG
 from grave_cli.tracking.registry import register_model
@@ -90,7 +91,7 @@ def _write_model(fitted: Fitted, data: TrainingData, run: TrackedRun) -> Bundle:
         architecture=architecture_for(settings, fitted.recipe),
         decoding=settings.prediction.decoding,
         metrics=fitted.metrics,
-        settings=settings.model_dump(mode="json"),
+        settings=recorded(settings),
     )
     write_bundle(folder, fitted.task.network, card)
     return read_bundle(folder)

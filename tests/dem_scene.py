@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pyproj import Transformer
 
 from grave_cli.inputs.grid import lay_grid
-from grave_cli.settings.sections import ElevationFeature
+from grave_cli.settings.inputs import ElevationFeature
 
 UTM = "EPSG:32618"
 LEFT, TOP = 587_000.0, 4_515_000.0

@@ -9,7 +9,7 @@ from grave_cli.inputs.recipe import InputRecipe
 from grave_cli.mapping.scene import Scene, open_scene
 from grave_cli.progress import Advance
 from grave_cli.settings.load import load_settings
-from grave_cli.settings.sections import DecodingSettings
+from grave_cli.settings.mapping import DecodingSettings
 from grave_cli.settings.tree import Settings
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"

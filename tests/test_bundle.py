@@ -27,7 +27,7 @@ from grave_cli.graves.confidence import Calibration
 from grave_cli.inputs.recipe import InputRecipe
 from grave_cli.learning.export import load_network, write_bundle
 from grave_cli.learning.network import build_network
-from grave_cli.settings.sections import DecodingSettings
+from grave_cli.settings.mapping import DecodingSettings
 from grave_cli.settings.tree import Settings
 
 ARCHITECTURE = Architecture(encoder="resnet18", decoder_channels=(16, 8, 8, 8, 8), in_channels=4)

@@ -15,7 +15,7 @@ from grave_cli.inputs.recipe import InputRecipe
 from grave_cli.inputs.sample.write import write_sample_data
 from grave_cli.mapping.probability_map import ProbabilityMap, to_levels
 from grave_cli.settings.load import load_settings
-from grave_cli.settings.sections import DecodingSettings
+from grave_cli.settings.mapping import DecodingSettings
 from grave_cli.settings.tree import Settings
 
 AT_48_NORTH = (1_260_000.0, 6_107_000.0)  # in EPSG:3857, where a map unit is 0.67 m
@@ -148,7 +148,7 @@ def repeated_graves(count: int, per_row: int = 8) -> ProbabilityMap:
         for index in range(per_row):
             top, left = 10 + row * (down + 20), 20 + index * across
             instances[top : top + down, left : left + across] = row * per_row + index + 1
-    soft = encode(instances, gsd_m, 0.1, 0.2).astype(np.float32) * 0.9 + 0.02
+    soft = encode(instances, gsd_m, 0.1, 0.2).astype(np.float32) * 0.98 + 0.01
     levels = to_levels(soft)
     pieces = -(-count // (2 * per_row))
     columns = max(1, round((pieces * height / width) ** 0.5))

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from grave_cli.mapping.result import PredictionResult
     from grave_cli.progress import Progress
     from grave_cli.settings.load import LoadedSettings
-    from grave_cli.settings.sections import DecodingSettings
+    from grave_cli.settings.mapping import DecodingSettings
     from grave_cli.settings.tree import Settings
     from grave_cli.tracking.models import FoundModel
 
@@ -165,8 +165,9 @@ def _write(
         write_preview(orthophoto, result, preview, known)
         summary["preview"] = str(preview)
     if known is not None:
-        scorecard = fill_scorecard(judge_on_ground(known, result.polygons, result.crs))
-        summary["score"] = scorecard.as_dict()
+        confidence = result.column("confidence").astype(float)
+        judgement = judge_on_ground(known, result.polygons, result.crs, confidence)
+        summary["score"] = fill_scorecard(judgement).as_dict()
     return summary
 
 

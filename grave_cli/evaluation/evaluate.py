@@ -22,7 +22,7 @@ from grave_cli.graves.review import ReviewCurve, review_curve
 from grave_cli.graves.scorecard import Scorecard, fill_scorecard
 from grave_cli.inputs.areas import within_area
 from grave_cli.inputs.vector_io import GRAVE_LAYER, LayerChoice
-from grave_cli.settings.sections import DataSettings
+from grave_cli.settings.inputs import DataSettings
 
 _ID, _CONFIDENCE, _REVIEW, _FLAGS = "grave_id", "confidence", "needs_review", "flags"
 

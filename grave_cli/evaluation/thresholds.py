@@ -7,7 +7,7 @@ import numpy as np
 
 from grave_cli.evaluation.validation_maps import ValidationMap, score_decoding
 from grave_cli.progress import SILENT, Progress
-from grave_cli.settings.sections import DecodingSettings
+from grave_cli.settings.mapping import DecodingSettings
 
 _CANDIDATES: dict[str, tuple[float, ...]] = {
     "min_peak_body": (0.0, 0.6, 0.7, 0.8, 0.85, 0.9, 0.94, 0.96, 0.98, 0.99),

@@ -21,7 +21,7 @@ from grave_cli.mapping.engine import Engine
 from grave_cli.mapping.sections import plan_sections
 from grave_cli.mapping.tiling import choose_tiling
 from grave_cli.progress import SILENT, Progress
-from grave_cli.settings.sections import DecodingSettings, PredictionSettings
+from grave_cli.settings.mapping import DecodingSettings, PredictionSettings
 
 _LEVELS = 255
 

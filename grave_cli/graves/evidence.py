@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from grave_cli.graves.instances import Labels, Probabilities, seed_certainty
-from grave_cli.graves.targets import BODY, BORDER, CONTACT, MIN_BAND_PX
+from grave_cli.graves.targets import BODY, CONTACT, MIN_BAND_PX
 
 _UNSURE = 0.7  # a body probability below it; the watershed let none below its threshold in
-_DEPTH_PX = 3  # inside of bands of border and contact that belong to the grave's own outline
+_DEPTH_PX = 4  # inside of the band of contact that belongs to the grave's own outline
 _LINE_PX = 2 * MIN_BAND_PX  # width of a line of contact
 _SURE_SEED = 0.7  # certainty of a pixel that would have been a seed at any threshold
 _SEED_PX = 12  # smaller spots of certainty are noise
@@ -29,8 +29,8 @@ class Evidence:
     Args:
         body: Mean probability of body.
         unsure: Share of its pixels whose body is doubtful.
-        line_inside: Contact and border away from its outline, as a share of a whole line across it:
-            what two graves that were not taken apart have between them.
+        line_inside: Contact away from its outline, as a share of a whole line across it: what two
+            graves that were not taken apart have between them.
         second_seed: Size of its second largest spot of high certainty, as a share of all such
             spots: two graves in one have two of them.
         contact_seam: Mean probability of contact where it touches others; 0 where it touches none.
@@ -89,10 +89,10 @@ def measure_evidence(
     def mean(values: NDArray[Any], where: NDArray[np.bool_]) -> NDArray[np.float64]:
         return total(np.where(where, values, 0)) / np.maximum(total(where), 1)
 
-    body, border, contact = (probabilities[index] for index in (BODY, BORDER, CONTACT))
+    body, contact = probabilities[BODY], probabilities[CONTACT]
     rim, seam = _rim(labels)
     pixels = np.bincount(owner, minlength=count)
-    line = total(np.where(_deep(labels), np.maximum(border, contact), 0))
+    line = total(np.where(_deep(labels), contact, 0))
     return Evidence(
         body=total(body) / pixels,
         unsure=total(body < _UNSURE) / pixels,

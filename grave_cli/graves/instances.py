@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from grave_cli.graves.targets import BODY, BORDER, CONTACT
-from grave_cli.settings.sections import DecodingSettings
+from grave_cli.settings.mapping import DecodingSettings
 
 Probabilities = NDArray[np.float32]
 Labels = NDArray[np.int32]
@@ -63,10 +63,12 @@ def separate(
     if not len(pixels):
         return labels
     values = probabilities.reshape(3, -1)[:, pixels]
-    certainty = np.zeros(components.shape, np.float32)
-    certainty.ravel()[pixels] = seed_certainty(values)
-    seeds = _seeds(certainty, components > 0, gsd_m, settings)
-    _grow(seeds, components, -certainty, labels)
+    certainty = seed_certainty(values)
+    level = np.zeros(components.shape, np.float32)
+    seeds = np.zeros(components.shape, np.int32)
+    level.ravel()[pixels] = -certainty
+    seeds.ravel()[pixels] = _seeds(certainty, components, pixels, gsd_m, settings)
+    _grow(seeds, components, level, labels)
     found = drop_small(labels.ravel()[pixels], settings.min_area_m2 / gsd_m**2)
     peaks = quantile_by_label(values[BODY], found, _PEAK)
     kept = _keep(found, np.concatenate([[False], peaks >= settings.min_peak_body]))
@@ -86,17 +88,6 @@ def _keep(labels: Labels, keep: NDArray[np.bool_]) -> Labels:
     """Keep some labels, numbered from 1; entry 0 of `keep` is for the background."""
     renumbered = np.where(keep, np.cumsum(keep), 0).astype(np.int32)
     return renumbered[labels]
-
-
-def mean_by_label(values: NDArray[np.float32], labels: Labels) -> NDArray[np.float64]:
-    """Average values over each label; entry i is for label i + 1.
-
-    Shapes:
-        values: (H, W); labels: (H, W); returns: (labels,)
-    """
-    counts = np.bincount(labels.ravel())
-    sums = np.bincount(labels.ravel(), weights=values.ravel())
-    return sums[1:] / np.maximum(counts[1:], 1)
 
 
 def seed_certainty(probabilities: Probabilities) -> Probabilities:
@@ -129,18 +120,28 @@ def quantile_by_label(
 
 
 def _seeds(
-    certainty: Probabilities, inside: NDArray[np.bool_], gsd_m: float, settings: DecodingSettings
+    certainty: Probabilities,
+    components: Labels,
+    pixels: NDArray[np.intp],
+    gsd_m: float,
+    settings: DecodingSettings,
 ) -> Labels:
     """Label the sure pixels, then what is less and less sure and holds no seed yet.
 
     A grave that the network is less sure of than of its neighbours keeps a seed of its own, and
     lower levels, on which graves that touch run together, do not join what higher ones separate.
     Parts of the body without any are seeds as a whole.
+
+    Shapes:
+        certainty: (pixels,); components: (H, W); pixels: (pixels,), flat; returns: (pixels,)
     """
-    seeds = np.zeros(inside.shape, np.int32)
+    seeds = np.zeros(len(pixels), np.int32)
+    sure = np.zeros(components.shape, np.bool_)
     for level in seed_levels(settings):
-        seeds = _add_seeds(seeds, (certainty >= level) & inside, settings.min_seed_area_m2, gsd_m)
-    return _add_seeds(seeds, inside, 0.0, gsd_m)
+        sure.ravel()[pixels] = certainty >= level
+        parts = body_components(sure).ravel()[pixels]
+        seeds = _add_seeds(seeds, parts, settings.min_seed_area_m2 / gsd_m**2)
+    return _add_seeds(seeds, components.ravel()[pixels], 0.0)
 
 
 def seed_levels(settings: DecodingSettings) -> NDArray[np.float64]:
@@ -148,10 +149,9 @@ def seed_levels(settings: DecodingSettings) -> NDArray[np.float64]:
     return np.arange(settings.seed_threshold, settings.seed_floor - _STEP / 2, -_STEP)
 
 
-def _add_seeds(seeds: Labels, sure: NDArray[np.bool_], min_area_m2: float, gsd_m: float) -> Labels:
+def _add_seeds(seeds: Labels, parts: Labels, min_pixels: float) -> Labels:
     """Make seeds of the parts that are large enough and hold none."""
-    parts, count = ndimage.label(sure)
-    is_new = np.bincount(parts.ravel(), minlength=count + 1) >= max(min_area_m2 / gsd_m**2, 1)
+    is_new = np.bincount(parts) >= max(min_pixels, 1)
     is_new[0] = False
     is_new[parts[seeds > 0]] = False
     ids = np.where(is_new, np.cumsum(is_new) + seeds.max(), 0).astype(np.int32)

@@ -9,8 +9,8 @@ from grave_cli.graves.orthogonal import square_up
 from grave_cli.graves.outlines import Outlines, Polygons, iou, largest_parts
 from grave_cli.graves.rectangles import fit_rectangles
 from grave_cli.graves.seams import share_sides
-from grave_cli.graves.topology import close_gaps, resolve_overlaps
-from grave_cli.settings.sections import OutlineSettings
+from grave_cli.graves.topology import close_gaps, lay_as_coverage, resolve_overlaps
+from grave_cli.settings.mapping import OutlineSettings
 
 
 def regularise(
@@ -45,6 +45,7 @@ def regularise(
     regular[fits] = share_sides(aligned.take(fits), gap)
     regular[~fits], shape[~fits] = _freely(raw[~fits], angles[~fits], gsd_m, settings)
     regular = close_gaps(resolve_overlaps(regular, confidence), np.flatnonzero(~fits), gap)
+    regular = lay_as_coverage(regular, confidence)
     outlines = Outlines(raw, regular, shape, fit, np.arange(len(raw)))
     return outlines.take(shapely.area(regular) > 0)
 

@@ -26,7 +26,7 @@ from grave_cli.inputs.manifest import Cemetery
 from grave_cli.inputs.outline_repair import Findings, Polygons, clean_outlines
 from grave_cli.inputs.raster_io import open_raster
 from grave_cli.inputs.vector_io import GRAVE_LAYER, LayerChoice, read_geometries
-from grave_cli.settings.sections import DataSettings
+from grave_cli.settings.inputs import DataSettings
 
 _CLIPPED_SHARE = 0.01  # of its area: a grave that loses less has not been cut, only rounded
 _REST_SHARE = 0.05  # of its area: a grave of which less is within the orthophoto lies outside

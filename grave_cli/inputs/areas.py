@@ -18,7 +18,7 @@ from grave_cli.inputs.grid import WorkingGrid
 from grave_cli.inputs.manifest import Cemetery
 from grave_cli.inputs.outline_repair import Polygons, clean_outlines
 from grave_cli.inputs.vector_io import LayerChoice, read_geometries
-from grave_cli.settings.sections import DataSettings
+from grave_cli.settings.inputs import DataSettings
 
 Area: TypeAlias = shapely.Polygon | shapely.MultiPolygon
 

@@ -17,7 +17,7 @@ from scipy import ndimage
 from grave_cli.errors import RasterReadError
 from grave_cli.inputs.dem import Dem, Heights, open_dem
 from grave_cli.inputs.grid import WorkingGrid
-from grave_cli.settings.sections import ElevationFeature, ElevationSettings
+from grave_cli.settings.inputs import ElevationFeature, ElevationSettings
 
 _GROUND_PERCENTILE = 25
 _QUANTILES = np.linspace(0, 1, 101)

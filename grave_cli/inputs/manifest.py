@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grave_cli.errors import DatasetError
-from grave_cli.settings.sections import DataSettings
+from grave_cli.settings.inputs import DataSettings
 
 RASTER_ENDINGS = (".tif", ".tiff", ".vrt", ".gpkg", ".jp2")
 VECTOR_ENDINGS = (".gpkg", ".geojson", ".shp", ".fgb")

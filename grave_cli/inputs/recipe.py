@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from grave_cli.inputs.depth import ValueRange
-from grave_cli.settings.sections import Channels, ElevationFeature, ElevationSettings
+from grave_cli.settings.inputs import Channels, ElevationFeature, ElevationSettings
 from grave_cli.settings.tree import Settings
 
 RgbTriple = tuple[float, float, float]

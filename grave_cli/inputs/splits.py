@@ -17,7 +17,7 @@ from rasterio.windows import Window
 from grave_cli.errors import DatasetError
 from grave_cli.inputs.grid import WorkingGrid
 from grave_cli.inputs.manifest import Cemetery, Manifest
-from grave_cli.settings.sections import DataSettings
+from grave_cli.settings.inputs import DataSettings
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")

@@ -15,7 +15,7 @@ from grave_cli.learning.confusion import ConfusedPlaces
 from grave_cli.learning.cutting import Chip
 from grave_cli.learning.places import ChipPlaces
 from grave_cli.learning.variation import cut_varied, draw_matrix, tint
-from grave_cli.settings.sections import ChipSettings
+from grave_cli.settings.learning import ChipSettings
 from grave_cli.settings.tree import Settings
 
 _COVERAGE = 4  # times that an epoch sees the training area

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from grave_cli.settings.sections import TrainingSettings
+from grave_cli.settings.learning import TrainingSettings
 
 _SMOOTH = 1.0  # pixels; keeps an empty chip from dividing by zero
 

@@ -13,7 +13,7 @@ from grave_cli.graves.instances import decode
 from grave_cli.graves.ownership import owned_labels
 from grave_cli.graves.score import ObjectScore, score_labels
 from grave_cli.graves.targets import BODY
-from grave_cli.settings.sections import DecodingSettings
+from grave_cli.settings.mapping import DecodingSettings
 
 _IGNORED = -1
 

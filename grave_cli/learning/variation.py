@@ -16,7 +16,7 @@ from torchvision.transforms import v2
 from grave_cli.inputs.cemetery_arrays import CemeteryArrays
 from grave_cli.learning.cutting import Chip, cut_chip
 from grave_cli.learning.places import Place
-from grave_cli.settings.sections import ChipSettings
+from grave_cli.settings.learning import ChipSettings
 
 Matrix = NDArray[np.float64]
 

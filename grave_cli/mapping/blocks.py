@@ -27,7 +27,7 @@ from grave_cli.mapping.probability_map import ProbabilityMap, is_valid, to_proba
 from grave_cli.mapping.scene import Scene, read_heights
 from grave_cli.mapping.sections import place_within
 from grave_cli.progress import SILENT, Progress
-from grave_cli.settings.sections import DecodingSettings
+from grave_cli.settings.mapping import DecodingSettings
 
 _CELL_PX = 512
 _LARGEST_PX = 2048 * 2048  # takes 0.4 GB; no real row of graves fills a larger window

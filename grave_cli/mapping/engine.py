@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from grave_cli.bundle import Bundle
 from grave_cli.mapping.symmetries import Symmetries
 from grave_cli.progress import SILENT, Progress
-from grave_cli.settings.sections import PredictionSettings
+from grave_cli.settings.mapping import PredictionSettings
 
 Batch = NDArray[np.float32]
 

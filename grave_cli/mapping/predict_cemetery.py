@@ -33,7 +33,7 @@ from grave_cli.mapping.scratch import prediction_key, scratch
 from grave_cli.mapping.stream import map_probabilities, plan_scene
 from grave_cli.mapping.tiling import measure_speeds
 from grave_cli.progress import SILENT, Progress
-from grave_cli.settings.sections import DecodingSettings
+from grave_cli.settings.mapping import DecodingSettings
 from grave_cli.settings.tree import Settings
 
 _WORTH_MEASURING_MPX = 50  # below, the measurement would take longer than it saves

@@ -122,7 +122,7 @@ def _spans(start: int, length: int, step: int, size: int) -> Iterator[tuple[int,
     to 7 and 3 to 10.
     """
     first, last = max(start, 0), min(start + length, size)
-    for number in range(first // step, math.ceil(last / step)):
+    for number in range(first // step, math.ceil(last / step) if first < last else 0):
         low, high = max(first, number * step), min(last, (number + 1) * step)
         there = slice(low - number * step, high - number * step)
         yield number, there, slice(low - start, high - start)

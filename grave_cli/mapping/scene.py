@@ -11,7 +11,7 @@ from grave_cli.inputs.elevation import ElevationStatistics, measure_elevation, r
 from grave_cli.inputs.grid import WorkingGrid
 from grave_cli.inputs.raster_io import open_orthophoto
 from grave_cli.inputs.recipe import InputRecipe
-from grave_cli.settings.sections import ElevationSettings
+from grave_cli.settings.inputs import ElevationSettings
 
 
 @dataclass(frozen=True)

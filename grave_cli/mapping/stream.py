@@ -16,7 +16,7 @@ from grave_cli.mapping.scene import Scene
 from grave_cli.mapping.sections import Section, SectionPlan, place_within, plan_sections
 from grave_cli.mapping.tiling import choose_tiling
 from grave_cli.progress import SILENT, Progress
-from grave_cli.settings.sections import PredictionSettings
+from grave_cli.settings.mapping import PredictionSettings
 
 
 def plan_scene(

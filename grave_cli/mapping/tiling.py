@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from grave_cli.mapping.engine import Engine
-from grave_cli.settings.sections import PredictionSettings
+from grave_cli.settings.mapping import PredictionSettings
 
 _EDGES_PX = (256, 384, 512, 768, 1024, 1536)
 _STRIDE = 32  # the sides of a tile are multiples of it

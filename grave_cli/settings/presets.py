@@ -6,7 +6,8 @@ from typing import Annotated, Any, get_args
 from pydantic import Field
 
 from grave_cli.architecture import DEFAULT_ENCODER
-from grave_cli.settings.sections import ElevationFeature, Section
+from grave_cli.settings.inputs import ElevationFeature
+from grave_cli.settings.section import Section
 from grave_cli.settings.studies import Choice, FloatRange, IntRange, Study
 
 DEFAULT_PRESET = "default"

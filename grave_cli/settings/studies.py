@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from grave_cli.settings.sections import Section
+from grave_cli.settings.section import Section
 
 
 class FloatRange(Section):

@@ -4,19 +4,15 @@ from pathlib import Path
 
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from grave_cli.settings.presets import HpoSettings
-from grave_cli.settings.sections import (
+from grave_cli.settings.inputs import DataSettings, ElevationSettings, GridSettings
+from grave_cli.settings.learning import (
     ChipSettings,
-    DataSettings,
-    ElevationSettings,
-    GridSettings,
     ModelSettings,
-    OutlineSettings,
-    PredictionSettings,
-    ReviewSettings,
     TrackingSettings,
     TrainingSettings,
 )
+from grave_cli.settings.mapping import OutlineSettings, PredictionSettings, ReviewSettings
+from grave_cli.settings.presets import HpoSettings
 
 ENV_PREFIX = "GRAVE_"
 ENV_DELIMITER = "__"

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from grave_cli.settings.load import flatten
+from grave_cli.settings.record import recorded
 from grave_cli.settings.tree import Settings
 
 if TYPE_CHECKING:
@@ -53,12 +54,11 @@ def log_resumption(client: "MlflowClient", run: "Run", settings: Settings) -> No
         **{f"gravecli.resume_{number}.{key}": value for key, value in changed.items()},
     }
     client.log_batch(run.info.run_id, tags=[RunTag(key, value) for key, value in tags.items()])
-    whole = settings.model_dump(mode="json")
-    client.log_dict(run.info.run_id, whole, f"settings/resume-{number}.json")
+    client.log_dict(run.info.run_id, recorded(settings), f"settings/resume-{number}.json")
 
 
 def _texts(settings: Settings) -> Iterator[tuple[str, str]]:
-    for key, value in flatten(settings.model_dump(mode="json")):
+    for key, value in flatten(recorded(settings)):
         yield key, _param_text(value)
 
 

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from grave_cli.settings.record import recorded, without_password
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.params import log_params, log_resumption
 from grave_cli.tracking.provenance import provenance_tags
@@ -163,8 +164,8 @@ def _state(run: "Run", settings: Settings) -> RunState:
         name=run.info.run_name,
         parent_run_id=tags.get(PARENT_TAG),
         tags=tags,
-        store=settings.tracking.uri,
-        settings=settings.model_dump(mode="json"),
+        store=without_password(settings.tracking.uri),
+        settings=recorded(settings),
     )
 
 

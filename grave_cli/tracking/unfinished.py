@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from grave_cli.errors import TrackingError
+from grave_cli.settings.record import without_password
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.store import open_client, store_exists
 
@@ -39,8 +40,8 @@ class RunState(BaseModel):
         name: Its name.
         parent_run_id: Run that it belongs to; None for a run of its own.
         tags: What it was tagged with when it began.
-        store: Setting `tracking.uri`.
-        settings: The resolved settings.
+        store: Setting `tracking.uri`, without a password.
+        settings: The resolved settings, without passwords.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -127,7 +128,7 @@ def unfinished_runs(settings: Settings) -> list[Unfinished]:
     found = [
         Unfinished(folder, state)
         for folder, state in states
-        if state is not None and state.store == settings.tracking.uri
+        if state is not None and state.store == without_password(settings.tracking.uri)
     ]
     return sorted(found, key=lambda left: -_last_change(left.folder))
 

@@ -1,5 +1,6 @@
 """What a study leaves in its parent run: counts, the best settings, and pictures of how it went."""
 
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 from grave_cli.settings.example import changed_toml
@@ -97,7 +98,7 @@ def _picture(axes: object) -> "Image.Image":
     figure = axes.figure  # type: ignore[attr-defined]
     figure.set_size_inches(9, 5)
     figure.tight_layout()
-    figure.canvas.draw()
-    picture = Image.fromarray(figure.canvas.buffer_rgba()).convert("RGB")
-    pyplot.close(figure)
-    return picture
+    with BytesIO() as drawn:
+        figure.savefig(drawn, dpi=100)
+        pyplot.close(figure)
+        return Image.open(drawn).convert("RGB")

@@ -52,7 +52,7 @@ def test_hpo_names_the_best_and_does_the_remainder_when_run_again(
     first = gravecli(*arguments, cwd=tmp_path)
     assert first.returncode == 0, first.stderr
     assert "1 finished trials" in first.stdout
-    assert "train with: gravecli train --set training.learning_rate=" in first.stdout
+    assert "train with: gravecli train --config " in first.stdout
     again = gravecli(*arguments, cwd=tmp_path)
     assert "1 of 1 trials are finished" in again.stderr
     assert again.stdout == first.stdout
@@ -117,7 +117,7 @@ def test_config_shows_values_and_origins(tmp_path: Path) -> None:
     shown = gravecli("config", "--set", "training.seed=3", cwd=tmp_path).stdout
     assert "training.epochs = 7   # gravecli.toml" in shown
     assert "training.seed = 3   # --set" in shown
-    assert "grid.gsd_m = 0.05   # default" in shown
+    assert "grid.gsd_m = 0.04   # default" in shown
 
 
 def test_config_init_writes_a_file_that_loads_and_is_not_overwritten(tmp_path: Path) -> None:

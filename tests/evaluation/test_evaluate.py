@@ -13,7 +13,7 @@ from shapely import affinity
 
 from grave_cli.errors import DatasetError
 from grave_cli.evaluation.evaluate import Evaluation, evaluate_files
-from grave_cli.settings.sections import DataSettings
+from grave_cli.settings.inputs import DataSettings
 
 SHIFTED = [affinity.translate(shape, 0.03, 0.04) for shape in GRAVES]
 COLUMNS = {"grave_id": "str", "confidence": "float", "flags": "str", "needs_review": "bool"}

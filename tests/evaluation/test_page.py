@@ -14,7 +14,7 @@ from grave_cli.errors import ExportError
 from grave_cli.evaluation.evaluate import Evaluation, evaluate_files
 from grave_cli.evaluation.page.drawn_map import draw_map
 from grave_cli.evaluation.page.write import render_page, write_page
-from grave_cli.settings.sections import DataSettings
+from grave_cli.settings.inputs import DataSettings
 
 VOID = {"meta", "input", "br"}
 

@@ -6,7 +6,7 @@ from grave_rows import GSD_M, blurred, row_of_graves
 from grave_cli.evaluation.thresholds import changed_thresholds, tune_thresholds
 from grave_cli.evaluation.validation_maps import ValidationMap, score_decoding
 from grave_cli.graves.targets import BORDER, CONTACT, encode
-from grave_cli.settings.sections import DecodingSettings
+from grave_cli.settings.mapping import DecodingSettings
 
 
 def map_of(labels: np.ndarray, courage: float = 1.0) -> ValidationMap:

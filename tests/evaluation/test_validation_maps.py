@@ -8,7 +8,7 @@ from grave_cli.evaluation.validation_maps import ValidationMap, map_validation, 
 from grave_cli.inputs.cemetery_arrays import CemeteryArrays
 from grave_cli.inputs.recipe import InputRecipe
 from grave_cli.inputs.training_data import plan_training, read_training_data
-from grave_cli.settings.sections import DecodingSettings, PredictionSettings
+from grave_cli.settings.mapping import DecodingSettings, PredictionSettings
 
 HALF = (0.5, 0.5, 0.5)
 TILES = PredictionSettings(tile_px=96, halo_px=16, batch_size=3)

@@ -124,7 +124,7 @@ def test_a_blurred_grave_loses_little_but_its_corners(angle: float, sigma: float
     truth, labels = row_of_graves(1, 2.0, 0.9, 0.0, angle)
     soft = blurred(hard(labels)[None], sigma)[0]
     polygons, _ = trace_instances((soft >= 0.5).astype(np.int32), soft, 0.5)
-    assert shapely.area(polygons)[0] == pytest.approx(shapely.area(truth)[0], rel=0.025)
+    assert shapely.area(polygons)[0] == pytest.approx(shapely.area(truth)[0], rel=0.04)
     assert shapely.hausdorff_distance(polygons[0].exterior, truth[0].exterior) < 2
 
 

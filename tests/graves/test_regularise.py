@@ -15,7 +15,7 @@ from grave_cli.graves.instances import decode
 from grave_cli.graves.outlines import Outlines, iou
 from grave_cli.graves.regularise import regularise
 from grave_cli.graves.targets import BODY, encode
-from grave_cli.settings.sections import DecodingSettings, OutlineSettings
+from grave_cli.settings.mapping import DecodingSettings, OutlineSettings
 
 angles = st.floats(0, 180)
 

@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 import shapely
+from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely import affinity
 
-from grave_cli.graves.topology import close_gaps, resolve_overlaps
+from grave_cli.graves.outlines import to_crs
+from grave_cli.graves.topology import close_gaps, lay_as_coverage, resolve_overlaps
 
 NO_POLYGONS = np.array([], dtype=object)
 
@@ -109,3 +111,34 @@ def test_growing_takes_no_ground_from_anybody(seed: int) -> None:
     grown = close_gaps(apart, np.arange(len(apart)), 0.5)
     assert_disjoint(grown)
     assert (shapely.area(grown) >= shapely.area(apart) - 1e-9).all()
+
+
+@settings(deadline=None, max_examples=30)
+@given(seed=st.integers(0, 10_000))
+def test_a_coverage_stays_valid_and_disjoint_far_from_the_origin(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    boxes = [
+        affinity.rotate(shapely.box(x, y, x + w, y + h), angle)
+        for x, y, w, h, angle in zip(
+            *rng.uniform(0, 60, (2, 30)),
+            *rng.uniform(3, 20, (2, 30)),
+            rng.uniform(0, 90, 30),
+            strict=True,
+        )
+    ]
+    polygons, confidence = np.array(boxes, dtype=object), rng.random(30)
+    laid = lay_as_coverage(resolve_overlaps(polygons, confidence), confidence)
+    placed = to_crs(laid, Affine(0.04, 0, 447234.123, 0, -0.04, 5412345.77))
+    assert shapely.is_valid(placed).all()
+    first, second = shapely.STRtree(placed).query(placed, "intersects")
+    pairs = first < second
+    common = shapely.intersection(placed[first[pairs]], placed[second[pairs]])
+    assert shapely.area(common).max(initial=0) == 0
+
+
+def test_a_coverage_is_where_the_polygons_were() -> None:
+    pair = np.array([shapely.box(0, 0, 10, 10), shapely.box(10, 2, 20, 8)], dtype=object)
+    laid = lay_as_coverage(pair, np.array([0.5, 0.9]))
+    assert shapely.area(laid) == pytest.approx([100, 60])
+    shared = {(10.0, 2.0), (10.0, 8.0)}  # the corners of the one are points of the other
+    assert shared <= {tuple(point) for point in shapely.get_coordinates(laid[0])}

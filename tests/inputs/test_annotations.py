@@ -15,7 +15,7 @@ from grave_cli.errors import GraveError
 from grave_cli.inputs.annotations import rasterize_instances, read_grave_file, read_graves
 from grave_cli.inputs.grid import WorkingGrid
 from grave_cli.inputs.manifest import Cemetery, read_manifest
-from grave_cli.settings.sections import DataSettings
+from grave_cli.settings.inputs import DataSettings
 
 
 def test_clipped_graves_end_at_the_edge_of_the_orthophoto(tmp_path: Path) -> None:

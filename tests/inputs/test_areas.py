@@ -30,7 +30,8 @@ from grave_cli.mapping.predict_cemetery import extract_graves
 from grave_cli.mapping.probability_map import ProbabilityMap
 from grave_cli.mapping.scene import Scene, open_scene
 from grave_cli.mapping.stream import map_probabilities
-from grave_cli.settings.sections import DataSettings, DecodingSettings, PredictionSettings
+from grave_cli.settings.inputs import DataSettings
+from grave_cli.settings.mapping import DecodingSettings, PredictionSettings
 from grave_cli.settings.tree import Settings
 
 # The left 9.4 m of 20 m: four graves lie within, four outside, and one reaches in from outside.
@@ -240,9 +241,9 @@ def test_validation_counts_graves_by_their_centroid(
     task = GraveTask(Knowing(known["targets"][None]), settings)
     monkeypatch.setattr(task, "log", lambda *args, **options: None)
     task.validation_step({name: value[None] for name, value in tile.items()}, 0)
-    score = task.objects.score()
+    score = task.scores.objects.score()
     assert (score.truths, score.predictions, score.matches) == (4, 4, 4)
-    assert task.pixels.rates()["recall"] == 1
+    assert task.scores.pixels.rates()["recall"] == 1
 
 
 @pytest.mark.parametrize("labelled", [INSIDE, [*GRAVES, BESIDE]])

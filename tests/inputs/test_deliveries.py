@@ -43,7 +43,7 @@ from grave_cli.mapping.predict_cemetery import extract_graves
 from grave_cli.mapping.result import PredictionResult
 from grave_cli.mapping.scene import open_scene
 from grave_cli.mapping.stream import map_probabilities
-from grave_cli.settings.sections import DecodingSettings
+from grave_cli.settings.mapping import DecodingSettings
 from grave_cli.settings.tree import Settings
 
 Delivery = Callable[[Path], Path]
@@ -291,7 +291,7 @@ def mapped(path: Path) -> PredictionResult:
     scene = open_scene(path, None, orthophoto_grid(path, GSD_M, 3), RECIPE)
     settings = Settings(prediction={"tile_px": 128, "halo_px": 16})  # type: ignore[arg-type]
     probabilities = map_probabilities(scene, ColourEngine(), settings.prediction)
-    return extract_graves(probabilities, scene, DecodingSettings(), settings, {})
+    return extract_graves(probabilities, scene, DecodingSettings(min_peak_body=0), settings, {})
 
 
 @pytest.mark.parametrize("name", MAPPED)

@@ -17,7 +17,7 @@ from rasterio.enums import ColorInterp
 from grave_cli.errors import GraveError, GridError, RasterReadError
 from grave_cli.inputs.dem import open_dem, read_dem
 from grave_cli.inputs.elevation import measure_elevation
-from grave_cli.settings.sections import ElevationSettings
+from grave_cli.settings.inputs import ElevationSettings
 
 FOOT, US_FOOT = 0.3048, 1200 / 3937
 

@@ -20,7 +20,7 @@ from grave_cli.inputs.elevation import (
     read_elevation,
 )
 from grave_cli.inputs.grid import WorkingGrid
-from grave_cli.settings.sections import ElevationSettings
+from grave_cli.settings.inputs import ElevationSettings
 
 
 def test_what_the_dem_does_not_cover_is_unknown(tmp_path: Path) -> None:

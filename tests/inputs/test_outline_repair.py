@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from grave_cli.inputs.annotations import read_grave_file
 from grave_cli.inputs.outline_repair import clean_outlines
-from grave_cli.settings.sections import DataSettings
+from grave_cli.settings.inputs import DataSettings
 
 FIRST = GRAVES[0]
 BOW_TIE = shapely.Polygon(

@@ -10,8 +10,8 @@ from grave_cli.errors import GraveError, GridError, ModelError, RasterReadError
 from grave_cli.inputs.fit import check_fit
 from grave_cli.inputs.raster_io import orthophoto_grid
 from grave_cli.inputs.recipe import InputRecipe
+from grave_cli.settings.inputs import ElevationSettings
 from grave_cli.settings.load import load_settings
-from grave_cli.settings.sections import ElevationSettings
 
 RGB = InputRecipe(
     channels="rgb", gsd_m=GSD_M, mean=(0.5, 0.4, 0.3), std=(0.2, 0.2, 0.2), elevation=None

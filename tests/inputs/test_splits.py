@@ -13,7 +13,7 @@ from grave_cli.errors import DatasetError
 from grave_cli.inputs.grid import lay_grid
 from grave_cli.inputs.manifest import Cemetery, Manifest
 from grave_cli.inputs.splits import SPLITS, Part, Strip, assign_parts, strip_window
-from grave_cli.settings.sections import DataSettings
+from grave_cli.settings.inputs import DataSettings
 
 ROOT = Path("data")
 

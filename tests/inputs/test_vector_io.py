@@ -26,7 +26,7 @@ from deliveries import (
 
 from grave_cli.errors import GraveError
 from grave_cli.inputs.annotations import rasterize_instances, read_grave_file
-from grave_cli.settings.sections import DataSettings
+from grave_cli.settings.inputs import DataSettings
 
 
 def plain_geojson(folder: Path) -> Path:

@@ -16,8 +16,9 @@ from grave_cli.learning.datamodule import TileDataset
 from grave_cli.mapping.probability_map import to_probabilities
 from grave_cli.mapping.scene import open_scene
 from grave_cli.mapping.stream import map_probabilities
+from grave_cli.settings.learning import ChipSettings
 from grave_cli.settings.load import with_values
-from grave_cli.settings.sections import ChipSettings, PredictionSettings
+from grave_cli.settings.mapping import PredictionSettings
 from grave_cli.settings.tree import Settings
 
 HALF = (0.5, 0.5, 0.5)

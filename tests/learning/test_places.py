@@ -11,7 +11,7 @@ from grave_cli.inputs.cemetery_arrays import CemeteryArrays
 from grave_cli.inputs.training_data import plan_training, read_training_data
 from grave_cli.learning.confusion import ConfusedPlaces
 from grave_cli.learning.places import ChipPlaces, Place
-from grave_cli.settings.sections import ChipSettings
+from grave_cli.settings.learning import ChipSettings
 
 DRAWS = 3000
 

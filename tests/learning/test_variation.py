@@ -10,7 +10,7 @@ from grave_cli.inputs.cemetery_arrays import CemeteryArrays
 from grave_cli.inputs.training_data import plan_training, read_training_data
 from grave_cli.learning.places import Place
 from grave_cli.learning.variation import cut_varied, draw_matrix
-from grave_cli.settings.sections import ChipSettings
+from grave_cli.settings.learning import ChipSettings
 
 HERE = Place(0, 60, 70)
 

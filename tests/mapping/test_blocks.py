@@ -19,7 +19,7 @@ from grave_cli.inputs.recipe import InputRecipe
 from grave_cli.mapping.blocks import RawGraves, find_graves
 from grave_cli.mapping.probability_map import ProbabilityMap, to_levels, to_probabilities
 from grave_cli.mapping.scene import Scene
-from grave_cli.settings.sections import DecodingSettings
+from grave_cli.settings.mapping import DecodingSettings
 
 GSD_M = 0.05
 DECODING = DecodingSettings()

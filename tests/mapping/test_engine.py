@@ -15,7 +15,7 @@ from grave_cli.mapping.engine import Engine, open_engine
 from grave_cli.mapping.onnx_engine import OnnxEngine
 from grave_cli.mapping.symmetries import Symmetries
 from grave_cli.mapping.torch_engine import TorchEngine, choose_device
-from grave_cli.settings.sections import PredictionSettings
+from grave_cli.settings.mapping import PredictionSettings
 
 ON_CPU = PredictionSettings(device="cpu")
 
@@ -115,7 +115,7 @@ def test_a_cpu_needs_no_torch(bundle: Bundle) -> None:
         "import sys; from pathlib import Path; import numpy as np\n"
         "from grave_cli.bundle import read_bundle\n"
         "from grave_cli.mapping.engine import open_engine\n"
-        "from grave_cli.settings.sections import PredictionSettings\n"
+        "from grave_cli.settings.mapping import PredictionSettings\n"
         "engine = open_engine(read_bundle(Path(sys.argv[1])), PredictionSettings(device='cpu'))\n"
         "engine.probabilities(np.zeros((1, 4, 32, 32), np.float32))\n"
         "print(sorted({'torch', 'lightning', 'mlflow', 'optuna'} & set(sys.modules)))"

@@ -22,7 +22,7 @@ from grave_cli.mapping.preview import write_preview
 from grave_cli.mapping.probability_map import ProbabilityMap
 from grave_cli.mapping.result import PredictionResult
 from grave_cli.mapping.scene import open_scene
-from grave_cli.settings.sections import DecodingSettings
+from grave_cli.settings.mapping import DecodingSettings
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.models import resolve_model
 

@@ -15,7 +15,7 @@ from grave_cli.inputs.recipe import InputRecipe
 from grave_cli.mapping.probability_map import is_valid
 from grave_cli.mapping.scene import open_scene
 from grave_cli.mapping.stream import map_probabilities
-from grave_cli.settings.sections import PredictionSettings
+from grave_cli.settings.mapping import PredictionSettings
 
 RGB = InputRecipe(channels="rgb", gsd_m=0.1, mean=(0, 0, 0), std=(1, 1, 1), elevation=None)
 

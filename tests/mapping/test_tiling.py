@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grave_cli.mapping.tiling import choose_tiling, fit_tile, measure_speeds, usable_edges
-from grave_cli.settings.sections import PredictionSettings
+from grave_cli.settings.mapping import PredictionSettings
 
 MEASURED = PredictionSettings()
 

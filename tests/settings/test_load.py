@@ -82,7 +82,7 @@ def test_gravecli_toml_of_the_working_directory_is_read_when_no_file_is_named() 
 
 def test_a_named_config_file_replaces_the_one_of_the_working_directory() -> None:
     Path("gravecli.toml").write_text("grid.gsd_m = 0.1")
-    assert load("[training]\nepochs = 11").settings.grid.gsd_m == 0.05
+    assert load("[training]\nepochs = 11").settings.grid.gsd_m == 0.04
 
 
 def test_a_named_config_file_that_is_missing_is_refused() -> None:
@@ -284,8 +284,8 @@ def test_settings_by_themselves_read_neither_environment_nor_files(
     Path("gravecli.toml").write_text("grid.gsd_m = 0.1")
     Path(".env").write_text("GRAVE_GRID__GSD_M=0.1")
     monkeypatch.setenv("GRAVE_GRID__GSD_M", "0.1")
-    assert Settings().grid.gsd_m == 0.05
-    assert Settings(work_dir=Path("x")).grid.gsd_m == 0.05
+    assert Settings().grid.gsd_m == 0.04
+    assert Settings(work_dir=Path("x")).grid.gsd_m == 0.04
 
 
 def test_the_processes_environment_is_read_only_when_none_is_given(
@@ -293,7 +293,7 @@ def test_the_processes_environment_is_read_only_when_none_is_given(
 ) -> None:
     monkeypatch.setenv("GRAVE_GRID__GSD_M", "0.1")
     assert load_settings().settings.grid.gsd_m == 0.1
-    assert load_settings(environ={}).settings.grid.gsd_m == 0.05
+    assert load_settings(environ={}).settings.grid.gsd_m == 0.04
     assert os.environ["GRAVE_GRID__GSD_M"] == "0.1"
 
 
@@ -354,3 +354,14 @@ def test_merging_keeps_every_value_of_the_upper_tree_and_changes_neither(
     assert repr((lower, upper)) == before
     assert merge(lower, {}) == lower
     assert merge({}, upper) == upper
+
+
+def test_threads_set_for_all_programs_count_where_nothing_else_sets_them() -> None:
+    def threads(environ: dict[str, str], *assignments: str) -> int:
+        return load_settings(environ=environ, assignments=assignments).settings.prediction.threads
+
+    assert threads({}) == 0
+    assert threads({"OMP_NUM_THREADS": "3"}) == 3
+    assert threads({"OMP_NUM_THREADS": "4,2"}) == 0
+    assert threads({"OMP_NUM_THREADS": "3", "GRAVE_PREDICTION__THREADS": "2"}) == 2
+    assert threads({"OMP_NUM_THREADS": "3"}, "prediction.threads=1") == 1
