@@ -60,8 +60,9 @@ def hpo(
     from dataclasses import asdict
 
     from grave_cli.cli.console import print_json
-    from grave_cli.cli.study_screen import watch_study
+    from grave_cli.cli.study_screen import show_study
     from grave_cli.tuning.study import StudyRequest, run_study
+    from grave_cli.tuning.watching import StudyWatch
 
     chosen = {"data.root": data, "data.channels": channels, "hpo.storage": storage}
     settings = options.load(config, assignments, chosen).settings
@@ -70,8 +71,9 @@ def hpo(
         study, preset, trials, workers, options.parse_duration(timeout), model, force
     )
     progress = options.show_progress(quiet, verbose)
-    with watch_study(settings, request, progress) as shown:
-        result = run_study(settings, request, shown)
+    watch = StudyWatch()
+    with show_study(watch, progress) as shown:
+        result = run_study(settings, request, shown, watch)
     if json:
         print_json(asdict(result))
     else:

@@ -14,9 +14,7 @@ from grave_cli.cli.console import ERR, TerminalProgress
 from grave_cli.progress import Progress
 
 if TYPE_CHECKING:
-    from grave_cli.settings.tree import Settings
     from grave_cli.tuning.result import Standing, TrialRow
-    from grave_cli.tuning.study import StudyRequest
     from grave_cli.tuning.watching import StudyWatch
 
 _ROWS = 12  # of the newest trials
@@ -47,7 +45,6 @@ class StudyScreen(TerminalProgress):
                 yield
         finally:
             self._open -= 1
-            self._watch.close()
 
     def _draw(self) -> RenderableType:
         if time.monotonic() - self._looked > _LOOK_S:
@@ -56,20 +53,16 @@ class StudyScreen(TerminalProgress):
         bars = self._bars.get_renderable()
         if self._seen is None or not self._seen.rows:
             return bars
-        return Group(study_table(self._seen), summary(self._seen, self._watch.wanted), bars)
+        return Group(study_table(self._seen), summary(self._seen), bars)
 
 
 @contextmanager
-def watch_study(
-    settings: "Settings", request: "StudyRequest", progress: Progress
-) -> Iterator[Progress]:
+def show_study(watch: "StudyWatch", progress: Progress) -> Iterator[Progress]:
     """Show a study while the block works on it, if there is a terminal to draw on."""
-    from grave_cli.tuning.watching import StudyWatch
-
     if not isinstance(progress, TerminalProgress) or not ERR.is_terminal:
         yield progress
         return
-    screen = StudyScreen(StudyWatch(settings, request))
+    screen = StudyScreen(watch)
     with screen.live():
         yield screen
 
@@ -91,9 +84,9 @@ def study_table(standing: "Standing") -> Table:
     return table
 
 
-def summary(standing: "Standing", wanted: int) -> Text:
+def summary(standing: "Standing") -> Text:
     """Say in a line how far the study is."""
-    parts = [f"{standing.finished} of {wanted} trials"]
+    parts = [f"{standing.finished} of {standing.wanted} trials"]
     if standing.best is not None:
         parts.append(f"best {_short(standing.best.value)} (trial {standing.best.number})")
     if standing.left_s is not None:

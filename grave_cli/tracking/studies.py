@@ -1,7 +1,7 @@
 """The runs of a study: one parent that is gone on with, one child a trial, all of true status."""
 
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from grave_cli.errors import TrackingError
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.models import MODEL_TAG, local_folder
-from grave_cli.tracking.runs import TrackedRun, resumed_run, tracked_run
-from grave_cli.tracking.store import open_client
+from grave_cli.tracking.runs import PARENT_TAG, TrackedRun, resumed_run, tracked_run
+from grave_cli.tracking.store import all_runs, open_client
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -84,13 +84,25 @@ def mark_trial(settings: Settings, run_id: str, number: int, state: str) -> None
         client.delete_tag(run_id, MODEL_TAG)
 
 
-def close_left_runs(client: "MlflowClient", run_ids: Iterable[str]) -> None:
-    """Give runs whose worker died, perhaps on another machine, their true status."""
-    for run_id in run_ids:
-        run = find_study_run(client, run_id)
-        if run is not None and run.info.status == "RUNNING":
+def settle_failed(parent: TrackedRun, numbers: Mapping[str, int]) -> None:
+    """Give the runs of failed trials their true status, whatever their workers came to write.
+
+    Some died, perhaps on another machine; some were taken for dead and went on to the end.
+
+    Args:
+        parent: Run of the study.
+        numbers: Failed trials by the name of their run.
+    """
+    client = parent.client
+    experiment = client.get_run(parent.run_id).info.experiment_id
+    for run in all_runs(client, experiment, f"tags.`{PARENT_TAG}` = '{parent.run_id}'"):
+        name, run_id = run.info.run_name, run.info.run_id
+        if name not in numbers or run.data.tags.get(STATE_TAG) == "FAIL":
+            continue
+        client.set_tag(run_id, TRIAL_TAG, str(numbers[name]))
+        client.set_tag(run_id, STATE_TAG, "FAIL")
+        if run.info.status in ("RUNNING", "FINISHED"):
             client.set_terminated(run_id, "KILLED")
-            client.set_tag(run_id, STATE_TAG, "FAIL")
 
 
 def fetch_artifact(settings: Settings, run_id: str, name: str) -> Path | None:

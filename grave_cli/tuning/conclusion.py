@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING
 
 from grave_cli.settings.example import changed_toml
 from grave_cli.settings.load import with_values
+from grave_cli.settings.record import without_password
 from grave_cli.settings.studies import Study
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.runs import TrackedRun
-from grave_cli.tracking.studies import close_left_runs
-from grave_cli.tuning.result import RUN_ID, best_trial
+from grave_cli.tracking.studies import settle_failed
+from grave_cli.tuning.result import RUN_ID, best_trial, run_name
 from grave_cli.tuning.search_space import settings_of
 from grave_cli.tuning.shared_study import SharedStudy
 from grave_cli.tuning.trials import BATCH
@@ -38,8 +39,8 @@ def conclude(parent: TrackedRun, shared: SharedStudy, plan: Study, settings: Set
         plan: What was searched.
         settings: What its trials started from.
     """
-    left = (trial.user_attrs.get(RUN_ID) for trial in shared.trials("FAIL"))
-    close_left_runs(parent.client, [str(run_id) for run_id in left if run_id])
+    name = shared.study.study_name
+    settle_failed(parent, {run_name(name, one.number): one.number for one in shared.trials("FAIL")})
     counts = {f"trials/{state.lower()}": len(shared.trials(state)) for state in _STATES}
     parent.log_metrics(counts)
     best = best_trial(shared)
@@ -58,16 +59,14 @@ def _log_best(parent: TrackedRun, best: "FrozenTrial", plan: Study, settings: Se
     study, run_id = parent.name, best.user_attrs.get(RUN_ID, "")
     head = f"# Study {study}, trial {best.number}, value {best.value:.4f}, MLflow run {run_id}.\n"
     path = parent.folder / BEST_FILE
-    path.write_text(head + changed_toml(chosen), encoding="utf-8")
+    path.write_text(head + without_password(changed_toml(chosen)), encoding="utf-8")
     parent.log_file(path, "")
     for key, value in best.params.items():
         parent.tag(f"best.{key}", str(value))
     parent.tag("best.run_id", run_id)
     experiment = parent.client.get_run(parent.run_id).info.experiment_id
-    link = f"#/experiments/{experiment}/runs/{run_id}"
-    note = (
-        f"Best trial: [{study}-{best.number}]({link}), {best.value:.4f}; its settings: {BEST_FILE}."
-    )
+    link = f"[{run_name(study, best.number)}](#/experiments/{experiment}/runs/{run_id})"
+    note = f"Best trial: {link}, {best.value:.4f}; its settings: {BEST_FILE}."
     parent.tag("mlflow.note.content", note)
 
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from grave_cli.errors import TuningError
+from grave_cli.inputs.training_data import TrainingPlan
 from grave_cli.settings.studies import Study
 from grave_cli.settings.tree import Settings
 from grave_cli.tuning.shared_study import SharedStudy
@@ -26,12 +27,14 @@ class Foundation:
 
     Args:
         data: Id of the data set.
+        split: Which cemeteries train, validate and test.
         channels: What the network sees.
         objective: Metric that is maximised, and of what.
         search_space: What is searched, as JSON.
     """
 
     data: str
+    split: str
     channels: str
     objective: str
     search_space: str
@@ -100,18 +103,27 @@ def check_foundation(shared: SharedStudy, foundation: Foundation, force: bool) -
         TuningError: The study's trials stand on something else.
     """
     study, now = shared.study, asdict(foundation)
-    before = study.user_attrs.get(_FOUNDATION)
-    if before is not None and not force:
-        for part, value in now.items():
-            if before[part] != value:
-                raise TuningError(
-                    f"study {study.study_name} was begun with another {part.replace('_', ' ')}",
-                    found=value,
-                    expected=before[part],
-                    remedy="give the new one another name, or mix them with --force",
-                )
-    if before != now:
-        study.set_user_attr(_FOUNDATION, now)
+    with shared.locked():
+        before = study.user_attrs.get(_FOUNDATION)
+        if before == now:
+            return
+        if before is None or force:
+            study.set_user_attr(_FOUNDATION, now)
+            return
+    part = next(part for part, value in now.items() if before.get(part) != value)
+    raise TuningError(
+        f"study {study.study_name} was begun with another {part.replace('_', ' ')}",
+        found=now[part],
+        expected=before.get(part),
+        remedy="give the new one another name, or mix them with --force",
+    )
+
+
+def split_text(data: TrainingPlan) -> str:
+    """Write down which cemeteries train, validate and test."""
+    splits = ("train", "val", "test")
+    names = {split: [plan.part.cemetery.name for plan in data.split(split)] for split in splits}
+    return "; ".join(f"{split} {', '.join(found)}" for split, found in names.items() if found)
 
 
 def search_space_text(plan: Study) -> str:

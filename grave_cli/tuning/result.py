@@ -15,6 +15,11 @@ RUN_ID = "run_id"
 """Attribute of a trial: its MLflow run."""
 
 
+def run_name(study: str, number: int) -> str:
+    """Name the MLflow run of a trial."""
+    return f"{study}-{number}"
+
+
 @dataclass(frozen=True)
 class StudyResult:
     """How a study stands.
@@ -72,6 +77,7 @@ class Standing:
     Args:
         rows: Its trials, by number.
         finished: How many count.
+        wanted: How many are to count.
         best: The best complete one; None without one.
         left_s: Seconds until the wanted ones are there, if those left take as long as those before;
             None while none has come to its end.
@@ -79,6 +85,7 @@ class Standing:
 
     rows: tuple[TrialRow, ...]
     finished: int
+    wanted: int
     best: TrialRow | None
     left_s: float | None
 
@@ -101,7 +108,7 @@ def standing_of(shared: SharedStudy, wanted: int) -> Standing:
         left_s = max(work_s, 0.0) / max(len(running), 1)
     complete = [row for row in done if row.state == "COMPLETE"]
     best = max(complete, key=lambda row: _or_least(row.value), default=None)
-    return Standing(rows, len(done), best, left_s)
+    return Standing(rows, len(done), wanted, best, left_s)
 
 
 def best_trial(shared: SharedStudy) -> "FrozenTrial | None":

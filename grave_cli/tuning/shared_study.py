@@ -21,9 +21,8 @@ if TYPE_CHECKING:
     from optuna.storages import RDBStorage
     from optuna.trial import FrozenTrial
 
-_CLAIMED = (
-    "gravecli.claimed"  # a trial's attribute: its number, once its first sign of life is given
-)
+# A trial's attribute: its number, once its first sign of life is given.
+_CLAIMED = "gravecli.claimed"
 _FIXED = "fixed_params"  # Optuna's attribute of a queued trial
 _POLL_S = 0.5
 

@@ -1,6 +1,8 @@
 """A study: trials until enough are finished; one parent run, one child run a trial."""
 
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from grave_cli.errors import TuningError
@@ -17,6 +19,7 @@ from grave_cli.tuning.result import StudyResult, result_of
 from grave_cli.tuning.search_space import check_search_space, combinations, preset_name
 from grave_cli.tuning.shared_study import SharedStudy
 from grave_cli.tuning.trials import Trials, plan_trials
+from grave_cli.tuning.watching import StudyWatch
 from grave_cli.tuning.workers import Assignment, run_workers, work_in_process
 
 _RUN_ID = "gravecli.run_id"
@@ -48,7 +51,10 @@ class StudyRequest:
 
 
 def run_study(
-    settings: Settings, request: StudyRequest, progress: Progress = SILENT
+    settings: Settings,
+    request: StudyRequest,
+    progress: Progress = SILENT,
+    watch: StudyWatch | None = None,
 ) -> StudyResult:
     """Run trials until a study has as many finished ones as asked for.
 
@@ -59,6 +65,7 @@ def run_study(
         settings: What trials start from.
         request: The study.
         progress: Is told of each trial.
+        watch: Looks at the study meanwhile.
 
     Raises:
         TuningError: The preset, search space or storage cannot be used, the study stands on other
@@ -69,13 +76,16 @@ def run_study(
     check_search_space(plan, settings)
     wanted = _wanted(request, plan)
     trials = plan_trials(settings, plan, request.model, progress)
-    with open_study(settings, request.name, plan) as shared:
+    with ExitStack() as stack:
+        shared = stack.enter_context(open_study(settings, request.name, plan))
+        if watch is not None:
+            stack.enter_context(watch.over(shared, wanted))
         check_foundation(shared, trials.foundation, request.force)
         plan = keep_loadable(shared, plan, settings, progress)
         done = len(shared.finished())
         progress.note(f"study {request.name}: {done} of {wanted} trials are finished")
         if done < wanted or shared.trials("RUNNING") or not is_concluded(shared):
-            _work(settings, request, plan, trials, shared, progress)
+            _work(settings, request, plan, wanted, trials, shared, progress)
         run_id = shared.study.user_attrs.get(_RUN_ID, "")
         config = fetch_artifact(settings, run_id, BEST_FILE)
         return result_of(shared, plan.tunes, trials.metric, config)
@@ -85,23 +95,23 @@ def _work(
     settings: Settings,
     request: StudyRequest,
     plan: Study,
+    wanted: int,
     trials: Trials,
     shared: SharedStudy,
     progress: Progress,
 ) -> None:
     """Run what is left, in the study's parent run."""
-    tags = {DATASET_TAG: trials.data.dataset_id}
-    run_id = shared.study.user_attrs.get(_RUN_ID)
     deadline = None if request.timeout_s is None else time.time() + request.timeout_s
-    with study_run(settings, request.name, run_id, tags) as parent:
-        _remember(parent, shared, trials)
+    with ExitStack() as stack:
+        with shared.locked():  # two that begin a study at once share its parent run
+            parent = stack.enter_context(_parent_run(settings, shared, trials))
         assignment = Assignment(
             settings=settings,
             study=request.name,
             plan=plan,
             model=request.model,
             parent_run_id=parent.run_id,
-            wanted=_wanted(request, plan),
+            wanted=wanted,
             deadline=deadline,
         )
         if request.workers == 1:
@@ -122,8 +132,13 @@ def _wanted(request: StudyRequest, plan: Study) -> int:
     return wanted
 
 
-def _remember(parent: TrackedRun, shared: SharedStudy, trials: Trials) -> None:
-    """Tie study and run together, so that the study goes on in it."""
-    if shared.study.user_attrs.get(_RUN_ID) != parent.run_id:
-        shared.study.set_user_attr(_RUN_ID, parent.run_id)
-        log_dataset(parent, trials.data)
+@contextmanager
+def _parent_run(settings: Settings, shared: SharedStudy, trials: Trials) -> Iterator[TrackedRun]:
+    """Open the run of a study, and tie the two together, so that the study goes on in it."""
+    tags = {DATASET_TAG: trials.data.dataset_id}
+    known = shared.study.user_attrs.get(_RUN_ID)
+    with study_run(settings, shared.study.study_name, known, tags) as parent:
+        if parent.run_id != known:
+            shared.study.set_user_attr(_RUN_ID, parent.run_id)
+            log_dataset(parent, trials.data)
+        yield parent

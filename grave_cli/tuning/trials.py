@@ -22,7 +22,8 @@ from grave_cli.settings.load import with_values
 from grave_cli.settings.studies import Choice, Study
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.models import FoundModel, newest_model, resolve_model
-from grave_cli.tuning.joining import Foundation, search_space_text
+from grave_cli.tuning.joining import Foundation, search_space_text, split_text
+from grave_cli.tuning.result import RUN_ID, run_name
 from grave_cli.tuning.search_space import CHANNELS_KEY, FEATURES_KEY, settings_of
 from grave_cli.tuning.worker import Objective, TryAgain
 
@@ -60,7 +61,7 @@ class Trainings:
     def foundation(self) -> Foundation:
         """What has to stay the same."""
         channels = self.reading.data.channels
-        return Foundation(self.data.dataset_id, channels, self.metric, search_space_text(self.plan))
+        return _foundation(self.data, self.plan, channels, self.metric)
 
     def read(self, progress: Progress = SILENT) -> TrainingData:
         """Read the arrays."""
@@ -102,9 +103,7 @@ class Decodings:
         """What has to stay the same."""
         card = self.model.bundle.card
         objective = f"{_OBJECT_F1} of model {card.name} {card.run_id}".rstrip()
-        return Foundation(
-            self.data.dataset_id, card.recipe.channels, objective, search_space_text(self.plan)
-        )
+        return _foundation(self.data, self.plan, card.recipe.channels, objective)
 
     def read(self, progress: Progress = SILENT) -> TrainingData:
         """Read the arrays."""
@@ -169,6 +168,12 @@ def plan_trials(
     return Decodings(settings, plan, plan_training(settings, progress), found)
 
 
+def _foundation(data: TrainingPlan, plan: Study, channels: str, objective: str) -> Foundation:
+    return Foundation(
+        data.dataset_id, split_text(data), channels, objective, search_space_text(plan)
+    )
+
+
 def _reading_settings(plan: Study, settings: Settings) -> Settings:
     """Choose channels and elevation features so that what any trial takes is read."""
     channels = {settings.data.channels, *_alternatives(plan, CHANNELS_KEY)}
@@ -204,7 +209,7 @@ def _train(
                 chosen,
                 select_features(data, chosen),
                 [callback],
-                name=_run_name(trial),
+                name=run_name(trial.study.study_name, trial.number),
                 parent_run_id=parent_run_id,
                 finish=plan.final_score,
             )
@@ -225,15 +230,12 @@ def _decoding_run(
     """Record a trial without a training; the block fills in its metrics."""
     from grave_cli.tracking.runs import tracked_run
     from grave_cli.tracking.studies import STATE_TAG, TRIAL_TAG
-    from grave_cli.tuning.result import RUN_ID
 
     metrics: dict[str, float] = {}
     tags = {TRIAL_TAG: str(trial.number), STATE_TAG: "COMPLETE"}
-    with tracked_run(chosen, _run_name(trial), tags, parent_run_id) as run:
+    with tracked_run(
+        chosen, run_name(trial.study.study_name, trial.number), tags, parent_run_id
+    ) as run:
         trial.set_user_attr(RUN_ID, run.run_id)
         yield metrics
         run.log_metrics(metrics)
-
-
-def _run_name(trial: "Trial") -> str:
-    return f"{trial.study.study_name}-{trial.number}"

@@ -1,52 +1,37 @@
-"""A look at a study from outside while others work on it."""
+"""A look at a study while others work on it."""
 
-from typing import TYPE_CHECKING
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from grave_cli.settings.tree import Settings
 from grave_cli.tuning.result import Standing, standing_of
-from grave_cli.tuning.search_space import preset_name
 from grave_cli.tuning.shared_study import SharedStudy
-from grave_cli.tuning.storage import open_storage, storage_exists
-
-if TYPE_CHECKING:
-    from grave_cli.tuning.study import StudyRequest
 
 
 class StudyWatch:
-    """Looks at a study that may not be there yet.
+    """Looks at a study, from any thread; sees nothing while none is open."""
 
-    Args:
-        settings: Where the storage is.
-        request: Which study, and how many trials it is to have.
-    """
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._study: SharedStudy | None = None
+        self._wanted = 0
 
-    def __init__(self, settings: Settings, request: "StudyRequest") -> None:
-        self._settings = settings
-        self._request = request
-        self._shared: SharedStudy | None = None
+    @contextmanager
+    def over(self, study: SharedStudy, wanted: int) -> Iterator[None]:
+        """Let a study be looked at while the block runs.
 
-    @property
-    def wanted(self) -> int:
-        """Finished trials it is to have."""
-        name = preset_name(self._settings, self._request.name, self._request.preset)
-        return self._request.trials or self._settings.hpo.studies[name].trials
+        Args:
+            study: The study.
+            wanted: Finished trials it is to have.
+        """
+        self._study, self._wanted = study, wanted
+        try:
+            yield
+        finally:
+            with self._lock:  # its storage is closed next
+                self._study = None
 
     def look(self) -> Standing | None:
-        """Say how it stands; None while there is no such study."""
-        from optuna import load_study
-
-        if self._shared is None:
-            if not storage_exists(self._settings):
-                return None
-            storage = open_storage(self._settings)
-            try:
-                study = load_study(study_name=self._request.name, storage=storage)
-            except KeyError:
-                return None
-            self._shared = SharedStudy(study, storage)
-        return standing_of(self._shared, self.wanted)
-
-    def close(self) -> None:
-        """Let go of the storage."""
-        if self._shared is not None:
-            self._shared.storage.engine.dispose()
+        """Say how it stands; None while there is nothing to see."""
+        with self._lock:
+            return standing_of(self._study, self._wanted) if self._study is not None else None

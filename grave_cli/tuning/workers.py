@@ -1,13 +1,14 @@
 """Several processes on one study: started with their share of the threads, watched, and stopped."""
 
+import _thread
 import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from multiprocessing import connection, get_context, parent_process
+from multiprocessing import connection, get_context
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 _POLL_S = 0.5
 _STOP_S = 60  # how long a worker may take to give its trial back
 
-# What the numeric libraries ask for their number of threads when they are loaded.
+# What the numeric libraries read when they are loaded.
 _THREAD_NAMES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -73,16 +74,13 @@ def run_workers(
     assignment = _with_threads(assignment, threads)
     # Into files, once; the workers find them there.
     plan_trials(assignment.settings, assignment.plan, assignment.model).read(progress)
-    with _processes(assignment, count, threads) as workers:
-        ended = {trial.number for trial in shared.trials() if trial.state.is_finished()}
-        while any(process.is_alive() for process, _ in workers):
-            connection.wait(
-                [process.sentinel for process, _ in workers if process.is_alive()], _POLL_S
-            )
+    ended = {trial.number for trial in shared.trials() if trial.state.is_finished()}
+    with _limited_threads(threads), _processes(assignment, count) as workers:
+        while living := [process.sentinel for process, _ in workers if process.is_alive()]:
+            connection.wait(living, _POLL_S)
             _tell_ends(shared, ended, progress)
-            for _, words in workers:
-                if words.poll():
-                    _raise(words)
+            _raise_faults(line for _, line in workers)
+        _raise_faults(line for _, line in workers)  # of one that ended between the two
     died = [process.exitcode for process, _ in workers if process.exitcode]
     for code in died:
         progress.note(f"a worker has died (exit code {code})")
@@ -122,27 +120,26 @@ def work_in_process(
 
 @contextmanager
 def _processes(
-    assignment: Assignment, count: int, threads: int
+    assignment: Assignment, count: int
 ) -> Iterator[list[tuple["SpawnProcess", Connection]]]:
     """Run the workers while the block does; those still there at its end are interrupted."""
     context = get_context("spawn")
     workers = []
     try:
         for _ in range(count):
-            words, mouth = context.Pipe(duplex=False)
-            process = context.Process(target=_main, args=(assignment, threads, mouth))
+            line, far_end = context.Pipe()
+            process = context.Process(target=_main, args=(assignment, far_end))
             process.start()
-            mouth.close()
-            workers.append((process, words))
+            far_end.close()
+            workers.append((process, line))
         yield workers
     finally:
-        _stop([process for process, _ in workers])
+        for _, line in workers:
+            line.close()
+        _await_end([process for process, _ in workers])
 
 
-def _stop(processes: list["SpawnProcess"]) -> None:
-    for process in processes:
-        if process.is_alive() and process.pid is not None:
-            os.kill(process.pid, signal.SIGINT)
+def _await_end(processes: list["SpawnProcess"]) -> None:
     deadline = time.monotonic() + _STOP_S
     for process in processes:
         process.join(max(0.0, deadline - time.monotonic()))
@@ -151,13 +148,23 @@ def _stop(processes: list["SpawnProcess"]) -> None:
             process.join()
 
 
-def _main(assignment: Assignment, threads: int, mouth: Connection) -> None:
-    """Be a worker."""
-    os.setpgrp()  # Ctrl-C is for the parent, who then interrupts us
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    # Before the libraries that read it are loaded.
+@contextmanager
+def _limited_threads(threads: int) -> Iterator[None]:
+    """Let processes that are started in the block compute with so many threads each."""
+    before = {name: os.environ.get(name) for name in _THREAD_NAMES}
     os.environ.update(dict.fromkeys(_THREAD_NAMES, str(threads)))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
+
+
+def _main(assignment: Assignment, line: Connection) -> None:
+    """Be a worker."""
+    _obey(line)
     settings, plan = assignment.settings, assignment.plan
     try:
         with open_study(settings, assignment.study, plan) as shared:
@@ -165,15 +172,28 @@ def _main(assignment: Assignment, threads: int, mouth: Connection) -> None:
     except KeyboardInterrupt:
         pass
     except GraveError as error:
-        mouth.send(str(error))
+        line.send(str(error))
 
 
-def _end_with_parent() -> None:
-    """Interrupt this process when its parent is gone, whatever has ended it."""
-    parent = parent_process()
-    assert parent is not None  # workers are always started by one
-    connection.wait([parent.sentinel])
-    os.kill(os.getpid(), signal.SIGINT)
+def _obey(line: Connection) -> None:
+    """Be interrupted, once, when the parent closes the line or is gone; Ctrl-C is for the parent.
+
+    The parent never speaks: the line has something to tell only when it ends.
+    """
+    told = threading.Event()
+
+    def interrupt(*_: object) -> None:
+        if told.is_set():
+            told.clear()
+            raise KeyboardInterrupt
+
+    def listen() -> None:
+        connection.wait([line])
+        told.set()
+        _thread.interrupt_main()
+
+    signal.signal(signal.SIGINT, interrupt)
+    threading.Thread(target=listen, daemon=True).start()
 
 
 def _tell_ends(shared: SharedStudy, ended: set[int], progress: Progress) -> None:
@@ -183,15 +203,16 @@ def _tell_ends(shared: SharedStudy, ended: set[int], progress: Progress) -> None
             progress.note(describe(trial))
 
 
-def _raise(words: Connection) -> None:
-    try:
-        raise TuningError(words.recv())
-    except EOFError:  # the worker has ended without a word
-        return
+def _raise_faults(lines: Iterable[Connection]) -> None:
+    """Raise what a worker has said; most end without a word."""
+    for line in lines:
+        with suppress(EOFError, ConnectionError):
+            if line.poll():
+                raise TuningError(line.recv())
 
 
 def _threads(settings: Settings) -> int:
-    return settings.prediction.threads or len(os.sched_getaffinity(0))
+    return settings.prediction.threads or os.cpu_count() or 1
 
 
 def _with_threads(assignment: Assignment, threads: int) -> Assignment:

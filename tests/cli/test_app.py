@@ -75,7 +75,7 @@ def test_dashboard_shows_a_study_and_stops(tmp_path: Path) -> None:
     )
     try:
         assert process.stdout is not None
-        address = process.stdout.readline().split()[-1]
+        address = process.stdout.readline().split()[-1].removesuffix("dashboard/")
         assert address.startswith("http://127.0.0.1:8")
         assert "seen" in _fetch(f"{address}api/studies")
     finally:
