@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+import psutil
 import pytest
 from image_store import client_of, images_of, runs_of
 from mlflow.entities import Run
@@ -202,3 +203,17 @@ def test_thresholds_are_tuned_on_one_model_s_probabilities(
     trials = [run for run in runs if "optuna.trial" in run.data.tags]
     assert max(run.data.metrics["val/object_f1"] for run in trials) == result.best_value
     assert "prediction.decoding.body_threshold" in Path(result.best_config).read_text()
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_over_twenty_trials(settings: Settings) -> None:
+    held = []
+
+    class Memory(Listener):
+        def note(self, message: str) -> None:
+            if message.startswith("trial"):
+                held.append(psutil.Process().memory_info().rss / 1e6)
+
+    run_study(settings, StudyRequest("small", trials=20), Memory())
+    assert len(held) == 20
+    assert max(held[10:]) - max(held[5:10]) < 20, held  # megabytes
