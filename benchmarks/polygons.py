@@ -1,7 +1,8 @@
 """How long drawing graves takes: probabilities in, a GeoPackage out, for more and more graves.
 
-Rows of eight graves that touch, from a map that is never in memory as a whole. Times are seconds,
-for each stage; the last column says how the whole grows with the number of graves (1 is linear).
+Rows of eight graves that touch, from a map that is never in memory as a whole: close together (3.5
+m² for each grave), then with free ground around (100 m² for each). Times are seconds, for each
+stage; the last column says how the whole grows with the number of graves (1 is linear).
 
     python benchmarks/polygons.py [--quick]
 """
@@ -9,6 +10,7 @@ for each stage; the last column says how the whole grows with the number of grav
 import argparse
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from tools.scenes import repeated_graves
@@ -33,17 +35,18 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="200 and 1000 graves")
     counts = (200, 1000) if parser.parse_args().quick else (1000, 10_000, 80_000)
     find(repeated_graves(16), 1)  # imports
+    report("Polygons, graves close together", counts, free_px=20)
+    report("Polygons, sparse graves", counts[:2], free_px=360)
+
+
+def report(title: str, counts: Sequence[int], free_px: int) -> None:
     rows: list[list[object]] = []
     for count in counts:
-        rows.append(time_stages(repeated_graves(count)))
+        rows.append(time_stages(repeated_graves(count, free_px=free_px)))
         growth = (rows[-1][-1] / rows[0][-1]) / (rows[-1][0] / rows[0][0])  # type: ignore[operator]
         rows[-1].append(growth)
     columns = ["graves", "Mpx", "1 thread", "all cores", "Mpx/s/core", "regularise", "measure"]
-    print_table(
-        "Polygons: seconds by stage",
-        [*columns, "all and GeoPackage", "growth"],
-        rows,
-    )
+    print_table(title, [*columns, "all and GeoPackage", "growth"], rows)
 
 
 def time_stages(probabilities: ProbabilityMap) -> list[object]:

@@ -139,14 +139,20 @@ class Repeated:
         raise TypeError("it cannot be changed")
 
 
-def repeated_graves(count: int, per_row: int = 8) -> ProbabilityMap:
-    """Make a map with so many graves, in rows that touch, of which no pixel is kept twice."""
+def repeated_graves(count: int, per_row: int = 8, free_px: int = 20) -> ProbabilityMap:
+    """Make a map with so many graves, in rows that touch, of which no pixel is kept twice.
+
+    Args:
+        count: Graves, at least.
+        per_row: Graves of a row.
+        free_px: Ground around each row, in pixels of 5 cm.
+    """
     gsd_m, across, down = 0.05, 18, 40  # pixels of a grave of 0.9 m x 2.0 m
-    width, height = per_row * across + 40, 2 * (down + 20)
+    width, height = per_row * across + 2 * free_px, 2 * (down + free_px)
     instances = np.zeros((height, width), np.int32)
     for row in range(2):
         for index in range(per_row):
-            top, left = 10 + row * (down + 20), 20 + index * across
+            top, left = free_px // 2 + row * (down + free_px), free_px + index * across
             instances[top : top + down, left : left + across] = row * per_row + index + 1
     soft = encode(instances, gsd_m, 0.1, 0.2).astype(np.float32) * 0.98 + 0.01
     levels = to_levels(soft)

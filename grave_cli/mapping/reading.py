@@ -24,7 +24,9 @@ from grave_cli.mapping.sections import Section, frames_of, place_within, window_
 # midst of nothing: too little to show a grave.
 _LOOK = 16
 _THREADS = 2
-_CACHE_MB = 128  # of GDAL, which by default takes a twentieth of the machine's memory
+# Of GDAL, which by default takes a twentieth of the machine's memory. rasterio wants bytes: of 128
+# "MB" nothing would be kept, and each block decoded for every band and window that needs it.
+_CACHE_BYTES = 128 * 2**20
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def reading_ahead(scene: Scene, sections: Sequence[Section]) -> Iterator[Iterato
         threading.Thread(target=_read_all, args=(scene, *share, stop), name="read", daemon=True)
         for share in zip(shares, queues, strict=True)
     ]
-    with rasterio.Env(GDAL_CACHEMAX=_CACHE_MB):
+    with rasterio.Env(GDAL_CACHEMAX=_CACHE_BYTES):
         for thread in threads:
             thread.start()
         try:

@@ -109,7 +109,7 @@ class OutlineSettings(Section):
 class ReviewSettings(Section):
     """Which graves somebody should look at: those that carry a flag."""
 
-    min_confidence: Share = 0.5
+    min_confidence: Share = 0.6
     """Confidence below which a grave is flagged low_confidence."""
 
     size_range_m2: tuple[float, float] = (0.15, 20.0)
@@ -129,7 +129,7 @@ class ReviewSettings(Section):
     """A grave is a possible_merge when of its pixels that are surely within one grave this share
     lies apart from the others."""
 
-    line_inside: Share = 0.25
+    line_inside: Share = 0.4
     """A possible_merge, too, is a grave through which this share of a line between graves runs."""
 
     unsure_share: Share = 0.25
@@ -139,8 +139,8 @@ class ReviewSettings(Section):
     """Share of a grave's rim beyond which the orthophoto shows nothing, from which it is flagged
     nodata."""
 
-    without_review: tuple[Flag, ...] = ()
-    """Flags that are set but call for no review."""
+    without_review: tuple[Flag, ...] = ("possible_split",)
+    """Flags that are set but call for no review: double graves are often drawn as two, rightly."""
 
     @model_validator(mode="after")
     def _check_range(self) -> Self:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from grave_cli.graves.targets import BODY, BORDER, CHANNEL_NAMES, CONTACT, encode
+from grave_cli.graves.targets import BODY, BORDER, CHANNEL_NAMES, CONTACT, encode, extreme
 
 BORDER_M, CONTACT_M = 0.10, 0.20
 angles = st.floats(0, 180)
@@ -31,6 +31,20 @@ def test_channels_are_stacked_in_the_order_of_their_names() -> None:
     assert channels.dtype == np.uint8
     assert tuple(map(CHANNEL_NAMES.index, ("body", "border", "contact"))) == (BODY, BORDER, CONTACT)
     assert set(np.unique(channels)) == {0, 1}
+
+
+@settings(deadline=None, max_examples=30)
+@given(seed=st.integers(0, 1000), reach=st.integers(1, 6))
+def test_an_extreme_is_that_of_a_disc(seed: int, reach: int) -> None:
+    ids = np.random.default_rng(seed).integers(0, 9, (23, 31), np.int32)
+    rows, columns = np.ogrid[-reach : reach + 1, -reach : reach + 1]
+    disc = rows**2 + columns**2 <= (reach + 0.3) ** 2
+    for pick, filtered in (
+        (np.minimum, ndimage.minimum_filter),
+        (np.maximum, ndimage.maximum_filter),
+    ):
+        expected = filtered(ids, footprint=disc, mode="nearest")
+        np.testing.assert_array_equal(extreme(ids, reach, pick), expected)
 
 
 def test_a_yard_without_graves_has_empty_targets() -> None:
