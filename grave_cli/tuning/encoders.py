@@ -1,5 +1,7 @@
 """Encoders are searched only among those whose weights can be loaded where the study begins."""
 
+from collections.abc import Mapping
+
 from grave_cli.errors import ModelError, TuningError
 from grave_cli.inputs.training_data import reading_recipe
 from grave_cli.progress import Progress
@@ -31,20 +33,26 @@ def keep_loadable(
     domain = plan.search_space.get(_KEY)
     if not isinstance(domain, Choice):
         return plan
-    chosen = shared.study.user_attrs.get(_CHOSEN)
-    faults = {name: _fault(name, settings) for name in chosen or domain.choices}
+    before: list[str] | None = shared.study.user_attrs.get(_CHOSEN)
+    faults = {name: _fault(name, settings) for name in before or domain.choices}
     missing = {name: fault for name, fault in faults.items() if fault is not None}
-    if chosen is None:
+    if before is not None and missing:
+        raise TuningError(
+            f"the study searches an encoder that this machine lacks: {_told(missing)}"
+        )
+    chosen = [name for name in faults if name not in missing]
+    if not chosen:
+        raise TuningError(f"no encoder of the search can be loaded: {_told(missing)}")
+    if before is None:
         for fault in missing.values():
             progress.note(f"left out of the search: {fault}")
-        chosen = [name for name in faults if name not in missing]
         shared.study.set_user_attr(_CHOSEN, chosen)
-    elif missing:
-        raise TuningError(f"the study searches an encoder that this machine lacks: {missing}")
-    if not chosen:
-        raise TuningError("no encoder of the search can be loaded")
     space = {**plan.model_dump()["search_space"], _KEY: {"choices": chosen}}
     return Study.model_validate({**plan.model_dump(), "search_space": space})
+
+
+def _told(faults: Mapping[str, ModelError]) -> str:
+    return "; ".join(map(str, faults.values()))
 
 
 def _fault(encoder: str, settings: Settings) -> ModelError | None:
