@@ -11,9 +11,8 @@ import typer
 from grave_cli.cli import options
 
 if TYPE_CHECKING:
-    from optuna.storages import RDBStorage
-
     from grave_cli.settings.tree import Settings
+    from grave_cli.tuning.dashboard import StudyPages
 
 _BROWSER_DELAY_S = 1.0
 _BESIDE = 1000  # from the port of the studies to that of the runs
@@ -88,17 +87,16 @@ def _serve(settings: "Settings", pages: _Pages) -> None:
             _serve_studies(studies, pages)
 
 
-def _serve_studies(studies: "RDBStorage", pages: _Pages) -> None:
+def _serve_studies(studies: "StudyPages", pages: _Pages) -> None:
     from grave_cli.tracking.server import free_port
-    from grave_cli.tuning.dashboard import page_of, serve_studies
 
-    page = page_of(studies, pages.study)
+    page = studies.path(pages.study)
     port = free_port(pages.port, pages.host)
     if pages.host != _LOCAL:
         warning = "anyone who reaches this address can look at the studies, change and delete them"
         typer.echo(f"{pages.host}: {warning}", err=True)
     _announce("dashboard", f"http://{pages.host}:{port}/{page}", pages.browser)
-    serve_studies(studies, pages.host, port)
+    studies.serve(pages.host, port)
 
 
 def _announce(what: str, url: str, browser: bool) -> None:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from grave_cli.errors import TuningError
+from grave_cli.inputs.splits import SPLITS
 from grave_cli.inputs.training_data import TrainingPlan
 from grave_cli.settings.studies import Study
 from grave_cli.settings.tree import Settings
@@ -121,8 +122,7 @@ def check_foundation(shared: SharedStudy, foundation: Foundation, force: bool) -
 
 def split_text(data: TrainingPlan) -> str:
     """Write down which cemeteries train, validate and test."""
-    splits = ("train", "val", "test")
-    names = {split: [plan.part.cemetery.name for plan in data.split(split)] for split in splits}
+    names = {split: [part.part.name for part in data.split(split)] for split in SPLITS}
     return "; ".join(f"{split} {', '.join(found)}" for split, found in names.items() if found)
 
 

@@ -1,5 +1,6 @@
 """One worker of a study: claim a trial, run it, tell its end, until there are enough."""
 
+import gc
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +49,8 @@ def work(
     failures: list[Exception] = []
     while (trial := shared.claim(slots)) is not None:
         failure = _run(shared, trial, objective)
+        # A trainer and its network refer to each other; by itself, the collector comes too late.
+        gc.collect()
         failures = [*failures, failure] if failure else []
         told = next(one for one in shared.trials() if one.number == trial.number)
         progress.note(describe(told, failure))

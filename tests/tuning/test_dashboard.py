@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+import time
+import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import optuna
 import pytest
-from alembic import command
 from browser import browser_page, needs_chromium
 from sqlalchemy import text
 from support import tiny_settings
@@ -15,7 +17,7 @@ from terminal import assert_refused, gravecli
 
 from grave_cli.errors import TuningError
 from grave_cli.settings.tree import Settings
-from grave_cli.tuning.dashboard import open_studies, page_of
+from grave_cli.tuning.dashboard import open_studies
 
 VALUES = (0.5125, 0.8125, 0.7125)
 
@@ -53,10 +55,22 @@ def address(tmp_path: Path, url: str) -> Iterator[str]:
         [*program, "dashboard", *options], cwd=tmp_path, stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
-    yield process.stdout.readline().split()[-1]
+    address = process.stdout.readline().split()[-1]
+    await_answer(address)
+    yield address
     process.terminate()
     process.communicate(timeout=30)
     assert process.returncode == 0
+
+
+def await_answer(address: str) -> None:
+    """Wait for a server that is just starting."""
+    for _ in range(300):
+        with suppress(OSError):
+            urllib.request.urlopen(address, timeout=20).close()
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"{address} did not answer")
 
 
 @needs_chromium
@@ -86,20 +100,22 @@ def test_the_file_of_an_optuna_4_is_shown(url: str, settings: Settings) -> None:
         connection.execute(text("UPDATE version_info SET library_version = '4.5.0'"))
     storage.engine.dispose()
     studies = open_studies(settings)
-    assert page_of(studies, "seen") == "dashboard/studies/1"
-    assert [trial.value for trial in studies.get_all_trials(1)][:-1] == list(VALUES)
-    studies.engine.dispose()
+    assert studies.path("seen") == "dashboard/studies/1"
+    assert [trial.value for trial in studies.storage.get_all_trials(1)][:-1] == list(VALUES)
+    studies.storage.engine.dispose()
 
 
 def test_the_file_of_an_optuna_3_is_refused_with_the_upgrade_that_opens_it(
     url: str, settings: Settings
 ) -> None:
     storage = make_study(url)
-    command.downgrade(storage._version_manager._create_alembic_config(), "v3.0.0.d")
+    with storage.engine.begin() as connection:  # all that Optuna 3.2 changed in 3.1's tables
+        connection.execute(text("DROP INDEX ix_trials_study_id"))
+        connection.execute(text("UPDATE alembic_version SET version_num = 'v3.0.0.d'"))
     storage.engine.dispose()
     upgrade = f"optuna storage upgrade --storage {url}"
     with pytest.raises(TuningError, match=f"made by another Optuna.*`{upgrade}`"):
         open_studies(settings)
     optuna_cli = Path(sys.executable).with_name("optuna")
     subprocess.run([optuna_cli, *upgrade.split()[1:]], check=True, capture_output=True)
-    open_studies(settings).engine.dispose()
+    open_studies(settings).storage.engine.dispose()
