@@ -145,7 +145,14 @@ def test_a_pruned_trial_counts_and_its_run_is_killed(settings: Settings) -> None
         ({"data.channels": "rgb+dem"}, "another channels"),
         ({"hpo.studies.small.trials": 3, "training.monitor": "val/object_f1"}, "another objective"),
         ({"hpo.studies.small.search_space": {"training.epochs": {"low": 1, "high": 2}}}, "space"),
-        ({"data.train": ("sample_02", "sample_03"), "data.test": ("sample_01",)}, "another split"),
+        (
+            {
+                "data.train": ("sample_01",),
+                "data.val": ("sample_02",),
+                "data.test": ("sample_03",),
+            },
+            "another split",
+        ),
     ],
 )
 def test_a_study_is_not_gone_on_with_on_other_grounds(
