@@ -36,8 +36,10 @@ def test_every_preset_can_be_searched(name: str) -> None:
     settings = Settings()
     plan = settings.hpo.studies[name]
     check_search_space(plan, settings)
-    drawn = optuna.create_study().ask(dict(distributions(plan, settings)))
-    assert settings_of(drawn.params, plan, settings) != settings
+    trials = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    space = dict(distributions(plan, settings))
+    drawn = [settings_of(trials.ask(space).params, plan, settings) for _ in range(5)]
+    assert any(one != settings for one in drawn)  # one variant may be the default
 
 
 @pytest.mark.parametrize(
