@@ -93,7 +93,9 @@ class Partly:
 
 
 def main() -> None:
-    options = parse_options()
+    parser = option_parser(__doc__, minutes=10.0)
+    parser.add_argument("--only", nargs="*", choices=VARIANTS, help="rows wanted")
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="gravecli-accuracy-") as scratch:
         settings = full_settings(options, Path(scratch))
         plan = plan_training(settings)
@@ -114,16 +116,15 @@ def main() -> None:
             report_review(review)
 
 
-def parse_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def option_parser(what: str, minutes: float) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=what.splitlines()[0])
     parser.add_argument("--data", type=Path, help="data folder; default: sample cemeteries")
     parser.add_argument("--train", nargs="*", default=[], help="cemeteries to train on")
     parser.add_argument("--test", nargs="*", default=[], help="cemeteries to judge on")
     parser.add_argument("--channels", default="rgb+dem")
-    parser.add_argument("--minutes", type=float, default=10.0, help="of each training")
-    parser.add_argument("--only", nargs="*", choices=VARIANTS, help="rows wanted")
+    parser.add_argument("--minutes", type=float, default=minutes, help="of each training")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE")
-    return parser.parse_args()
+    return parser
 
 
 def full_settings(options: argparse.Namespace, scratch: Path) -> Settings:

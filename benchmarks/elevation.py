@@ -12,7 +12,7 @@ import argparse
 import json
 import statistics
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import rasterio
@@ -54,7 +54,10 @@ def main() -> None:
             with options.out.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
             print(key, row["scores"], flush=True)
-        report(read_rows(options.out).values())
+        rows = read_rows(options.out).values()
+        report(rows)
+        if options.picture:
+            draw(rows, options.picture)
 
 
 def parse_options() -> argparse.Namespace:
@@ -63,6 +66,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=250, help="of each training")
     parser.add_argument("--seeds", type=int, default=3, help="of rgb and of height")
     parser.add_argument("--out", type=Path, default=Path("elevation.jsonl"), help="rows so far")
+    parser.add_argument("--picture", type=Path, help="PNG to draw the table into")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE")
     return parser.parse_args()
 
@@ -148,27 +152,41 @@ def read_rows(path: Path) -> dict[str, dict]:
     return {row["key"]: row for row in map(json.loads, lines)}
 
 
-def report(rows) -> None:
-    print(f"{'':32}{'F1@0.5':>9}{'F1@0.75':>9}{'mean F1':>9}{'spread':>9}")
-    rows = list(rows)
-    names = dict.fromkeys((row["name"], row["dropout"]) for row in rows)
-    for name, dropout in names:
-        for missing in map(str, MISSING):
-            found = [
-                row["scores"][missing]
-                for row in rows
-                if (row["name"], row["dropout"]) == (name, dropout) and missing in row["scores"]
-            ]
-            if found:
-                means = [statistics.mean(values) for values in zip(*found, strict=True)]
-                firsts = [values[0] for values in found]
-                title = name + ("" if dropout else ", no dropout")
-                title += "" if missing == "0.0" else f", {float(missing):.0%} of DEM missing"
-                print(
-                    f"{title:48}"
-                    + "".join(f"{m:9.3f}" for m in means)
-                    + f"  {min(firsts):.3f} to {max(firsts):.3f} ({len(found)})"
-                )
+def report(rows: Collection[dict]) -> None:
+    print(f"{'':44}{'F1@0.5':>9}{'F1@0.75':>9}{'mean F1':>9}   F1@0.5 from to (seeds)")
+    for title, scores in by_title(rows).items():
+        means = "".join(f"{statistics.mean(values):9.3f}" for values in zip(*scores, strict=True))
+        firsts = [score[0] for score in scores]
+        print(f"{title:44}{means}   {min(firsts):.3f} {max(firsts):.3f} ({len(firsts)})")
+
+
+def draw(rows: Collection[dict], path: Path) -> None:
+    """Draw each training's F1 as a dot, the mean of its seeds as a line."""
+    from matplotlib.figure import Figure
+
+    found = by_title(rows)
+    figure = Figure((8, 0.6 + 0.32 * len(found)), layout="constrained")
+    axes = figure.subplots()
+    for place, scores in enumerate(found.values()):
+        firsts = [score[0] for score in scores]
+        axes.plot(firsts, [place] * len(firsts), "o", color="tab:blue", alpha=0.6)
+        axes.plot([statistics.mean(firsts)], [place], "|", color="black", markersize=16)
+    axes.set_yticks(range(len(found)), found)
+    axes.invert_yaxis()
+    axes.grid(axis="x", alpha=0.3)
+    axes.set_xlabel("object F1 at IoU 0.5, a dot for each seed")
+    figure.savefig(path, dpi=100)
+
+
+def by_title(rows: Collection[dict]) -> dict[str, list[list[float]]]:
+    """Collect F1@0.5, F1@0.75 and mean F1 of each seed, by what was trained and mapped."""
+    found: dict[str, list[list[float]]] = {}
+    for row in rows:
+        for missing, scores in row["scores"].items():
+            title = row["name"] + ("" if row["dropout"] else ", no DEM dropout")
+            title += f", {float(missing):.0%} of DEM missing" if float(missing) else ""
+            found.setdefault(title, []).append(scores)
+    return found
 
 
 if __name__ == "__main__":
