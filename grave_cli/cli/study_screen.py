@@ -74,7 +74,7 @@ def study_table(standing: "Standing") -> Table:
         rows.insert(0, standing.best)
     keys = list(dict.fromkeys(key for row in rows for key in row.params))[:_PARAMS]
     table = Table()
-    for heading in ("trial", "state", "value", "epochs", "time"):
+    for heading in ("trial", "state", "value", "epoch", "time"):
         table.add_column(heading, justify="right" if heading != "state" else "left")
     for key in keys:
         table.add_column(key.rpartition(".")[2])
