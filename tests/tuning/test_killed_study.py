@@ -75,9 +75,10 @@ def family_of(settings: Settings) -> tuple[Run, dict[str, Run]]:
 
 def trials_of(settings: Settings) -> list[FrozenTrial]:
     storage = open_storage(settings)
-    trials = optuna.load_study(study_name="pilot", storage=storage).trials
-    storage.engine.dispose()
-    return trials
+    try:
+        return optuna.load_study(study_name="pilot", storage=storage).trials
+    finally:
+        storage.engine.dispose()
 
 
 def check(settings: Settings, result: dict, wanted: int) -> None:
