@@ -1,7 +1,8 @@
 """What a trial of a study costs besides its training.
 
 A study of some trials, each of one epoch, against as many trainings of the same settings alone; all
-are recorded in MLflow, none is finished with a final score. Seconds for each trial.
+are recorded in MLflow, none is finished with a final score. Seconds for each trial, and between the
+end of one trial's run and the start of the next one's.
 
     python benchmarks/hpo.py [--quick]
 """
@@ -9,15 +10,19 @@ are recorded in MLflow, none is finished with a final score. Seconds for each tr
 import argparse
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
+from statistics import mean
 
 from tools.table import print_table
 
 from grave_cli.inputs.sample.write import write_sample_data
 from grave_cli.inputs.training_data import plan_training, read_training_data
 from grave_cli.settings.load import load_settings
+from grave_cli.settings.tree import Settings
+from grave_cli.tracking.store import all_runs, experiment_id, open_client
 from grave_cli.trainer import run_training
-from grave_cli.tuning.study import run_study
+from grave_cli.tuning.study import StudyRequest, run_study
 
 SPACE = "hpo.studies.bench.search_space"
 
@@ -45,14 +50,25 @@ def main() -> None:
             run_training(settings, data, finish=False)
         alone = (time.perf_counter() - start) / trials
         start = time.perf_counter()
-        run_study(settings, "bench", trials=trials)
+        run_study(settings, StudyRequest("bench", trials=trials))
         studied = (time.perf_counter() - start) / trials
+        pauses = pauses_between_trials(settings)
     rows: list[list[object]] = [
         ["training alone", alone, 1.0],
         ["trial of a study", studied, studied / alone],
         ["overhead", studied - alone, (studied - alone) / alone],
+        ["pause between trials, mean", mean(pauses), mean(pauses) / alone],
+        ["pause between trials, longest", max(pauses), max(pauses) / alone],
     ]
     print_table("Studies", ["", "seconds", "of a training alone"], rows)
+
+
+def pauses_between_trials(settings: Settings) -> list[float]:
+    """Seconds from the end of each trial's run to the start of the next one's, by MLflow."""
+    client = open_client(settings)
+    runs = all_runs(client, experiment_id(client, settings), "tags.`optuna.state` = 'COMPLETE'")
+    times = [(run.info.start_time, run.info.end_time) for run in reversed(list(runs))]
+    return [(begun - ended) / 1000 for (_, ended), (begun, _) in pairwise(times)]
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@
     ├── TuningError         an Optuna storage, study or search space that cannot be used
     ├── ExportError         an output that cannot be written
     └── TrainingError       training started and failed (exit code 1)
+        └── OutOfMemoryError    for want of memory
 
 Each carries one sentence for the person at the terminal: what, where, found, expected, what to do.
 """
@@ -96,3 +97,7 @@ class TrainingError(GraveError):
     """Training started and failed."""
 
     exit_code = 1
+
+
+class OutOfMemoryError(TrainingError):
+    """Memory did not suffice for a training."""

@@ -16,7 +16,7 @@ from lightning.pytorch import Callback, Trainer, seed_everything
 from torch import nn
 
 from grave_cli.bundle import Bundle
-from grave_cli.errors import SettingsError, TrainingError
+from grave_cli.errors import OutOfMemoryError, SettingsError, TrainingError
 from grave_cli.finishing import Fitted, finish_model
 from grave_cli.inputs.recipe import InputRecipe
 from grave_cli.inputs.training_data import TrainingData, plan_training, read_training_data
@@ -234,8 +234,22 @@ def _run_fit(
         trainer.fit(task, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     except SystemExit:
         raise KeyboardInterrupt from None
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        raise OutOfMemoryError(
+            "memory did not suffice for the training",
+            found=f"batches of {data.settings.chips.batch_size}",
+            remedy="set a smaller chips.batch_size",
+        ) from error
     finally:
         signal.signal(signal.SIGINT, handler)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Tell what torch raises when memory runs out; for a CPU's there is no class of its own."""
+    known = isinstance(error, MemoryError | torch.OutOfMemoryError)
+    return known or "can't allocate memory" in str(error)
 
 
 def _device_name(device: torch.device) -> str:

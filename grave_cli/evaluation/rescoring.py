@@ -31,7 +31,7 @@ def score_on_validation(
     from grave_cli.mapping.engine import open_engine
 
     recipe = bundle.card.recipe
-    tiles = TileDataset(_validation_parts(recipe, data, settings, progress), recipe, settings)
+    tiles = TileDataset(validation_parts(recipe, data, settings, progress), recipe, settings)
     plain = with_values(settings, {"prediction.tta": 1}).prediction  # as after an epoch
     engine = open_engine(bundle, plain, progress)
     scores = TileScores(recipe.gsd_m, bundle.card.decoding)
@@ -42,10 +42,20 @@ def score_on_validation(
     return scores.take()
 
 
-def _validation_parts(
+def validation_parts(
     recipe: InputRecipe, data: TrainingData, settings: Settings, progress: Progress
 ) -> list[CemeteryArrays]:
-    """Take the parts as they were read, unless the recipe wants them otherwise."""
+    """Take the validation parts as they were read, unless the recipe wants them otherwise.
+
+    Args:
+        recipe: How a model wants them.
+        data: Whose parts they are.
+        settings: Memory, cache.
+        progress: Is told of each part that is read again.
+
+    Raises:
+        RasterReadError: A raster cannot be used.
+    """
     normalisation = {"mean": data.features.mean, "std": data.features.std}
     if recipe.model_copy(update=normalisation) == data.features:
         return data.val

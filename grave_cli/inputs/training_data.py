@@ -4,7 +4,7 @@ A study prepares it once and hands it to every trial.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from grave_cli.inputs.cemetery_arrays import (
     CemeteryArrays,
@@ -112,6 +112,26 @@ def read_training_data(
     )
     count = len(plan.split("train"))
     return TrainingData(plan, arrays[:count], arrays[count:], features)
+
+
+def select_features(data: TrainingData, settings: Settings) -> TrainingData:
+    """Take of arrays that were read for several trainings what this one would have read.
+
+    Args:
+        data: Read with at least the elevation features of `settings`.
+        settings: Channels and elevation features of the training.
+    """
+    features = reading_recipe(settings, data.features.value_range)
+    if features == data.features:
+        return data
+    taken = [data.features.features.index(name) for name in features.features]
+
+    def select(arrays: CemeteryArrays) -> CemeteryArrays:
+        heights = arrays.elevation
+        return replace(arrays, elevation=heights[taken] if taken and heights is not None else None)
+
+    train, val = ([select(one) for one in arrays] for arrays in (data.train, data.val))
+    return TrainingData(data.plan, train, val, features)
 
 
 def reading_recipe(settings: Settings, value_range: ValueRange | None = None) -> InputRecipe:

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from grave_cli.settings.load import flatten
 from grave_cli.settings.studies import Study
 from grave_cli.settings.tree import Settings
 
@@ -25,6 +26,17 @@ def example_toml() -> str:
     blocks = [_HEADER + "\n" + "\n".join(_fields(settings))]
     blocks += [block for name, section in _sections(settings) for block in _table(name, section)]
     return "\n".join(block.rstrip("\n") + "\n" for block in blocks)
+
+
+def changed_toml(settings: Settings) -> str:
+    """Write the values that are not the defaults, but those of hpo, as a settings file."""
+    defaults = dict(flatten(Settings().model_dump()))
+    lines = [
+        f"{key} = {to_toml_value(value)}"
+        for key, value in flatten(settings.model_dump(exclude={"hpo"}))
+        if defaults.get(key) != value
+    ]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def to_toml_value(value: Any) -> str:
@@ -58,12 +70,16 @@ def _table(name: str, section: BaseModel) -> Iterator[str]:
 
 
 def _study_table(name: str, study: Study) -> str:
-    plain = "\n".join(_fields(study, skip=("search_space",)))
-    space = "\n".join(
-        f"{key} = {to_toml_value(domain.model_dump())}"
-        for key, domain in study.search_space.items()
-    )
-    return f"[{name}]\n{plain}\n[{name}.search_space]\n{space}"
+    tables = {
+        "search_space": {key: domain.model_dump() for key, domain in study.search_space.items()},
+        "variants": study.variants,
+    }
+    filled = {table: entries for table, entries in tables.items() if entries}
+    lines = [f"[{name}]", *_fields(study, skip=tuple(filled))]
+    for table, entries in filled.items():
+        lines.append(f"[{name}.{table}]")
+        lines += [f"{key} = {to_toml_value(value)}" for key, value in entries.items()]
+    return "\n".join(lines)
 
 
 def _fields(model: BaseModel, skip: tuple[str, ...] = ("studies",)) -> Iterator[str]:

@@ -152,7 +152,7 @@ def _toml_layer(config: Path | None) -> tuple[str, Tree]:
         raise SettingsError(f"cannot be read: {error.strerror}", where=path) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"not a TOML file: {error}", where=path) from None
-    return str(path), _flat_search_spaces(tree)
+    return str(path), _flat_studies(tree)
 
 
 def _threads_layer(environ: Mapping[str, str]) -> Tree:
@@ -168,7 +168,7 @@ def _environment_layer(environ: Mapping[str, str]) -> Tree:
         _check_known(name.removeprefix(ENV_PREFIX).lower().split(ENV_DELIMITER), name)
         source.env_vars = {name.lower(): environ[name]}
         try:
-            tree = merge(tree, _flat_search_spaces(source()))
+            tree = merge(tree, _flat_studies(source()))
         except ValueError:
             raise SettingsError(
                 f"environment: {name} cannot be read",
@@ -208,20 +208,31 @@ def _nest(values: Mapping[str, Any]) -> Tree:
         for section in reversed(sections):
             leaf, value = section, {leaf: value}
         tree = merge(tree, {leaf: value})
-    return _flat_search_spaces(tree)
+    return _flat_studies(tree)
 
 
-def _flat_search_spaces(tree: Tree) -> Tree:
-    """Turn nested search spaces into dotted keys: TOML reads `training.learning_rate` as two."""
+def _flat_studies(tree: Tree) -> Tree:
+    """Turn nested search spaces and variants of studies into dotted keys.
+
+    TOML reads `training.learning_rate` as two.
+    """
     studies = tree.get("hpo", {}).get("studies", {}) if isinstance(tree.get("hpo"), dict) else {}
     if not isinstance(studies, dict):
         return tree
-    flat = {
-        name: {**study, "search_space": _flat_space(study["search_space"])}
-        for name, study in studies.items()
-        if isinstance(study, dict) and isinstance(study.get("search_space"), dict)
-    }
+    flat = {name: _flat_study(study) for name, study in studies.items() if isinstance(study, dict)}
     return merge_studies(tree, flat) if flat else tree
+
+
+def _flat_study(study: Tree) -> Tree:
+    flat = dict(study)
+    if isinstance(study.get("search_space"), dict):
+        flat["search_space"] = _flat_space(study["search_space"])
+    if isinstance(study.get("variants"), dict):
+        flat["variants"] = {
+            name: dict(flatten(variant)) if isinstance(variant, Mapping) else variant
+            for name, variant in study["variants"].items()
+        }
+    return flat
 
 
 def merge_studies(tree: Tree, studies: Tree) -> Tree:

@@ -83,6 +83,13 @@ class Study(Section):
     trials: Annotated[int, Field(ge=1, le=1_000_000)] = 50
     """Finished trials (complete or pruned) the study is to have in all."""
 
+    tunes: Literal["training", "decoding"] = "training"
+    """What a trial is: a training, judged by training.monitor, or thresholds that separate graves
+    (prediction.decoding), tried on the probabilities of one model and judged by object F1."""
+
+    sampler: Literal["tpe", "random", "grid"] = "tpe"
+    """How values are chosen: where good ones were found, anywhere, or every combination once."""
+
     pruner: Literal["median", "hyperband", "none"] = "median"
     """How trials that do badly are stopped early."""
 
@@ -92,46 +99,14 @@ class Study(Section):
     warmup_epochs: Annotated[int, Field(ge=0, le=10_000)] = 5
     """Epochs in which a trial is not pruned."""
 
+    prune_every: Annotated[int, Field(ge=1, le=10_000)] = 1
+    """Epochs between two looks at whether a trial is hopeless."""
+
+    final_score: bool = False
+    """Make a model of each trial and score it on the test cemeteries, as `train` does."""
+
     search_space: dict[str, Domain] = Field(default_factory=dict)
     """Settings to search, by dotted key: {low, high, log} or {choices}."""
 
-
-PRESETS: dict[str, Study] = {
-    "default": Study(
-        trials=50,
-        search_space={
-            "training.learning_rate": FloatRange(low=1e-5, high=1e-2, log=True),
-            "training.weight_decay": FloatRange(low=1e-6, high=1e-3, log=True),
-            "training.bce_weight": FloatRange(low=0.2, high=0.8),
-            "training.epochs": IntRange(low=20, high=60),
-        },
-    ),
-    "pilot": Study(
-        trials=20,
-        search_space={
-            "training.learning_rate": FloatRange(low=1e-5, high=1e-3, log=True),
-            "training.weight_decay": FloatRange(low=1e-5, high=1e-4, log=True),
-            "training.epochs": IntRange(low=30, high=80),
-        },
-    ),
-    "loss": Study(
-        trials=30,
-        search_space={
-            "training.bce_weight": FloatRange(low=0.2, high=0.8),
-            "training.border_weight": FloatRange(low=0.1, high=2.0, log=True),
-            "training.contact_weight": FloatRange(low=0.3, high=5.0, log=True),
-            "training.focal_gamma": FloatRange(low=0.0, high=3.0),
-        },
-    ),
-}
-
-
-class HpoSettings(Section):
-    """Optuna: hyperparameter studies."""
-
-    storage: str = ""
-    """Optuna storage URL; empty: a SQLite file in work_dir."""
-
-    studies: dict[str, Study] = PRESETS
-    """Presets by name; "default", "pilot" and "loss" ship with gravecli and can be changed key by
-    key."""
+    variants: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Settings that go together, by the name of the variant: each trial takes one of these."""

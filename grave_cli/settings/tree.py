@@ -12,7 +12,7 @@ from grave_cli.settings.learning import (
     TrainingSettings,
 )
 from grave_cli.settings.mapping import OutlineSettings, PredictionSettings, ReviewSettings
-from grave_cli.settings.studies import HpoSettings
+from grave_cli.settings.presets import HpoSettings
 
 ENV_PREFIX = "GRAVE_"
 ENV_DELIMITER = "__"

@@ -11,14 +11,12 @@ from grave_cli.errors import TrackingError
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.params import PAUSED_TAG
 from grave_cli.tracking.runs import PARENT_TAG
-from grave_cli.tracking.store import open_client, store_exists, tracking_uri
+from grave_cli.tracking.store import all_runs, open_client, store_exists, tracking_uri
 from grave_cli.tracking.unfinished import settle, unfinished_runs
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
-
-_PAGE = 200
 
 
 @dataclass(frozen=True)
@@ -102,18 +100,7 @@ def _runs(client: "MlflowClient", settings: Settings) -> Iterator["Run"]:
         raise TrackingError(
             "no such experiment", where=tracking_uri(settings), found=known, expected=name
         )
-    token: str | None = None
-    while True:
-        page = client.search_runs(
-            [experiment.experiment_id],
-            order_by=["attributes.start_time DESC"],
-            max_results=_PAGE,
-            page_token=token,
-        )
-        yield from page
-        token = page.token
-        if not token:
-            return
+    yield from all_runs(client, experiment.experiment_id)
 
 
 def _row(run: "Run", client: "MlflowClient", left: set[str]) -> RunRow:

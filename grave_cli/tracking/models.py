@@ -128,7 +128,7 @@ def model_of(client: "MlflowClient", run: "Run", settings: Settings) -> Bundle:
     """
     from mlflow.exceptions import MlflowException
 
-    folder = _local_folder(run.info.artifact_uri)
+    folder = local_folder(run.info.artifact_uri)
     if folder is None:
         folder = settings.work_dir / "cache" / "models" / run.info.run_id
     try:
@@ -156,7 +156,7 @@ def _registered(client: "MlflowClient", uri: str, settings: Settings) -> "ModelV
         raise _no_such_model(uri, settings) from None
 
 
-def _local_folder(uri: str) -> Path | None:
+def local_folder(uri: str) -> Path | None:
     """Return the folder that a file URI, or a plain path, names; None for a remote one."""
     parts = urlsplit(uri)
     if parts.scheme not in ("", "file"):

@@ -87,8 +87,12 @@ def mlflow_server(arguments: Sequence[str], port: int) -> Iterator[str]:
             _end(child)
 
 
-def free_port(first: int) -> int:
+def free_port(first: int, host: str = HOST) -> int:
     """Find the first port from a number on that nothing listens on.
+
+    Args:
+        first: Number.
+        host: Address of this machine that is to be listened on.
 
     Raises:
         TrackingError: The next hundred are all in use.
@@ -97,7 +101,7 @@ def free_port(first: int) -> int:
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind((HOST, port))
+                probe.bind((host, port))
             except OSError:
                 continue
             return port

@@ -5,6 +5,7 @@ MLflow is imported inside functions (it costs a second), with its telemetry swit
 
 import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,10 @@ from grave_cli.settings.tree import Settings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 
+_PAGE = 200
 _SQLITE = "sqlite:///"
 # Without it the pages take an experiment for one with language models, and hide the trainings.
 _FOR_TRAININGS = {"mlflow.experimentKind": "custom_model_development"}
@@ -58,6 +61,29 @@ def experiment_id(client: "MlflowClient", settings: Settings) -> str:
         return str(found.experiment_id)
     location = None if is_server(settings) else artifact_root(settings)
     return str(client.create_experiment(name, location, tags=_FOR_TRAININGS))
+
+
+def all_runs(client: "MlflowClient", experiment: str, condition: str = "") -> Iterator["Run"]:
+    """Page through the runs of an experiment, the newest first.
+
+    Args:
+        client: The store.
+        experiment: Its id.
+        condition: What they fulfil, in MLflow's notation; empty for all.
+    """
+    token: str | None = None
+    while True:
+        page = client.search_runs(
+            [experiment],
+            condition,
+            order_by=["attributes.start_time DESC"],
+            max_results=_PAGE,
+            page_token=token,
+        )
+        yield from page
+        token = page.token
+        if not token:
+            return
 
 
 def is_server(settings: Settings) -> bool:

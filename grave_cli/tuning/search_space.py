@@ -1,73 +1,170 @@
-"""A preset's search space: checked against the settings; a point of it drawn by Optuna."""
+"""A preset's search space: checked against the settings, told to Optuna, turned into settings."""
 
+import json
 from collections.abc import Mapping
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from grave_cli.errors import SettingsError, TuningError
 from grave_cli.settings.load import flatten, with_values
+from grave_cli.settings.presets import DEFAULT_PRESET
 from grave_cli.settings.studies import Choice, Domain, IntRange, Study
 from grave_cli.settings.tree import Settings
 
 if TYPE_CHECKING:
-    from optuna import Trial
+    from optuna.distributions import BaseDistribution
+
+VARIANT = "variant"
+"""Name of the parameter that says which variant a trial takes."""
+
+FEATURES_KEY = "elevation.features"
+CHANNELS_KEY = "data.channels"
 
 _PREPARED = ("data", "grid", "elevation")  # sections that decide what a study reads, once
+_SELECTED = (CHANNELS_KEY, FEATURES_KEY)  # but of these all are read, and a trial takes some
+_DECODING = "prediction.decoding."
 
 
-def find_study(settings: Settings, name: str, preset: str | None) -> Study:
-    """Return the preset of a study: the one named, else the one of its own name, else "default".
+def preset_name(settings: Settings, study: str, preset: str | None = None) -> str:
+    """Name the preset of a study: the one given, else the one of its own name, else "default".
 
     Raises:
         TuningError: There is no such preset.
     """
     presets = settings.hpo.studies
-    if preset is None:
-        preset = name if name in presets else "default"
-    if preset not in presets:
-        raise TuningError("no such preset", found=preset, expected=", ".join(sorted(presets)))
-    return presets[preset]
+    name = preset or (study if study in presets else DEFAULT_PRESET)
+    if name not in presets:
+        raise TuningError("no such preset", found=name, expected=", ".join(sorted(presets)))
+    return name
 
 
-def check_search_space(space: Mapping[str, Domain], settings: Settings) -> None:
+def check_search_space(plan: Study, settings: Settings) -> None:
     """Refuse keys that are no settings, and bounds that the settings refuse.
 
     Args:
-        space: Dotted key -> domain.
+        plan: What is searched.
         settings: The tree that trials start from.
 
     Raises:
-        TuningError: The space is empty, or a key or bound cannot be used.
+        TuningError: There is nothing to search, or a key or bound cannot be used.
     """
-    if not space:
+    if not plan.search_space and not plan.variants:
         raise TuningError("search space is empty", remedy="add hpo.studies.<preset>.search_space")
-    for key, domain in space.items():
-        if key.partition(".")[0] in _PREPARED:
-            raise TuningError(
-                f"search space: {key} cannot be searched",
-                expected="no setting of data, grid or elevation",
-                remedy="trials share the pixels prepared with them; make a study for each value",
-            )
+    for key, domain in plan.search_space.items():
+        _check_key(key, plan)
         for value in _extremes(domain):
-            try:
-                with_values(settings, {key: value})
-            except SettingsError as error:
-                raise TuningError(f"search space: {error}") from None
+            _check_values({key: value}, settings)
+    for name, values in plan.variants.items():
+        for key in values:
+            _check_key(key, plan)
+        try:
+            _check_values(values, settings)
+        except TuningError as error:
+            raise TuningError(f"variant {name}: {error}") from None
+    if plan.sampler == "grid":
+        _grid_axes(plan)
 
 
-def suggest_settings(trial: "Trial", space: Mapping[str, Domain], settings: Settings) -> Settings:
-    """Draw a point of the search space and validate the settings it gives."""
+def distributions(plan: Study, settings: Settings) -> dict[str, "BaseDistribution"]:
+    """Tell a search space in Optuna's terms, by the names of its parameters.
+
+    Bounds written as whole numbers span a real setting all the same; a choice that is no plain
+    value goes by its JSON.
+    """
+    from optuna.distributions import CategoricalDistribution
+
     now = dict(flatten(settings.model_dump()))
-    return with_values(settings, {key: _suggest(trial, key, space[key], now[key]) for key in space})
+    space = {
+        key: _distribution(domain, isinstance(now[key], float))
+        for key, domain in plan.search_space.items()
+    }
+    variants = {VARIANT: CategoricalDistribution(tuple(plan.variants))} if plan.variants else {}
+    return {**variants, **space}
+
+
+def combinations(plan: Study) -> list[dict[str, Any]]:
+    """List every combination of a search space of choices and whole numbers.
+
+    Raises:
+        TuningError: A real number is searched.
+    """
+    axes = _grid_axes(plan)
+    return [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
+
+
+def settings_of(params: Mapping[str, Any], plan: Study, settings: Settings) -> Settings:
+    """Validate the settings that a trial's parameters give.
+
+    Args:
+        params: Values by the names of `distributions`.
+        plan: Whose search space it is.
+        settings: The tree that trials start from.
+    """
+    values = dict(plan.variants[params[VARIANT]]) if VARIANT in params else {}
+    for key, value in params.items():
+        if key != VARIANT:
+            domain = plan.search_space[key]
+            values[key] = _labels(domain)[value] if isinstance(domain, Choice) else value
+    return with_values(settings, values)
+
+
+def _check_key(key: str, plan: Study) -> None:
+    if plan.tunes == "decoding" and not key.startswith(_DECODING):
+        raise TuningError(
+            f"search space: {key} cannot be searched",
+            expected=f"{_DECODING}…, for nothing is trained in this study",
+        )
+    if key.partition(".")[0] in _PREPARED and key not in _SELECTED:
+        raise TuningError(
+            f"search space: {key} cannot be searched",
+            expected=f"of data, grid and elevation only {' and '.join(_SELECTED)}",
+            remedy="trials share the pixels prepared with them; make a study for each value",
+        )
+
+
+def _check_values(values: Mapping[str, Any], settings: Settings) -> None:
+    try:
+        with_values(settings, values)
+    except SettingsError as error:
+        raise TuningError(f"search space: {error}") from None
 
 
 def _extremes(domain: Domain) -> tuple[Any, ...]:
     return domain.choices if isinstance(domain, Choice) else (domain.low, domain.high)
 
 
-def _suggest(trial: "Trial", key: str, domain: Domain, now: Any) -> Any:
-    """Draw a value; bounds written as whole numbers span a real setting all the same."""
+def _distribution(domain: Domain, is_real: bool) -> "BaseDistribution":
+    from optuna.distributions import (
+        CategoricalDistribution,
+        FloatDistribution,
+        IntDistribution,
+    )
+
     if isinstance(domain, Choice):
-        return trial.suggest_categorical(key, domain.choices)
-    if isinstance(domain, IntRange) and not isinstance(now, float):
-        return trial.suggest_int(key, domain.low, domain.high, log=domain.log, step=domain.step)
-    return trial.suggest_float(key, domain.low, domain.high, log=domain.log)
+        return CategoricalDistribution(tuple(_labels(domain)))
+    if isinstance(domain, IntRange) and not is_real:
+        return IntDistribution(domain.low, domain.high, domain.log, domain.step)
+    return FloatDistribution(domain.low, domain.high, domain.log)
+
+
+def _labels(domain: Choice) -> dict[Any, Any]:
+    """Name each choice with a value that Optuna can keep."""
+    plain = (str, int, float, type(None))
+    return {
+        value if isinstance(value, plain) else json.dumps(value): value for value in domain.choices
+    }
+
+
+def _grid_axes(plan: Study) -> dict[str, tuple[Any, ...]]:
+    axes: dict[str, tuple[Any, ...]] = {VARIANT: tuple(plan.variants)} if plan.variants else {}
+    for key, domain in plan.search_space.items():
+        if isinstance(domain, Choice):
+            axes[key] = tuple(_labels(domain))
+        elif isinstance(domain, IntRange):
+            axes[key] = tuple(range(domain.low, domain.high + 1, domain.step))
+        else:
+            raise TuningError(
+                f"search space: {key} has no countable values",
+                expected="choices or whole numbers for the sampler grid",
+            )
+    return axes

@@ -1,230 +1,144 @@
 """A study: trials until enough are finished; one parent run, one child run a trial."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
-from grave_cli.errors import GraveError, TuningError
+from grave_cli.errors import TuningError
 from grave_cli.progress import SILENT, Progress
 from grave_cli.settings.studies import Study
 from grave_cli.settings.tree import Settings
-from grave_cli.tuning.search_space import check_search_space, find_study, suggest_settings
-from grave_cli.tuning.storage import open_storage
+from grave_cli.tracking.dataset_input import DATASET_TAG, log_dataset
+from grave_cli.tracking.runs import TrackedRun
+from grave_cli.tracking.studies import fetch_artifact, study_run
+from grave_cli.tuning.conclusion import BEST_FILE, conclude, is_concluded
+from grave_cli.tuning.encoders import keep_loadable
+from grave_cli.tuning.joining import check_foundation, open_study
+from grave_cli.tuning.result import StudyResult, result_of
+from grave_cli.tuning.search_space import check_search_space, combinations, preset_name
+from grave_cli.tuning.shared_study import SharedStudy
+from grave_cli.tuning.trials import Trials, plan_trials
+from grave_cli.tuning.watching import StudyWatch
+from grave_cli.tuning.workers import Assignment, run_workers, work_in_process
 
-if TYPE_CHECKING:
-    import optuna
-    from optuna.pruners import BasePruner
-
-    from grave_cli.inputs.training_data import TrainingData
-
-_FAILURES_IN_A_ROW = 3
+_RUN_ID = "gravecli.run_id"
 
 
 @dataclass(frozen=True)
-class StudyResult:
-    """How a study stands.
+class StudyRequest:
+    """Which study is to have how many trials.
 
     Args:
-        name: Its name in the storage.
-        finished: Trials that are complete or pruned.
-        pruned: How many of them were pruned.
-        best_value: Largest objective; None when no trial is complete.
-        best_params: Settings of that trial that were searched.
-        best_run_id: MLflow run of that trial.
-    """
-
-    name: str
-    finished: int
-    pruned: int
-    best_value: float | None
-    best_params: dict[str, Any]
-    best_run_id: str
-
-
-def run_study(
-    settings: Settings,
-    name: str,
-    *,
-    preset: str | None = None,
-    trials: int | None = None,
-    progress: Progress = SILENT,
-) -> StudyResult:
-    """Run trials until a study has as many finished ones as asked for.
-
-    Running it again after an interruption does the remainder. The objective is the best epoch's
-    `training.monitor` (`val/dice`); a trial that fails counts neither as finished nor as 0.
-
-    Args:
-        settings: What trials start from.
         name: Study in the storage; made when it is missing.
         preset: Preset that gives search space, trials and pruning; None: the study's name, else
             "default".
         trials: Finished trials in all; None takes the preset's number.
+        workers: Processes on this machine.
+        timeout_s: Seconds from which no trial begins; None for no limit.
+        model: Whose thresholds are sought, where the preset tunes decoding; None: the newest that
+            fits.
+        force: Go on with a study that was begun with other data, channels or search space.
+    """
+
+    name: str
+    preset: str | None = None
+    trials: int | None = None
+    workers: int = 1
+    timeout_s: float | None = None
+    model: str | None = None
+    force: bool = False
+
+
+def run_study(
+    settings: Settings,
+    request: StudyRequest,
+    progress: Progress = SILENT,
+    watch: StudyWatch | None = None,
+) -> StudyResult:
+    """Run trials until a study has as many finished ones as asked for.
+
+    Running it again after an interruption does the remainder, in the same parent run. The objective
+    is the best epoch's `training.monitor`; a trial that fails counts neither as finished nor as 0.
+
+    Args:
+        settings: What trials start from.
+        request: The study.
         progress: Is told of each trial.
+        watch: Looks at the study meanwhile.
 
     Raises:
-        TuningError: The preset, search space or storage cannot be used, or trials fail one after
-            the other.
+        TuningError: The preset, search space or storage cannot be used, the study stands on other
+            data, or trials fail one after the other.
         GraveError: Data or settings cannot be used.
     """
-    from grave_cli.inputs.training_data import plan_training, read_training_data
-
-    plan = find_study(settings, name, preset)
-    check_search_space(plan.search_space, settings)
-    wanted = trials or plan.trials
-    study = _open_study(settings, name, plan)
-    missing = wanted - _finished(study)
-    progress.note(f"study {name}: {wanted - missing} of {wanted} trials are finished")
-    if missing > 0:
-        data = read_training_data(plan_training(settings, progress), settings, progress)
-        from grave_cli.tracking.dataset_input import DATASET_TAG, log_dataset
-        from grave_cli.tracking.runs import tracked_run
-
-        tags = {DATASET_TAG: data.plan.dataset_id, "gravecli.study": name}
-        with tracked_run(settings, name, tags) as parent:
-            log_dataset(parent, data.plan)
-            _run_trials(study, settings, plan, wanted, data, parent.run_id, progress)
-            result = _result(study)
-            if result.best_value is not None:
-                parent.log_metrics({"best_value": result.best_value})
-    return _result(study)
+    plan = settings.hpo.studies[preset_name(settings, request.name, request.preset)]
+    check_search_space(plan, settings)
+    wanted = _wanted(request, plan)
+    trials = plan_trials(settings, plan, request.model, progress)
+    with ExitStack() as stack:
+        shared = stack.enter_context(open_study(settings, request.name, plan))
+        if watch is not None:
+            stack.enter_context(watch.over(shared, wanted))
+        check_foundation(shared, trials.foundation, request.force)
+        plan = keep_loadable(shared, plan, settings, progress)
+        done = len(shared.finished())
+        progress.note(f"study {request.name}: {done} of {wanted} trials are finished")
+        if done < wanted or shared.trials("RUNNING") or not is_concluded(shared):
+            _work(settings, request, plan, wanted, trials, shared, progress)
+        run_id = shared.study.user_attrs.get(_RUN_ID, "")
+        config = fetch_artifact(settings, run_id, BEST_FILE)
+        return result_of(shared, plan.tunes, trials.metric, config)
 
 
-def _run_trials(
-    study: "optuna.Study",
+def _work(
     settings: Settings,
+    request: StudyRequest,
     plan: Study,
     wanted: int,
-    data: "TrainingData",
-    parent_run_id: str,
+    trials: Trials,
+    shared: SharedStudy,
     progress: Progress,
 ) -> None:
-    failures = 0
-    with progress.task(f"Study {study.study_name}", wanted, "trials") as advance:
-        advance(_finished(study))
-        while _finished(study) < wanted:
-            trial = study.ask()
-            error = _run_trial(study, trial, settings, plan, data, parent_run_id)
-            failures = failures + 1 if error else 0
-            _tell(study, trial.number, error, progress)
-            if error and failures == _FAILURES_IN_A_ROW:
-                raise TuningError(
-                    f"{failures} trials failed one after the other, the last with: {error}"
-                ) from error
-            advance(0 if error else 1)
+    """Run what is left, in the study's parent run."""
+    deadline = None if request.timeout_s is None else time.time() + request.timeout_s
+    with ExitStack() as stack:
+        with shared.locked():  # two that begin a study at once share its parent run
+            parent = stack.enter_context(_parent_run(settings, shared, trials))
+        assignment = Assignment(
+            settings=settings,
+            study=request.name,
+            plan=plan,
+            model=request.model,
+            parent_run_id=parent.run_id,
+            wanted=wanted,
+            deadline=deadline,
+        )
+        if request.workers == 1:
+            work_in_process(assignment, trials, shared, progress)
+        else:
+            run_workers(assignment, request.workers, shared, progress)
+        conclude(parent, shared, plan, trials.settings)
 
 
-def _run_trial(
-    study: "optuna.Study",
-    trial: "optuna.Trial",
-    settings: Settings,
-    plan: Study,
-    data: "TrainingData",
-    parent_run_id: str,
-) -> Exception | None:
-    """Run one trial and report its end to the study; return what made it fail."""
-    from optuna import TrialPruned
-    from optuna.trial import TrialState
-
-    try:
-        value = _objective(trial, settings, plan, data, parent_run_id)
-    except TrialPruned:
-        study.tell(trial, state=TrialState.PRUNED)
-        return None
-    except KeyboardInterrupt:
-        study.tell(trial, state=TrialState.FAIL)
-        raise
-    except (GraveError, RuntimeError, ValueError) as error:
-        study.tell(trial, state=TrialState.FAIL)
-        return error
-    study.tell(trial, value)
-    return None
+def _wanted(request: StudyRequest, plan: Study) -> int:
+    wanted = request.trials or plan.trials
+    if plan.sampler == "grid" and wanted > len(combinations(plan)):
+        raise TuningError(
+            "there are not as many combinations to try",
+            found=f"{wanted} trials",
+            expected=f"{len(combinations(plan))} at most",
+        )
+    return wanted
 
 
-def _objective(
-    trial: "optuna.Trial",
-    settings: Settings,
-    plan: Study,
-    data: "TrainingData",
-    parent_run_id: str,
-) -> float:
-    from optuna_integration import PyTorchLightningPruningCallback
-
-    from grave_cli.trainer import run_training
-
-    chosen = suggest_settings(trial, plan.search_space, settings)
-    monitor = settings.training.monitor
-    result = run_training(
-        chosen,
-        data,
-        [PyTorchLightningPruningCallback(trial, monitor)],
-        name=f"{trial.study.study_name}-{trial.number}",
-        parent_run_id=parent_run_id,
-        finish=False,
-    )
-    trial.set_user_attr("run_id", result.run_id)
-    value = result.metrics.get(monitor)
-    if value is None or value != value:
-        raise TuningError(f"trial {trial.number} ended without a value of {monitor}")
-    return value
-
-
-def _open_study(settings: Settings, name: str, plan: Study) -> "optuna.Study":
-    import optuna
-
-    storage = open_storage(settings)
-    existing = {summary.study_name: summary for summary in optuna.get_all_study_summaries(storage)}
-    done = existing[name].n_trials if name in existing else 0
-    # A sampler made anew with the same seed would draw the study's first trials again.
-    sampler = optuna.samplers.TPESampler(seed=settings.training.seed + done)
-    return optuna.create_study(
-        storage=storage,
-        sampler=sampler,
-        pruner=_pruner(plan),
-        study_name=name,
-        direction="maximize",
-        load_if_exists=True,
-    )
-
-
-def _pruner(plan: Study) -> "BasePruner":
-    from optuna import pruners
-
-    makers: dict[str, Callable[[], BasePruner]] = {
-        "median": lambda: pruners.MedianPruner(plan.startup_trials, plan.warmup_epochs),
-        "hyperband": pruners.HyperbandPruner,
-        "none": pruners.NopPruner,
-    }
-    return makers[plan.pruner]()
-
-
-def _finished(study: "optuna.Study") -> int:
-    from optuna.trial import TrialState
-
-    return len(study.get_trials(False, (TrialState.COMPLETE, TrialState.PRUNED)))
-
-
-def _tell(study: "optuna.Study", number: int, error: Exception | None, progress: Progress) -> None:
-    trial = next(t for t in study.get_trials(False) if t.number == number)
-    params = ", ".join(
-        f"{k} {v:.3g}" if isinstance(v, float) else f"{k} {v}" for k, v in trial.params.items()
-    )
-    outcome = f"failed: {error}" if error else trial.state.name.lower()
-    value = "" if trial.value is None else f" {trial.value:.4f}"
-    progress.note(f"trial {number}: {outcome}{value} ({params})")
-
-
-def _result(study: "optuna.Study") -> StudyResult:
-    from optuna.trial import TrialState
-
-    complete = study.get_trials(False, (TrialState.COMPLETE,))
-    best = max(complete, key=lambda trial: trial.value or float("-inf"), default=None)
-    finished = _finished(study)
-    return StudyResult(
-        name=study.study_name,
-        finished=finished,
-        pruned=finished - len(complete),
-        best_value=best.value if best else None,
-        best_params=dict(best.params) if best else {},
-        best_run_id=str(best.user_attrs.get("run_id", "")) if best else "",
-    )
+@contextmanager
+def _parent_run(settings: Settings, shared: SharedStudy, trials: Trials) -> Iterator[TrackedRun]:
+    """Open the run of a study, and tie the two together, so that the study goes on in it."""
+    tags = {DATASET_TAG: trials.data.dataset_id}
+    known = shared.study.user_attrs.get(_RUN_ID)
+    with study_run(settings, shared.study.study_name, known, tags) as parent:
+        if parent.run_id != known:
+            shared.study.set_user_attr(_RUN_ID, parent.run_id)
+            log_dataset(parent, trials.data)
+        yield parent

@@ -52,7 +52,7 @@ def test_hpo_names_the_best_and_does_the_remainder_when_run_again(
     first = gravecli(*arguments, cwd=tmp_path)
     assert first.returncode == 0, first.stderr
     assert "1 finished trials" in first.stdout
-    assert "train with: gravecli train --set training.learning_rate=" in first.stdout
+    assert "train with: gravecli train --config " in first.stdout
     again = gravecli(*arguments, cwd=tmp_path)
     assert "1 of 1 trials are finished" in again.stderr
     assert again.stdout == first.stdout
@@ -75,7 +75,7 @@ def test_dashboard_shows_a_study_and_stops(tmp_path: Path) -> None:
     )
     try:
         assert process.stdout is not None
-        address = process.stdout.readline().split()[-1]
+        address = process.stdout.readline().split()[-1].removesuffix("dashboard/")
         assert address.startswith("http://127.0.0.1:8")
         assert "seen" in _fetch(f"{address}api/studies")
     finally:

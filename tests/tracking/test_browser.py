@@ -1,43 +1,24 @@
 """What a user sees: MLflow's pages in a real browser, on a store with one training."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from browser import browser_page, needs_chromium
 from image_store import runs_of
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.server import mlflow_pages
 
-CHROMIUM = shutil.which("chromium")
-OPTIONS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-PATIENCE_MS = 120_000  # the pages are some megabytes of scripts
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
 def page(trained: Settings) -> Iterator[Page]:
     """A page of a browser, with addresses relative to the store's."""
-    with mlflow_pages(trained, 5900) as url, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(OPTIONS))
-        # Charts are drawn as they come into view: a tall window shows all of them.
-        context = browser.new_context(base_url=url, viewport={"width": 1600, "height": 4000})
-        context.set_default_timeout(PATIENCE_MS)
-        page = context.new_page()
-        page.set_default_navigation_timeout(PATIENCE_MS)
+    with mlflow_pages(trained, 5900) as url, browser_page(url) as page:
         yield page
-        browser.close()
 
 
 @pytest.fixture

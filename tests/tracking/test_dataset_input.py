@@ -13,7 +13,7 @@ from grave_cli.inputs.training_data import plan_training
 from grave_cli.settings.load import with_values
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.dataset_input import dataset_digest, dataset_table
-from grave_cli.tuning.study import run_study
+from grave_cli.tuning.study import StudyRequest, run_study
 
 
 def test_a_training_has_its_data_set_as_input(trained: Settings) -> None:
@@ -33,7 +33,7 @@ def test_a_study_and_its_trials_have_it_too(sample_data: Path, tmp_path: Path) -
     base = tiny_settings(sample_data, tmp_path / "runs", training__epochs=1)
     space = {"training.learning_rate": {"low": 1e-4, "high": 1e-2, "log": True}}
     study = {"trials": 2, "pruner": "none", "search_space": space}
-    run_study(with_values(base, {"hpo.studies.small": study}), "small")
+    run_study(with_values(base, {"hpo.studies.small": study}), StudyRequest("small"))
     runs = runs_of(base)
     assert len(runs) == 3
     given = [run.inputs.dataset_inputs for run in runs]

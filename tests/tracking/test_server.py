@@ -122,7 +122,8 @@ def test_dashboard_ends_with_all_of_its_children(ending: signal.Signals, tmp_pat
     runs = fetch(process.stdout.readline().split()[-1])
     assert b"MLflow" in runs
     if with_study:
-        assert b"seen" in fetch(f"{process.stdout.readline().split()[-1]}api/studies")
+        address = process.stdout.readline().split()[-1].removesuffix("dashboard/")
+        assert b"seen" in fetch(f"{address}api/studies")
     family = psutil.Process(process.pid).children(recursive=True)
     assert family
     os.kill(process.pid, ending)

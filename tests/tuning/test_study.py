@@ -1,103 +1,226 @@
+import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import optuna
+import psutil
 import pytest
-from mlflow import MlflowClient
+from image_store import client_of, images_of, runs_of
+from mlflow.entities import Run
 from support import Listener, tiny_settings
 
 from grave_cli.errors import TuningError
-from grave_cli.settings.load import with_values
+from grave_cli.settings.load import load_settings, with_values
 from grave_cli.settings.tree import Settings
-from grave_cli.tracking.store import tracking_uri
-from grave_cli.tuning.search_space import check_search_space, find_study, suggest_settings
+from grave_cli.tracking.models import newest_model
 from grave_cli.tuning.storage import open_storage
-from grave_cli.tuning.study import run_study
+from grave_cli.tuning.study import StudyRequest, run_study
 
 SPACE = {"training.learning_rate": {"low": 1e-4, "high": 1e-2, "log": True}}
 
 
+def with_study(settings: Settings, **fields: Any) -> Settings:
+    study = {"trials": 2, "pruner": "none", "search_space": SPACE, **fields}
+    return with_values(settings, {"hpo.studies.small": study})
+
+
 @pytest.fixture
-def settings(sample_data: Path, tmp_path: Path) -> Settings:
-    base = tiny_settings(sample_data, tmp_path / "runs", training__epochs=1)
-    study = {"trials": 2, "pruner": "none", "search_space": SPACE}
-    return with_values(base, {"hpo.studies.small": study})
+def plain(sample_data: Path, tmp_path: Path) -> Settings:
+    return tiny_settings(sample_data, tmp_path / "runs", training__epochs=1)
+
+
+@pytest.fixture
+def settings(plain: Settings) -> Settings:
+    return with_study(plain)
+
+
+@pytest.fixture
+def store(settings: Settings) -> Iterator[optuna.storages.RDBStorage]:
+    storage = open_storage(settings)
+    yield storage
+    storage.engine.dispose()
+
+
+def family_of(settings: Settings) -> tuple[Run, list[Run]]:
+    """The parent and its children, by name."""
+    runs = runs_of(settings)
+    (parent,) = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+    children = [run for run in runs if run is not parent]
+    assert {run.data.tags["mlflow.parentRunId"] for run in children} <= {parent.info.run_id}
+    return parent, sorted(children, key=lambda run: run.info.run_name)
 
 
 def test_a_study_has_as_many_finished_trials_as_asked_for_however_often_it_runs(
-    settings: Settings, listener: Listener
+    settings: Settings, listener: Listener, store: optuna.storages.RDBStorage
 ) -> None:
-    first = run_study(settings, "mine", preset="small", progress=listener)
+    first = run_study(settings, StudyRequest("mine", "small"), listener)
     assert first.finished == 2
-    again = run_study(settings, "mine", preset="small", progress=listener)
+    again = run_study(settings, StudyRequest("mine", "small"), listener)
     assert again == first
-    more = run_study(settings, "mine", preset="small", trials=3, progress=listener)
+    more = run_study(settings, StudyRequest("mine", "small", trials=3), listener)
     assert more.finished == 3
-    study = optuna.load_study(study_name="mine", storage=open_storage(settings))
+    study = optuna.load_study(study_name="mine", storage=store)
     rates = [trial.params["training.learning_rate"] for trial in study.trials]
     assert len(set(rates)) == 3, "a resumed study repeated a trial"
     assert more.best_value == max(trial.value for trial in study.trials)
     assert "study mine: 2 of 3 trials are finished" in listener.notes
+    parent, children = family_of(settings)
+    assert parent.info.status == "FINISHED"
+    assert [run.info.run_name for run in children] == ["mine-0", "mine-1", "mine-2"]
+    assert parent.data.metrics["trials/complete"] == 3
+    assert parent.data.metrics["best_value"] == more.best_value
 
 
 def test_each_trial_is_a_finished_child_run_with_the_trial_s_settings(settings: Settings) -> None:
-    result = run_study(settings, "small")
-    client = MlflowClient(tracking_uri(settings))
-    runs = client.search_runs([e.experiment_id for e in client.search_experiments()])
-    parents = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
-    children = [run for run in runs if "mlflow.parentRunId" in run.data.tags]
-    assert [run.info.run_name for run in parents] == ["small"]
-    assert {run.info.run_name for run in children} == {"small-0", "small-1"}
-    assert {run.info.status for run in runs} == {"FINISHED"}
-    best = client.get_run(result.best_run_id)
+    result = run_study(settings, StudyRequest("small"))
+    parent, children = family_of(settings)
+    assert parent.info.run_name == "small"
+    assert {run.info.status for run in (parent, *children)} == {"FINISHED"}
+    assert [run.data.tags["optuna.state"] for run in children] == ["COMPLETE", "COMPLETE"]
+    assert [run.data.tags["optuna.trial"] for run in children] == ["0", "1"]
+    best = client_of(settings).get_run(result.best_run_id)
     assert best.data.metrics["best/dice"] == pytest.approx(result.best_value)
     rate = result.best_params["training.learning_rate"]
     assert float(best.data.params["training.learning_rate"]) == rate
+    assert result.best_run_id in parent.data.tags["mlflow.note.content"]
+    (given,) = parent.inputs.dataset_inputs
+    assert given.dataset.name == f"dataset_{parent.data.tags['dataset_id']}"
 
 
-def test_trials_that_fail_are_no_zeros_and_end_the_study_after_three(settings: Settings) -> None:
+def test_the_best_settings_lie_in_the_parent_run_as_a_file_that_train_takes(
+    settings: Settings,
+) -> None:
+    result = run_study(settings, StudyRequest("small"))
+    parent, _ = family_of(settings)
+    assert "best.toml" in {
+        item.path for item in client_of(settings).list_artifacts(parent.info.run_id)
+    }
+    found = load_settings(Path(result.best_config), environ={}).settings
+    expected = with_values(settings, result.best_params)
+    assert found.model_dump(exclude={"hpo"}) == expected.model_dump(exclude={"hpo"})
+    keys = {image.key for image in images_of(settings, parent.info.run_id)}
+    assert keys == {"study/history", "study/importance"}
+
+
+def test_trials_that_fail_are_no_zeros_and_end_the_study_after_three(
+    settings: Settings, store: optuna.storages.RDBStorage
+) -> None:
     broken = with_values(settings, {"model.encoder": "no_such_encoder"})
     with pytest.raises(TuningError, match=r"3 trials failed .*no_such_encoder"):
-        run_study(broken, "small", trials=5)
-    study = optuna.load_study(study_name="small", storage=open_storage(broken))
+        run_study(broken, StudyRequest("small", trials=5))
+    study = optuna.load_study(study_name="small", storage=store)
     assert [trial.state.name for trial in study.trials] == ["FAIL"] * 3
     assert all(trial.value is None for trial in study.trials)
+    parent, _ = family_of(settings)
+    assert parent.info.status == "FAILED"
 
 
-def test_the_preset_is_the_one_named_else_the_study_s_own_else_the_default() -> None:
-    settings = Settings()
-    presets = settings.hpo.studies
-    assert find_study(settings, "pilot", None) is presets["pilot"]
-    assert find_study(settings, "autumn", None) is presets["default"]
-    assert find_study(settings, "autumn", "pilot") is presets["pilot"]
-    with pytest.raises(TuningError, match=r"no such preset .*found nothing.*default, loss, pilot"):
-        find_study(settings, "autumn", "nothing")
+def test_a_pruned_trial_counts_and_its_run_is_killed(settings: Settings) -> None:
+    # No training of one step beats the trials that are put there before.
+    settings = with_study(settings, pruner="median", startup_trials=1, warmup_epochs=0)
+    settings = with_values(settings, {"training.epochs": 2})
+    run_study(settings, StudyRequest("small", trials=1))
+    storage = open_storage(settings)
+    study = optuna.load_study(study_name="small", storage=storage)
+    better = optuna.trial.create_trial(
+        params=study.trials[0].params,
+        distributions=study.trials[0].distributions,
+        value=1.0,
+        intermediate_values={0: 1.0, 1: 1.0},
+    )
+    study.add_trials([better, better])
+    storage.engine.dispose()
+    result = run_study(settings, StudyRequest("small", trials=4))
+    assert (result.finished, result.pruned) == (4, 1)
+    _, children = family_of(settings)
+    pruned = children[-1]
+    assert pruned.info.status == "KILLED"
+    assert pruned.data.tags["optuna.state"] == "PRUNED"
 
 
 @pytest.mark.parametrize(
-    ("key", "domain"),
+    ("change", "complaint"),
     [
-        ("training.learning_rat", {"low": 0.1, "high": 0.2}),
-        ("training.epochs", {"low": 0, "high": 5}),
-        ("model.architecture", {"choices": ["unet", "vnet"]}),
-        ("grid.gsd_m", {"low": 0.03, "high": 0.1}),
+        ({"data.channels": "rgb+dem"}, "another channels"),
+        ({"hpo.studies.small.trials": 3, "training.monitor": "val/object_f1"}, "another objective"),
+        ({"hpo.studies.small.search_space": {"training.epochs": {"low": 1, "high": 2}}}, "space"),
+        (
+            {
+                "data.train": ("sample_01",),
+                "data.val": ("sample_02",),
+                "data.test": ("sample_03",),
+            },
+            "another split",
+        ),
     ],
 )
-def test_an_impossible_search_space_is_refused_before_the_first_trial(
-    key: str, domain: dict
+def test_a_study_is_not_gone_on_with_on_other_grounds(
+    settings: Settings, change: dict[str, Any], complaint: str
 ) -> None:
-    settings = with_values(Settings(), {"hpo.studies.bad": {"search_space": {key: domain}}})
-    with pytest.raises(TuningError, match=key):
-        check_search_space(settings.hpo.studies["bad"].search_space, settings)
+    run_study(settings, StudyRequest("small", trials=1))
+    changed = with_values(settings, change)
+    with pytest.raises(TuningError, match=f"begun with .*{complaint}.*--force"):
+        run_study(changed, StudyRequest("small", trials=2))
+    result = run_study(changed, StudyRequest("small", trials=2, force=True))
+    assert result.finished == 2
 
 
-def test_whole_bounds_of_a_real_setting_span_real_numbers() -> None:
-    domains = {
-        "training.bce_weight": {"low": 0, "high": 1},
-        "training.epochs": {"low": 1, "high": 9},
+def test_a_grid_larger_than_its_combinations_is_refused(plain: Settings) -> None:
+    space = {"training.seed": {"choices": [0, 1]}}
+    settings = with_study(plain, sampler="grid", search_space=space)
+    with pytest.raises(TuningError, match="found 3 trials, expected 2 at most"):
+        run_study(settings, StudyRequest("small", trials=3))
+    assert not settings.work_dir.exists()
+
+
+def test_elevation_variants_are_read_once_and_scored_on_the_test_cemetery(
+    plain: Settings, listener: Listener
+) -> None:
+    variants = {
+        "rgb": {"data.channels": "rgb"},
+        "slope": {"data.channels": "rgb+dem", "elevation.features": ["slope"]},
+        "both": {"data.channels": "rgb+dem", "elevation.features": ["height", "slope"]},
     }
-    settings = with_values(Settings(), {"hpo.studies.s": {"search_space": domains}})
-    space = settings.hpo.studies["s"].search_space
-    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-    drawn = [suggest_settings(study.ask(), space, settings).training for _ in range(10)]
-    assert len({training.bce_weight for training in drawn}) == 10
-    assert {type(training.epochs) for training in drawn} == {int}
+    plan = {"trials": 3, "sampler": "grid", "pruner": "none", "final_score": True}
+    settings = with_values(plain, {"hpo.studies.small": {**plan, "variants": variants}})
+    result = run_study(settings, StudyRequest("small"), listener)
+    assert result.finished == 3
+    assert listener.done["Reading cemeteries"] == listener.totals["Reading cemeteries"]
+    _, children = family_of(settings)
+    channels = {run.data.params["data.channels"] for run in children}
+    assert channels == {"rgb", "rgb+dem"}
+    features = {run.data.params["elevation.features"] for run in children}
+    assert json.dumps(["slope"]) in features
+    assert all("test/object_f1" in run.data.metrics for run in children)
+    assert not client_of(settings).search_registered_models(), "a trial became champion"
+    with pytest.raises(Exception, match="no finished training"):
+        newest_model(with_dem=True, settings=settings)
+
+
+def test_thresholds_are_tuned_on_one_model_s_probabilities(
+    trained: Settings, tmp_path: Path
+) -> None:
+    settings = with_values(trained, {"hpo.storage": f"sqlite:///{tmp_path / 'decode.db'}"})
+    before = len(runs_of(settings))
+    result = run_study(settings, StudyRequest("decode", trials=5, model="tiny"))
+    assert (result.tunes, result.metric, result.finished) == ("decoding", "val/object_f1", 5)
+    runs = runs_of(settings)
+    assert len(runs) == before + 1 + 5
+    trials = [run for run in runs if "optuna.trial" in run.data.tags]
+    assert max(run.data.metrics["val/object_f1"] for run in trials) == result.best_value
+    assert "prediction.decoding.body_threshold" in Path(result.best_config).read_text()
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_over_twenty_trials(settings: Settings) -> None:
+    held = []
+
+    class Memory(Listener):
+        def note(self, message: str) -> None:
+            if message.startswith("trial"):
+                held.append(psutil.Process().memory_info().rss / 1e6)
+
+    run_study(settings, StudyRequest("small", trials=20), Memory())
+    assert len(held) == 20
+    assert max(held[10:]) - max(held[5:10]) < 20, held  # megabytes

@@ -1,0 +1,115 @@
+"""The live table of a study: its trials, the best so far, and the time left."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from grave_cli.cli.console import ERR, TerminalProgress
+from grave_cli.progress import Progress
+
+if TYPE_CHECKING:
+    from grave_cli.tuning.result import Standing, TrialRow
+    from grave_cli.tuning.watching import StudyWatch
+
+_ROWS = 12  # of the newest trials
+_PARAMS = 6  # columns for what was tried
+_LOOK_S = 1.0  # between two looks at the storage
+_COLORS = {"RUNNING": "cyan", "COMPLETE": "green", "PRUNED": "yellow", "FAIL": "red"}
+
+
+class StudyScreen(TerminalProgress):
+    """Draws a study as a table above the progress bars.
+
+    Args:
+        watch: Looks at the study.
+    """
+
+    def __init__(self, watch: "StudyWatch") -> None:
+        super().__init__()
+        self._watch = watch
+        self._seen: Standing | None = None
+        self._looked = 0.0
+
+    @contextmanager
+    def live(self) -> Iterator[None]:
+        """Show it while the block runs."""
+        self._open += 1  # the bars are part of this picture, and do not start one of their own
+        try:
+            with Live(get_renderable=self._draw, console=ERR, refresh_per_second=4, transient=True):
+                yield
+        finally:
+            self._open -= 1
+
+    def _draw(self) -> RenderableType:
+        if time.monotonic() - self._looked > _LOOK_S:
+            self._seen = self._watch.look()
+            self._looked = time.monotonic()
+        bars = self._bars.get_renderable()
+        if self._seen is None or not self._seen.rows:
+            return bars
+        return Group(study_table(self._seen), summary(self._seen), bars)
+
+
+@contextmanager
+def show_study(watch: "StudyWatch", progress: Progress) -> Iterator[Progress]:
+    """Show a study while the block works on it, if there is a terminal to draw on."""
+    if not isinstance(progress, TerminalProgress) or not ERR.is_terminal:
+        yield progress
+        return
+    screen = StudyScreen(watch)
+    with screen.live():
+        yield screen
+
+
+def study_table(standing: "Standing") -> Table:
+    """List the newest trials, and the best one among them or above."""
+    rows = list(standing.rows[-_ROWS:])
+    if standing.best is not None and standing.best not in rows:
+        rows.insert(0, standing.best)
+    keys = list(dict.fromkeys(key for row in rows for key in row.params))[:_PARAMS]
+    table = Table()
+    for heading in ("trial", "state", "value", "epoch", "time"):
+        table.add_column(heading, justify="right" if heading != "state" else "left")
+    for key in keys:
+        table.add_column(key.rpartition(".")[2])
+    for row in rows:
+        style = "bold" if row == standing.best else ""
+        table.add_row(*_cells(row), *(_short(row.params.get(key)) for key in keys), style=style)
+    return table
+
+
+def summary(standing: "Standing") -> Text:
+    """Say in a line how far the study is."""
+    parts = [f"{standing.finished} of {standing.wanted} trials"]
+    if standing.best is not None:
+        parts.append(f"best {_short(standing.best.value)} (trial {standing.best.number})")
+    if standing.left_s is not None:
+        parts.append(f"about {_minutes(standing.left_s)} left")
+    return Text(", ".join(parts))
+
+
+def _cells(row: "TrialRow") -> tuple[str | Text, ...]:
+    return (
+        str(row.number),
+        Text(row.state.lower(), style=_COLORS.get(row.state, "dim")),
+        _short(row.value),
+        str(row.epochs or ""),
+        _minutes(row.seconds),
+    )
+
+
+def _short(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _minutes(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d} min" if minutes else f"{rest} s"

@@ -1,0 +1,133 @@
+"""The runs of a study: one parent that is gone on with, one child a trial, all of true status."""
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from grave_cli.errors import TrackingError
+from grave_cli.settings.tree import Settings
+from grave_cli.tracking.models import MODEL_TAG, local_folder
+from grave_cli.tracking.runs import PARENT_TAG, TrackedRun, resumed_run, tracked_run
+from grave_cli.tracking.store import all_runs, open_client
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+STUDY_TAG = "gravecli.study"
+TRIAL_TAG = "optuna.trial"
+STATE_TAG = "optuna.state"
+
+
+@contextmanager
+def study_run(
+    settings: Settings, name: str, run_id: str | None, tags: Mapping[str, str]
+) -> Iterator[TrackedRun]:
+    """Open the run of a study: the one it has, else a new one.
+
+    While another process of this machine works on the study and holds the run, this one writes into
+    it as a guest, and leaves its status to the other.
+
+    Args:
+        settings: Store and experiment; recorded as params.
+        name: Name of a new one.
+        run_id: MLflow's id of the one it has; None for a study that begins.
+        tags: What to find a new one by.
+
+    Raises:
+        TrackingError: The store cannot be opened.
+    """
+    client = open_client(settings)
+    run = find_study_run(client, run_id)
+    with ExitStack() as stack:
+        if run is None:
+            yield stack.enter_context(tracked_run(settings, name, {**tags, STUDY_TAG: name}))
+            return
+        try:
+            tracked = stack.enter_context(resumed_run(settings, run.info.run_id))
+        except TrackingError:  # held by another process: the store itself has just been opened
+            folder = stack.enter_context(tempfile.TemporaryDirectory(dir=settings.work_dir))
+            tracked = TrackedRun(client, run.info.run_id, run.info.run_name, settings, Path(folder))
+        yield tracked
+
+
+def find_study_run(client: "MlflowClient", run_id: str | None) -> "Run | None":
+    """Find the run of a study; None when it has none, or it is deleted or in another store."""
+    from mlflow.exceptions import MlflowException
+
+    if run_id is None:
+        return None
+    try:
+        run = client.get_run(run_id)
+    except MlflowException:
+        return None
+    return run if run.info.lifecycle_stage == "active" else None
+
+
+def mark_trial(settings: Settings, run_id: str, number: int, state: str) -> None:
+    """Tag the run of a trial with its number and how it ended.
+
+    Its model, if it has one, can be named, but is not offered as the newest that fits.
+
+    Args:
+        settings: The store.
+        run_id: MLflow's id.
+        number: Of the trial.
+        state: Optuna's word for it.
+    """
+    client = open_client(settings)
+    client.set_tag(run_id, TRIAL_TAG, str(number))
+    client.set_tag(run_id, STATE_TAG, state)
+    if MODEL_TAG in client.get_run(run_id).data.tags:
+        client.delete_tag(run_id, MODEL_TAG)
+
+
+def settle_failed(parent: TrackedRun, numbers: Mapping[str, int]) -> None:
+    """Give the runs of failed trials their true status, whatever their workers came to write.
+
+    Some died, perhaps on another machine; some were taken for dead and went on to the end.
+
+    Args:
+        parent: Run of the study.
+        numbers: Failed trials by the name of their run.
+    """
+    client = parent.client
+    experiment = client.get_run(parent.run_id).info.experiment_id
+    for run in all_runs(client, experiment, f"tags.`{PARENT_TAG}` = '{parent.run_id}'"):
+        name, run_id = run.info.run_name, run.info.run_id
+        if name not in numbers or run.data.tags.get(STATE_TAG) == "FAIL":
+            continue
+        client.set_tag(run_id, TRIAL_TAG, str(numbers[name]))
+        client.set_tag(run_id, STATE_TAG, "FAIL")
+        if run.info.status in ("RUNNING", "FINISHED"):
+            client.set_terminated(run_id, "KILLED")
+
+
+def fetch_artifact(settings: Settings, run_id: str, name: str) -> Path | None:
+    """Find a file of a run where it lies, or copy it into the cache when that is elsewhere.
+
+    Args:
+        settings: The store.
+        run_id: MLflow's id.
+        name: Path of the file in the run.
+
+    Returns:
+        The file; None when there is no such run or file.
+    """
+    from mlflow.exceptions import MlflowException
+
+    client = open_client(settings)
+    run = find_study_run(client, run_id)
+    if run is None:
+        return None
+    folder = local_folder(run.info.artifact_uri)
+    if folder is not None:
+        return folder / name if (folder / name).is_file() else None
+    cache = settings.work_dir / "cache" / "studies" / run_id
+    cache.mkdir(parents=True, exist_ok=True)
+    try:
+        return Path(client.download_artifacts(run_id, name, str(cache)))
+    except (MlflowException, OSError):
+        return None

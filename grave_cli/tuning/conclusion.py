@@ -1,0 +1,103 @@
+"""What a study leaves in its parent run: counts, the best settings, and pictures of how it went."""
+
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+from grave_cli.settings.example import changed_toml
+from grave_cli.settings.load import with_values
+from grave_cli.settings.record import without_password
+from grave_cli.settings.studies import Study
+from grave_cli.settings.tree import Settings
+from grave_cli.tracking.runs import TrackedRun
+from grave_cli.tracking.studies import settle_failed
+from grave_cli.tuning.result import RUN_ID, best_trial, run_name
+from grave_cli.tuning.search_space import settings_of
+from grave_cli.tuning.shared_study import SharedStudy
+from grave_cli.tuning.trials import BATCH
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+    from PIL import Image
+
+BEST_FILE = "best.toml"
+_CONCLUDED = "gravecli.concluded"
+_STATES = ("COMPLETE", "PRUNED", "FAIL")
+_TELLING = 2  # complete trials from which on a plot says something
+
+
+def is_concluded(shared: SharedStudy) -> bool:
+    """Tell whether all trials that are finished are in the parent run's account."""
+    return shared.study.user_attrs.get(_CONCLUDED) == len(shared.finished())
+
+
+def conclude(parent: TrackedRun, shared: SharedStudy, plan: Study, settings: Settings) -> None:
+    """Write into the parent run how the study stands.
+
+    Args:
+        parent: Run of the study.
+        shared: The study.
+        plan: What was searched.
+        settings: What its trials started from.
+    """
+    name = shared.study.study_name
+    settle_failed(parent, {run_name(name, one.number): one.number for one in shared.trials("FAIL")})
+    counts = {f"trials/{state.lower()}": len(shared.trials(state)) for state in _STATES}
+    parent.log_metrics(counts)
+    best = best_trial(shared)
+    if best is not None and best.value is not None:
+        parent.log_metrics({"best_value": best.value})
+        _log_best(parent, best, plan, settings)
+        for name, picture in _pictures(shared).items():
+            parent.log_image(picture, f"study/{name}")
+    shared.study.set_user_attr(_CONCLUDED, len(shared.finished()))
+
+
+def _log_best(parent: TrackedRun, best: "FrozenTrial", plan: Study, settings: Settings) -> None:
+    chosen = settings_of(best.params, plan, settings)
+    if BATCH in best.user_attrs:
+        chosen = with_values(chosen, {BATCH: best.user_attrs[BATCH]})
+    study, run_id = parent.name, best.user_attrs.get(RUN_ID, "")
+    head = f"# Study {study}, trial {best.number}, value {best.value:.4f}, MLflow run {run_id}.\n"
+    path = parent.folder / BEST_FILE
+    path.write_text(head + without_password(changed_toml(chosen)), encoding="utf-8")
+    parent.log_file(path, "")
+    for key, value in best.params.items():
+        parent.tag(f"best.{key}", str(value))
+    parent.tag("best.run_id", run_id)
+    experiment = parent.client.get_run(parent.run_id).info.experiment_id
+    link = f"[{run_name(study, best.number)}](#/experiments/{experiment}/runs/{run_id})"
+    note = f"Best trial: {link}, {best.value:.4f}; its settings: {BEST_FILE}."
+    parent.tag("mlflow.note.content", note)
+
+
+def _pictures(shared: SharedStudy) -> dict[str, "Image.Image"]:
+    """Draw the course of the objective and, if it differs, what made it differ."""
+    complete = shared.trials("COMPLETE")
+    if len(complete) < _TELLING:
+        return {}
+    import warnings
+
+    import matplotlib as mpl
+    from optuna.visualization import matplotlib as plots
+
+    mpl.use("Agg")
+    with warnings.catch_warnings(), mpl.rc_context():
+        warnings.simplefilter("ignore")  # experimental; and layouts that are too tight
+        pictures = {"history": _picture(plots.plot_optimization_history(shared.study))}
+        if len({trial.value for trial in complete}) > 1:
+            pictures["importance"] = _picture(plots.plot_param_importances(shared.study))
+    return pictures
+
+
+def _picture(axes: object) -> "Image.Image":
+    """Take the figure of a plot as RGB."""
+    from matplotlib import pyplot
+    from PIL import Image
+
+    figure = axes.figure  # type: ignore[attr-defined]
+    figure.set_size_inches(9, 5)
+    figure.tight_layout()
+    with BytesIO() as drawn:
+        figure.savefig(drawn, dpi=100)
+        pyplot.close(figure)
+        return Image.open(drawn).convert("RGB")

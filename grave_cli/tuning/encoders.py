@@ -1,0 +1,68 @@
+"""Encoders are searched only among those whose weights can be loaded where the study begins."""
+
+from collections.abc import Mapping
+
+from grave_cli.errors import ModelError, TuningError
+from grave_cli.inputs.training_data import reading_recipe
+from grave_cli.progress import Progress
+from grave_cli.settings.load import with_values
+from grave_cli.settings.studies import Choice, Study
+from grave_cli.settings.tree import Settings
+from grave_cli.tuning.shared_study import SharedStudy
+
+_KEY = "model.encoder"
+_CHOSEN = "gravecli.encoders"
+
+
+def keep_loadable(
+    shared: SharedStudy, plan: Study, settings: Settings, progress: Progress
+) -> Study:
+    """Leave those encoders out of a search whose weights cannot be had.
+
+    All that work on a study search the same ones: those that could be loaded where it began.
+
+    Args:
+        shared: The study.
+        plan: What is searched.
+        settings: Which weights.
+        progress: Is told of each that is left out.
+
+    Raises:
+        TuningError: None can be loaded, or here one cannot that others have.
+    """
+    domain = plan.search_space.get(_KEY)
+    if not isinstance(domain, Choice):
+        return plan
+    before: list[str] | None = shared.study.user_attrs.get(_CHOSEN)
+    faults = {name: _fault(name, settings) for name in before or domain.choices}
+    missing = {name: fault for name, fault in faults.items() if fault is not None}
+    if before is not None and missing:
+        raise TuningError(
+            f"the study searches an encoder that this machine lacks: {_told(missing)}"
+        )
+    chosen = [name for name in faults if name not in missing]
+    if not chosen:
+        raise TuningError(f"no encoder of the search can be loaded: {_told(missing)}")
+    if before is None:
+        for fault in missing.values():
+            progress.note(f"left out of the search: {fault}")
+        shared.study.set_user_attr(_CHOSEN, chosen)
+    space = {**plan.model_dump()["search_space"], _KEY: {"choices": chosen}}
+    return Study.model_validate({**plan.model_dump(), "search_space": space})
+
+
+def _told(faults: Mapping[str, ModelError]) -> str:
+    return "; ".join(map(str, faults.values()))
+
+
+def _fault(encoder: str, settings: Settings) -> ModelError | None:
+    from grave_cli.learning.network import architecture_for, build_pretrained
+
+    chosen = with_values(settings, {_KEY: encoder})
+    try:
+        build_pretrained(
+            architecture_for(chosen, reading_recipe(chosen)), chosen.model.encoder_weights
+        )
+    except ModelError as error:
+        return error
+    return None

@@ -1,0 +1,241 @@
+"""What a trial does: train with its settings, or decode cached probabilities with its thresholds.
+
+Each kind is made in two steps: what the study stands on is known before any pixel is read, and what
+all trials share (arrays, probabilities) is prepared once.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from grave_cli.errors import OutOfMemoryError, TuningError
+from grave_cli.inputs.training_data import (
+    TrainingData,
+    TrainingPlan,
+    plan_training,
+    read_training_data,
+    select_features,
+)
+from grave_cli.progress import SILENT, Progress
+from grave_cli.settings.load import with_values
+from grave_cli.settings.studies import Choice, Study
+from grave_cli.settings.tree import Settings
+from grave_cli.tracking.models import FoundModel, newest_model, resolve_model
+from grave_cli.tuning.joining import Foundation, search_space_text, split_text
+from grave_cli.tuning.result import RUN_ID, run_name
+from grave_cli.tuning.search_space import CHANNELS_KEY, FEATURES_KEY, settings_of
+from grave_cli.tuning.worker import Objective, TryAgain
+
+if TYPE_CHECKING:
+    from optuna import Trial
+
+BATCH = "chips.batch_size"
+"""Attribute of a trial for which memory did not suffice before: the batch it is to take."""
+
+_OBJECT_F1 = "val/object_f1"
+
+
+@dataclass(frozen=True)
+class Trainings:
+    """Trials that are trainings.
+
+    Args:
+        settings: What they start from.
+        plan: What is searched.
+        reading: Settings that read what any of them needs.
+        data: What they train on.
+    """
+
+    settings: Settings
+    plan: Study
+    reading: Settings
+    data: TrainingPlan
+
+    @property
+    def metric(self) -> str:
+        """What is maximised."""
+        return self.settings.training.monitor
+
+    @property
+    def foundation(self) -> Foundation:
+        """What has to stay the same."""
+        channels = self.reading.data.channels
+        return _foundation(self.data, self.plan, channels, self.metric)
+
+    def read(self, progress: Progress = SILENT) -> TrainingData:
+        """Read the arrays."""
+        return read_training_data(self.data, self.reading, progress)
+
+    def prepare(self, parent_run_id: str, progress: Progress = SILENT) -> Objective:
+        """Read the arrays, once for all trials."""
+        data = self.read(progress)
+
+        def objective(trial: "Trial") -> float:
+            return _train(trial, self.plan, self.settings, data, parent_run_id)
+
+        return objective
+
+
+@dataclass(frozen=True)
+class Decodings:
+    """Trials that decode the probabilities of one model with thresholds of their own.
+
+    Args:
+        settings: What they start from, with the model's own thresholds.
+        plan: What is searched.
+        data: Whose validation cemeteries are decoded.
+        model: The model.
+    """
+
+    settings: Settings
+    plan: Study
+    data: TrainingPlan
+    model: FoundModel
+
+    @property
+    def metric(self) -> str:
+        """What is maximised: Dice does not see the thresholds."""
+        return _OBJECT_F1
+
+    @property
+    def foundation(self) -> Foundation:
+        """What has to stay the same."""
+        card = self.model.bundle.card
+        objective = f"{_OBJECT_F1} of model {card.name} {card.run_id}".rstrip()
+        return _foundation(self.data, self.plan, card.recipe.channels, objective)
+
+    def read(self, progress: Progress = SILENT) -> TrainingData:
+        """Read the arrays."""
+        return read_training_data(self.data, self.settings, progress)
+
+    def prepare(self, parent_run_id: str, progress: Progress = SILENT) -> Objective:
+        """Let the network run over the validation cemeteries, once for all trials."""
+        from grave_cli.evaluation.rescoring import validation_parts
+        from grave_cli.evaluation.validation_maps import map_validation, score_decoding
+        from grave_cli.mapping.engine import open_engine
+
+        bundle, prediction = self.model.bundle, self.settings.prediction
+        data = self.read(progress)
+        parts = validation_parts(bundle.card.recipe, data, self.settings, progress)
+        engine = open_engine(bundle, prediction, progress)
+        maps = map_validation(parts, engine, bundle.card.recipe, prediction, progress)
+
+        def objective(trial: "Trial") -> float:
+            chosen = settings_of(trial.params, self.plan, self.settings)
+            with _decoding_run(trial, chosen, parent_run_id) as metrics:
+                metrics[_OBJECT_F1] = score_decoding(maps, chosen.prediction.decoding).f1
+            return metrics[_OBJECT_F1]
+
+        return objective
+
+
+Trials = Trainings | Decodings
+
+
+def plan_trials(
+    settings: Settings, plan: Study, model: str | None = None, progress: Progress = SILENT
+) -> Trials:
+    """Find out what the trials of a study will work on.
+
+    Args:
+        settings: What they start from.
+        plan: What is searched.
+        model: Whose thresholds are sought, as `--model` names it; None takes the newest that fits.
+        progress: Is told of what was mended in the data.
+
+    Raises:
+        GraveError: The data or the model cannot be used.
+    """
+    if plan.tunes == "training":
+        if model is not None:
+            raise TuningError(
+                "a study of trainings starts from no model",
+                found=f"--model {model}",
+                remedy="use the preset decode to tune a model's thresholds",
+            )
+        reading = _reading_settings(plan, settings)
+        return Trainings(settings, plan, reading, plan_training(reading, progress))
+    with_dem = settings.data.channels == "rgb+dem"
+    found = newest_model(with_dem, settings) if model is None else resolve_model(model, settings)
+    card = found.bundle.card
+    progress.note(f"model: {found.origin}")
+    own = {
+        "data.channels": card.recipe.channels,
+        "prediction.decoding": card.decoding.model_dump(),
+    }
+    settings = with_values(settings, own)
+    return Decodings(settings, plan, plan_training(settings, progress), found)
+
+
+def _foundation(data: TrainingPlan, plan: Study, channels: str, objective: str) -> Foundation:
+    return Foundation(
+        data.dataset_id, split_text(data), channels, objective, search_space_text(plan)
+    )
+
+
+def _reading_settings(plan: Study, settings: Settings) -> Settings:
+    """Choose channels and elevation features so that what any trial takes is read."""
+    channels = {settings.data.channels, *_alternatives(plan, CHANNELS_KEY)}
+    if "rgb+dem" not in channels:
+        return settings
+    sets = _alternatives(plan, FEATURES_KEY) or [settings.elevation.features]
+    features = tuple(dict.fromkeys(name for names in sets for name in names))
+    return with_values(settings, {CHANNELS_KEY: "rgb+dem", FEATURES_KEY: features})
+
+
+def _alternatives(plan: Study, key: str) -> list[Any]:
+    """List the values that trials may give a setting."""
+    domain = plan.search_space.get(key)
+    chosen = list(domain.choices) if isinstance(domain, Choice) else []
+    return chosen + [values[key] for values in plan.variants.values() if key in values]
+
+
+def _train(
+    trial: "Trial", plan: Study, settings: Settings, data: TrainingData, parent_run_id: str
+) -> float:
+    from grave_cli.trainer import run_training
+    from grave_cli.tuning.pruning import training_of
+
+    batch = trial.user_attrs.get(BATCH)
+    chosen = settings_of(trial.params, plan, settings)
+    # The models of trials are no candidates for champion: they are trained to be compared.
+    own = {"tracking.registered_model": ""} | ({BATCH: batch} if batch else {})
+    chosen = with_values(chosen, own)
+    metric = settings.training.monitor
+    with training_of(trial, metric, chosen) as callback:
+        try:
+            result = run_training(
+                chosen,
+                select_features(data, chosen),
+                [callback],
+                name=run_name(trial.study.study_name, trial.number),
+                parent_run_id=parent_run_id,
+                finish=plan.final_score,
+            )
+        except OutOfMemoryError as error:
+            if batch or chosen.chips.batch_size == 1:
+                raise
+            raise TryAgain(**{BATCH: chosen.chips.batch_size // 2}) from error
+        value = result.metrics.get(metric)
+        if value is None or value != value:
+            raise TuningError(f"trial {trial.number} ended without a value of {metric}")
+    return value
+
+
+@contextmanager
+def _decoding_run(
+    trial: "Trial", chosen: Settings, parent_run_id: str
+) -> Iterator[dict[str, float]]:
+    """Record a trial without a training; the block fills in its metrics."""
+    from grave_cli.tracking.runs import tracked_run
+    from grave_cli.tracking.studies import STATE_TAG, TRIAL_TAG
+
+    metrics: dict[str, float] = {}
+    tags = {TRIAL_TAG: str(trial.number), STATE_TAG: "COMPLETE"}
+    with tracked_run(
+        chosen, run_name(trial.study.study_name, trial.number), tags, parent_run_id
+    ) as run:
+        trial.set_user_attr(RUN_ID, run.run_id)
+        yield metrics
+        run.log_metrics(metrics)

@@ -1,0 +1,49 @@
+"""The live table of a study, as it is drawn on a narrow terminal."""
+
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from grave_cli.cli.study_screen import study_table, summary
+from grave_cli.tuning.result import Standing, TrialRow
+
+
+def row(number: int, state: str, value: float | None, seconds: float = 60) -> TrialRow:
+    params = {"training.learning_rate": 1e-3 * (number + 1), "training.epochs": 30 + number}
+    return TrialRow(number, state, value, epochs=7, params=params, seconds=seconds)
+
+
+def drawn(standing: Standing) -> list[str]:
+    console = Console(file=StringIO(), width=80)
+    console.print(study_table(standing), summary(standing))
+    assert isinstance(console.file, StringIO)
+    return console.file.getvalue().splitlines()
+
+
+@pytest.fixture
+def standing() -> Standing:
+    rows = [row(number, "COMPLETE", 0.5 - number / 100) for number in range(20)]
+    rows.append(row(20, "RUNNING", 0.25, seconds=75))
+    return Standing(tuple(rows), finished=20, wanted=30, best=rows[0], left_s=605)
+
+
+def test_a_trial_has_its_state_value_and_parameters(standing: Standing) -> None:
+    lines = drawn(standing)
+    assert "trial" in lines[1]
+    for heading in ("learning_rate", "epochs"):
+        assert heading in lines[1]
+    (running,) = [line for line in lines if "running" in line]
+    for cell in ("20", "0.25", "1:15 min", "0.021", "50"):
+        assert cell in running
+
+
+def test_the_best_stays_in_sight_above_the_newest(standing: Standing) -> None:
+    lines = drawn(standing)
+    shown = [line.split()[1] for line in lines if "complete" in line or "running" in line]
+    assert shown == ["0", *map(str, range(9, 21))]
+
+
+def test_the_line_below_tells_how_far_it_is_and_the_time_left(standing: Standing) -> None:
+    said = drawn(standing)[-1]
+    assert said.strip() == "20 of 30 trials, best 0.5 (trial 0), about 10:05 min left"

@@ -1,0 +1,41 @@
+from pathlib import Path
+
+import pytest
+from support import Listener, tiny_settings
+
+from grave_cli.errors import TuningError
+from grave_cli.settings.load import with_values
+from grave_cli.settings.tree import Settings
+from grave_cli.tuning.encoders import keep_loadable
+from grave_cli.tuning.joining import open_study
+
+KEY = "model.encoder"
+HAD, MISSING = "tu-tf_efficientnet_lite0", "no_such_encoder"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return tiny_settings(tmp_path, tmp_path / "runs")
+
+
+def left_of(settings: Settings, listener: Listener, *encoders: str) -> tuple[str, ...]:
+    study = {"search_space": {KEY: {"choices": encoders}}}
+    plan = with_values(settings, {"hpo.studies.mine": study}).hpo.studies["mine"]
+    with open_study(settings, "mine", plan) as shared:
+        return keep_loadable(shared, plan, settings, listener).search_space[KEY].choices
+
+
+def test_encoders_without_weights_are_left_out_and_named(
+    settings: Settings, listener: Listener
+) -> None:
+    assert left_of(settings, listener, HAD, MISSING) == (HAD,)
+    (note,) = listener.notes
+    assert "left out of the search" in note
+    assert MISSING in note
+    assert left_of(settings, listener, HAD, MISSING) == (HAD,)
+    assert len(listener.notes) == 1, "a study that goes on has made its choice"
+
+
+def test_no_encoder_at_all_is_an_error(settings: Settings, listener: Listener) -> None:
+    with pytest.raises(TuningError, match="no encoder of the search can be loaded"):
+        left_of(settings, listener, MISSING)

@@ -1,0 +1,182 @@
+"""Several processes on one study, some of them killed: no trial too many, none lost."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import toy_worker
+from optuna import Trial, TrialPruned
+from optuna.trial import FrozenTrial
+from postgres import new_database
+from toy_worker import SPACE, toy_study
+
+from grave_cli.errors import TuningError
+from grave_cli.tuning.shared_study import SharedStudy, Slots
+from grave_cli.tuning.worker import TryAgain, work
+
+TOY = Path(toy_worker.__file__)
+
+
+def start(storage: str, wanted: int, seconds: float = 0.05) -> subprocess.Popen[str]:
+    command = [sys.executable, TOY, storage, str(wanted), str(seconds)]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+
+
+def assert_done(worker: subprocess.Popen[str]) -> None:
+    _, said = worker.communicate(timeout=250)
+    assert worker.returncode == 0, said
+
+
+def kill_in_a_trial(storage: str, worker: subprocess.Popen[str]) -> None:
+    """Kill a worker while it runs a trial; the others' trials are as good."""
+    with toy_study(storage) as shared:
+        while not shared.trials("RUNNING") and worker.poll() is None:
+            time.sleep(0.01)
+    worker.kill()
+    worker.communicate()
+    assert worker.returncode == -signal.SIGKILL
+
+
+def trials_of(storage: str) -> list[FrozenTrial]:
+    with toy_study(storage) as shared:
+        return shared.trials()
+
+
+def check(storage: str, wanted: int) -> None:
+    trials = trials_of(storage)
+    assert [trial.number for trial in trials] == list(range(len(trials)))
+    complete = [trial for trial in trials if trial.state.name == "COMPLETE"]
+    assert len(complete) == wanted
+    assert {trial.state.name for trial in trials} <= {"COMPLETE", "FAIL"}
+    failed = [trial.params for trial in trials if trial.state.name == "FAIL"]
+    done = [trial.params for trial in complete]
+    assert all(params in done for params in failed if params), "a lost trial was not done again"
+    assert len({params["x"] for params in done}) == wanted, "two workers drew the same trial"
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'studies.db'}"
+
+
+@pytest.fixture
+def shared(storage: str) -> Iterator[SharedStudy]:
+    with toy_study(storage) as study:
+        yield study
+
+
+def test_two_workers_one_of_which_dies_finish_exactly_what_was_asked_for(storage: str) -> None:
+    doomed = start(storage, 8, seconds=1)
+    kill_in_a_trial(storage, doomed)
+    workers = [start(storage, 8), start(storage, 8)]
+    for worker in workers:
+        assert_done(worker)
+    check(storage, 8)
+    assert [trial.state.name for trial in trials_of(storage)].count("FAIL") == 1
+
+
+def test_four_workers_on_postgresql_one_of_which_dies(postgres: str) -> None:
+    storage = new_database(postgres, "four")
+    assert not trials_of(storage)  # the tables are made
+    workers = [start(storage, 20, seconds=0.5) for _ in range(4)]
+    time.sleep(1)
+    kill_in_a_trial(storage, workers.pop())
+    for worker in workers:
+        assert_done(worker)
+    check(storage, 20)
+
+
+@pytest.mark.filterwarnings("ignore:Heartbeat of storage is supposed")
+def test_a_trial_whose_worker_died_before_its_first_sign_of_life_is_done_again(
+    shared: SharedStudy,
+) -> None:
+    shared.study.ask(SPACE)
+    x = shared.trials("RUNNING")[0].params["x"]
+    trial = shared.claim(Slots(1, SPACE))
+    assert trial is not None
+    assert trial.params["x"] == x
+    assert [one.state.name for one in shared.trials()] == ["FAIL", "RUNNING"]
+
+
+def test_pruned_trials_count_failed_ones_do_not(shared: SharedStudy) -> None:
+    def objective(trial: Trial) -> float:
+        if trial.number == 0:
+            raise TrialPruned
+        if trial.number == 1:
+            raise RuntimeError("no")
+        return 1.0
+
+    work(shared, Slots(3, SPACE), objective)
+    assert [one.state.name for one in shared.trials()] == ["PRUNED", "FAIL", "COMPLETE", "COMPLETE"]
+
+
+def test_three_failures_in_a_row_end_it_with_the_first_cause(shared: SharedStudy) -> None:
+    def objective(trial: Trial) -> float:
+        if trial.number == 1:
+            return 1.0
+        raise ValueError(f"cause {trial.number}")
+
+    with pytest.raises(TuningError, match=r"3 trials failed .* cause 2"):
+        work(shared, Slots(9, SPACE), objective)
+    assert len(shared.trials()) == 5
+
+
+def test_an_attempt_that_asks_for_it_is_made_again_with_the_same_parameters(
+    shared: SharedStudy,
+) -> None:
+    seen = []
+
+    def objective(trial: Trial) -> float:
+        seen.append((trial.params["x"], dict(trial.user_attrs).get("batch")))
+        if trial.number == 0:
+            raise TryAgain(batch=2)
+        return 1.0
+
+    work(shared, Slots(1, SPACE), objective)
+    (first, second) = seen
+    assert first[0] == second[0]
+    assert (first[1], second[1]) == (None, 2)
+
+
+def test_ctrl_c_leaves_the_trial_to_the_next_call(shared: SharedStudy) -> None:
+    def interrupted(trial: Trial) -> float:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        work(shared, Slots(1, SPACE), interrupted)
+    (failed,) = shared.trials("FAIL")
+    work(shared, Slots(1, SPACE), lambda trial: trial.params["x"])
+    (done,) = shared.finished()
+    assert done.params == failed.params
+
+
+def test_every_combination_is_done_once_even_after_a_failure(shared: SharedStudy) -> None:
+    axis = {"x": [0.0, 0.25, 0.5, 1.0]}
+    combinations = [{"x": value} for value in axis["x"]]
+
+    def objective(trial: Trial) -> float:
+        if trial.number == 2:
+            raise RuntimeError("no")
+        return float(trial.params["x"])
+
+    work(shared, Slots(4, SPACE, combinations), objective)
+    assert sorted(one.params["x"] for one in shared.finished()) == axis["x"]
+
+
+def test_the_first_worker_is_reproducible_and_the_next_draws_something_else(tmp_path: Path) -> None:
+    def drawn(name: str, wanted: int) -> list[float]:
+        with toy_study(f"sqlite:///{tmp_path / name}.db") as shared:
+            work(shared, Slots(wanted, SPACE), lambda trial: trial.params["x"])
+            return [one.params["x"] for one in shared.finished()]
+
+    assert drawn("a", 3) == drawn("b", 3)
+    assert len(set(drawn("a", 6))) == 6
+
+
+def test_no_trial_begins_after_the_deadline(shared: SharedStudy) -> None:
+    work(shared, Slots(9, SPACE, deadline=time.time()), lambda trial: 1.0)
+    assert not shared.trials()
