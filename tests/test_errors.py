@@ -74,7 +74,7 @@ def test_a_sentence_is_one_line_and_loses_no_word(
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_only_a_failed_training_is_not_the_users_to_mend(kind: type[GraveError]) -> None:
-    assert kind("x").exit_code == (1 if kind is TrainingError else 2)
+    assert kind("x").exit_code == (1 if issubclass(kind, TrainingError) else 2)
 
 
 def test_the_tree_in_the_docstring_is_the_tree() -> None:
