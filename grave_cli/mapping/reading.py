@@ -24,8 +24,8 @@ from grave_cli.mapping.sections import Section, frames_of, place_within, window_
 # midst of nothing: too little to show a grave.
 _LOOK = 16
 _THREADS = 2
-# Of GDAL, which by default takes a twentieth of the machine's memory. rasterio wants bytes: of 128
-# "MB" nothing would be kept, and each block decoded for every band and window that needs it.
+# Of GDAL, which by default takes a twentieth of the machine's memory. rasterio takes bytes, GDAL
+# itself megabytes: with a bare 128 each block would be decoded anew for every band and window.
 _CACHE_BYTES = 128 * 2**20
 
 
