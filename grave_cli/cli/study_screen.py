@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.table import Table
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from grave_cli.tuning.watching import StudyWatch
 
 _ROWS = 12  # of the newest trials
-_PARAMS = 6  # columns for what was tried
 _LOOK_S = 1.0  # between two looks at the storage
 _COLORS = {"RUNNING": "cyan", "COMPLETE": "green", "PRUNED": "yellow", "FAIL": "red"}
 
@@ -72,15 +72,13 @@ def study_table(standing: "Standing") -> Table:
     rows = list(standing.rows[-_ROWS:])
     if standing.best is not None and standing.best not in rows:
         rows.insert(0, standing.best)
-    keys = list(dict.fromkeys(key for row in rows for key in row.params))[:_PARAMS]
-    table = Table()
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for heading in ("trial", "state", "value", "epoch", "time"):
-        table.add_column(heading, justify="right" if heading != "state" else "left")
-    for key in keys:
-        table.add_column(key.rpartition(".")[2])
+        table.add_column(heading, justify="right" if heading != "state" else "left", no_wrap=True)
+    table.add_column("parameters")
     for row in rows:
         style = "bold" if row == standing.best else ""
-        table.add_row(*_cells(row), *(_short(row.params.get(key)) for key in keys), style=style)
+        table.add_row(*_cells(row), _parameters(row), style=style)
     return table
 
 
@@ -102,6 +100,12 @@ def _cells(row: "TrialRow") -> tuple[str | Text, ...]:
         str(row.epochs or ""),
         _minutes(row.seconds),
     )
+
+
+def _parameters(row: "TrialRow") -> str:
+    """List what was tried, by the last part of each key."""
+    named = {key.rpartition(".")[2]: value for key, value in row.params.items()}
+    return " ".join(f"{name}={_short(value)}" for name, value in named.items())
 
 
 def _short(value: Any) -> str:

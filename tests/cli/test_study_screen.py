@@ -10,7 +10,12 @@ from grave_cli.tuning.result import Standing, TrialRow
 
 
 def row(number: int, state: str, value: float | None, seconds: float = 60) -> TrialRow:
-    params = {"training.learning_rate": 1e-3 * (number + 1), "training.epochs": 30 + number}
+    params = {
+        "training.learning_rate": 1e-3 * (number + 1),
+        "training.weight_decay": 1e-5,
+        "training.epochs": 30 + number,
+        "training.bce_weight": 0.35,
+    }
     return TrialRow(number, state, value, epochs=7, params=params, seconds=seconds)
 
 
@@ -30,17 +35,19 @@ def standing() -> Standing:
 
 def test_a_trial_has_its_state_value_and_parameters(standing: Standing) -> None:
     lines = drawn(standing)
-    assert "trial" in lines[1]
-    for heading in ("learning_rate", "epochs"):
+    for heading in ("trial", "state", "value", "epoch", "time", "parameters"):
         assert heading in lines[1]
-    (running,) = [line for line in lines if "running" in line]
-    for cell in ("20", "0.25", "1:15 min", "0.021", "50"):
+    (first,) = [number for number, line in enumerate(lines) if "running" in line]
+    running = " ".join(lines[first : first + 3])
+    for cell in ("20", "0.25", "1:15 min"):
+        assert cell in lines[first]
+    for cell in ("learning_rate=0.021", "weight_decay=1e-05", "epochs=50", "bce_weight=0.35"):
         assert cell in running
 
 
 def test_the_best_stays_in_sight_above_the_newest(standing: Standing) -> None:
     lines = drawn(standing)
-    shown = [line.split()[1] for line in lines if "complete" in line or "running" in line]
+    shown = [line.split()[0] for line in lines if "complete" in line or "running" in line]
     assert shown == ["0", *map(str, range(9, 21))]
 
 
