@@ -69,6 +69,7 @@ VARIANTS = {
         mapping={"outlines.rectangle_iou": 1.0, "outlines.simplify_m": 0.0}
     ),
     "no revisits": Variant({"chips.revisit_share": 0.0}),
+    "encoder statistics trained": Variant({"model.freeze_encoder_norm": False}),
     "no average of weights": Variant({"training.ema_decay": 0.0}),
     "colours not varied": Variant(
         {"chips.color_jitter": 0.0, "chips.hue_jitter": 0.0, "chips.blur_share": 0.0}
@@ -100,7 +101,7 @@ def main() -> None:
         settings = full_settings(options, Path(scratch))
         plan = plan_training(settings)
         print(f"data set {plan.dataset_id}: {describe(plan)}; {options.minutes:g} minutes each")
-        print(f"{'':24}" + "".join(f"{heading:>9}" for heading in HEADINGS))
+        print(f"{'':27}" + "".join(f"{heading:>9}" for heading in HEADINGS))
         bundles: dict[str, Bundle] = {}
         reviews: list[ReviewCurve] = []
         for name in options.only or VARIANTS:
@@ -109,7 +110,7 @@ def main() -> None:
             if key not in bundles:
                 bundles[key] = train(with_values(settings, variant.training))
             card, review = score(bundles[key], plan, settings, variant)
-            print(f"{name:24}" + "".join(f"{cell:>9}" for cell in cells(card)), flush=True)
+            print(f"{name:27}" + "".join(f"{cell:>9}" for cell in cells(card)), flush=True)
             if name == "full":
                 reviews.append(review)
         for review in reviews:

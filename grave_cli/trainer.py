@@ -22,6 +22,7 @@ from grave_cli.inputs.recipe import InputRecipe
 from grave_cli.inputs.training_data import TrainingData, plan_training, read_training_data
 from grave_cli.learning.callbacks import (
     AverageWeights,
+    FreezeEncoderNorm,
     MeasureSpeed,
     ShowProgress,
     StopAtTime,
@@ -196,8 +197,10 @@ def _fit(
 
 
 def _build_trainer(run: TrackedRun, callbacks: Sequence[Callback]) -> Trainer:
-    training = run.settings.training
+    training, model = run.settings.training, run.settings.model
     extra: list[Callback] = [StopAtTime(), MeasureSpeed()]
+    if model.freeze_encoder_norm and model.encoder_weights != "none":  # those have no statistics
+        extra.append(FreezeEncoderNorm())
     if training.ema_decay > 0:
         extra.append(AverageWeights(training.ema_decay))
     if training.patience > 0:

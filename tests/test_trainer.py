@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
+import torch
 from mlflow import MlflowClient
 from support import Listener, tiny_settings
 
@@ -13,7 +14,10 @@ from grave_cli.bundle import read_bundle
 from grave_cli.errors import ModelError
 from grave_cli.inputs.training_data import plan_training, read_training_data
 from grave_cli.learning.callbacks import StopAtTime
+from grave_cli.learning.export import load_network
+from grave_cli.learning.network import build_pretrained
 from grave_cli.settings.tree import Settings
+from grave_cli.tracking.models import resolve_model
 from grave_cli.tracking.store import tracking_uri
 from grave_cli.trainer import run_training
 
@@ -156,3 +160,23 @@ def test_a_file_that_is_no_weights_is_refused_before_a_run_is_opened(
     with pytest.raises(ModelError, match=r"weights\.pt"):
         run_training(settings)
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("weights", "freeze", "stays"),
+    [("imagenet", True, True), ("imagenet", False, False), ("none", True, False)],
+)
+def test_a_pretrained_encoder_keeps_the_statistics_of_its_normalisation(
+    weights: str, freeze: bool, stays: bool, sample_data: Path, tmp_path: Path
+) -> None:
+    chosen = {"model__encoder_weights": weights, "model__freeze_encoder_norm": freeze}
+    settings = tiny_settings(sample_data, tmp_path / "runs", training__epochs=2, **chosen)
+    bundle = resolve_model(run_training(settings).run_id, settings).bundle
+    before = build_pretrained(bundle.card.architecture, weights).get_submodule("encoder")
+    after = load_network(bundle).get_submodule("encoder")
+    kept, names = after.state_dict(), dict(before.named_buffers())
+    same = [torch.equal(kept[name], names[name]) for name in names if "running" in name]
+    assert same
+    assert all(same) if stays else not any(same)
+    scale = "model.bn1.weight"
+    assert not torch.equal(kept[scale], before.state_dict()[scale])

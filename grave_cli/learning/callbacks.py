@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import WeightAveraging
-from torch import Tensor
+from torch import Tensor, nn
 
 from grave_cli.learning.task import GraveTask
 from grave_cli.progress import Advance, Progress
@@ -42,6 +42,21 @@ class AverageWeights(WeightAveraging):
             return kept.lerp(new, 1 - min(decay, (1 + count) / (10 + count)))
 
         super().__init__(avg_fn=average)
+
+
+class FreezeEncoderNorm(Callback):
+    """Keeps the statistics of the encoder's batch normalisation as they were before the training.
+
+    Those of a few chips differ much: measured on 192 chips, or on other 192, the same network
+    had an object F1 of 0.54 to 0.62 on a sample cemetery.
+    """
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Let it use them, instead of those of the batch, and leave them alone."""
+        assert isinstance(pl_module, GraveTask)
+        for module in pl_module.network.get_submodule("encoder").modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
 
 
 class StopAtTime(Callback):

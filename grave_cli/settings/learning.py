@@ -73,6 +73,10 @@ class ModelSettings(Section):
     """Start of the encoder: "imagenet", "none" (random), or a file with its weights. The weights
     of the default encoder come with gravecli; those of others are fetched from the model hub."""
 
+    freeze_encoder_norm: bool = True
+    """Batch normalisation of a pretrained encoder keeps the statistics it came with: batches of a
+    few chips measure them badly. Its scale and offset are trained."""
+
     decoder_channels: tuple[Annotated[int, Field(ge=8, le=1024)], ...] = (64, 48, 32, 24, 16)
     """Channels of the five decoder stages, coarse to fine (unet and unetplusplus only)."""
 
