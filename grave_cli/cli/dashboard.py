@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from grave_cli.settings.tree import Settings
     from grave_cli.tuning.dashboard import StudyPages
 
-_BROWSER_DELAY_S = 1.0
 _BESIDE = 1000  # from the port of the studies to that of the runs
 _LOCAL = "127.0.0.1"
 
@@ -95,8 +94,9 @@ def _serve_studies(studies: "StudyPages", pages: _Pages) -> None:
     if pages.host != _LOCAL:
         warning = "anyone who reaches this address can look at the studies, change and delete them"
         typer.echo(f"{pages.host}: {warning}", err=True)
-    _announce("dashboard", f"http://{pages.host}:{port}/{page}", pages.browser)
-    studies.serve(pages.host, port)
+    with studies.listening(pages.host, port) as serve:
+        _announce("dashboard", f"http://{pages.host}:{port}/{page}", pages.browser)
+        serve()
 
 
 def _announce(what: str, url: str, browser: bool) -> None:
@@ -104,4 +104,4 @@ def _announce(what: str, url: str, browser: bool) -> None:
 
     typer.echo(f"{what}: {url}")
     if browser:
-        threading.Timer(_BROWSER_DELAY_S, webbrowser.open, [url]).start()
+        threading.Thread(target=webbrowser.open, args=[url], daemon=True).start()

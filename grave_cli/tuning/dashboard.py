@@ -1,7 +1,11 @@
 """The Optuna dashboard on this machine."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from socketserver import ThreadingMixIn
+from typing import TYPE_CHECKING, Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from grave_cli.errors import TuningError
 from grave_cli.settings.tree import Settings
@@ -36,16 +40,35 @@ class StudyPages:
             raise TuningError("no such study", found=study, expected=", ".join(names))
         return f"dashboard/studies/{self.storage.get_study_id_from_name(study)}"
 
-    def serve(self, host: str, port: int) -> None:
-        """Serve them until interrupted.
+    @contextmanager
+    def listening(self, host: str, port: int) -> Iterator[Callable[[], None]]:
+        """Listen for browsers while the block runs.
 
         Args:
             host: Address of this machine to listen on.
             port: Free port there.
-        """
-        from optuna_dashboard import run_server
 
-        run_server(self.storage, host=host, port=port)
+        Yields:
+            What serves the pages, until interrupted.
+        """
+        from optuna_dashboard import wsgi
+
+        app = wsgi(self.storage)
+        with make_server(host, port, app, _Server, _QuietHandler) as server:
+            yield server.serve_forever
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    """Answers several requests at a time."""
+
+    daemon_threads = True
+
+
+class _QuietHandler(WSGIRequestHandler):
+    """Answers without a line on the terminal."""
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing."""
 
 
 def open_studies(settings: Settings) -> StudyPages:
