@@ -30,7 +30,7 @@ PRESETS: dict[str, Study] = {
     DEFAULT_PRESET: Study(
         trials=50,
         search_space={
-            "training.learning_rate": FloatRange(low=1e-5, high=1e-2, log=True),
+            "training.learning_rate": FloatRange(low=1e-4, high=1e-2, log=True),
             "training.weight_decay": FloatRange(low=1e-6, high=1e-3, log=True),
             "training.bce_weight": FloatRange(low=0.2, high=0.8),
             "training.epochs": IntRange(low=20, high=60),
@@ -40,7 +40,7 @@ PRESETS: dict[str, Study] = {
     "pilot": Study(
         trials=20,
         search_space={
-            "training.learning_rate": FloatRange(low=1e-5, high=1e-3, log=True),
+            "training.learning_rate": FloatRange(low=3e-4, high=1e-2, log=True),
             "training.weight_decay": FloatRange(low=1e-5, high=1e-4, log=True),
             "training.epochs": IntRange(low=30, high=80),
         },

@@ -246,7 +246,7 @@ def test_a_preset_overridden_in_one_key_keeps_its_others(layer: str) -> None:
     ("domain", "expected"),
     [
         ("{ choices = [1e-4, 1e-3] }", Choice(choices=(1e-4, 1e-3))),
-        ("{ low = 1e-6 }", FloatRange(low=1e-6, high=1e-3, log=True)),
+        ("{ low = 1e-6 }", FloatRange(low=1e-6, high=1e-2, log=True)),
     ],
 )
 def test_what_a_preset_searches_can_become_of_another_kind(domain: str, expected: object) -> None:
