@@ -41,15 +41,16 @@ def main() -> None:
 
 def report(title: str, counts: Sequence[int], free_px: int) -> None:
     rows: list[list[object]] = []
+    per_grave_s: list[float] = []
     for count in counts:
-        rows.append(time_stages(repeated_graves(count, free_px=free_px)))
-        growth = (rows[-1][-1] / rows[0][-1]) / (rows[-1][0] / rows[0][0])  # type: ignore[operator]
-        rows[-1].append(growth)
+        row = time_stages(repeated_graves(count, free_px=free_px))
+        per_grave_s.append(row[-1] / row[0])
+        rows.append([*row, per_grave_s[-1] / per_grave_s[0]])
     columns = ["graves", "Mpx", "1 thread", "all cores", "Mpx/s/core", "regularise", "measure"]
     print_table(title, [*columns, "all and GeoPackage", "growth"], rows)
 
 
-def time_stages(probabilities: ProbabilityMap) -> list[object]:
+def time_stages(probabilities: ProbabilityMap) -> list[float]:
     settings = Settings()
     megapixels = probabilities.grid.height * probabilities.grid.width / 1e6
     found, one_s = find(probabilities, 1)
