@@ -26,7 +26,7 @@ from grave_cli.tuning.storage import open_storage
 
 GRAVECLI = [sys.executable, "-c", "from grave_cli.cli.app import main; main()"]
 STUDY = ["hpo", "--study", "pilot", "--json", *SETS, "--set", "hpo.heartbeat_s=1"]
-_WAIT_S = 200
+_WAIT_S = 600
 
 
 def start(arguments: list[str], folder: Path) -> subprocess.Popen[str]:
@@ -108,7 +108,7 @@ def check(settings: Settings, result: dict, wanted: int) -> None:
 
 @pytest.mark.parametrize(
     ("wanted", "kills", "epochs"),
-    [(4, 1, "1"), pytest.param(20, 6, "1..3", marks=pytest.mark.slow)],
+    [(4, 1, "1"), pytest.param(20, 6, "1..3", marks=[pytest.mark.slow, pytest.mark.timeout(1200)])],
 )
 def test_a_study_killed_at_random_points_ends_with_what_was_asked_for(
     sample_data: Path, tmp_path: Path, wanted: int, kills: int, epochs: str
