@@ -27,6 +27,7 @@ from grave_cli.tuning.storage import open_storage
 GRAVECLI = [sys.executable, "-c", "from grave_cli.cli.app import main; main()"]
 STUDY = ["hpo", "--study", "pilot", "--json", *SETS, "--set", "hpo.heartbeat_s=1"]
 _WAIT_S = 600
+_TRIES = 4  # of a trial whose process dies each time; then another takes its place
 
 
 def start(arguments: list[str], folder: Path) -> subprocess.Popen[str]:
@@ -89,8 +90,9 @@ def check(settings: Settings, result: dict, wanted: int) -> None:
     assert set(states) <= {"COMPLETE", "PRUNED", "FAIL"}
     assert result["best_value"] == max(one.value for one in trials if one.value is not None)
     done = [trial.params for trial in trials if trial.state.name != "FAIL"]
-    lost = [one.params for one in trials if one.state.name == "FAIL" and one.params not in done]
-    assert not any(lost), "a trial was lost"
+    failed = [one.params for one in trials if one.state.name == "FAIL" and one.params]
+    for params in failed:
+        assert params in done or failed.count(params) == _TRIES, f"{params} was lost"
     parent, children = family_of(settings)
     assert parent.info.status == "FINISHED"
     assert parent.data.metrics["best_value"] == result["best_value"]
