@@ -199,7 +199,7 @@ def _fit(
 def _build_trainer(run: TrackedRun, callbacks: Sequence[Callback]) -> Trainer:
     training, model = run.settings.training, run.settings.model
     extra: list[Callback] = [StopAtTime(), MeasureSpeed()]
-    if model.freeze_encoder_norm and model.encoder_weights != "none":  # random ones have no statistics
+    if model.freeze_encoder_norm and model.encoder_weights != "none":  # random: no statistics
         extra.append(FreezeEncoderNorm())
     if training.ema_decay > 0:
         extra.append(AverageWeights(training.ema_decay))
