@@ -3,22 +3,27 @@
 The orthophotos have working pixels: what grows is what is computed. (One of 2 cm shrinks before the
 network sees it; only reading knows its size.) Each is mapped by the real
 command in a process of its own, with the default network and random weights, which finds what it
-finds. Peak memory is that of the process; the ratio is to the second smallest (100 Mpx).
+finds. Peak memory is that of the process; the ratio is to the second smallest (100 Mpx). A process
+inherits the peak of the one that starts it, so what is large is prepared in others.
 
     python benchmarks/memory.py [--quick] [--mpx 25 100]
 """
 
 import argparse
 import math
+import multiprocessing
 import os
 import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from tools.scenes import random_model, write_scene
 from tools.table import print_table
+
+from grave_cli.bundle import read_bundle
 
 CLI = "import sys; from grave_cli.cli.app import main; main()"
 
@@ -30,7 +35,9 @@ def main() -> None:
     options = parser.parse_args()
     sizes = [1, 4] if options.quick else options.mpx
     with tempfile.TemporaryDirectory() as name:
-        gsd_m = random_model(Path(name, "model"), channels="rgb").card.recipe.gsd_m
+        model = Path(name, "model")
+        elsewhere(random_model, model, "rgb")
+        gsd_m = read_bundle(model).card.recipe.gsd_m
         rows = [measure(Path(name), megapixels, gsd_m) for megapixels in sizes]
     base = rows[min(1, len(rows) - 1)][2]
     for row in rows:
@@ -45,7 +52,8 @@ def main() -> None:
 def measure(folder: Path, megapixels: float, gsd_m: float) -> list[object]:
     side = round(math.sqrt(megapixels) * 1000)
     place = folder / f"{megapixels:g}"
-    orthophoto, _ = write_scene(place, (side, side), gsd_m)
+    elsewhere(write_scene, place, (side, side), gsd_m)
+    orthophoto = place / "orthophotos" / "scene.tif"
     disk = Disk(place / "runs" / "cache")
     start = time.perf_counter()
     peak_gb = run(
@@ -57,6 +65,15 @@ def measure(folder: Path, megapixels: float, gsd_m: float) -> list[object]:
     seconds = time.perf_counter() - start
     orthophoto.unlink()
     return [megapixels, seconds, peak_gb, disk.stop() / (side * side)]
+
+
+def elsewhere(task: Callable[..., object], *arguments: object) -> None:
+    """Do something in a process of its own, whose memory ends with it."""
+    process = multiprocessing.get_context("spawn").Process(target=task, args=arguments)
+    process.start()
+    process.join()
+    if process.exitcode:
+        sys.exit(f"{task.__name__} failed")
 
 
 def run(arguments: list[str], folder: Path) -> float:
