@@ -74,7 +74,7 @@ VARIANTS = {
     "colours not varied": Variant(
         {"chips.color_jitter": 0.0, "chips.hue_jitter": 0.0, "chips.blur_share": 0.0}
     ),
-    "kept by val/dice": Variant({"training.monitor": "val/dice"}),
+    "kept by val/object_f1": Variant({"training.monitor": "val/object_f1"}),
 }
 
 
@@ -142,7 +142,6 @@ def full_settings(options: argparse.Namespace, scratch: Path) -> Settings:
         "training.max_time_s": options.minutes * 60,
         "training.epochs": 10_000,
         "training.patience": 0,
-        "training.monitor": "val/object_f1",
         "tracking.samples": 0,
     }
     return load_settings(None, options.set, chosen, environ={}).settings

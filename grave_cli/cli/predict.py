@@ -154,21 +154,27 @@ def _write(
     preview: Path | None,
     known: "Polygons | None",
 ) -> dict[str, Any]:
-    from grave_cli.graves.judgement import judge_on_ground
-    from grave_cli.graves.scorecard import fill_scorecard
     from grave_cli.mapping.geopackage import write_geopackage
-    from grave_cli.mapping.preview import write_preview
 
     write_geopackage(result, out, crs)
     summary: dict[str, Any] = {"graves": len(result.polygons), "geopackage": str(out)}
     if preview is not None:
+        from grave_cli.mapping.preview import write_preview
+
         write_preview(orthophoto, result, preview, known)
         summary["preview"] = str(preview)
     if known is not None:
-        confidence = result.column("confidence").astype(float)
-        judgement = judge_on_ground(known, result.polygons, result.crs, confidence)
-        summary["score"] = fill_scorecard(judgement).as_dict()
+        summary["score"] = _score(result, known)
     return summary
+
+
+def _score(result: "PredictionResult", known: "Polygons") -> dict[str, Any]:
+    from grave_cli.graves.judgement import judge_on_ground
+    from grave_cli.graves.scorecard import fill_scorecard
+
+    confidence = result.column("confidence").astype(float)
+    judgement = judge_on_ground(known, result.polygons, result.crs, confidence)
+    return fill_scorecard(judgement).as_dict()
 
 
 def _print(summary: dict[str, Any], json: bool) -> None:
