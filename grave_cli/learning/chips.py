@@ -13,13 +13,15 @@ from grave_cli.inputs.cemetery_arrays import CemeteryArrays
 from grave_cli.inputs.recipe import InputRecipe
 from grave_cli.learning.confusion import ConfusedPlaces
 from grave_cli.learning.cutting import Chip
-from grave_cli.learning.places import ChipPlaces
+from grave_cli.learning.pasting import paste_graves
+from grave_cli.learning.places import ChipPlaces, Place
 from grave_cli.learning.variation import cut_varied, draw_matrix, tint
 from grave_cli.settings.learning import ChipSettings
 from grave_cli.settings.tree import Settings
 
 _COVERAGE = 4  # times that an epoch sees the training area
 _LEAST_CHIPS = 128
+_WIDEST_RIM_PX = 4  # drawn anew each time, lest the rim of what is pasted be learnt
 
 
 class ChipDataset(Dataset[dict[str, Tensor]]):
@@ -58,14 +60,21 @@ class ChipDataset(Dataset[dict[str, Tensor]]):
         rng = np.random.default_rng([self.settings.training.seed, self.epoch, index])
         chips = self.settings.chips
         place = self.places.draw(rng, self.confused)
-        matrix = draw_matrix(chips, rng)
-        chip = cut_varied(self.places.parts[place.part], place, matrix, chips.size_px)
+        chip = self._cut(place, rng)
+        if rng.random() < chips.paste_share:
+            donor = self._cut(self.places.draw_grave(rng), rng)
+            chip = paste_graves(chip, donor, int(rng.integers(_WIDEST_RIM_PX + 1)))
         elevation = None if rng.random() < chips.dem_dropout else chip.elevation
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(rng.integers(2**31)))
             chip.rgb[:] = self._tint(torch.from_numpy(chip.rgb)).numpy()
         tensors = to_tensors(chip, elevation, self.recipe, self.settings)
         return {**tensors, "place": torch.tensor([place.part, place.row, place.column])}
+
+    def _cut(self, place: Place, rng: np.random.Generator) -> Chip:
+        chips = self.settings.chips
+        part = self.places.parts[place.part]
+        return cut_varied(part, place, draw_matrix(chips, rng), chips.size_px)
 
 
 def to_tensors(

@@ -64,12 +64,13 @@ class ChipPlaces:
                 anywhere instead.
         """
         if rng.random() < self.settings.grave_share:
-            return self._near_grave(rng)
+            return self.draw_grave(rng)
         if rng.random() < self.settings.revisit_share and len(confused):
             return self._near(*confused.draw(rng), rng)
         return self._anywhere(int(rng.choice(len(self.parts), p=self._by_area)), rng)
 
-    def _near_grave(self, rng: np.random.Generator) -> Place:
+    def draw_grave(self, rng: np.random.Generator) -> Place:
+        """Draw a place near a grave."""
         part, row, column = rng.choice(self._graves, p=self._by_grave)
         return self._near(int(part), int(row), int(column), rng)
 

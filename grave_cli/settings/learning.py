@@ -32,8 +32,12 @@ class ChipSettings(Section):
     rotate: bool = True
     """Rotate chips freely (any angle), not only by flips."""
 
-    scale_range: tuple[float, float] = (0.8, 1.25)
-    """Chips are drawn at a scale between these factors."""
+    scale_range: tuple[float, float] = (0.65, 1.5)
+    """Chips are drawn at a scale between these factors: sizes that one cemetery has and others
+    have not are learnt, too."""
+
+    paste_share: Share = 0.4
+    """Share of the chips into whose free ground graves from elsewhere are pasted."""
 
     color_jitter: Share = 0.25
     """Strength of the random changes of brightness, contrast and saturation (RGB only)."""

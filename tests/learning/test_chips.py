@@ -26,6 +26,7 @@ HALF = (0.5, 0.5, 0.5)
 PLAIN = {
     "chips.rotate": False,
     "chips.scale_range": (1.0, 1.0),
+    "chips.paste_share": 0.0,
     "chips.color_jitter": 0.0,
     "chips.dem_dropout": 0.0,
 }
@@ -179,3 +180,16 @@ def test_chips_cover_the_area_four_times() -> None:
 def test_an_unlabelled_part_is_never_scored(parts: list[CemeteryArrays]) -> None:
     part = replace(parts[0], labelled=np.zeros(parts[0].grid.shape, bool))
     assert not cut_chip(part, part.grid.window).scored.any()
+
+
+def test_pasted_graves_are_added_to_those_of_a_chip(
+    parts: list[CemeteryArrays], recipe: InputRecipe, settings: Settings
+) -> None:
+    alone = ChipDataset(parts, recipe, with_values(settings, {"chips.paste_share": 0.0}))
+    pasted = ChipDataset(parts, recipe, with_values(settings, {"chips.paste_share": 1.0}))
+    before, after = (
+        np.array([chips[index]["targets"][0].sum() for index in range(8)])
+        for chips in (alone, pasted)
+    )
+    assert (after >= before).all()
+    assert after.sum() > before.sum()
