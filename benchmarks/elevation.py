@@ -117,7 +117,6 @@ def settings_for(
         "training.epochs": options.steps // STEPS_PER_EPOCH,
         "training.patience": 0,
         "training.seed": seed,
-        "training.monitor": "val/object_f1",
         "tracking.samples": 0,
         "elevation.features": features or None,
     }
