@@ -66,7 +66,8 @@ class ChipDataset(Dataset[dict[str, Tensor]]):
             chip = paste_graves(chip, donor, int(rng.integers(_WIDEST_RIM_PX + 1)))
         elevation = None if rng.random() < chips.dem_dropout else chip.elevation
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(rng.integers(2**31)))
+            # torch.manual_seed would note the call for GPUs, too, which takes a millisecond.
+            torch.default_generator.manual_seed(int(rng.integers(2**31)))
             chip.rgb[:] = self._tint(torch.from_numpy(chip.rgb)).numpy()
         tensors = to_tensors(chip, elevation, self.recipe, self.settings)
         return {**tensors, "place": torch.tensor([place.part, place.row, place.column])}
