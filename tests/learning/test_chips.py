@@ -188,8 +188,8 @@ def test_pasted_graves_are_added_to_those_of_a_chip(
     alone = ChipDataset(parts, recipe, with_values(settings, {"chips.paste_share": 0.0}))
     pasted = ChipDataset(parts, recipe, with_values(settings, {"chips.paste_share": 1.0}))
     before, after = (
-        np.array([chips[index]["targets"][0].sum() for index in range(8)])
+        np.array([chips[index]["targets"][0].sum() for index in range(60)])
         for chips in (alone, pasted)
     )
     assert (after >= before).all()
-    assert after.sum() > before.sum()
+    assert (after > before).sum() >= 5
