@@ -33,7 +33,7 @@ class Fitted:
     """A network after fitting.
 
     Args:
-        task: With the weights of the best epoch.
+        task: With the weights of the epoch kept.
         recipe: How its input is made.
         metrics: Scores of that epoch.
         epochs: Epochs that were trained.

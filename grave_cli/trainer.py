@@ -172,18 +172,19 @@ def _fit(
     callbacks: Sequence[Callback],
 ) -> Fitted:
     """Train from the beginning, or from the checkpoint in the folder of a run that was left."""
-    monitor = run.settings.training.monitor
+    training = run.settings.training
     last, best = run.folder / CHECKPOINT, run.folder / "best.ckpt"
     chips = GraveDataModule(data.train, data.val, recipe, run.settings)
     remember = RememberConfusion(chips.chips.confused)
-    trainer = _build_trainer(run, [*callbacks, remember, KeepCheckpoints(last, best, monitor)])
+    keep = KeepCheckpoints(last, best, training.monitor, training.monitor_tolerance)
+    trainer = _build_trainer(run, [*callbacks, remember, keep])
     run.tag("gravecli.device", _device_name(trainer.strategy.root_device))
     with warnings.catch_warnings():
         # Chips are prepared by the training itself unless the settings ask for workers.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         _run_fit(trainer, task, chips, last if last.is_file() else None)
     if not best.is_file():
-        raise TrainingError(f"training ended without a value of {monitor}")
+        raise TrainingError(f"training ended without a value of {training.monitor}")
     kept = read_checkpoint(best)
     task.load_state_dict(kept["state_dict"])
     return Fitted(

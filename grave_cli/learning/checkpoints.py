@@ -17,27 +17,35 @@ class KeepCheckpoints(Checkpoint):
     """Writes a checkpoint after each epoch, and keeps the weights of the best one.
 
     The last one holds everything: optimiser, schedule, running average, early stopping. The best
-    one holds weights, their epoch and their scores.
+    one holds weights, their epoch and their scores: of the epochs that differ from the highest
+    score by chance only, the latest, which has been trained the furthest.
 
     Args:
         last: Where the last one goes.
         best: Where the best one goes.
-        monitor: Metric to be largest; an epoch that only equals the best does not replace it.
+        monitor: Metric to be largest.
+        tolerance: How far below the highest score is chance.
     """
 
-    def __init__(self, last: Path, best: Path, monitor: str) -> None:
+    def __init__(self, last: Path, best: Path, monitor: str, tolerance: float = 0.0) -> None:
         self._last = last
         self._best = best
         self._monitor = monitor
+        self._tolerance = tolerance
         self._best_score = float("-inf")
+        self._validated = False
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Note that the score is this epoch's."""
+        self._validated = True
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write them; Lightning calls this after the other callbacks, early stopping included."""
         score = float(trainer.callback_metrics.get(self._monitor, float("nan")))
-        # In an epoch without validation the score is an older one, and not larger than the best.
-        is_best = score > self._best_score
+        is_best = self._validated and score >= self._best_score - self._tolerance
+        self._validated = False
         if is_best:
-            self._best_score = score
+            self._best_score = max(score, self._best_score)
         new = self._last.with_suffix(".new")
         trainer.save_checkpoint(new, weights_only=False)
         # The best one first: a kill in between costs an epoch, and never leaves a best score

@@ -130,6 +130,10 @@ class TrainingSettings(Section):
     monitor: Literal["val/dice", "val/object_f1"] = "val/dice"
     """Metric by which checkpoints are ranked and training stops early."""
 
+    monitor_tolerance: Share = 0.01
+    """Epochs that lie no more than this below the best one count as equally good: the latest of
+    them is kept, which has been trained the furthest."""
+
     patience: Annotated[int, Field(ge=0, le=10_000)] = 15
     """Epochs without a better value before training stops; 0: never."""
 

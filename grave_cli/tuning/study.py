@@ -59,7 +59,7 @@ def run_study(
     """Run trials until a study has as many finished ones as asked for.
 
     Running it again after an interruption does the remainder, in the same parent run. The objective
-    is the best epoch's `training.monitor`; a trial that fails counts neither as finished nor as 0.
+    is `training.monitor` of the epoch kept; a trial that fails counts neither as finished nor as 0.
 
     Args:
         settings: What trials start from.

@@ -32,8 +32,10 @@ class Scripted(LightningModule):
         return torch.optim.SGD(self.parameters(), lr=0.1)
 
 
-def train(folder: Path, scores: list[float], validate_every: int = 1) -> None:
-    keeper = KeepCheckpoints(folder / "last.ckpt", folder / "best.ckpt", "val/dice")
+def train(
+    folder: Path, scores: list[float], validate_every: int = 1, tolerance: float = 0.0
+) -> None:
+    keeper = KeepCheckpoints(folder / "last.ckpt", folder / "best.ckpt", "val/dice", tolerance)
     trainer = Trainer(
         accelerator="cpu",
         max_epochs=len(scores),
@@ -49,14 +51,27 @@ def train(folder: Path, scores: list[float], validate_every: int = 1) -> None:
     trainer.fit(Scripted(scores), batches, batches)
 
 
-def test_the_last_epoch_and_the_first_of_the_best_are_kept(tmp_path: Path) -> None:
-    train(tmp_path, [0.1, 0.7, 0.7, 0.3])
+def test_the_last_epoch_and_the_latest_of_the_best_are_kept(tmp_path: Path) -> None:
+    train(tmp_path, [0.7, 0.7, 0.1, 0.3])
     assert {path.name for path in tmp_path.iterdir()} == {"last.ckpt", "best.ckpt"}
     best, last = (read_checkpoint(tmp_path / f"{name}.ckpt") for name in ("best", "last"))
     assert (best["epoch"], last["epoch"]) == (1, 3)
     assert best["scores"] == {"val/dice": pytest.approx(0.7)}
     assert "optimizer_states" in last
     assert "optimizer_states" not in best
+
+
+@pytest.mark.parametrize(
+    ("scores", "kept"),
+    [([0.5, 0.9, 0.895, 0.88], 2), ([0.9, 0.895, 0.885], 1), ([0.9, 0.92, 0.905], 1)],
+)
+def test_of_epochs_that_are_equally_good_the_latest_is_kept(
+    scores: list[float], kept: int, tmp_path: Path
+) -> None:
+    train(tmp_path, scores, tolerance=0.01)
+    best = read_checkpoint(tmp_path / "best.ckpt")
+    assert best["epoch"] == kept
+    assert best["scores"] == {"val/dice": pytest.approx(scores[kept])}
 
 
 def test_an_epoch_without_validation_is_kept_as_the_last_one_only(tmp_path: Path) -> None:
