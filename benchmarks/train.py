@@ -17,6 +17,7 @@ from tools.table import print_table
 
 from grave_cli.inputs.sample.write import write_sample_data
 from grave_cli.inputs.training_data import plan_training, read_training_data
+from grave_cli.learning.callbacks import FreezeEncoderNorm
 from grave_cli.learning.task import GraveTask
 from grave_cli.settings.load import load_settings
 from grave_cli.trainer import run_training
@@ -75,6 +76,7 @@ def bare_loop(watch: Watch, steps: int) -> float:
     assert task is not None  # there was a step
     device = batch["input"].device
     task = task.to(device).train()
+    FreezeEncoderNorm().on_train_epoch_start(None, task)  # type: ignore[arg-type]  # as in training
     optimiser = torch.optim.AdamW(task.parameters(), lr=1e-4)
 
     def step() -> None:
