@@ -69,11 +69,14 @@ VARIANTS = {
         mapping={"outlines.rectangle_iou": 1.0, "outlines.simplify_m": 0.0}
     ),
     "no revisits": Variant({"chips.revisit_share": 0.0}),
+    "no graves pasted": Variant({"chips.paste_share": 0.0}),
+    "scaled by 0.8 to 1.25": Variant({"chips.scale_range": (0.8, 1.25)}),
     "encoder statistics trained": Variant({"model.freeze_encoder_norm": False}),
     "no average of weights": Variant({"training.ema_decay": 0.0}),
     "colours not varied": Variant(
         {"chips.color_jitter": 0.0, "chips.hue_jitter": 0.0, "chips.blur_share": 0.0}
     ),
+    "the very best epoch kept": Variant({"training.monitor_tolerance": 0.0}),
     "kept by val/object_f1": Variant({"training.monitor": "val/object_f1"}),
 }
 
