@@ -17,21 +17,21 @@ from typing import Any
 
 import numpy as np
 
-from grave_cli.bundle import Bundle
-from grave_cli.evaluation.final_score import judge_part
-from grave_cli.graves.judgement import join_judgements
-from grave_cli.graves.review import ReviewCurve, review_curve
-from grave_cli.graves.scorecard import Scorecard, fill_scorecard
+from grave_cli.dataset.training_data import TrainingPlan, plan_training
+from grave_cli.evaluation.judgement import join_judgements
+from grave_cli.evaluation.review_curve import ReviewCurve, review_curve
+from grave_cli.evaluation.scorecard import Scorecard, fill_scorecard
 from grave_cli.graves.targets import BORDER, CONTACT
-from grave_cli.inputs.sample.write import write_sample_data
-from grave_cli.inputs.training_data import TrainingPlan, plan_training
 from grave_cli.mapping.engine import Engine, open_engine
 from grave_cli.mapping.predict_cemetery import predict_cemetery
+from grave_cli.model.bundle import Bundle
+from grave_cli.sample_data.write import write_sample_data
 from grave_cli.settings.load import load_settings, with_values
 from grave_cli.settings.mapping import DecodingSettings
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.models import resolve_model
-from grave_cli.trainer import run_training
+from grave_cli.training.final_score import judge_part
+from grave_cli.training.trainer import run_training
 
 HEADINGS = ("F1@0.5", "F1@0.75", "touching", "lonely", "merges", "splits", "outline", "corner")
 CONNECTED = DecodingSettings(seed_threshold=1e-6, min_seed_area_m2=0)

@@ -17,18 +17,18 @@ from pathlib import Path
 
 import rasterio
 
-from grave_cli.bundle import Bundle
-from grave_cli.evaluation.final_score import judge_part
-from grave_cli.graves.judgement import join_judgements
-from grave_cli.graves.scorecard import Scorecard, fill_scorecard
-from grave_cli.inputs.sample.write import write_sample_data
-from grave_cli.inputs.training_data import plan_training
+from grave_cli.dataset.training_data import plan_training
+from grave_cli.evaluation.judgement import join_judgements
+from grave_cli.evaluation.scorecard import Scorecard, fill_scorecard
 from grave_cli.mapping.engine import open_engine
 from grave_cli.mapping.predict_cemetery import predict_cemetery
+from grave_cli.model.bundle import Bundle
+from grave_cli.sample_data.write import write_sample_data
 from grave_cli.settings.load import load_settings
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.models import resolve_model
-from grave_cli.trainer import run_training
+from grave_cli.training.final_score import judge_part
+from grave_cli.training.trainer import run_training
 
 FEATURES = ("height", "slope", "zscore", "robust_zscore", "percentile")
 STEPS_PER_EPOCH = 50

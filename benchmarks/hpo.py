@@ -16,12 +16,12 @@ from statistics import mean
 
 from tools.table import print_table
 
-from grave_cli.inputs.sample.write import write_sample_data
-from grave_cli.inputs.training_data import plan_training, read_training_data
+from grave_cli.dataset.training_data import plan_training, read_training_data
+from grave_cli.sample_data.write import write_sample_data
 from grave_cli.settings.load import load_settings
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.store import all_runs, experiment_id, open_client
-from grave_cli.trainer import run_training
+from grave_cli.training.trainer import run_training
 from grave_cli.tuning.study import StudyRequest, run_study
 
 SPACE = "hpo.studies.bench.search_space"

@@ -23,7 +23,7 @@ from pathlib import Path
 from tools.scenes import random_model, write_scene
 from tools.table import print_table
 
-from grave_cli.bundle import read_bundle
+from grave_cli.model.bundle import read_bundle
 
 CLI = "import sys; from grave_cli.cli.app import main; main()"
 

@@ -18,14 +18,14 @@ import numpy as np
 from accuracy import Variant, describe, full_settings, option_parser, score
 from tools.table import print_table
 
-from grave_cli.bundle import Bundle
-from grave_cli.inputs.training_data import plan_training
+from grave_cli.dataset.training_data import plan_training
 from grave_cli.mapping.engine import open_engine
+from grave_cli.model.bundle import Bundle
 from grave_cli.settings.load import with_values
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.models import resolve_model
 from grave_cli.tracking.store import open_client
-from grave_cli.trainer import run_training
+from grave_cli.training.trainer import run_training
 
 WIDTHS = "model.decoder_channels"
 NETWORKS: dict[str, dict[str, Any]] = {

@@ -17,14 +17,14 @@ from tools.scenes import repeated_graves
 from tools.table import print_table
 
 from grave_cli.graves.attributes import measure
-from grave_cli.graves.outlines import to_crs
-from grave_cli.graves.regularise import regularise
-from grave_cli.inputs.recipe import InputRecipe
 from grave_cli.mapping.blocks import find_graves
 from grave_cli.mapping.geopackage import write_geopackage
 from grave_cli.mapping.predict_cemetery import extract_graves
 from grave_cli.mapping.probability_map import ProbabilityMap
 from grave_cli.mapping.scene import Scene
+from grave_cli.outlines.polygons import to_crs
+from grave_cli.outlines.regularise import regularise
+from grave_cli.rasters.recipe import InputRecipe
 from grave_cli.settings.tree import Settings
 
 RECIPE = InputRecipe(channels="rgb", gsd_m=0.05, mean=(0, 0, 0), std=(1, 1, 1), elevation=None)

@@ -27,16 +27,16 @@ from affine import Affine
 from tools.scenes import trained_model, write_scene
 from tools.table import print_table
 
-from grave_cli.bundle import Bundle, read_bundle
-from grave_cli.inputs.grid import WorkingGrid
-from grave_cli.inputs.raster_io import open_orthophoto, orthophoto_grid
 from grave_cli.mapping.blocks import find_graves
 from grave_cli.mapping.engine import Engine, open_engine
 from grave_cli.mapping.geopackage import write_geopackage
 from grave_cli.mapping.predict_cemetery import extract_graves
-from grave_cli.mapping.reading import reading_ahead
+from grave_cli.mapping.read_ahead import reading_ahead
 from grave_cli.mapping.scene import Scene, open_scene
 from grave_cli.mapping.stream import map_probabilities, plan_scene
+from grave_cli.model.bundle import Bundle, read_bundle
+from grave_cli.rasters.grid import WorkingGrid
+from grave_cli.rasters.orthophoto import open_orthophoto, orthophoto_grid
 from grave_cli.settings.load import load_settings
 from grave_cli.settings.tree import Settings
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from tools.scenes import random_model
 from tools.table import print_table
 
-from grave_cli.inputs.sample.write import write_sample_data
+from grave_cli.sample_data.write import write_sample_data
 
 CLI = (
     "import sys; from grave_cli.cli.app import main; sys.argv = ['gravecli', *sys.argv[1:]]; main()"

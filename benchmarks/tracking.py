@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from grave_cli import trainer
-from grave_cli.inputs.sample.write import write_sample_data
-from grave_cli.inputs.training_data import plan_training, read_training_data
+from grave_cli.dataset.training_data import plan_training, read_training_data
 from grave_cli.learning import checkpoints
+from grave_cli.sample_data.write import write_sample_data
 from grave_cli.settings.load import load_settings
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking import callbacks, dataset_input, runs, store

@@ -15,12 +15,12 @@ import torch
 from lightning.pytorch import Callback
 from tools.table import print_table
 
-from grave_cli.inputs.sample.write import write_sample_data
-from grave_cli.inputs.training_data import plan_training, read_training_data
+from grave_cli.dataset.training_data import plan_training, read_training_data
 from grave_cli.learning.callbacks import FreezeEncoderNorm
 from grave_cli.learning.task import GraveTask
+from grave_cli.sample_data.write import write_sample_data
 from grave_cli.settings.load import load_settings
-from grave_cli.trainer import run_training
+from grave_cli.training.trainer import run_training
 
 
 class Watch(Callback):

@@ -7,7 +7,7 @@ import pytest
 from postgres import postgres_server
 from support import Listener, tiny_settings
 
-from grave_cli.inputs.sample.write import write_sample_data
+from grave_cli.sample_data.write import write_sample_data
 from grave_cli.settings.tree import Settings
 
 
@@ -27,7 +27,7 @@ def sample_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def trained(sample_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Settings whose tracking store holds one tiny finished run for rgb+dem, named `tiny`."""
-    from grave_cli.trainer import run_training
+    from grave_cli.training.trainer import run_training
 
     work_dir = tmp_path_factory.mktemp("trained") / "runs"
     settings = tiny_settings(sample_data, work_dir, data__channels="rgb+dem")

@@ -10,7 +10,7 @@ import shapely
 from affine import Affine
 from pyproj import CRS, Transformer
 
-from grave_cli.inputs.grid import WorkingGrid
+from grave_cli.rasters.grid import WorkingGrid
 
 UTM = "EPSG:25832"
 PIXEL = 0.1

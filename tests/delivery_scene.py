@@ -17,8 +17,8 @@ from pyproj import CRS, Transformer
 from rasterio.enums import ColorInterp
 from skimage.measure import find_contours
 
-from grave_cli.inputs.grid import WorkingGrid, geodesic_areas_m2
-from grave_cli.inputs.raster_io import GridPixels
+from grave_cli.rasters.grid import WorkingGrid, geodesic_areas_m2
+from grave_cli.rasters.orthophoto import GridPixels
 
 UTM = "EPSG:32618"
 LEFT, TOP = 587_000.0, 4_515_000.0  # Central Park

@@ -9,7 +9,7 @@ from affine import Affine
 from numpy.typing import NDArray
 from pyproj import Transformer
 
-from grave_cli.inputs.grid import lay_grid
+from grave_cli.rasters.grid import lay_grid
 from grave_cli.settings.inputs import ElevationFeature
 
 UTM = "EPSG:32618"

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from grave_cli.bundle import Bundle, ModelCard, read_bundle
-from grave_cli.inputs.recipe import InputRecipe
 from grave_cli.mapping.scene import Scene, open_scene
+from grave_cli.model.bundle import Bundle, ModelCard, read_bundle
 from grave_cli.progress import Advance
+from grave_cli.rasters.recipe import InputRecipe
 from grave_cli.settings.load import load_settings
 from grave_cli.settings.mapping import DecodingSettings
 from grave_cli.settings.tree import Settings
@@ -64,8 +64,8 @@ def untrained_bundle(folder: Path, channels: str = "rgb+dem", seed: int = 0) -> 
     """A model of the tiny network with random weights, at 0.1 m."""
     import torch
 
-    from grave_cli.learning.export import write_bundle
-    from grave_cli.learning.network import architecture_for, build_network
+    from grave_cli.model.export import write_bundle
+    from grave_cli.model.network import architecture_for, build_network
 
     settings = tiny_settings(folder, folder, data__channels=channels)
     recipe = InputRecipe.from_settings(settings, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
@@ -93,7 +93,7 @@ def one_scene(folder: Path) -> Scene:
     import rasterio
     from rasterio.transform import from_origin
 
-    from grave_cli.inputs.raster_io import orthophoto_grid
+    from grave_cli.rasters.orthophoto import orthophoto_grid
 
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "anna.tif"

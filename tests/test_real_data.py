@@ -8,17 +8,17 @@ import pytest
 import shapely
 from support import SHARED_DATA
 
-from grave_cli.inputs.annotations import read_graves
-from grave_cli.inputs.manifest import read_manifest
-from grave_cli.inputs.raster_io import orthophoto_grid
-from grave_cli.inputs.vector_io import read_polygons
+from grave_cli.dataset.annotations import read_graves
+from grave_cli.dataset.manifest import read_manifest
 from grave_cli.mapping.engine import open_engine
 from grave_cli.mapping.geopackage import write_geopackage
 from grave_cli.mapping.predict_cemetery import predict_cemetery
 from grave_cli.mapping.result import PredictionResult
+from grave_cli.rasters.orthophoto import orthophoto_grid
 from grave_cli.settings.load import load_settings
 from grave_cli.tracking.models import newest_model
-from grave_cli.trainer import run_training
+from grave_cli.training.trainer import run_training
+from grave_cli.vectors.vector_io import read_polygons
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 

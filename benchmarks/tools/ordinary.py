@@ -15,10 +15,10 @@ import torch
 from scipy import ndimage
 from skimage.segmentation import watershed
 
-from grave_cli.bundle import Bundle
-from grave_cli.inputs.raster_io import read_orthophoto
-from grave_cli.learning.export import load_network
 from grave_cli.mapping.scene import open_scene, read_heights
+from grave_cli.model.bundle import Bundle
+from grave_cli.model.export import load_network
+from grave_cli.rasters.orthophoto import read_orthophoto
 
 WINDOW, STRIDE = 512, 384
 

@@ -8,12 +8,12 @@ import rasterio
 from affine import Affine
 from rasterio.enums import Resampling
 
-from grave_cli.bundle import Bundle, ModelCard, read_bundle
 from grave_cli.graves.targets import encode
-from grave_cli.inputs.grid import WorkingGrid
-from grave_cli.inputs.recipe import InputRecipe
-from grave_cli.inputs.sample.write import write_sample_data
 from grave_cli.mapping.probability_map import ProbabilityMap, to_levels
+from grave_cli.model.bundle import Bundle, ModelCard, read_bundle
+from grave_cli.rasters.grid import WorkingGrid
+from grave_cli.rasters.recipe import InputRecipe
+from grave_cli.sample_data.write import write_sample_data
 from grave_cli.settings.load import load_settings
 from grave_cli.settings.mapping import DecodingSettings
 from grave_cli.settings.tree import Settings
@@ -91,8 +91,8 @@ def random_model(folder: Path, channels: str = "rgb+dem") -> Bundle:
     """Write the default network with random weights: as fast as a trained one, but blind."""
     import torch
 
-    from grave_cli.learning.export import write_bundle
-    from grave_cli.learning.network import architecture_for, build_network
+    from grave_cli.model.export import write_bundle
+    from grave_cli.model.network import architecture_for, build_network
 
     settings = load_settings(options={"data.channels": channels}, environ={}).settings
     recipe = InputRecipe.from_settings(settings, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
@@ -109,7 +109,7 @@ def random_model(folder: Path, channels: str = "rgb+dem") -> Bundle:
 def trained_model(work_dir: Path, seconds: float) -> Bundle:
     """Train a model on sample cemeteries for some time: what it draws looks like graves."""
     from grave_cli.tracking.models import newest_model
-    from grave_cli.trainer import run_training
+    from grave_cli.training.trainer import run_training
 
     write_sample_data(work_dir / "data", cemeteries=3, seed=5)
     options = {

@@ -8,7 +8,7 @@ import typer
 from grave_cli.cli import options
 
 if TYPE_CHECKING:
-    from grave_cli.inputs.doctor.report import CemeteryRow, CheckReport
+    from grave_cli.doctor.report import CemeteryRow, CheckReport
 
 _COLORS = {"error": "bold red", "warning": "yellow", "note": "dim"}
 
@@ -26,7 +26,7 @@ def check(
     from dataclasses import asdict
 
     from grave_cli.cli.console import print_json
-    from grave_cli.inputs.doctor.examine import examine
+    from grave_cli.doctor.examine import examine
 
     chosen = {"data.root": data, "data.channels": channels}
     settings = options.load(config, assignments, chosen).settings

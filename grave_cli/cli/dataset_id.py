@@ -8,7 +8,7 @@ import typer
 from grave_cli.cli import options
 
 if TYPE_CHECKING:
-    from grave_cli.inputs.dataset_id import Fingerprint
+    from grave_cli.dataset.identity.dataset_id import Fingerprint
     from grave_cli.settings.tree import Settings
 
 
@@ -39,7 +39,7 @@ def dataset_id(
     mask and area, and of what belongs to them (parts of a Shapefile, world files, sources of a
     VRT) count. train and hpo record the same id.
     """
-    from grave_cli.inputs.fingerprint_list import in_words, read_list, write_list
+    from grave_cli.dataset.identity.listing import in_words, read_list, write_list
 
     settings = options.load(config, assignments, {"data.root": data}).settings
     old = None if diff is None else read_list(diff)
@@ -52,8 +52,8 @@ def dataset_id(
 
 
 def _identify(settings: "Settings", content: bool, quiet: bool) -> "Fingerprint":
-    from grave_cli.inputs.dataset_id import content_fingerprint, fingerprint
-    from grave_cli.inputs.manifest import manifest_of
+    from grave_cli.dataset.identity.dataset_id import content_fingerprint, fingerprint
+    from grave_cli.dataset.manifest import manifest_of
 
     manifest = manifest_of(settings.data)
     if not content:

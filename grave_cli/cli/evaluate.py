@@ -150,7 +150,7 @@ def _cross_validate(settings: "Settings", json: bool, progress: "Progress") -> N
 
     from grave_cli.cli.console import print_json
     from grave_cli.cli.scorecard import print_cross_validation
-    from grave_cli.tuning.cross_validate import cross_validate
+    from grave_cli.training.cross_validate import cross_validate
 
     result = cross_validate(settings, progress)
     if json:

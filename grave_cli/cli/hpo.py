@@ -61,8 +61,8 @@ def hpo(
 
     from grave_cli.cli.console import print_json
     from grave_cli.cli.study_screen import show_study
+    from grave_cli.tuning.result import StudyWatch
     from grave_cli.tuning.study import StudyRequest, run_study
-    from grave_cli.tuning.watching import StudyWatch
 
     chosen = {"data.root": data, "data.channels": channels, "hpo.storage": storage}
     settings = options.load(config, assignments, chosen).settings

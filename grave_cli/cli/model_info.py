@@ -7,7 +7,7 @@ import typer
 from grave_cli.cli import options
 
 if TYPE_CHECKING:
-    from grave_cli.bundle import ModelCard
+    from grave_cli.model.bundle import ModelCard
 
 
 def model_info(

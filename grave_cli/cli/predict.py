@@ -8,8 +8,8 @@ import typer
 from grave_cli.cli import options
 
 if TYPE_CHECKING:
-    from grave_cli.inputs.outline_repair import Polygons
     from grave_cli.mapping.result import PredictionResult
+    from grave_cli.outlines.polygons import Polygons
     from grave_cli.progress import Progress
     from grave_cli.settings.load import LoadedSettings
     from grave_cli.settings.mapping import DecodingSettings
@@ -61,8 +61,8 @@ def predict_cemetery(
     verbose: options.Verbose = False,
 ) -> None:
     """Map the graves of one orthophoto and write them as a GeoPackage."""
-    from grave_cli.inputs.georeference import parse_crs
-    from grave_cli.inputs.manifest import cemetery_name
+    from grave_cli.dataset.manifest import cemetery_name
+    from grave_cli.rasters.georeference import parse_crs
 
     target_crs = parse_crs(crs) if crs else None  # a wrong one is told before the work
     chosen = {"prediction.device": device, "prediction.tta": tta}
@@ -81,7 +81,7 @@ def predict_cemetery(
 
 
 def _find_dem(orthophoto: Path, dem: Path | None, progress: "Progress") -> Path | None:
-    from grave_cli.inputs.manifest import sibling_dem
+    from grave_cli.dataset.manifest import sibling_dem
 
     if dem is not None:
         return dem
@@ -137,8 +137,8 @@ def _read_truth(
     truth: Path, aoi: Path | None, result: "PredictionResult", settings: "Settings"
 ) -> "Polygons":
     """Read known graves like annotations, those within the area that was mapped."""
-    from grave_cli.inputs.annotations import read_grave_file
-    from grave_cli.inputs.areas import read_area, within_area
+    from grave_cli.dataset.annotations import read_grave_file
+    from grave_cli.vectors.areas import read_area, within_area
 
     graves = read_grave_file(truth, result.grid, settings.data).polygons
     area = None if aoi is None else read_area(aoi, result.grid)
@@ -169,8 +169,8 @@ def _write(
 
 
 def _score(result: "PredictionResult", known: "Polygons") -> dict[str, Any]:
-    from grave_cli.graves.judgement import judge_on_ground
-    from grave_cli.graves.scorecard import fill_scorecard
+    from grave_cli.evaluation.judgement import judge_on_ground
+    from grave_cli.evaluation.scorecard import fill_scorecard
 
     confidence = result.column("confidence").astype(float)
     judgement = judge_on_ground(known, result.polygons, result.crs, confidence)

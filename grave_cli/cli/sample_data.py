@@ -18,7 +18,7 @@ def sample_data(
     verbose: options.Verbose = False,
 ) -> None:
     """Make sample cemeteries: orthophotos, DEMs and annotations to try gravecli with."""
-    from grave_cli.inputs.sample.write import write_sample_data
+    from grave_cli.sample_data.write import write_sample_data
 
     progress = options.show_progress(quiet, verbose)
     made = write_sample_data(

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from grave_cli.cli.console import OUT, print_line
+from grave_cli.evaluation.breakdown import ConfidenceGroup, Group
 from grave_cli.evaluation.evaluate import Evaluation
-from grave_cli.graves.breakdown import ConfidenceGroup, Group
-from grave_cli.graves.review import ReviewCurve
-from grave_cli.graves.scorecard import Scorecard
-from grave_cli.tuning.cross_validate import CrossValidation
+from grave_cli.evaluation.review_curve import ReviewCurve
+from grave_cli.evaluation.scorecard import Scorecard
+from grave_cli.training.cross_validate import CrossValidation
 
 
 def print_evaluation(evaluation: Evaluation) -> None:

@@ -15,8 +15,7 @@ from grave_cli.cli.console import ERR, TerminalProgress
 from grave_cli.progress import Progress
 
 if TYPE_CHECKING:
-    from grave_cli.tuning.result import Standing, TrialRow
-    from grave_cli.tuning.watching import StudyWatch
+    from grave_cli.tuning.result import Standing, StudyWatch, TrialRow
 
 _ROWS = 12  # of the newest trials
 _LOOK_S = 1.0  # between two looks at the storage

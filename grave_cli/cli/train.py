@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from grave_cli.progress import Progress
     from grave_cli.settings.load import LoadedSettings
     from grave_cli.settings.tree import Settings
-    from grave_cli.trainer import Start
+    from grave_cli.training.trainer import Start
 
 
 def train(
@@ -77,11 +77,11 @@ def _train(
     from dataclasses import asdict
 
     from grave_cli.cli.console import print_json, print_line
-    from grave_cli.inputs.training_data import plan_training, read_training_data
+    from grave_cli.dataset.training_data import plan_training, read_training_data
 
     # Data that cannot be used is told before torch is loaded, which takes seconds.
     data = read_training_data(plan_training(settings, progress), settings, progress)
-    from grave_cli.trainer import run_training
+    from grave_cli.training.trainer import run_training
 
     result = run_training(settings, data, name=name, start=start, progress=progress)
     if json:
@@ -100,7 +100,7 @@ def _dry_run(settings: "Settings", json: bool, progress: "Progress") -> None:
     from dataclasses import asdict
 
     from grave_cli.cli.console import print_json, print_line
-    from grave_cli.learning.estimate import estimate_training
+    from grave_cli.training.dry_run import estimate_training
 
     estimate = estimate_training(settings, progress)
     if json:

@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from grave_cli.drawing.colormaps import BLUE, GREEN, RED, YELLOW, Color
-from grave_cli.graves.matching import match_polygons
-
-Polygons = NDArray[np.object_]
+from grave_cli.evaluation.matching import match_polygons
+from grave_cli.outlines.polygons import Polygons
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from grave_cli.drawing.colormaps import (
     heat_ramp,
 )
 from grave_cli.drawing.lettering import composed, letters
-from grave_cli.drawing.outlines import Layer, Polygons, fill, outline
+from grave_cli.drawing.outlines import Layer, fill, outline
 from grave_cli.drawing.sheet import (
     GAP_PX,
     TITLE_PX,
@@ -34,6 +34,7 @@ from grave_cli.drawing.sheet import (
     legend,
     stack,
 )
+from grave_cli.outlines.polygons import Polygons
 
 MAX_SHEET_PX = 2000
 _MARGIN_PX = 10

@@ -42,7 +42,7 @@ from grave_cli.drawing.sheet import (
     stack,
     write_scale,
 )
-from grave_cli.graves.matching import match_labels
+from grave_cli.evaluation.matching import match_labels
 
 CELL_PX = 384
 _ASPECTS = {

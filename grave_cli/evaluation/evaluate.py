@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grave_cli.errors import DatasetError
+from grave_cli.evaluation.breakdown import Group, by_values
 from grave_cli.evaluation.grave_file import (
     PlacedGraves,
     place,
@@ -16,13 +17,12 @@ from grave_cli.evaluation.grave_file import (
     read_file_graves,
     refuse_apart,
 )
-from grave_cli.graves.breakdown import Group, by_values
-from grave_cli.graves.judgement import Judgement, judge
-from grave_cli.graves.review import ReviewCurve, review_curve
-from grave_cli.graves.scorecard import Scorecard, fill_scorecard
-from grave_cli.inputs.areas import within_area
-from grave_cli.inputs.vector_io import GRAVE_LAYER, LayerChoice
+from grave_cli.evaluation.judgement import Judgement, judge
+from grave_cli.evaluation.review_curve import ReviewCurve, review_curve
+from grave_cli.evaluation.scorecard import Scorecard, fill_scorecard
 from grave_cli.settings.inputs import DataSettings
+from grave_cli.vectors.areas import within_area
+from grave_cli.vectors.vector_io import GRAVE_LAYER, LayerChoice
 
 _ID, _CONFIDENCE, _REVIEW, _FLAGS = "grave_id", "confidence", "needs_review", "flags"
 

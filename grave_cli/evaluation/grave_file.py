@@ -9,9 +9,10 @@ import shapely
 from numpy.typing import NDArray
 
 from grave_cli.errors import DatasetError
-from grave_cli.inputs.metric_frame import MetricFrame, frame_around
-from grave_cli.inputs.outline_repair import CleanOutlines, Polygons, clean_outlines
-from grave_cli.inputs.vector_io import Features, LayerChoice, read_features
+from grave_cli.outlines.polygons import Polygons
+from grave_cli.rasters.metric_frame import MetricFrame, frame_around
+from grave_cli.vectors.outline_repair import CleanOutlines, clean_outlines
+from grave_cli.vectors.vector_io import Features, LayerChoice, read_features
 
 _SMALLEST_M2 = 0.0025  # a pixel of 5 cm: less is no grave
 _APART_M = 100.0

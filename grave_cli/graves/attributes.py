@@ -6,7 +6,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from grave_cli.inputs.grid import geodesic_areas_m2
+from grave_cli.rasters.grid import geodesic_areas_m2
 
 _HEIGHT_PERCENTILE = 95  # near the top of the stone, but not a single noisy pixel
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from grave_cli.graves.evidence import Evidence
-from grave_cli.graves.outlines import Outlines
+from grave_cli.outlines.polygons import Outlines
 
 Floats = NDArray[np.float64]
 

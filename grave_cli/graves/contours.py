@@ -5,23 +5,19 @@ transform, so that the first pixel's centre lies at (0.5, 0.5).
 """
 
 from collections.abc import Iterable
-from threading import Lock
 from typing import Any
 
 import numpy as np
-import rasterio.features
 import shapely
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from grave_cli.graves.instances import Labels
+from grave_cli.outlines.polygons import Polygons
+from grave_cli.rasters.tracing import trace_pixel_edges
 
-Polygons = NDArray[np.object_]
 Points = NDArray[np.float64]
 Indices = NDArray[np.intp]
-
-# rasterio changes Python's warning filters meanwhile, which all threads share.
-_ALONE = Lock()
 
 # Probabilities that are surer do not move a line further: keeps a hard step at its middle, and half
 # a pixel's coverage within 0.05 px, as the logit of 0 and 1 would not.
@@ -60,13 +56,9 @@ def trace_instances(
         labels: (H, W); body_probability: (H, W)
     """
     filled = np.pad(_fill_holes(labels), 1)
-    with _ALONE:
-        shapes = list(rasterio.features.shapes(filled, mask=filled > 0))
-    if not shapes:
-        return np.array([], dtype=object), np.array([], np.int64)
-    ids = np.array([int(value) for _, value in shapes], dtype=np.int64)
-    rings = [np.array(ring) for shape, _ in shapes for ring in shape["coordinates"]]
-    owners = np.repeat(np.arange(len(shapes)), [len(shape["coordinates"]) for shape, _ in shapes])
+    rings, owners, ids = trace_pixel_edges(filled)
+    if not rings:
+        return np.array([], dtype=object), ids
     points, ring_of = _draw(rings, filled, np.pad(body_probability, 1, mode="edge"), level)
     unpadded = shapely.linearrings(points - 1, indices=ring_of)
     polygons = shapely.polygons(unpadded, indices=owners)

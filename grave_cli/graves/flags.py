@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from grave_cli.graves.confidence import size_deviations
 from grave_cli.graves.evidence import Evidence
-from grave_cli.graves.outlines import Outlines, Polygons
+from grave_cli.outlines.polygons import Outlines, Polygons
 from grave_cli.settings.mapping import FLAGS, ReviewSettings
 
 Floats = NDArray[np.float64]

@@ -198,3 +198,17 @@ def centroids(labels: Labels) -> NDArray[np.float64]:
     sums = [np.bincount(ids, weights=axis, minlength=size)[1:] for axis in (rows, columns)]
     with np.errstate(invalid="ignore"):
         return np.column_stack(sums) / counts[:, None]
+
+
+def owned_labels(labels: NDArray[np.int32], area: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Say which graves have their centroid in an area.
+
+    Args:
+        labels: Grave ids from 1.
+        area: True within it.
+
+    Shapes:
+        labels: (H, W); area: (H, W); returns: (largest id + 1,), entry 0 is for the background
+    """
+    rows, columns = np.nan_to_num(centroids(labels)).astype(np.intp).T
+    return np.concatenate([[False], area[rows, columns]])

@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from grave_cli.dataset.cemetery_arrays import CemeteryArrays
 from grave_cli.graves.targets import encode
-from grave_cli.inputs.cemetery_arrays import CemeteryArrays
-from grave_cli.inputs.recipe import InputRecipe
-from grave_cli.learning.confusion import ConfusedPlaces
+from grave_cli.learning.augmentation import cut_varied, draw_matrix, tint
 from grave_cli.learning.cutting import Chip
+from grave_cli.learning.hard_places import ConfusedPlaces
 from grave_cli.learning.pasting import paste_graves
 from grave_cli.learning.places import ChipPlaces, Place
-from grave_cli.learning.variation import cut_varied, draw_matrix, tint
+from grave_cli.rasters.recipe import InputRecipe
 from grave_cli.settings.learning import ChipSettings
 from grave_cli.settings.tree import Settings
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.windows import Window
 
-from grave_cli.inputs.cemetery_arrays import CemeteryArrays
+from grave_cli.dataset.cemetery_arrays import CemeteryArrays
+from grave_cli.rasters.grid import Window
 
 
 @dataclass(frozen=True)

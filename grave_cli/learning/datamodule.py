@@ -7,11 +7,11 @@ from lightning.pytorch import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from grave_cli.inputs.cemetery_arrays import CemeteryArrays
-from grave_cli.inputs.grid import Tile, plan_tiles
-from grave_cli.inputs.recipe import InputRecipe
+from grave_cli.dataset.cemetery_arrays import CemeteryArrays
 from grave_cli.learning.chips import ChipDataset, to_tensors
 from grave_cli.learning.cutting import cut_chip
+from grave_cli.rasters.grid import Tile, plan_tiles
+from grave_cli.rasters.recipe import InputRecipe
 from grave_cli.settings.tree import Settings
 
 VAL_TILE_PX = 384

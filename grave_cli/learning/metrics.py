@@ -9,9 +9,8 @@ from torch import Tensor, nn
 from torchmetrics import Metric
 from torchmetrics.classification import BinaryStatScores
 
-from grave_cli.graves.instances import decode
-from grave_cli.graves.ownership import owned_labels
-from grave_cli.graves.score import ObjectScore, score_labels
+from grave_cli.evaluation.score import ObjectScore, score_labels
+from grave_cli.graves.instances import decode, owned_labels
 from grave_cli.graves.targets import BODY
 from grave_cli.settings.mapping import DecodingSettings
 

@@ -7,9 +7,9 @@ import shapely
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
+from grave_cli.dataset.cemetery_arrays import CemeteryArrays
 from grave_cli.errors import DatasetError
-from grave_cli.inputs.cemetery_arrays import CemeteryArrays
-from grave_cli.learning.confusion import ConfusedPlaces
+from grave_cli.learning.hard_places import ConfusedPlaces
 from grave_cli.settings.learning import ChipSettings
 
 _JITTER = 0.35  # of a chip's edge, by which it is moved away from the grave it is drawn for

@@ -8,7 +8,7 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 from grave_cli.graves.targets import BODY
-from grave_cli.learning.confusion import false_shares
+from grave_cli.learning.hard_places import false_shares
 from grave_cli.learning.losses import GraveLoss
 from grave_cli.learning.metrics import TileScores
 from grave_cli.learning.schedule import Schedule

@@ -20,12 +20,12 @@ from grave_cli.graves.attributes import heights_by_label
 from grave_cli.graves.contours import trace_instances
 from grave_cli.graves.evidence import Evidence, measure_evidence
 from grave_cli.graves.instances import body_components, separate
-from grave_cli.graves.outlines import Polygons
 from grave_cli.graves.targets import BODY
 from grave_cli.mapping.components import Components, find_components, label_parts
 from grave_cli.mapping.probability_map import ProbabilityMap, is_valid, to_probabilities
 from grave_cli.mapping.scene import Scene, read_heights
 from grave_cli.mapping.sections import place_within
+from grave_cli.outlines.polygons import Polygons
 from grave_cli.progress import SILENT, Progress
 from grave_cli.settings.mapping import DecodingSettings
 

@@ -15,8 +15,8 @@ from scipy import ndimage
 
 from grave_cli.graves.instances import Labels
 from grave_cli.graves.targets import BODY
-from grave_cli.inputs.grid import WorkingGrid, iter_windows
 from grave_cli.mapping.probability_map import ProbabilityMap, to_probabilities
+from grave_cli.rasters.grid import WorkingGrid, iter_windows
 
 Numbers = NDArray[np.int64]
 

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from grave_cli.bundle import WEIGHTS_KEY, Bundle
 from grave_cli.errors import ModelError
+from grave_cli.model.bundle import WEIGHTS_KEY, Bundle
 
 _BATCH_MPX = 0.6  # the default network then takes 0.4 GB; larger batches are no faster
 

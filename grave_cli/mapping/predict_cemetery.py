@@ -12,29 +12,29 @@ import shapely
 from numpy.typing import NDArray
 
 from grave_cli import __version__
-from grave_cli.bundle import Bundle
+from grave_cli.dataset.manifest import cemetery_name
 from grave_cli.graves.attributes import measure
 from grave_cli.graves.confidence import Calibration, confidence_features
 from grave_cli.graves.flags import Review, review
-from grave_cli.graves.outlines import to_crs
-from grave_cli.graves.regularise import regularise
-from grave_cli.inputs.areas import read_area, within_area
-from grave_cli.inputs.fit import check_fit
-from grave_cli.inputs.grid import WorkingGrid
-from grave_cli.inputs.manifest import cemetery_name
-from grave_cli.inputs.raster_io import orthophoto_grid
 from grave_cli.mapping.blocks import find_graves
-from grave_cli.mapping.coarse import look_over
 from grave_cli.mapping.engine import Engine
+from grave_cli.mapping.model_fit import check_fit
 from grave_cli.mapping.probability_map import ProbabilityMap
 from grave_cli.mapping.result import PredictionResult
 from grave_cli.mapping.scene import Scene, open_scene
 from grave_cli.mapping.scratch import prediction_key, scratch
 from grave_cli.mapping.stream import map_probabilities, plan_scene
+from grave_cli.mapping.summary import look_over
 from grave_cli.mapping.tiling import measure_speeds
+from grave_cli.model.bundle import Bundle
+from grave_cli.outlines.polygons import to_crs
+from grave_cli.outlines.regularise import regularise
 from grave_cli.progress import SILENT, Progress
+from grave_cli.rasters.grid import WorkingGrid
+from grave_cli.rasters.orthophoto import orthophoto_grid
 from grave_cli.settings.mapping import DecodingSettings
 from grave_cli.settings.tree import Settings
+from grave_cli.vectors.areas import read_area, within_area
 
 _WORTH_MEASURING_MPX = 50  # below, the measurement would take longer than it saves
 

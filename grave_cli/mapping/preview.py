@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from grave_cli.drawing.outlines import verdict_layers
 from grave_cli.drawing.overview import overview
 from grave_cli.errors import ExportError
-from grave_cli.inputs.raster_io import read_orthophoto
 from grave_cli.mapping.result import PredictionResult
+from grave_cli.rasters.orthophoto import read_orthophoto
 
 _LONGEST_SIDE_PX = 2000
 

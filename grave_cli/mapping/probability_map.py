@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from grave_cli.graves.targets import BODY
-from grave_cli.inputs.grid import WorkingGrid
+from grave_cli.rasters.grid import WorkingGrid
 
 Levels = NDArray[np.uint8]
 Index = tuple[int, int]

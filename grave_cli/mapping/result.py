@@ -8,7 +8,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from grave_cli.inputs.grid import WorkingGrid
+from grave_cli.rasters.grid import WorkingGrid
 
 
 @dataclass(frozen=True)

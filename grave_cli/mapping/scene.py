@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from grave_cli.inputs.areas import Area
-from grave_cli.inputs.elevation import ElevationStatistics, measure_elevation, read_elevation
-from grave_cli.inputs.grid import WorkingGrid
-from grave_cli.inputs.raster_io import open_orthophoto
-from grave_cli.inputs.recipe import InputRecipe
+from grave_cli.rasters.elevation import ElevationStatistics, measure_elevation, read_elevation
+from grave_cli.rasters.grid import WorkingGrid
+from grave_cli.rasters.orthophoto import open_orthophoto
+from grave_cli.rasters.recipe import InputRecipe
 from grave_cli.settings.inputs import ElevationSettings
+from grave_cli.vectors.areas import Area
 
 
 @dataclass(frozen=True)

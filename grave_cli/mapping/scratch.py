@@ -16,8 +16,8 @@ from pathlib import Path
 import psutil
 import shapely
 
-from grave_cli.inputs.dataset_id import dataset_id
-from grave_cli.inputs.manifest import Cemetery, Manifest
+from grave_cli.dataset.identity.dataset_id import dataset_id
+from grave_cli.dataset.manifest import Cemetery, Manifest
 from grave_cli.mapping.probability_map import SectionFiles, Shelf
 from grave_cli.mapping.scene import Scene
 from grave_cli.mapping.tiling import Tiling

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 from rasterio.windows import union as union_of
 
-from grave_cli.inputs.grid import Tile, WorkingGrid
 from grave_cli.mapping.tiling import Tiling
+from grave_cli.rasters.grid import Tile, WorkingGrid
 
 _SECTION_PX = 1536
 _LEAST_SECTIONS = 4  # so that reading and computing overlap on small grids too

@@ -8,14 +8,14 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from grave_cli.inputs.raster_io import open_orthophoto
 from grave_cli.mapping.engine import Engine
 from grave_cli.mapping.probability_map import Levels, ProbabilityMap, Shelf, mark_valid, to_levels
-from grave_cli.mapping.reading import SectionInput, reading_ahead
+from grave_cli.mapping.read_ahead import SectionInput, reading_ahead
 from grave_cli.mapping.scene import Scene
 from grave_cli.mapping.sections import Section, SectionPlan, place_within, plan_sections
 from grave_cli.mapping.tiling import choose_tiling
 from grave_cli.progress import SILENT, Progress
+from grave_cli.rasters.orthophoto import open_orthophoto
 from grave_cli.settings.mapping import PredictionSettings
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from grave_cli.bundle import Bundle
 from grave_cli.errors import ModelError
+from grave_cli.model.bundle import Bundle
 
 _BATCH_MPX = {"cuda": 8.0, "mps": 4.0, "cpu": 1.0}
 
@@ -24,7 +24,7 @@ class TorchEngine:
     def __init__(self, bundle: Bundle, device: str = "auto", threads: int = 0) -> None:
         import torch
 
-        from grave_cli.learning.export import load_network
+        from grave_cli.model.export import load_network
 
         self.device = choose_device(device)
         if threads and self.device == "cpu":

@@ -5,8 +5,8 @@ from typing import Annotated, Any, get_args
 
 from pydantic import Field
 
-from grave_cli.architecture import DEFAULT_ENCODER
 from grave_cli.settings.inputs import ElevationFeature
+from grave_cli.settings.learning import DEFAULT_ENCODER
 from grave_cli.settings.section import Section
 from grave_cli.settings.studies import Choice, FloatRange, IntRange, Study
 

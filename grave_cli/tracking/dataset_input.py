@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import shapely
 
-from grave_cli.inputs.cemetery_arrays import PartPlan
-from grave_cli.inputs.training_data import TrainingPlan
+from grave_cli.dataset.cemetery_arrays import PartPlan
+from grave_cli.dataset.training_data import TrainingPlan
 from grave_cli.tracking.runs import TrackedRun
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from grave_cli.bundle import Bundle, read_bundle
 from grave_cli.errors import ModelError
+from grave_cli.model.bundle import Bundle, read_bundle
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.store import open_client, store_exists, tracking_uri
 

@@ -1,129 +1,81 @@
-"""The model registry: each training is a version, and the best one has the alias `champion`."""
+"""MLflow's model registry: one version per training, the alias `champion` on the best one."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from grave_cli.bundle import Bundle
-from grave_cli.errors import GraveError
-from grave_cli.evaluation.rescoring import score_on_validation
-from grave_cli.inputs.training_data import TrainingData
-from grave_cli.progress import SILENT, Progress
+from grave_cli.dataset.training_data import TrainingPlan
+from grave_cli.model.bundle import Bundle
 from grave_cli.tracking.dataset_input import dataset_digest
 from grave_cli.tracking.models import MODEL_FOLDER, model_of
 from grave_cli.tracking.runs import TrackedRun
 
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
-    from mlflow.entities.model_registry import ModelVersion
-
-CHAMPION = "champion"
-DIGEST_TAG = "dataset_digest"
+_CHAMPION = "champion"
+_DIGEST_TAG = "dataset_digest"
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """Whether a new model becomes champion.
+class Champion:
+    """The champion of a registered model.
 
     Args:
-        wins: Whether it does.
-        reason: Why, as a clause.
+        version: Its number.
+        run_id: Run that trained it.
+        digest: Digest of the data set it was trained and validated on; empty if unknown.
     """
 
-    wins: bool
-    reason: str
+    version: str
+    run_id: str
+    digest: str
+
+    def has_seen(self, plan: TrainingPlan) -> bool:
+        """Return whether it was trained and validated on the data of a plan."""
+        return self.digest == dataset_digest(plan)
 
 
-def register_model(
-    run: TrackedRun, bundle: Bundle, data: TrainingData, progress: Progress = SILENT
-) -> None:
-    """Make the logged model of a run a version of the registered model, champion if it is better.
-
-    The reason is the version's description, a tag of the run and a note. Without a name in the
-    settings nothing is registered.
-
-    Args:
-        run: Its bundle has been logged.
-        bundle: The same.
-        data: What it was trained on.
-        progress: Is told the verdict.
-    """
-    name = run.settings.tracking.registered_model
-    if not name:
-        return
-    champion = _champion(run.client, name)
-    verdict = _judge(champion, run, bundle, data, progress)
-    version = _new_version(run, name, data, verdict)
-    if verdict.wins:
-        run.client.set_registered_model_alias(name, CHAMPION, version)
-    outcome = "is champion" if verdict.wins else "is not champion"
-    run.tag("gravecli.model_version", f"{name}/{version}")
-    run.tag("gravecli.verdict", f"{outcome}: {verdict.reason}")
-    progress.note(f"{name} version {version} {outcome}: {verdict.reason}")
-
-
-def _judge(
-    champion: "ModelVersion | None",
-    run: TrackedRun,
-    bundle: Bundle,
-    data: TrainingData,
-    progress: Progress,
-) -> Verdict:
-    """Compare on the same validation data; what cannot be compared leaves the champion alone."""
-    if champion is None:
-        return Verdict(True, "there was none")
-    monitor, label = run.settings.training.monitor, f"version {champion.version}"
-    try:
-        other = model_of(run.client, run.client.get_run(str(champion.run_id)), run.settings)
-    except GraveError as error:
-        return Verdict(True, f"{label} cannot be read ({error})")
-    same_data = champion.tags.get(DIGEST_TAG) == dataset_digest(data.plan)
-    if same_data and monitor in other.card.metrics:
-        scores, how = [one.card.metrics for one in (bundle, other)], "on the same validation data"
-    elif not run.settings.tracking.rescore_champion:
-        return Verdict(False, f"{label} was trained on other data, and is not scored again")
-    elif other.card.recipe.elevation and not _has_dems(data):
-        return Verdict(False, f"{label} needs a DEM, which this validation data lacks")
-    else:
-        try:
-            scores = [
-                score_on_validation(one, data, run.settings, progress) for one in (bundle, other)
-            ]
-        except GraveError as error:
-            return Verdict(False, f"{label} cannot be scored on this data ({error})")
-        how = "both on the new validation data"
-    mine, theirs = (one[monitor] for one in scores)
-    contrast = f"{monitor} {mine:.4f} against {theirs:.4f} of {label}, {how}"
-    return Verdict(mine > theirs, contrast)
-
-
-def _has_dems(data: TrainingData) -> bool:
-    return all(plan.part.cemetery.dem is not None for plan in data.plan.split("val"))
-
-
-def _champion(client: "MlflowClient", name: str) -> "ModelVersion | None":
-    """Return the version that is champion; make the registered model when it is missing."""
+def find_champion(run: TrackedRun) -> Champion | None:
+    """Return the champion of a run's registered model; create that model if it is missing."""
     from mlflow.exceptions import MlflowException
 
+    name = run.settings.tracking.registered_model
     try:
-        return client.get_model_version_by_alias(name, CHAMPION)
+        found = run.client.get_model_version_by_alias(name, _CHAMPION)
+        return Champion(str(found.version), str(found.run_id), found.tags.get(_DIGEST_TAG, ""))
     except MlflowException:  # no such model, or no such alias
         pass
     try:
-        client.create_registered_model(name)
+        run.client.create_registered_model(name)
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
     return None
 
 
-def _new_version(run: TrackedRun, name: str, data: TrainingData, verdict: Verdict) -> str:
-    source = f"runs:/{run.run_id}/{MODEL_FOLDER}"
+def champion_model(run: TrackedRun, champion: Champion) -> Bundle:
+    """Read the bundle of a champion.
+
+    Raises:
+        ModelError: Its run has no model, or the model cannot be fetched.
+    """
+    return model_of(run.client, run.client.get_run(champion.run_id), run.settings)
+
+
+def add_version(run: TrackedRun, plan: TrainingPlan, reason: str, *, wins: bool) -> str:
+    """Register the logged model of a run, and return the number of its version.
+
+    Args:
+        run: A run whose bundle is logged; its settings name the registered model.
+        plan: Data of the training.
+        reason: Description of the version.
+        wins: Make this version the champion.
+    """
+    name = run.settings.tracking.registered_model
     tags = {
-        "dataset_id": data.plan.dataset_id,
-        DIGEST_TAG: dataset_digest(data.plan),
+        "dataset_id": plan.dataset_id,
+        _DIGEST_TAG: dataset_digest(plan),
         "channels": run.settings.data.channels,
     }
-    made = run.client.create_model_version(
-        name, source, run.run_id, tags=tags, description=verdict.reason
-    )
-    return str(made.version)
+    source = f"runs:/{run.run_id}/{MODEL_FOLDER}"
+    made = run.client.create_model_version(name, source, run.run_id, tags=tags, description=reason)
+    version = str(made.version)
+    if wins:
+        run.client.set_registered_model_alias(name, _CHAMPION, version)
+    return version

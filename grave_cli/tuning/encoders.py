@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
+from grave_cli.dataset.training_data import reading_recipe
 from grave_cli.errors import ModelError, TuningError
-from grave_cli.inputs.training_data import reading_recipe
 from grave_cli.progress import Progress
 from grave_cli.settings.load import with_values
 from grave_cli.settings.studies import Choice, Study
@@ -56,7 +56,7 @@ def _told(faults: Mapping[str, ModelError]) -> str:
 
 
 def _fault(encoder: str, settings: Settings) -> ModelError | None:
-    from grave_cli.learning.network import architecture_for, build_pretrained
+    from grave_cli.model.network import architecture_for, build_pretrained
 
     chosen = with_values(settings, {_KEY: encoder})
     try:

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from grave_cli.dataset.splits import SPLITS
+from grave_cli.dataset.training_data import TrainingPlan
 from grave_cli.errors import TuningError
-from grave_cli.inputs.splits import SPLITS
-from grave_cli.inputs.training_data import TrainingPlan
 from grave_cli.settings.studies import Study
 from grave_cli.settings.tree import Settings
 from grave_cli.tuning.shared_study import SharedStudy

@@ -1,5 +1,8 @@
 """How a study stands: what is told at its end, and shown while it runs."""
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -155,3 +158,32 @@ def _row(trial: "FrozenTrial") -> TrialRow:
 
 def _or_least(value: float | None) -> float:
     return float("-inf") if value is None else value
+
+
+class StudyWatch:
+    """Looks at a study, from any thread; sees nothing while none is open."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._study: SharedStudy | None = None
+        self._wanted = 0
+
+    @contextmanager
+    def over(self, study: SharedStudy, wanted: int) -> Iterator[None]:
+        """Let a study be looked at while the block runs.
+
+        Args:
+            study: The study.
+            wanted: Finished trials it is to have.
+        """
+        self._study, self._wanted = study, wanted
+        try:
+            yield
+        finally:
+            with self._lock:  # its storage is closed next
+                self._study = None
+
+    def look(self) -> Standing | None:
+        """Say how it stands; None while there is nothing to see."""
+        with self._lock:
+            return standing_of(self._study, self._wanted) if self._study is not None else None

@@ -15,12 +15,11 @@ from grave_cli.tracking.studies import fetch_artifact, study_run
 from grave_cli.tuning.conclusion import BEST_FILE, conclude, is_concluded
 from grave_cli.tuning.encoders import keep_loadable
 from grave_cli.tuning.joining import check_foundation, open_study
-from grave_cli.tuning.result import StudyResult, result_of
+from grave_cli.tuning.processes import Assignment, run_workers, work_in_process
+from grave_cli.tuning.result import StudyResult, StudyWatch, result_of
 from grave_cli.tuning.search_space import check_search_space, combinations, preset_name
 from grave_cli.tuning.shared_study import SharedStudy
 from grave_cli.tuning.trials import Trials, plan_trials
-from grave_cli.tuning.watching import StudyWatch
-from grave_cli.tuning.workers import Assignment, run_workers, work_in_process
 
 _RUN_ID = "gravecli.run_id"
 

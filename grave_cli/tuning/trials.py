@@ -9,14 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from grave_cli.errors import OutOfMemoryError, TuningError
-from grave_cli.inputs.training_data import (
+from grave_cli.dataset.training_data import (
     TrainingData,
     TrainingPlan,
     plan_training,
     read_training_data,
     select_features,
 )
+from grave_cli.errors import OutOfMemoryError, TuningError
 from grave_cli.progress import SILENT, Progress
 from grave_cli.settings.load import with_values
 from grave_cli.settings.studies import Choice, Study
@@ -111,9 +111,9 @@ class Decodings:
 
     def prepare(self, parent_run_id: str, progress: Progress = SILENT) -> Objective:
         """Let the network run over the validation cemeteries, once for all trials."""
-        from grave_cli.evaluation.rescoring import validation_parts
-        from grave_cli.evaluation.validation_maps import map_validation, score_decoding
         from grave_cli.mapping.engine import open_engine
+        from grave_cli.training.rescoring import validation_parts
+        from grave_cli.training.validation_maps import map_validation, score_decoding
 
         bundle, prediction = self.model.bundle, self.settings.prediction
         data = self.read(progress)
@@ -194,7 +194,7 @@ def _alternatives(plan: Study, key: str) -> list[Any]:
 def _train(
     trial: "Trial", plan: Study, settings: Settings, data: TrainingData, parent_run_id: str
 ) -> float:
-    from grave_cli.trainer import run_training
+    from grave_cli.training.trainer import run_training
     from grave_cli.tuning.pruning import training_of
 
     batch = trial.user_attrs.get(BATCH)

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from grave_cli.cli.app import main
-from grave_cli.inputs.dataset_id import dataset_id
-from grave_cli.inputs.manifest import read_manifest
-from grave_cli.inputs.training_data import plan_training
+from grave_cli.dataset.identity.dataset_id import dataset_id
+from grave_cli.dataset.manifest import read_manifest
+from grave_cli.dataset.training_data import plan_training
 from grave_cli.settings.load import load_settings
 
 ID = re.compile(r"[0-9a-f]{8}\n")

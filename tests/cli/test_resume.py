@@ -11,7 +11,7 @@ import fiona
 import pytest
 from support import untrained_bundle
 
-from grave_cli.inputs.sample.write import write_sample_data
+from grave_cli.sample_data.write import write_sample_data
 
 SETTINGS = {
     "prediction.memory_mpx": 0,  # probabilities lie in files, as those of large cemeteries do

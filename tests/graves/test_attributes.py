@@ -9,7 +9,7 @@ from pyproj import Transformer
 from shapely import affinity
 
 from grave_cli.graves.attributes import heights_by_label, measure
-from grave_cli.inputs.grid import ground_scale
+from grave_cli.rasters.grid import ground_scale
 
 
 def grave(azimuth_deg: float, length_m: float, width_m: float, crs: str) -> tuple[object, float]:

@@ -14,7 +14,7 @@ from grave_cli.graves.confidence import (
     size_deviations,
 )
 from grave_cli.graves.evidence import Evidence
-from grave_cli.graves.outlines import Outlines
+from grave_cli.outlines.polygons import Outlines
 
 shares = st.floats(0, 1)
 

@@ -8,7 +8,7 @@ import shapely
 
 from grave_cli.graves.evidence import Evidence
 from grave_cli.graves.flags import Review, review
-from grave_cli.graves.outlines import Outlines
+from grave_cli.outlines.polygons import Outlines
 from grave_cli.settings.mapping import FLAGS, ReviewSettings
 
 GSD_M = 0.05

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 from skimage.segmentation import watershed
 
+from grave_cli.evaluation.score import score_labels
 from grave_cli.graves import instances
 from grave_cli.graves.instances import (
     centroids,
@@ -15,7 +16,6 @@ from grave_cli.graves.instances import (
     drop_small,
     quantile_by_label,
 )
-from grave_cli.graves.score import score_labels
 from grave_cli.graves.targets import encode
 from grave_cli.settings.mapping import DecodingSettings
 

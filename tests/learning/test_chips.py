@@ -7,15 +7,15 @@ import torch
 from rasterio.windows import Window
 from support import tiny_settings
 
-from grave_cli.inputs.cemetery_arrays import CemeteryArrays
-from grave_cli.inputs.recipe import InputRecipe
-from grave_cli.inputs.training_data import plan_training, read_training_data
+from grave_cli.dataset.cemetery_arrays import CemeteryArrays
+from grave_cli.dataset.training_data import plan_training, read_training_data
 from grave_cli.learning.chips import ChipDataset, chips_for_area
 from grave_cli.learning.cutting import cut_chip
 from grave_cli.learning.datamodule import TileDataset
 from grave_cli.mapping.probability_map import to_probabilities
 from grave_cli.mapping.scene import open_scene
 from grave_cli.mapping.stream import map_probabilities
+from grave_cli.rasters.recipe import InputRecipe
 from grave_cli.settings.learning import ChipSettings
 from grave_cli.settings.load import with_values
 from grave_cli.settings.mapping import PredictionSettings

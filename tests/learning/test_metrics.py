@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grave_cli.graves.score import ObjectScore
+from grave_cli.evaluation.score import ObjectScore
 from grave_cli.learning.metrics import ObjectScores, PixelScores
 
 

@@ -6,10 +6,10 @@ import pytest
 import shapely
 from support import tiny_settings
 
+from grave_cli.dataset.cemetery_arrays import CemeteryArrays
+from grave_cli.dataset.training_data import plan_training, read_training_data
 from grave_cli.errors import DatasetError
-from grave_cli.inputs.cemetery_arrays import CemeteryArrays
-from grave_cli.inputs.training_data import plan_training, read_training_data
-from grave_cli.learning.confusion import ConfusedPlaces
+from grave_cli.learning.hard_places import ConfusedPlaces
 from grave_cli.learning.places import ChipPlaces, Place
 from grave_cli.settings.learning import ChipSettings
 

@@ -14,11 +14,11 @@ from grave_cli.graves.contours import trace_instances
 from grave_cli.graves.evidence import Evidence, measure_evidence
 from grave_cli.graves.instances import decode
 from grave_cli.graves.targets import encode
-from grave_cli.inputs.grid import WorkingGrid
-from grave_cli.inputs.recipe import InputRecipe
 from grave_cli.mapping.blocks import RawGraves, find_graves
 from grave_cli.mapping.probability_map import ProbabilityMap, to_levels, to_probabilities
 from grave_cli.mapping.scene import Scene
+from grave_cli.rasters.grid import WorkingGrid
+from grave_cli.rasters.recipe import InputRecipe
 from grave_cli.settings.mapping import DecodingSettings
 
 GSD_M = 0.05

@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 from support import Listener, untrained_bundle
 
-from grave_cli.bundle import ONNX_FILE, Bundle, read_bundle
 from grave_cli.errors import ModelError
-from grave_cli.learning.onnx_form import TOLERANCE
-from grave_cli.mapping.engine import Engine, open_engine
+from grave_cli.mapping.engine import Engine, Symmetries, open_engine
 from grave_cli.mapping.onnx_engine import OnnxEngine
-from grave_cli.mapping.symmetries import Symmetries
 from grave_cli.mapping.torch_engine import TorchEngine, choose_device
+from grave_cli.model.bundle import ONNX_FILE, Bundle, read_bundle
+from grave_cli.model.onnx_form import TOLERANCE
 from grave_cli.settings.mapping import PredictionSettings
 
 ON_CPU = PredictionSettings(device="cpu")
@@ -113,7 +112,7 @@ def test_a_device_that_is_not_there_is_named(bundle: Bundle) -> None:
 def test_a_cpu_needs_no_torch(bundle: Bundle) -> None:
     program = (
         "import sys; from pathlib import Path; import numpy as np\n"
-        "from grave_cli.bundle import read_bundle\n"
+        "from grave_cli.model.bundle import read_bundle\n"
         "from grave_cli.mapping.engine import open_engine\n"
         "from grave_cli.settings.mapping import PredictionSettings\n"
         "engine = open_engine(read_bundle(Path(sys.argv[1])), PredictionSettings(device='cpu'))\n"

@@ -8,13 +8,11 @@ import shapely
 from PIL import Image
 from pyproj import CRS
 
-from grave_cli.bundle import Bundle
+from grave_cli.dataset.annotations import rasterize_instances, read_graves
+from grave_cli.dataset.manifest import Cemetery, read_manifest
 from grave_cli.errors import ExportError, ModelError
-from grave_cli.graves.score import score_polygons
+from grave_cli.evaluation.score import score_polygons
 from grave_cli.graves.targets import encode
-from grave_cli.inputs.annotations import rasterize_instances, read_graves
-from grave_cli.inputs.manifest import Cemetery, read_manifest
-from grave_cli.inputs.raster_io import orthophoto_grid, read_orthophoto
 from grave_cli.mapping.engine import open_engine
 from grave_cli.mapping.geopackage import write_geopackage
 from grave_cli.mapping.predict_cemetery import extract_graves, predict_cemetery
@@ -22,6 +20,8 @@ from grave_cli.mapping.preview import write_preview
 from grave_cli.mapping.probability_map import ProbabilityMap
 from grave_cli.mapping.result import PredictionResult
 from grave_cli.mapping.scene import open_scene
+from grave_cli.model.bundle import Bundle
+from grave_cli.rasters.orthophoto import orthophoto_grid, read_orthophoto
 from grave_cli.settings.mapping import DecodingSettings
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.models import resolve_model

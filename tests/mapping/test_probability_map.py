@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rasterio.windows import Window
 
-from grave_cli.inputs.grid import WorkingGrid
 from grave_cli.mapping.probability_map import (
     ProbabilityMap,
     SectionFiles,
@@ -16,6 +15,7 @@ from grave_cli.mapping.probability_map import (
     to_levels,
     to_probabilities,
 )
+from grave_cli.rasters.grid import WorkingGrid
 
 GRID = WorkingGrid("EPSG:25832", Affine(0.05, 0, 0, 0, -0.05, 0), 25, 19, 0.05)
 LEVELS = np.random.default_rng(0).integers(1, 256, (3, 19, 25), dtype=np.uint8)

@@ -3,9 +3,9 @@ from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grave_cli.inputs.grid import WorkingGrid
 from grave_cli.mapping.sections import plan_sections, window_around
 from grave_cli.mapping.tiling import Tiling
+from grave_cli.rasters.grid import WorkingGrid
 
 
 def grid_of(height: int, width: int) -> WorkingGrid:

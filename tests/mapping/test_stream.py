@@ -9,12 +9,12 @@ from rasterio.transform import from_origin
 from support import Listener
 
 from grave_cli.errors import RasterReadError
-from grave_cli.inputs.grid import WorkingGrid
-from grave_cli.inputs.raster_io import GridPixels, Orthophoto, orthophoto_grid
-from grave_cli.inputs.recipe import InputRecipe
 from grave_cli.mapping.probability_map import is_valid
 from grave_cli.mapping.scene import open_scene
 from grave_cli.mapping.stream import map_probabilities
+from grave_cli.rasters.grid import WorkingGrid
+from grave_cli.rasters.orthophoto import GridPixels, Orthophoto, orthophoto_grid
+from grave_cli.rasters.recipe import InputRecipe
 from grave_cli.settings.mapping import PredictionSettings
 
 RGB = InputRecipe(channels="rgb", gsd_m=0.1, mean=(0, 0, 0), std=(1, 1, 1), elevation=None)

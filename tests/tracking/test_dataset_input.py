@@ -9,7 +9,7 @@ import pytest
 from image_store import runs_of
 from support import tiny_settings
 
-from grave_cli.inputs.training_data import plan_training
+from grave_cli.dataset.training_data import plan_training
 from grave_cli.settings.load import with_values
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.dataset_input import dataset_digest, dataset_table

@@ -13,22 +13,22 @@ from image_store import client_of, images_of, runs_of
 from lightning.pytorch import Callback, Trainer
 from support import tiny_settings
 
+from grave_cli.dataset.training_data import plan_training, read_training_data
 from grave_cli.errors import DatasetError, SettingsError, TrackingError
-from grave_cli.inputs.training_data import plan_training, read_training_data
 from grave_cli.settings.load import load_settings, with_values
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.listing import list_runs
 from grave_cli.tracking.resuming import find_unfinished, resumed_settings
 from grave_cli.tracking.runs import tracked_run
 from grave_cli.tracking.unfinished import prune
-from grave_cli.trainer import run_training
+from grave_cli.training.trainer import run_training
 
 KILLED_IN_THE_THIRD_EPOCH = """
 import os, signal, sys
 from pathlib import Path
 from lightning.pytorch import Callback
 from support import tiny_settings
-from grave_cli.trainer import run_training
+from grave_cli.training.trainer import run_training
 
 class Kill(Callback):
     def on_train_batch_end(self, trainer, *args):
@@ -190,7 +190,7 @@ def test_a_run_that_failed_after_its_last_epoch_is_only_finished(
         raise OSError("disk full")
 
     with monkeypatch.context() as broken:
-        broken.setattr("grave_cli.finishing.score_parts", fail)
+        broken.setattr("grave_cli.training.finishing.score_parts", fail)
         with pytest.raises(OSError, match="disk full"):
             run_training(settings, data, name="full")
     assert [row.status for row in list_runs(settings)] == ["FAILED"]

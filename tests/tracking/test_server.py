@@ -22,7 +22,7 @@ from grave_cli.tracking.listing import list_runs
 from grave_cli.tracking.models import resolve_model
 from grave_cli.tracking.runs import tracked_run
 from grave_cli.tracking.server import free_port, mlflow_pages, mlflow_server
-from grave_cli.trainer import run_training
+from grave_cli.training.trainer import run_training
 
 GRAVECLI = [sys.executable, "-u", "-c", "from grave_cli.cli.app import main; main()"]
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from grave_cli.graves.breakdown import ConfidenceGroup
-from grave_cli.graves.review import ReviewCurve
+from grave_cli.evaluation.breakdown import ConfidenceGroup
+from grave_cli.evaluation.review_curve import ReviewCurve
 
 _SIDE, _LEFT, _TOP = 300, 46, 10  # SVG units; the plot is a square
 _TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)

@@ -8,9 +8,9 @@ import shapely
 from numpy.typing import NDArray
 
 from grave_cli.evaluation.evaluate import Evaluation
+from grave_cli.evaluation.judgement import Judgement
 from grave_cli.evaluation.page.style import COLORS, WORDS
-from grave_cli.graves.judgement import Judgement
-from grave_cli.graves.matching import Polygons
+from grave_cli.outlines.polygons import Polygons
 
 _PER_M = 100  # SVG units: whole numbers are centimetres
 _MARGIN_M = 2.0

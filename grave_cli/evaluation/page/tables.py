@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from grave_cli.evaluation.breakdown import ConfidenceGroup, Group
 from grave_cli.evaluation.evaluate import Evaluation
-from grave_cli.graves.breakdown import ConfidenceGroup, Group
-from grave_cli.graves.scorecard import Scorecard
+from grave_cli.evaluation.scorecard import Scorecard
 
 
 def matches_table(card: Scorecard) -> str:

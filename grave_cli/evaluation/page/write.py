@@ -17,7 +17,7 @@ from grave_cli.evaluation.page.tables import (
     number,
     percent,
 )
-from grave_cli.graves.scorecard import Scorecard
+from grave_cli.evaluation.scorecard import Scorecard
 
 _TERMS = {
     "right": "A grave on the map that overlaps a true one by an IoU (common area / area of both "

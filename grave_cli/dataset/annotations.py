@@ -1,0 +1,235 @@
+"""Labels in, polygons in the grid's CRS and an instance raster out.
+
+Of a vector file with several layers, `data.annotation_layer` says which one has the graves; without
+it the only layer of polygons has, and of several the one named `graves` (as in the files that
+gravecli writes itself: graves, graves_raw, coverage).
+
+A mask's graves are its connected pixels above 0. Pixels that touch at a corner only are not
+connected (4-connectivity): two graves set corner to corner stay two.
+"""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import rasterio.features
+import shapely
+from numpy.typing import NDArray
+from rasterio.enums import Resampling
+from rasterio.errors import RasterioError
+from rasterio.vrt import WarpedVRT
+from scipy import ndimage
+
+from grave_cli.dataset.manifest import Cemetery
+from grave_cli.errors import DatasetError, RasterReadError
+from grave_cli.outlines.polygons import Polygons
+from grave_cli.rasters.grid import WorkingGrid
+from grave_cli.rasters.orthophoto import open_raster
+from grave_cli.settings.inputs import DataSettings
+from grave_cli.vectors.areas import Area, read_area
+from grave_cli.vectors.outline_repair import Findings, clean_outlines
+from grave_cli.vectors.vector_io import GRAVE_LAYER, LayerChoice, read_geometries
+
+_CLIPPED_SHARE = 0.01  # of its area: a grave that loses less has not been cut, only rounded
+_REST_SHARE = 0.05  # of its area: a grave of which less is within the orthophoto lies outside
+
+
+@dataclass(frozen=True)
+class Graves:
+    """The labelled graves of a cemetery.
+
+    Args:
+        polygons: Valid shapely Polygons in the grid's CRS, one a grave, within the grid.
+        findings: What was mended or left out.
+    """
+
+    polygons: Polygons
+    findings: Findings = field(default_factory=Findings)
+
+
+def read_graves(cemetery: Cemetery, grid: WorkingGrid, data: DataSettings | None = None) -> Graves:
+    """Read where the graves of a cemetery are, from its annotations or its mask.
+
+    Args:
+        cemetery: The cemetery; it has labels.
+        grid: Its whole working grid.
+        data: Layer and filter of annotations, and the file that all cemeteries share.
+
+    Raises:
+        DatasetError: There are no graves, or all of them lie outside, or their file cannot be used.
+        RasterReadError: The mask cannot be used.
+    """
+    data = data or DataSettings()
+    if cemetery.annotations is not None:
+        shared = data.annotations != "" and cemetery.annotations == Path(data.annotations)
+        return read_grave_file(cemetery.annotations, grid, data, shared=shared)
+    if cemetery.mask is not None:
+        return Graves(_mask_polygons(cemetery.mask, grid))
+    raise DatasetError(f"cemetery {cemetery.name} has no labels", where=cemetery.orthophoto)
+
+
+def read_grave_file(
+    path: Path, grid: WorkingGrid, data: DataSettings, *, shared: bool = False
+) -> Graves:
+    """Read the graves of a vector file that lie within a grid.
+
+    Args:
+        path: GeoPackage, GeoJSON, Shapefile or FlatGeobuf.
+        grid: The whole working grid of an orthophoto.
+        data: Layer and filter.
+        shared: The file is for several cemeteries: that graves lie outside is no finding.
+
+    Raises:
+        DatasetError: There are no graves, or all of them lie outside, or the file cannot be used.
+    """
+    choice = LayerChoice(
+        data.annotation_layer, data.annotation_filter, GRAVE_LAYER, besides=data.area_layer
+    )
+    bounds = grid.bounds if shared else None
+    clean = clean_outlines(
+        read_geometries(path, grid.crs, choice, bounds), min_area=grid.pixel_size**2
+    )
+    outlines, findings = clean.polygons, clean.findings
+    if not len(outlines) and not findings.outside and not shared:
+        raise DatasetError(
+            "no graves",
+            where=path,
+            found="; ".join(findings.sentences()) or "no features",
+            expected="polygons, or closed lines",
+        )
+    graves = _clip(outlines, findings, grid)
+    if not len(graves.polygons):
+        raise _outside_error(path, outlines, grid, shared)
+    return replace(graves, findings=replace(graves.findings, outside=0)) if shared else graves
+
+
+def rasterize_instances(polygons: Polygons, grid: WorkingGrid) -> NDArray[np.int32]:
+    """Draw graves as instance ids: grave i of the list becomes i + 1, background is 0.
+
+    Where outlines overlap, the smaller grave is on top.
+
+    Args:
+        polygons: Graves in the grid's CRS.
+        grid: The grid or a crop of it.
+
+    Shapes:
+        returns: (H, W)
+    """
+    order = np.argsort(-shapely.area(polygons), kind="stable")
+    shapes = [(polygons[index], int(index) + 1) for index in order]
+    if not shapes:
+        return np.zeros(grid.shape, np.int32)
+    return np.asarray(
+        rasterio.features.rasterize(
+            shapes, out_shape=grid.shape, transform=grid.transform, dtype="int32"
+        )
+    )
+
+
+def _clip(outlines: Polygons, findings: Findings, grid: WorkingGrid) -> Graves:
+    """Cut outlines at the grid's edge and leave out those beyond it."""
+    edge = shapely.box(*grid.bounds)
+    pieces = np.where(shapely.within(outlines, edge), outlines, _cut(outlines, edge))
+    rest, whole = shapely.area(pieces), shapely.area(outlines)
+    inside = rest > np.maximum(_REST_SHARE * whole, 0)
+    kept = shapely.get_parts(pieces[inside])
+    clipped = inside & (rest < (1 - _CLIPPED_SHARE) * whole)
+    outside = findings.outside + int((~inside).sum())
+    return Graves(kept, replace(findings, outside=outside, clipped=int(clipped.sum())))
+
+
+def _cut(outlines: Polygons, edge: shapely.Polygon) -> Polygons:
+    """Return the part of each outline within the edge, without lines and points of mere contact."""
+    pieces = shapely.intersection(outlines, edge)
+    mixed = shapely.get_type_id(pieces) == shapely.GeometryType.GEOMETRYCOLLECTION
+    for index in np.flatnonzero(mixed):
+        areas = [part for part in shapely.get_parts(pieces[index]) if part.area > 0]
+        pieces[index] = shapely.union_all(areas)
+    return np.asarray(pieces)
+
+
+def _outside_error(path: Path, outlines: Polygons, grid: WorkingGrid, shared: bool) -> DatasetError:
+    if shared:
+        return DatasetError(
+            "none of its graves lie within this orthophoto",
+            where=path,
+            expected=f"graves within {_rounded(grid.bounds)}",
+            remedy="label this cemetery, leave it out of data.train, or mend the CRS",
+        )
+    where = "where the orthophoto’s CRS ends"
+    if len(outlines):
+        where = f"within {_rounded(shapely.total_bounds(outlines))}"
+    return DatasetError(
+        "all graves lie outside of the orthophoto",
+        where=path,
+        found=f"graves {where}",
+        expected=f"within {_rounded(grid.bounds)}",
+        remedy="the CRS of one of them is probably wrong",
+    )
+
+
+def _rounded(bounds: object) -> tuple[int, ...]:
+    return tuple(round(float(value)) for value in bounds)  # type: ignore[attr-defined]
+
+
+def _mask_polygons(path: Path, grid: WorkingGrid) -> Polygons:
+    """Outline the connected pixels of a mask, read by the nearest pixel."""
+    mask = _read_mask(path, grid)
+    components, count = ndimage.label(mask)
+    if not count:
+        raise DatasetError(
+            "no graves within the orthophoto",
+            where=path,
+            found="no pixel above 0 there",
+            remedy="the mask is empty, or its CRS or position is wrong",
+        )
+    shapes = rasterio.features.shapes(components, mask=mask, transform=grid.transform)
+    return np.array([shapely.geometry.shape(shape) for shape, _ in shapes], dtype=object)
+
+
+def _read_mask(path: Path, grid: WorkingGrid) -> NDArray[np.bool_]:
+    with open_raster(path) as dataset:
+        if dataset.count != 1:
+            raise RasterReadError(
+                "not a mask", where=path, found=f"{dataset.count} bands", expected="one band"
+            )
+        if dataset.crs is None:
+            raise RasterReadError(
+                "mask has no CRS",
+                where=path,
+                remedy="`gdal_edit.py -a_srs EPSG:25832` adds one",
+            )
+        try:
+            with WarpedVRT(
+                dataset,
+                crs=grid.crs,
+                transform=grid.transform,
+                width=grid.width,
+                height=grid.height,
+                resampling=Resampling.nearest,
+            ) as vrt:
+                values, known = vrt.read(1), vrt.dataset_mask()
+        except RasterioError as error:
+            raise RasterReadError(f"mask cannot be read: {error}", where=path) from None
+    return np.asarray((values > 0) & (known > 0))
+
+
+def read_labelled_area(cemetery: Cemetery, grid: WorkingGrid, data: DataSettings) -> Area | None:
+    """Read which part of a cemetery has been labelled; None when all of it has.
+
+    Its file in areas/ says so, else the layer `data.area_layer` of its annotations. The layer says
+    nothing of a cemetery that is labelled by a mask.
+
+    Args:
+        cemetery: The cemetery.
+        grid: Its whole working grid.
+        data: Names the layer.
+
+    Raises:
+        DatasetError: The area cannot be read, or lies outside of the orthophoto.
+    """
+    if cemetery.area is not None:
+        return read_area(cemetery.area, grid)
+    if data.area_layer and cemetery.annotations is not None:
+        return read_area(cemetery.annotations, grid, data.area_layer)
+    return None

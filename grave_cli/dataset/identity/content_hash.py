@@ -1,0 +1,159 @@
+"""What is in the files, as SHA-256, read once and remembered.
+
+In: files with size and time. Out: one digest each. The cache is a JSON file that knows a digest by
+place, size and modification time (nanoseconds); a damaged one is built anew.
+"""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from grave_cli.dataset.identity.sidecars import DatasetFile
+from grave_cli.errors import DatasetError
+from grave_cli.progress import SILENT, Advance, Progress
+
+_MEGA = 1e6
+_BLOCK = 1 << 20  # bytes per read
+_VERSION = 1
+
+_SETTLED_NS = 2_000_000_000
+"""A file younger than this (ns) is not remembered: it could change again without a new time.
+
+Source: git's "racy" entries, https://git-scm.com/docs/racy-git; FAT keeps even seconds.
+"""
+
+Stamp = tuple[int, int]
+"""Size in bytes, modification time in nanoseconds."""
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A digest and the stamp it belongs to."""
+
+    stamp: Stamp
+    sha256: str
+
+
+def content_hashes(
+    files: Sequence[DatasetFile], cache: Path, progress: Progress = SILENT
+) -> list[str]:
+    """Hash the bytes of files, or remember what they hashed to.
+
+    What has been hashed is kept even when the work is interrupted. A change that keeps place, size
+    and time to the nanosecond is not seen; delete the cache after such surgery.
+
+    Args:
+        files: What to hash.
+        cache: JSON file to remember digests in; made when needed, replaced as a whole.
+        progress: Is told of the work, in MB.
+
+    Returns:
+        SHA-256 of each file, 64 hexadecimal digits, in the order given.
+
+    Raises:
+        DatasetError: A file cannot be read, or changes while it is read.
+    """
+    known = _load(cache)
+    new = [file for file in files if not _is_known(file, known)]
+    if new:
+        known |= _hash_all(new, cache, progress)
+    return [known[file.location].sha256 for file in files]
+
+
+def _stamp(file: DatasetFile) -> Stamp:
+    return file.size, file.mtime_ns
+
+
+def _is_known(file: DatasetFile, known: dict[str, _Known]) -> bool:
+    entry = known.get(file.location)
+    return entry is not None and entry.stamp == _stamp(file)
+
+
+def _hash_all(files: Sequence[DatasetFile], cache: Path, progress: Progress) -> dict[str, _Known]:
+    fresh: dict[str, _Known] = {}
+    try:
+        with progress.task("Reading files", sum(f.size for f in files) / _MEGA, "MB") as advance:
+            for file in files:
+                fresh[file.location] = _Known(_stamp(file), _hash(file, advance))
+    finally:
+        _remember(fresh, cache, progress)
+    return fresh
+
+
+def _hash(file: DatasetFile, advance: Advance) -> str:
+    digest = hashlib.sha256()
+    try:
+        with open(file.location, "rb", buffering=0) as source:
+            while block := source.read(_BLOCK):
+                digest.update(block)
+                advance(len(block) / _MEGA)
+            status = os.fstat(source.fileno())
+    except OSError as error:
+        raise DatasetError(
+            "file of the data set cannot be read", where=file.location, found=error.strerror
+        ) from None
+    if (status.st_size, status.st_mtime_ns) != _stamp(file):
+        raise DatasetError(
+            "file changes while it is read",
+            where=file.location,
+            remedy="wait until it is written, then try again",
+        )
+    return digest.hexdigest()
+
+
+def _load(cache: Path) -> dict[str, _Known]:
+    try:
+        stored = json.loads(cache.read_text("utf-8", "surrogateescape"))
+        if stored["version"] != _VERSION:
+            return {}
+        return {
+            str(place): _Known((int(size), int(mtime_ns)), _digest(sha256))
+            for place, (size, mtime_ns, sha256) in stored["files"].items()
+        }
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return {}  # missing or damaged: everything is hashed again
+
+
+def _digest(value: object) -> str:
+    if not isinstance(value, str) or len(value) != hashlib.sha256().digest_size * 2:
+        raise ValueError
+    return value
+
+
+def _remember(fresh: dict[str, _Known], cache: Path, progress: Progress) -> None:
+    """Add digests to the cache as it is by now: another process may have added its own."""
+    settled = time.time_ns() - _SETTLED_NS
+    fresh = {place: entry for place, entry in fresh.items() if entry.stamp[1] < settled}
+    if not fresh:
+        return
+    rows = {place: [*entry.stamp, entry.sha256] for place, entry in (_load(cache) | fresh).items()}
+    text = json.dumps({"version": _VERSION, "files": rows}, ensure_ascii=False)
+    try:
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(cache, text)
+    except OSError as error:
+        progress.note(f"{cache}: hashes cannot be remembered ({error.strerror})")
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Write a text beside its place, then rename: a reader sees the old file or the new one.
+
+    Names that are no UTF-8 on disk keep their bytes.
+
+    Args:
+        path: The file; its folder exists.
+        text: What will be in it.
+
+    Raises:
+        OSError: It cannot be written; the old file is untouched.
+    """
+    unfinished = path.with_name(f".{path.name}-{os.getpid()}")
+    try:
+        unfinished.write_bytes(text.encode("utf-8", "surrogateescape"))
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)

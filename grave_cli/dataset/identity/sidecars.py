@@ -1,0 +1,211 @@
+"""The files a data set consists of: those its manifest names, and those that change what they mean.
+
+In: a manifest. Out: one `DatasetFile` each, with its spelling in listings and its place on disk.
+
+Parts of a file (names in any case):
+
+    .shp                .shx .dbf .prj .cpg
+    image files         world file (of a .tif: .tfw .tifw .wld), .prj, <name>.msk
+    .vrt                every source, and the sources' own parts; VRTs in VRTs, too
+
+What GIS tools leave behind is none of it: .aux.xml .ovr -shm, an empty -wal, .qgz, hidden files.
+
+A path is listed relative to the data folder, with `/`, and composed (NFC), because macOS hands
+names out decomposed. A VRT's relative source is listed relative to the data folder, with leading
+`..` when it lies outside; an absolute source as the VRT spells it, so that neither changes when
+the folder is copied. Any other file from outside is listed as `outside/<name>`.
+
+Source:
+    World files: https://gdal.org/en/stable/drivers/raster/wld.html
+    External masks: https://gdal.org/en/stable/development/rfc/rfc15_nodatabitmask.html
+"""
+
+import os
+import posixpath
+import stat
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from grave_cli.dataset.identity.vrt_sources import vrt_sources
+from grave_cli.dataset.manifest import Manifest
+from grave_cli.errors import DatasetError
+
+_SHAPEFILE_PARTS = frozenset({"shx", "dbf", "prj", "cpg"})
+_SELF_CONTAINED = frozenset({"gpkg", "geojson", "fgb", "vrt"})
+_MASK_ENDING = "msk"
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetFile:
+    """One file of a data set.
+
+    Args:
+        path: Its spelling in listings: the same on every machine.
+        location: Where its bytes lie, absolute and without symbolic links.
+        size: Bytes.
+        mtime_ns: Modification time of the bytes, nanoseconds since 1970.
+    """
+
+    path: str
+    location: str
+    size: int
+    mtime_ns: int
+
+
+def dataset_files(manifest: Manifest) -> tuple[DatasetFile, ...]:
+    """List everything that makes a data set what it is, sorted by path.
+
+    Args:
+        manifest: The data set.
+
+    Raises:
+        DatasetError: A file is gone or unreadable, a source of a VRT is missing, or a GeoPackage
+            has edits in its `-wal`.
+    """
+    collector = _Collector(manifest.root)
+    for cemetery in manifest.cemeteries:
+        for path in cemetery.files:
+            collector.add_named(path)
+    return tuple(sorted(collector.found(), key=lambda file: (file.path, file.location)))
+
+
+class _Folder:
+    """The names in a folder, read once, and where it really lies."""
+
+    def __init__(self, path: str) -> None:
+        self.location = os.path.realpath(path)
+        self._links: set[str] = set()
+        self._endings: dict[str, list[str]] = {}
+        for entry in _entries(path):
+            stem, _, ending = entry.name.rpartition(".")
+            self._endings.setdefault(stem, []).append(ending)
+            if entry.is_symlink():
+                self._links.add(entry.name)
+
+    def locate(self, name: str) -> str:
+        """Follow the links to the bytes of a file; one call to the system only for a link."""
+        place = os.path.join(self.location, name)
+        return os.path.realpath(place) if name in self._links else place
+
+    def parts(self, name: str) -> Iterator[str]:
+        """Name the sidecars of a file that change what it means."""
+        stem, _, ending = name.rpartition(".")
+        wanted = _part_endings(ending.lower())
+        for other in self._endings.get(stem, ()):
+            if other.lower() in wanted:
+                yield f"{stem}.{other}"
+        for other in self._endings.get(name, ()):
+            if other.lower() == _MASK_ENDING:
+                yield f"{name}.{other}"
+
+
+def _entries(folder: str) -> list["os.DirEntry[str]"]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError as error:
+        raise DatasetError("folder cannot be read", where=folder, found=error.strerror) from None
+
+
+def _part_endings(ending: str) -> frozenset[str]:
+    """Say which endings beside `ending` belong to it: tif -> tfw, tifw, wld, prj."""
+    if ending == "shp":
+        return _SHAPEFILE_PARTS
+    if ending in _SELF_CONTAINED:
+        return frozenset()
+    return frozenset({f"{ending[:1]}{ending[-1:]}w", f"{ending}w", "wld", "prj"})
+
+
+class _Collector:
+    """Gathers the files of one data set; reads each folder once and counts each file once."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._folders: dict[str, _Folder] = {}
+        self._listed: dict[str, str] = {}
+        self._files: dict[tuple[str, str], DatasetFile] = {}
+
+    def found(self) -> Iterable[DatasetFile]:
+        """All files so far."""
+        return self._files.values()
+
+    def add_named(self, path: Path) -> None:
+        """Add a file that the manifest names, with its parts."""
+        place = os.fspath(path)
+        folder, name = os.path.split(place)
+        if folder not in self._listed:
+            self._listed[folder] = self._list_folder(Path(folder))
+        self._add(place, self._listed[folder] + name, ())
+
+    def _list_folder(self, folder: Path) -> str:
+        """Spell a folder as the manifest does; else, for a file named by a setting, as it lies."""
+        for path, root in ((folder, self._root), (folder.resolve(), self._root.resolve())):
+            if path.is_relative_to(root) and os.pardir not in path.relative_to(root).parts:
+                listed = path.relative_to(root).as_posix()
+                return "" if listed == "." else f"{listed}/"
+        return "outside/"
+
+    def _add(self, place: str, listed: str, within: tuple[str, ...]) -> None:
+        path, name = os.path.split(place)
+        folder = self._folder(path)
+        file = self._take(folder, name, listed)
+        if file is None:
+            return
+        for part in folder.parts(name):
+            self._take(folder, part, posixpath.join(posixpath.dirname(listed), part))
+        if name.lower().endswith(".gpkg"):
+            _refuse_edits(place, file.location)
+        if name.lower().endswith(".vrt") and file.location not in within:  # a VRT of itself
+            for source in vrt_sources(place, file.location, listed):
+                self._add(source.place, source.listed, (*within, file.location))
+
+    def _folder(self, path: str) -> _Folder:
+        if path not in self._folders:
+            self._folders[path] = _Folder(path or os.curdir)
+        return self._folders[path]
+
+    def _take(self, folder: _Folder, name: str, listed: str) -> DatasetFile | None:
+        """Count a file, or return None when it has been counted."""
+        location = folder.locate(name)
+        listed = unicodedata.normalize("NFC", listed)
+        if (listed, location) in self._files:
+            return None
+        file = DatasetFile(listed, location, *_size_and_time(location, listed))
+        self._files[listed, location] = file
+        return file
+
+
+def _size_and_time(location: str, listed: str) -> tuple[int, int]:
+    try:
+        status = os.stat(location)
+    except OSError as error:
+        raise DatasetError(
+            "file of the data set cannot be read",
+            where=listed,
+            found=f"{error.strerror} at {location}",
+            remedy="bring it back, or remove what points to it",
+        ) from None
+    if not stat.S_ISREG(status.st_mode):
+        raise DatasetError("not a file", where=listed, remedy="move it away")
+    return status.st_size, status.st_mtime_ns
+
+
+def _refuse_edits(place: str, location: str) -> None:
+    """Refuse a GeoPackage whose last edits lie beside it; SQLite looks where the link leads.
+
+    Source: https://www.sqlite.org/wal.html ("The WAL File").
+    """
+    log = f"{location}-wal"
+    try:
+        size = os.stat(log).st_size
+    except OSError:
+        return
+    if size:
+        raise DatasetError(
+            "GeoPackage holds edits that are not in the file yet",
+            where=place,
+            found=f"{size} bytes in {os.path.basename(log)}",
+            remedy="close it in QGIS, or in whatever else has it open",
+        )

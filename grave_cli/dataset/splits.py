@@ -1,0 +1,191 @@
+"""Who is trained on, who validates, who is kept for the score: whole cemeteries, or strips of one.
+
+A strip is a share of a cemetery's *graves* along its longer side, so that each has some; a guard is
+left unused on both sides of a cut.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import shapely
+from rasterio.windows import Window
+
+from grave_cli.dataset.manifest import Cemetery, Manifest
+from grave_cli.errors import DatasetError
+from grave_cli.rasters.grid import WorkingGrid
+from grave_cli.settings.inputs import DataSettings
+
+Split = Literal["train", "val", "test"]
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
+_HELD_OUT = 0.2  # share of the cemeteries that each of val and test gets
+
+
+@dataclass(frozen=True)
+class Strip:
+    """A share of a cemetery's graves along its longer side.
+
+    Args:
+        start: Share of the graves before it, in [0, 1].
+        stop: Share of the graves up to its end, in [0, 1].
+    """
+
+    start: float
+    stop: float
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one split has of one cemetery.
+
+    Args:
+        cemetery: The cemetery.
+        split: train, val or test.
+        strip: The part of it; None for the whole.
+    """
+
+    cemetery: Cemetery
+    split: Split
+    strip: Strip | None = None
+
+    @property
+    def name(self) -> str:
+        """Name the part: the cemetery, and the split where it has only a strip."""
+        return self.cemetery.name if self.strip is None else f"{self.cemetery.name}:{self.split}"
+
+
+def assign_parts(manifest: Manifest, data: DataSettings) -> tuple[Part, ...]:
+    """Decide which cemetery, or which strip of one, belongs to which split.
+
+    Lists in the settings are followed. What they leave open: one cemetery is cut into strips; of
+    two, one trains and one tests; of more, each split has at least one, always the same. Without a
+    validation cemetery, a strip of each training cemetery serves.
+
+    Args:
+        manifest: The data set.
+        data: The lists, the shares of strips, the channels.
+
+    Raises:
+        DatasetError: A listed cemetery is missing or listed twice, nothing is left to train on, or
+            a cemetery lacks labels or the DEM it needs.
+    """
+    chosen = _listed(manifest, data)
+    if not chosen["train"]:
+        held_out = chosen["val"] + chosen["test"]
+        _fill(chosen, [cemetery for cemetery in manifest.cemeteries if cemetery not in held_out])
+    if not chosen["train"]:
+        raise DatasetError("no cemetery is left to train on", where=manifest.root)
+    parts = _with_strips(chosen, data, spatial=len(chosen["train"]) == 1 and not chosen["test"])
+    for part in parts:
+        _check_complete(part, data)
+    return parts
+
+
+def strip_window(
+    grid: WorkingGrid,
+    graves: Sequence[shapely.Polygon],
+    strip: Strip,
+    guard_m: float,
+    where: Path | None = None,
+) -> Window:
+    """Find the pixels of a strip.
+
+    Args:
+        grid: The whole cemetery's grid.
+        graves: Its graves, in the grid's CRS.
+        strip: Which share of them.
+        guard_m: Metres left unused at each cut, half of it on this side.
+        where: The file this is for, named in errors.
+
+    Raises:
+        DatasetError: The guard leaves nothing of the strip.
+    """
+    points = shapely.get_coordinates(shapely.centroid(np.asarray(graves, dtype=object)))
+    columns, rows = ~grid.transform @ (points[:, 0], points[:, 1])
+    along_columns = grid.width >= grid.height
+    length = grid.width if along_columns else grid.height
+    positions = np.sort(columns if along_columns else rows)
+    guard = guard_m / grid.gsd_m / 2
+    first = 0 if strip.start <= 0 else round(_cut(positions, strip.start) + guard)
+    last = length if strip.stop >= 1 else round(_cut(positions, strip.stop) - guard)
+    first, last = max(0, first), min(length, last)
+    if last <= first:
+        raise DatasetError(
+            "cemetery is too small for a spatial split",
+            where=where,
+            found=f"{length * grid.gsd_m:.0f} m",
+            remedy="add a second cemetery, or set data.guard_m lower",
+        )
+    if along_columns:
+        return Window(first, 0, last - first, grid.height)
+    return Window(0, first, grid.width, last - first)
+
+
+def _cut(positions: np.ndarray, share: float) -> float:
+    return float(np.quantile(positions, share))
+
+
+def _listed(manifest: Manifest, data: DataSettings) -> dict[str, list[Cemetery]]:
+    chosen: dict[str, list[Cemetery]] = {
+        split: [manifest[name] for name in getattr(data, split)] for split in SPLITS
+    }
+    names = [name for split in SPLITS for name in getattr(data, split)]
+    for name in names:
+        if names.count(name) > 1:
+            raise DatasetError(
+                f"cemetery {name} is listed twice in data.train, data.val and data.test",
+                where=manifest.root,
+            )
+    return chosen
+
+
+def _fill(chosen: dict[str, list[Cemetery]], free: Sequence[Cemetery]) -> None:
+    """Give the cemeteries that no list names to the splits that no list fills."""
+    order = sorted(free, key=lambda cemetery: hashlib.sha256(cemetery.name.encode()).digest())
+    share = max(1, round(_HELD_OUT * len(order)))
+    if not chosen["test"] and len(order) >= 2:
+        chosen["test"], order = order[:share], order[share:]
+    if not chosen["val"] and len(order) >= 2:
+        chosen["val"], order = order[:share], order[share:]
+    chosen["train"] = sorted(order, key=lambda cemetery: cemetery.name)
+
+
+def _with_strips(
+    chosen: dict[str, list[Cemetery]], data: DataSettings, spatial: bool
+) -> tuple[Part, ...]:
+    test_start = 1 - data.test_share if spatial else 1.0
+    parts: list[Part] = []
+    for cemetery in chosen["train"]:
+        if chosen["val"]:
+            train_stop = test_start
+        else:
+            train_stop = test_start - data.val_share
+            parts.append(Part(cemetery, "val", Strip(train_stop, test_start)))
+        whole = train_stop >= 1
+        parts.append(Part(cemetery, "train", None if whole else Strip(0.0, train_stop)))
+        if spatial:
+            parts.append(Part(cemetery, "test", Strip(test_start, 1.0)))
+    for split in ("val", "test"):
+        parts += [Part(cemetery, split) for cemetery in chosen[split]]
+    return tuple(sorted(parts, key=lambda part: (SPLITS.index(part.split), part.cemetery.name)))
+
+
+def _check_complete(part: Part, data: DataSettings) -> None:
+    cemetery = part.cemetery
+    if cemetery.labels is None:
+        raise DatasetError(
+            f"no annotations for cemetery {cemetery.name} ({part.split})",
+            where=cemetery.orthophoto,
+            expected=f"annotations/{cemetery.name}.gpkg or masks/{cemetery.name}.tif",
+            remedy="add them, or name the cemeteries to use in data.train",
+        )
+    if data.channels == "rgb+dem" and cemetery.dem is None:
+        raise DatasetError(
+            f"no DEM for cemetery {cemetery.name} ({part.split})",
+            where=cemetery.orthophoto,
+            expected=f"dems/{cemetery.name}.tif",
+            remedy="add it, or train with --channels rgb",
+        )

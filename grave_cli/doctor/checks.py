@@ -1,0 +1,196 @@
+"""What can be wrong with one cemetery: each check looks at one thing and yields its findings."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import rasterio.features
+import shapely
+from pyproj import CRS
+from scipy import ndimage
+
+from grave_cli.doctor.alignment import Shift, edges, measure_shift
+from grave_cli.doctor.patient import Patient
+from grave_cli.doctor.report import Finding
+from grave_cli.vectors.areas import rasterize_area
+
+Check = Callable[[Patient], Iterator[Finding]]
+
+_SCALE_TOLERANCE = 0.02  # difference of map and ground metres that is worth a note
+_SHIFT_REACH_M = 3.0
+_LEAST_SHIFT_M = 0.3  # about the width of a curb and its shadow
+_IMAGE_CEILING = 20.0  # grey levels per pixel
+_DEM_CEILING = 0.15  # metres per pixel
+_PLAUSIBLE_M2 = (0.15, 15.0)  # an urn grave; a family vault
+_LARGE_MPX = 50.0  # from here on, reading strips or without overviews costs minutes
+_FAR_M = 12.0  # ground farther than this from any grave may be unlabelled
+_FAR_SHARE = 0.35
+_LEAST_DEM_SHARE = 0.9
+_LEAST_GRAVE_SHARE = 0.01
+
+
+def check_scale(patient: Patient) -> Iterator[Finding]:
+    """Find map metres that are no metres on the ground, as in Web Mercator."""
+    grid = patient.plan.cemetery_grid
+    unit = CRS.from_user_input(grid.crs).axis_info[0].unit_conversion_factor
+    scale = grid.metres_per_unit / unit
+    if abs(scale - 1) > _SCALE_TOLERANCE:
+        yield Finding(
+            "note",
+            patient.name,
+            f"a metre of its CRS ({patient.layout.crs}) is {scale:.2f} m on the ground, areas are "
+            f"off by {1 / scale**2:.2f}; gravecli measures on the ground, other tools may not",
+        )
+
+
+def check_file_layout(patient: Patient) -> Iterator[Finding]:
+    """Find large files that are slow to read."""
+    layout = patient.layout
+    if layout.megapixels < _LARGE_MPX or (layout.is_tiled and layout.has_overviews):
+        return
+    path = patient.cemetery.orthophoto
+    lacks = [
+        *([] if layout.is_tiled else ["is in strips"]),
+        *([] if layout.has_overviews else ["has no overviews"]),
+    ]
+    yield Finding(
+        "warning",
+        patient.name,
+        f"{path.name} ({layout.megapixels:.0f} Mpx) {' and '.join(lacks)}: slow to read",
+        f"`gdal_translate -of COG -co COMPRESS=DEFLATE {path.name} {path.stem}_cog.tif`, or "
+        f"`rio cogeo create {path.name} {path.stem}_cog.tif`",
+    )
+
+
+def check_annotations(patient: Patient) -> Iterator[Finding]:
+    """Report what was mended or left out, and graves of an implausible size."""
+    for sentence in patient.plan.found.findings.sentences():
+        yield Finding("warning", patient.name, sentence, f"see {patient.cemetery.labels}")
+    areas, (small, large) = patient.areas_m2, _PLAUSIBLE_M2
+    odd = int(((areas < small) | (areas > large)).sum())
+    if odd:
+        yield Finding(
+            "warning",
+            patient.name,
+            f"{odd} of {len(areas)} graves are implausibly small or large "
+            f"({areas.min():.2f} to {areas.max():.1f} m2, expected {small:g} to {large:g})",
+            "check them, or filter the layer with data.annotation_filter",
+        )
+    least = patient.settings.prediction.decoding.min_area_m2
+    if (areas < least).any():
+        yield Finding(
+            "warning",
+            patient.name,
+            f"{int((areas < least).sum())} graves are smaller than "
+            f"prediction.decoding.min_area_m2 = {least:g} and would never be drawn",
+            "set it lower",
+        )
+
+
+def check_labelled_part(patient: Patient) -> Iterator[Finding]:
+    """Find large parts without any grave though no labelled area is given, and few graves."""
+    valid, graves = patient.pixels.valid, _graves_drawn(patient)
+    share = float(graves[valid].mean()) if valid.any() else 0.0
+    area = patient.plan.area
+    if area is None:
+        distance = ndimage.distance_transform_edt(~graves) * patient.grid.gsd_m
+        far = float((distance[valid] > _FAR_M).mean()) if valid.any() else 0.0
+        if far > _FAR_SHARE:
+            yield Finding(
+                "warning",
+                patient.name,
+                f"{far:.0%} of it is more than {_FAR_M:g} m away from any labelled grave",
+                f"if graves there are not labelled, draw the labelled part as "
+                f"areas/{patient.name}.gpkg",
+            )
+    else:
+        inside = valid & rasterize_area(area, patient.grid)
+        share = float(graves[inside].mean()) if inside.any() else 0.0
+    if share < _LEAST_GRAVE_SHARE:
+        yield Finding(
+            "warning",
+            patient.name,
+            f"graves cover {share:.2%} of it: so rare a class is learned badly",
+            "set chips.grave_share higher, or cut the orthophoto",
+        )
+
+
+def check_dem(patient: Patient) -> Iterator[Finding]:
+    """Find heights that are missing or lie elsewhere than the image."""
+    heights, valid = patient.heights, patient.pixels.valid
+    if heights is None:
+        return
+    known = np.isfinite(heights) & valid
+    if not known.any():
+        yield Finding(
+            "error",
+            patient.name,
+            f"{patient.cemetery.dem} has no heights under the orthophoto",
+            "it belongs to another place, or its CRS is wrong",
+        )
+        return
+    share = float(known.sum() / max(valid.sum(), 1))
+    if share < _LEAST_DEM_SHARE:
+        yield Finding(
+            "warning", patient.name, f"heights are known for {share:.0%} of the orthophoto only"
+        )
+    grey = patient.pixels.rgb.mean(axis=0, dtype=np.float32)
+    shift = measure_shift(
+        edges(grey, known, _IMAGE_CEILING),
+        edges(heights, known, _DEM_CEILING),
+        known,
+        patient.grid.gsd_m,
+        _SHIFT_REACH_M,
+    )
+    yield from _report_shift(patient, shift, "DEM")
+
+
+def check_annotations_lie_right(patient: Patient) -> Iterator[Finding]:
+    """Find outlines that lie beside the graves of the image."""
+    valid = patient.pixels.valid
+    grey = patient.pixels.rgb.mean(axis=0, dtype=np.float32)
+    rings = [(ring, 1) for ring in shapely.get_exterior_ring(patient.plan.found.polygons)]
+    lines = rasterio.features.rasterize(
+        rings, out_shape=patient.grid.shape, transform=patient.grid.transform, dtype="float32"
+    )
+    shift = measure_shift(
+        edges(grey, valid, _IMAGE_CEILING),
+        ndimage.gaussian_filter(lines, 1.0),
+        valid,
+        patient.grid.gsd_m,
+        _SHIFT_REACH_M,
+    )
+    yield from _report_shift(patient, shift, "annotations")
+
+
+CHECKS: tuple[Check, ...] = (
+    check_scale,
+    check_file_layout,
+    check_annotations,
+    check_labelled_part,
+    check_dem,
+    check_annotations_lie_right,
+)
+
+
+def _graves_drawn(patient: Patient) -> np.ndarray:
+    shapes = [(grave, 1) for grave in patient.plan.found.polygons]
+    drawn = rasterio.features.rasterize(
+        shapes, out_shape=patient.grid.shape, transform=patient.grid.transform, dtype="uint8"
+    )
+    return np.asarray(drawn > 0)
+
+
+def _report_shift(patient: Patient, shift: Shift, what: str) -> Iterator[Finding]:
+    if shift.is_clear(_LEAST_SHIFT_M):
+        verb = "lies" if what == "DEM" else "lie"
+        yield Finding(
+            "warning",
+            patient.name,
+            f"{what} {verb} {abs(shift.east_m):.1f} m too far {_side(shift.east_m, 'east', 'west')}"
+            f" and {abs(shift.north_m):.1f} m too far {_side(shift.north_m, 'north', 'south')}",
+            "check its CRS and georeference, or move it",
+        )
+
+
+def _side(value: float, positive: str, negative: str) -> str:
+    return positive if value >= 0 else negative

@@ -1,0 +1,130 @@
+"""The preflight doctor: a data folder in, what stops or spoils a training out."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from grave_cli.dataset.cemetery_arrays import PartPlan, plan_part
+from grave_cli.dataset.deliveries import check_depths, delivery_notes, measure_value_range
+from grave_cli.dataset.identity.dataset_id import dataset_id
+from grave_cli.dataset.manifest import Cemetery, Manifest, manifest_of
+from grave_cli.dataset.splits import Part, assign_parts
+from grave_cli.doctor.checks import CHECKS
+from grave_cli.doctor.patient import Patient
+from grave_cli.doctor.report import SEVERITIES, CemeteryRow, CheckReport, Finding
+from grave_cli.errors import GraveError
+from grave_cli.progress import SILENT, Progress
+from grave_cli.settings.tree import Settings
+
+_GSD_SPREAD = 2.5  # ratio of the coarsest to the finest orthophoto that is worth a warning
+
+
+def examine(settings: Settings, progress: Progress = SILENT) -> CheckReport:
+    """Look at a data set before an hour of training is spent on it.
+
+    Nothing that a file does stops the examination: what is wrong becomes a finding.
+
+    Args:
+        settings: Data folder, channels, splits, sizes.
+        progress: Is told of each cemetery.
+    """
+    try:
+        manifest = manifest_of(settings.data)
+        identity = dataset_id(manifest)
+    except GraveError as error:
+        return CheckReport("", (), (Finding("error", "", str(error)),))
+    findings: list[Finding] = []
+    parts = _assign(manifest, settings, findings)
+    patients: list[Patient] = []
+    with progress.task("Examining", len(manifest.cemeteries), "cemeteries") as advance:
+        for cemetery in manifest.cemeteries:
+            own = [part for part in parts if part.cemetery.name == cemetery.name]
+            patients += _examine_cemetery(cemetery, own, settings, findings)
+            advance(1)
+    findings += _compare(patients)
+    findings += _check_depths(patients)
+    rows = tuple(_row(patient, parts) for patient in patients)
+    unique = dict.fromkeys(findings)
+    ordered = sorted(unique, key=lambda finding: SEVERITIES.index(finding.severity))
+    return CheckReport(identity, rows, tuple(ordered))
+
+
+def _assign(manifest: Manifest, settings: Settings, findings: list[Finding]) -> Sequence[Part]:
+    """Assign the splits; where that fails, look at every labelled cemetery all the same."""
+    try:
+        return assign_parts(manifest, settings.data)
+    except GraveError as error:
+        findings.append(Finding("error", "", str(error)))
+        return [Part(c, "train") for c in manifest.cemeteries if c.labels is not None]
+
+
+def _examine_cemetery(
+    cemetery: Cemetery, parts: Sequence[Part], settings: Settings, findings: list[Finding]
+) -> Iterator[Patient]:
+    if not parts:
+        findings.append(Finding("note", cemetery.name, "not used: no split names it"))
+        return
+    plans: list[PartPlan] = []
+    for part in parts:
+        try:
+            plans.append(plan_part(part, settings))
+        except GraveError as error:
+            findings.append(Finding("error", cemetery.name, str(error)))
+    if not plans:
+        return
+    patient = Patient(plans[0], settings)
+    try:
+        for check in CHECKS:
+            findings += check(patient)
+        notes = delivery_notes(cemetery.orthophoto, cemetery.dem)
+        findings += [Finding("note", cemetery.name, note) for note in notes]
+        yield patient
+    except GraveError as error:
+        findings.append(Finding("error", cemetery.name, str(error)))
+
+
+def _compare(patients: Sequence[Patient]) -> Iterator[Finding]:
+    """Find what only shows between cemeteries: pixels of very different size, DEMs for some."""
+    sizes = {patient.name: patient.layout.gsd_m for patient in patients}
+    if not sizes:
+        return
+    finest, coarsest = min(sizes, key=sizes.__getitem__), max(sizes, key=sizes.__getitem__)
+    if sizes[coarsest] > _GSD_SPREAD * sizes[finest]:
+        yield Finding(
+            "warning",
+            "",
+            f"pixels differ from {sizes[finest]:.3f} m ({finest}) to {sizes[coarsest]:.3f} m "
+            f"({coarsest}): what the finest shows cannot be seen in the coarsest",
+            "set grid.gsd_m near the coarsest",
+        )
+    without = [patient.name for patient in patients if patient.cemetery.dem is None]
+    if 0 < len(without) < len(patients):
+        yield Finding("note", "", f"no DEM for {', '.join(without)}: only --channels rgb fits all")
+
+
+def _check_depths(patients: Sequence[Patient]) -> Iterator[Finding]:
+    paths = [patient.cemetery.orthophoto for patient in patients]
+    try:
+        check_depths(paths, measure_value_range(paths))
+    except GraveError as error:
+        yield Finding("error", "", str(error))
+
+
+def _row(patient: Patient, parts: Sequence[Part]) -> CemeteryRow:
+    grid, valid, heights = patient.plan.cemetery_grid, patient.pixels.valid, patient.heights
+    known = None if heights is None else np.isfinite(heights) & valid
+    measured = known is not None and bool(known.any())
+    return CemeteryRow(
+        name=patient.name,
+        splits=tuple(part.split for part in parts if part.cemetery.name == patient.name),
+        width_m=grid.width * grid.gsd_m,
+        height_m=grid.height * grid.gsd_m,
+        crs=patient.layout.crs,
+        gsd_m=patient.layout.gsd_m,
+        valid_share=float(valid.mean()),
+        dem_share=None if known is None else float(known.sum() / max(valid.sum(), 1)),
+        dem_low_m=float(heights[known].min()) if measured and heights is not None else None,
+        dem_high_m=float(heights[known].max()) if measured and heights is not None else None,
+        graves=len(patient.plan.found.polygons),
+        median_area_m2=float(np.median(patient.areas_m2)),
+    )

@@ -1,0 +1,163 @@
+"""Where a map is good and where it is not: the same counts for each kind of grave."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grave_cli.evaluation.judgement import NOWHERE, Judgement
+from grave_cli.evaluation.matching import Indices
+
+_SIZES_M2 = (1.0, 3.0)
+_SIZE_NAMES = ("below 1 m² (urn, child)", "1 to 3 m² (single)", "3 m² and more (double)")
+_NEIGHBOUR_NAMES = ("lonely", "touching (another within 10 cm)")
+_GROUPS = 10
+_MOST_VALUES = 30  # of a column: rarer ones are taken together
+
+
+@dataclass(frozen=True)
+class Group:
+    """The score of one kind of grave, at IoU 0.5.
+
+    A prediction belongs to the kind of the truth that it is matched with, else of the one with
+    which it shares most ground; one that shares ground with none belongs to no kind.
+
+    Args:
+        name: The kind.
+        truths: Graves there are of it.
+        found: Those that were found.
+        predictions: Graves drawn on one of it.
+        recall: Share that was found; None when there are none.
+        precision: Share of the graves drawn that are right; None when none was drawn.
+    """
+
+    name: str
+    truths: int
+    found: int
+    predictions: int
+    recall: float | None
+    precision: float | None
+
+
+@dataclass(frozen=True)
+class ConfidenceGroup:
+    """Predictions of about the same confidence.
+
+    Args:
+        lowest: Smallest confidence of them.
+        highest: Largest.
+        mean: Mean.
+        predictions: How many there are.
+        right: How many are matched at IoU 0.5.
+        precision: Share of them that is right.
+    """
+
+    lowest: float
+    highest: float
+    mean: float
+    predictions: int
+    right: int
+    precision: float
+
+
+def by_size(judgement: Judgement) -> tuple[Group, ...]:
+    """Score graves by their true area."""
+    return group_by(judgement, np.digitize(judgement.truth_area, _SIZES_M2), _SIZE_NAMES)
+
+
+def by_neighbours(judgement: Judgement) -> tuple[Group, ...]:
+    """Score graves by whether another one lies within 10 cm."""
+    return group_by(judgement, judgement.touches.astype(np.intp), _NEIGHBOUR_NAMES)
+
+
+def by_values(judgement: Judgement, values: NDArray[np.object_]) -> tuple[Group, ...]:
+    """Score graves by the values of a column, the frequent ones first.
+
+    Args:
+        judgement: What is scored.
+        values: Of each truth; None is a value, too.
+    """
+    texts = np.array(["(empty)" if value is None else str(value) for value in values])
+    names, kind, counts = np.unique(texts, return_inverse=True, return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    rank = np.minimum(np.argsort(order)[kind], _MOST_VALUES)
+    shown = [str(name) for name in names[order[:_MOST_VALUES]]]
+    return group_by(judgement, rank, [*shown, f"({len(names) - len(shown)} rarer values)"])
+
+
+def group_by(judgement: Judgement, kind: Indices, names: Sequence[str]) -> tuple[Group, ...]:
+    """Score graves by kind.
+
+    Args:
+        judgement: What is scored.
+        kind: Of each truth, as an index into the names.
+        names: Of the kinds; those without a truth are left out.
+    """
+    drawn_on = kind[judgement.nearest[judgement.nearest != NOWHERE]]
+    truths = np.bincount(kind, minlength=len(names))
+    found = np.bincount(kind[judgement.pairs.truth], minlength=len(names))
+    predictions = np.bincount(drawn_on, minlength=len(names))
+    return tuple(
+        Group(
+            name,
+            int(truths[index]),
+            int(found[index]),
+            int(predictions[index]),
+            share(found[index], truths[index]),
+            share(found[index], predictions[index]),
+        )
+        for index, name in enumerate(names)
+        if truths[index]
+    )
+
+
+def by_confidence(judgement: Judgement) -> tuple[ConfidenceGroup, ...]:
+    """Sort predictions by confidence into ten groups of about equal size.
+
+    Predictions of one confidence stay together, so there may be fewer groups. Predictions whose
+    confidence is not known are in none.
+    """
+    known = np.isfinite(judgement.confidence)
+    confidence, right = judgement.confidence[known], judgement.is_right[known]
+    if not len(confidence):
+        return ()
+    borders = np.unique(np.quantile(confidence, np.arange(1, _GROUPS) / _GROUPS, method="higher"))
+    group = np.searchsorted(borders, confidence, side="right")
+    return tuple(
+        _confidence_group(confidence[group == index], right[group == index])
+        for index in np.unique(group)
+    )
+
+
+def calibration_error(groups: Sequence[ConfidenceGroup]) -> float | None:
+    """Compute the expected calibration error: mean |precision - confidence|, weighted by size.
+
+    Source: Guo et al. 2017, On Calibration of Modern Neural Networks; with groups of equal size as
+    in Nguyen and O'Connor 2015, because confidences crowd near 1.
+
+    Args:
+        groups: From `by_confidence`.
+
+    Returns:
+        The error in [0, 1]; None without groups.
+    """
+    total = sum(group.predictions for group in groups)
+    gaps = sum(group.predictions * abs(group.precision - group.mean) for group in groups)
+    return gaps / total if total else None
+
+
+def share(part: float, whole: float) -> float | None:
+    """Divide; None of nothing."""
+    return float(part / whole) if whole else None
+
+
+def _confidence_group(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> ConfidenceGroup:
+    return ConfidenceGroup(
+        lowest=float(confidence.min()),
+        highest=float(confidence.max()),
+        mean=float(confidence.mean()),
+        predictions=len(right),
+        right=int(right.sum()),
+        precision=float(right.mean()),
+    )

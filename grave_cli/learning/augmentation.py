@@ -1,0 +1,93 @@
+"""How training chips are varied: mirrored, turned and scaled as they are cut, then tinted.
+
+Turning happens on instance ids, before targets are made: bands keep their width. Only the pixels
+under the turned chip are cut, and each is sampled once.
+"""
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+from torchvision.transforms import v2
+
+from grave_cli.dataset.cemetery_arrays import CemeteryArrays
+from grave_cli.learning.cutting import Chip, cut_chip
+from grave_cli.learning.places import Place
+from grave_cli.rasters.grid import Window
+from grave_cli.settings.learning import ChipSettings
+
+Matrix = NDArray[np.float64]
+
+_BLUR_PX = (0.3, 1.2)  # standard deviations; an orthophoto half as sharp as its pixels promise
+
+
+def draw_matrix(settings: ChipSettings, rng: np.random.Generator) -> Matrix:
+    """Draw how offsets (x, y) in a chip become offsets in the cemetery's pixels.
+
+    Args:
+        settings: Scales, and whether chips are turned.
+        rng: Where chance comes from.
+
+    Shapes:
+        returns: (2, 2)
+    """
+    angle = rng.uniform(0, 2 * math.pi) if settings.rotate else 0.0
+    low, high = settings.scale_range
+    scale = math.exp(rng.uniform(math.log(low), math.log(high)))
+    cosine, sine = math.cos(angle), math.sin(angle)
+    turned = np.array([[cosine, -sine], [sine, cosine]]) / scale
+    return np.asarray(turned * rng.choice([-1.0, 1.0], 2))
+
+
+def cut_varied(arrays: CemeteryArrays, place: Place, matrix: Matrix, size_px: int) -> Chip:
+    """Cut a chip, turned and scaled around its middle.
+
+    Args:
+        arrays: The part.
+        place: The middle.
+        matrix: Chip offsets -> offsets in the part's pixels.
+        size_px: Edge of the chip.
+    """
+    half = math.ceil(np.abs(matrix).sum(axis=1).max() * size_px / 2) + 1
+    window = Window(place.column - half, place.row - half, 2 * half, 2 * half)
+    chip = cut_chip(arrays, window)
+    # In normalised coordinates both the chip and what was cut span [-1, 1].
+    theta = torch.from_numpy(np.column_stack([matrix * size_px / (2 * half), [0, 0]])).float()
+    grid = functional.affine_grid(theta[None], [1, 1, size_px, size_px], align_corners=False)
+    smooth = [chip.rgb.astype(np.float32)]
+    if chip.elevation is not None:
+        smooth.append(np.nan_to_num(chip.elevation, nan=0.0))
+    exact = np.stack([chip.instances, chip.valid, chip.scored]).astype(np.float32)
+    image = _sample(np.concatenate(smooth), grid, "bilinear")
+    instances, valid, scored = _sample(exact, grid, "nearest")
+    return Chip(
+        rgb=np.rint(image[:3]).astype(np.uint8),
+        valid=valid > 0,
+        scored=scored > 0,
+        elevation=None if chip.elevation is None else image[3:],
+        instances=instances.astype(np.int32),
+    )
+
+
+def tint(settings: ChipSettings) -> v2.Transform:
+    """Make what changes the colours and the sharpness of a chip, by chance.
+
+    Args:
+        settings: How much, and how often.
+    """
+    amount = settings.color_jitter
+    return v2.Compose(
+        [
+            v2.ColorJitter(amount, amount, amount, hue=settings.hue_jitter),
+            v2.RandomApply([v2.GaussianBlur(5, _BLUR_PX)], settings.blur_share),
+        ]
+    )
+
+
+def _sample(values: NDArray[np.float32], grid: torch.Tensor, mode: str) -> NDArray[np.float32]:
+    """Look values up at the points of a grid; beyond their edge they are 0."""
+    batch = torch.from_numpy(values)[None]
+    sampled = functional.grid_sample(batch, grid, mode, "zeros", align_corners=False)
+    return np.asarray(sampled[0].numpy())

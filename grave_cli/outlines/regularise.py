@@ -1,0 +1,71 @@
+"""Raw outlines in, outlines to be delivered out: once over all graves of a cemetery."""
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from grave_cli.outlines.orthogonal import square_up
+from grave_cli.outlines.polygons import Outlines, Polygons, iou, largest_parts
+from grave_cli.outlines.rectangles import fit_rectangles
+from grave_cli.outlines.row_directions import follow_rows
+from grave_cli.outlines.shared_sides import share_sides
+from grave_cli.outlines.topology import close_gaps, lay_as_coverage, resolve_overlaps
+from grave_cli.settings.mapping import OutlineSettings
+
+
+def regularise(
+    raw: Polygons, confidence: NDArray[np.float64], gsd_m: float, settings: OutlineSettings
+) -> Outlines:
+    """Make of raw outlines what is delivered.
+
+    Each grave is drawn as a rectangle where that overlaps its outline well enough, else with sides
+    at right angles, else as its simplified outline. Directions follow the row, neighbours share
+    their sides, and nothing overlaps.
+
+    Args:
+        raw: Outlines as traced, in pixels of the cemetery's grid.
+        confidence: Of each grave: who wins where two lay claim to the same ground.
+        gsd_m: Pixel edge in metres.
+        settings: When which shape fits, how directions are aligned and gaps closed.
+    """
+    if not len(raw):
+        return Outlines(raw, raw, np.array([], np.str_), np.array([]), np.array([], np.intp))
+    free = fit_rectangles(raw)
+    fits = iou(raw, free.polygons()) >= settings.rectangle_iou
+    lengths = (free.high - free.low).max(axis=1)
+    weights = np.where(fits, lengths**3, 0)
+    centres = shapely.get_coordinates(shapely.centroid(raw))
+    within = settings.snap_m / gsd_m / (lengths / 2)
+    angles = follow_rows(free.angle, weights, centres, settings.row_radius_m / gsd_m, within)
+    aligned = fit_rectangles(raw, angles)
+    fit = iou(raw, aligned.polygons())
+    fits = fit >= settings.rectangle_iou
+    gap = settings.shared_gap_m / gsd_m
+    regular, shape = np.empty_like(raw), np.full(len(raw), "rectangle", np.dtype("<U10"))
+    regular[fits] = share_sides(aligned.take(fits), gap)
+    regular[~fits], shape[~fits] = _freely(raw[~fits], angles[~fits], gsd_m, settings)
+    regular = close_gaps(resolve_overlaps(regular, confidence), np.flatnonzero(~fits), gap)
+    regular = lay_as_coverage(regular, confidence)
+    outlines = Outlines(raw, regular, shape, fit, np.arange(len(raw)))
+    return outlines.take(shapely.area(regular) > 0)
+
+
+def _freely(
+    raw: Polygons, angles: NDArray[np.float64], gsd_m: float, settings: OutlineSettings
+) -> tuple[Polygons, NDArray[np.str_]]:
+    """Draw graves that are no rectangles: with right angles where that fits, else simplified."""
+    tolerance = settings.simplify_m / gsd_m
+    squared = square_up(raw, angles, tolerance)
+    square = iou(raw, squared) >= settings.orthogonal_iou
+    simplified = largest_parts(shapely.make_valid(shapely.simplify(raw, tolerance)))
+    regular = _anchored(np.where(square, squared, simplified), raw)
+    return regular, np.where(square, "orthogonal", "outline")
+
+
+def _anchored(polygons: Polygons, models: Polygons) -> Polygons:
+    """Give polygons the areas and the centroids of their models."""
+    factors = np.sqrt(shapely.area(models) / shapely.area(polygons))
+    here, there = (shapely.get_coordinates(shapely.centroid(p)) for p in (polygons, models))
+    points, owner = shapely.get_coordinates(polygons, return_index=True)
+    moved = there[owner] + (points - here[owner]) * factors[owner, None]
+    return np.asarray(shapely.set_coordinates(polygons.copy(), moved))

@@ -1,0 +1,226 @@
+"""DEM metres in, elevation features on the working grid out.
+
+All that a feature needs to know of the whole cemetery (local ground, mean, percentiles) is computed
+once, on a coarse grid, and reused by every window: a chip and a streamed window of the same place
+agree.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.windows import Window
+from scipy import ndimage
+
+from grave_cli.errors import RasterReadError
+from grave_cli.rasters.dem import Dem, Heights, open_dem
+from grave_cli.rasters.grid import WorkingGrid
+from grave_cli.settings.inputs import ElevationFeature, ElevationSettings
+
+_GROUND_PERCENTILE = 25
+_QUANTILES = np.linspace(0, 1, 101)
+_MAD_TO_SIGMA = 1.4826  # median absolute deviation of a normal distribution to its sigma
+
+
+@dataclass(frozen=True)
+class ElevationStatistics:
+    """What is known of a whole cemetery's heights.
+
+    Args:
+        ground: Height of the local ground, metres, on `grid`.
+        grid: Coarse grid of `ground`.
+        mean: Mean height, metres.
+        std: Standard deviation of the heights, metres.
+        median: Median height, metres.
+        robust_std: Scaled median absolute deviation, metres.
+        quantiles: Heights at 0, 1, ... 100 % of the cemetery, metres.
+
+    Shapes:
+        ground: (h, w); quantiles: (101,)
+    """
+
+    ground: Heights
+    grid: WorkingGrid
+    mean: float
+    std: float
+    median: float
+    robust_std: float
+    quantiles: Heights
+
+
+def measure_elevation(
+    path: Path, grid: WorkingGrid, settings: ElevationSettings
+) -> ElevationStatistics:
+    """Compute a cemetery's local ground and its statistics of height.
+
+    The local ground is a low percentile of the heights around, corrected for the slope of the
+    ground.
+
+    Args:
+        path: The DEM.
+        grid: The cemetery's whole working grid.
+        settings: Cell size and radius of the local ground.
+
+    Raises:
+        RasterReadError: It is no DEM, or has no heights under the orthophoto.
+    """
+    coarse = grid.coarsened(max(1.0, settings.ground_cell_m / grid.gsd_m))
+    with open_dem(path) as dem:
+        heights = dem.read(coarse)
+        lies = tuple(round(value) for value in dem.georeference.bounds_in(grid.crs))
+    known = np.isfinite(heights)
+    if not known.any():
+        raise RasterReadError(
+            "DEM has no heights under the orthophoto",
+            where=path,
+            found=f"a DEM within {lies}",
+            expected=f"within {tuple(round(value) for value in grid.bounds)}",
+            remedy="it belongs to another place, or its CRS is wrong",
+        )
+    filled = _fill_nearest(heights, known)
+    radius = settings.ground_radius_m / settings.ground_cell_m
+    values = heights[known].astype(np.float64)
+    median = float(np.median(values))
+    return ElevationStatistics(
+        ground=_local_ground(filled, radius),
+        grid=coarse,
+        mean=float(values.mean()),
+        std=float(values.std()),
+        median=median,
+        robust_std=float(np.median(np.abs(values - median))) * _MAD_TO_SIGMA,
+        quantiles=np.quantile(values, _QUANTILES).astype(np.float32),
+    )
+
+
+def read_elevation(
+    path: Path,
+    grid: WorkingGrid,
+    statistics: ElevationStatistics,
+    features: Sequence[ElevationFeature],
+) -> Heights:
+    """Read a DEM as features on a grid; the same for a place however the grid is cut.
+
+    Args:
+        path: The DEM.
+        grid: The working grid or any crop of it.
+        statistics: Of the whole cemetery.
+        features: Which; see `elevation_features`.
+
+    Raises:
+        RasterReadError: It is no DEM.
+
+    Shapes:
+        returns: (features, H, W), NaN where the height is unknown.
+    """
+    with open_dem(path) as dem:
+        return read_open_elevation(dem, grid, statistics, features)
+
+
+def read_open_elevation(
+    dem: Dem,
+    grid: WorkingGrid,
+    statistics: ElevationStatistics,
+    features: Sequence[ElevationFeature],
+) -> Heights:
+    """Read like `read_elevation`, from a DEM that is open (one per thread).
+
+    Raises:
+        RasterReadError: It is damaged.
+    """
+    # A slope needs the neighbours of every pixel, those of the outermost ones too.
+    margin = 1 if "slope" in features else 0
+    wider = grid.crop(Window(-margin, -margin, grid.width + 2 * margin, grid.height + 2 * margin))
+    made = elevation_features(dem.read(wider), wider, statistics, features)
+    return made[:, margin : margin + grid.height, margin : margin + grid.width]
+
+
+def elevation_features(
+    heights: Heights,
+    grid: WorkingGrid,
+    statistics: ElevationStatistics,
+    features: Sequence[ElevationFeature],
+) -> Heights:
+    """Turn heights into features, each in its own unit.
+
+    Args:
+        heights: Metres on `grid`, NaN where unknown.
+        grid: The working grid or a crop of it.
+        statistics: Of the whole cemetery.
+        features: Which: height (metres above local ground), slope (degrees), zscore and
+            robust_zscore (standard deviations from the cemetery's mean or median), percentile
+            (0 to 1).
+
+    Shapes:
+        heights: (H, W); returns: (features, H, W), NaN where the height is unknown.
+    """
+    return np.stack([_feature(name, heights, grid, statistics) for name in features])
+
+
+def _feature(
+    name: ElevationFeature, heights: Heights, grid: WorkingGrid, statistics: ElevationStatistics
+) -> Heights:
+    if name == "height":
+        return np.asarray(heights - _ground_on(grid, statistics))
+    if name == "slope":
+        down, right = (_gradient(heights, grid.gsd_m, axis) for axis in (0, 1))
+        return np.asarray(np.degrees(np.arctan(np.hypot(down, right))), np.float32)
+    if name == "zscore":
+        return (heights - statistics.mean) / max(statistics.std, 1e-3)
+    if name == "robust_zscore":
+        return (heights - statistics.median) / max(statistics.robust_std, 1e-3)
+    ranks = np.interp(heights, statistics.quantiles, _QUANTILES).astype(np.float32)
+    return np.where(np.isfinite(heights), ranks, np.float32(np.nan))
+
+
+def _gradient(heights: Heights, step_m: float, axis: int) -> Heights:
+    """Differentiate along an axis; beside a hole and at the edge, from the side that is known."""
+    steps = np.diff(heights, axis=axis) / np.float32(step_m)
+    unknown = np.full_like(np.take(heights, [0], axis=axis), np.nan)
+    before = np.concatenate([unknown, steps], axis=axis)
+    after = np.concatenate([steps, unknown], axis=axis)
+    before = np.where(np.isnan(before), after, before)
+    return np.asarray((before + np.where(np.isnan(after), before, after)) / 2, np.float32)
+
+
+def _ground_on(grid: WorkingGrid, statistics: ElevationStatistics) -> Heights:
+    """Interpolate the coarse ground at the pixel centres of a grid."""
+    to_coarse = ~statistics.grid.transform @ grid.transform
+    columns, _ = to_coarse @ (np.arange(grid.width) + 0.5, 0.0)
+    _, rows = to_coarse @ (0.0, np.arange(grid.height) + 0.5)
+    across = _interpolate(statistics.ground, np.asarray(columns) - 0.5, axis=1)
+    return _interpolate(across, np.asarray(rows) - 0.5, axis=0)
+
+
+def _interpolate(values: Heights, positions: NDArray[np.float64], axis: int) -> Heights:
+    last = values.shape[axis] - 1
+    inside = np.clip(positions, 0, last)
+    lower = np.minimum(inside.astype(np.intp), max(last - 1, 0))
+    upper = np.minimum(lower + 1, last)
+    weight = (inside - lower).astype(np.float32)
+    if axis == 0:
+        weight = weight[:, None]
+    below, above = (np.take(values, index, axis=axis) for index in (lower, upper))
+    return np.asarray(below + (above - below) * weight, np.float32)
+
+
+def _local_ground(heights: Heights, radius: float) -> Heights:
+    """Take a low percentile around each cell, then again of what rises above its smooth course.
+
+    The first pass drops what stands on the ground but lies too low on a slope; the second mends
+    that.
+    """
+    size = 2 * round(radius) + 1
+
+    def low(values: Heights) -> Heights:
+        return ndimage.percentile_filter(values, _GROUND_PERCENTILE, size, mode="nearest")
+
+    course = ndimage.gaussian_filter(low(heights), radius, mode="nearest")
+    rest = ndimage.gaussian_filter(low(heights - course), radius / 3, mode="nearest")
+    return np.asarray(course + rest, np.float32)
+
+
+def _fill_nearest(heights: Heights, known: NDArray[np.bool_]) -> Heights:
+    nearest = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
+    return np.asarray(heights[tuple(nearest)], np.float32)

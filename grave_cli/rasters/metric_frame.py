@@ -1,0 +1,60 @@
+"""A flat frame in true metres around a place: what is measured there is right whatever the CRS."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+
+from grave_cli.outlines.polygons import Polygons
+from grave_cli.rasters.georeference import transformer
+
+LONLAT = "EPSG:4326"
+
+
+@dataclass(frozen=True)
+class MetricFrame:
+    """Lambert's azimuthal equal-area projection around a point, in metres.
+
+    Areas are true everywhere; lengths within 1 in 100 000 up to 50 km from the point. EPSG:3857
+    and degrees need no correction that could be forgotten.
+
+    Source: Snyder 1987, Map Projections: A Working Manual, section 24 (through PROJ's `laea`).
+
+    Args:
+        longitude: Of the point, degrees.
+        latitude: Of the point, degrees.
+    """
+
+    longitude: float
+    latitude: float
+
+    @property
+    def crs(self) -> str:
+        """The frame's CRS."""
+        place = f"+lat_0={self.latitude!r} +lon_0={self.longitude!r}"
+        return f"+proj=laea {place} +datum=WGS84 +units=m +no_defs"
+
+    def bring(self, geometries: Polygons, crs: str) -> Polygons:
+        """Bring geometries into the frame.
+
+        Args:
+            geometries: Shapely geometries, or None.
+            crs: Their CRS, as WKT or authority code.
+        """
+        to_frame = transformer(crs, self.crs)
+        return np.asarray(shapely.transform(geometries, to_frame.transform, interleaved=False))
+
+
+def frame_around(geometries: Polygons, crs: str) -> MetricFrame:
+    """Lay a frame around the middle of some geometries: the median of their corners.
+
+    Args:
+        geometries: Shapely geometries, or None; those with infinite coordinates do not count.
+        crs: Their CRS, as WKT or authority code.
+    """
+    points = shapely.get_coordinates(geometries)
+    points = points[np.isfinite(points).all(axis=1)]
+    if not len(points):
+        return MetricFrame(0.0, 0.0)
+    longitude, latitude = transformer(crs, LONLAT).transform(*np.median(points, axis=0))
+    return MetricFrame(float(longitude), float(latitude))

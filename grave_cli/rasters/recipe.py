@@ -1,0 +1,127 @@
+"""What the network is fed: the only preprocessing there is.
+
+Training builds a recipe from the settings, the bundle carries it, prediction reads it from there.
+"""
+
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from grave_cli.rasters.bit_depth import ValueRange
+from grave_cli.settings.inputs import Channels, ElevationFeature, ElevationSettings
+from grave_cli.settings.tree import Settings
+
+RgbTriple = tuple[float, float, float]
+
+# Range in which each feature is clipped, in its own unit, and the value that becomes 0.
+_RANGES: dict[ElevationFeature, tuple[float, float, float]] = {
+    "slope": (0.0, 60.0, 0.0),
+    "zscore": (-4.0, 4.0, 0.0),
+    "robust_zscore": (-4.0, 4.0, 0.0),
+    "percentile": (0.0, 1.0, 0.5),
+}
+
+
+class InputRecipe(BaseModel):
+    """How pixels and heights become the network's input.
+
+    Args:
+        channels: rgb, or rgb with elevation.
+        gsd_m: Working pixel in metres on the ground.
+        mean: Subtracted from RGB in [0, 1].
+        std: RGB in [0, 1] is divided by it after that.
+        elevation: Which elevation features, how the local ground is found and how heights are
+            clipped; None for rgb.
+        value_range: What becomes 0 and 255 in 16-bit orthophotos; None: the model knows 8-bit ones
+            only.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    channels: Channels
+    gsd_m: float
+    mean: RgbTriple
+    std: RgbTriple
+    elevation: ElevationSettings | None
+    value_range: ValueRange | None = None
+
+    @classmethod
+    def from_settings(
+        cls,
+        settings: Settings,
+        mean: RgbTriple,
+        std: RgbTriple,
+        value_range: ValueRange | None = None,
+    ) -> Self:
+        """Fix a recipe for a training.
+
+        Args:
+            settings: Channels, GSD and elevation features.
+            mean: What the encoder's weights expect, for RGB in [0, 1].
+            std: What the encoder's weights expect, for RGB in [0, 1].
+            value_range: Of the 16-bit orthophotos that are trained on; None when there are none.
+        """
+        with_dem = settings.data.channels == "rgb+dem"
+        return cls(
+            channels=settings.data.channels,
+            gsd_m=settings.grid.gsd_m,
+            mean=mean,
+            std=std,
+            elevation=settings.elevation if with_dem else None,
+            value_range=value_range,
+        )
+
+    @property
+    def features(self) -> tuple[ElevationFeature, ...]:
+        """The elevation features, none for rgb."""
+        return self.elevation.features if self.elevation else ()
+
+    @property
+    def channel_count(self) -> int:
+        """Channels of the network's input."""
+        return 3 + len(self.features)
+
+    def network_input(
+        self,
+        rgb: NDArray[np.uint8],
+        elevation: NDArray[np.float32] | None,
+        valid: NDArray[np.bool_],
+    ) -> NDArray[np.float32]:
+        """Normalise one chip or window.
+
+        Pixels that are not valid, and heights that are not known, become 0: the middle of the RGB
+        range, and the level of the local ground.
+
+        Args:
+            rgb: Colours.
+            elevation: Features in their own units, NaN where unknown; None blanks them (no DEM, or
+                DEM dropout).
+            valid: Where the orthophoto shows something.
+
+        Shapes:
+            rgb: (3, H, W); elevation: (features, H, W); valid: (H, W)
+            returns: (3 + features, H, W)
+        """
+        result = np.zeros((self.channel_count, *valid.shape), np.float32)
+        mean = np.array(self.mean, np.float32)[:, None, None]
+        scale = 1 / np.array(self.std, np.float32)[:, None, None]
+        np.multiply(rgb, np.float32(1 / 255), out=result[:3])
+        result[:3] -= mean
+        result[:3] *= scale
+        if elevation is not None:
+            for channel, name in enumerate(self.features):
+                result[3 + channel] = self._scale(name, elevation[channel])
+        result *= valid
+        return result
+
+    def _scale(self, name: ElevationFeature, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        low, high, zero = _RANGES.get(name) or (*self._height_range(), 0.0)
+        reach = max(abs(low - zero), abs(high - zero))
+        scaled = (np.clip(values, low, high) - np.float32(zero)) / np.float32(reach)
+        return np.asarray(np.nan_to_num(scaled, copy=False, nan=0.0))
+
+    def _height_range(self) -> tuple[float, float]:
+        assert self.elevation is not None  # only called for a feature it names
+        return self.elevation.height_range_m

@@ -1,0 +1,175 @@
+"""Leave-one-cemetery-out: each cemetery is held out once, and scored by a model of the others."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import mean, stdev
+from typing import TYPE_CHECKING
+
+from grave_cli import __version__
+from grave_cli.dataset.manifest import manifest_of
+from grave_cli.dataset.training_data import TrainingPlan, plan_training, read_training_data
+from grave_cli.errors import DatasetError
+from grave_cli.progress import SILENT, Progress
+from grave_cli.settings.load import with_values
+from grave_cli.settings.tree import Settings
+from grave_cli.tracking.dataset_input import DATASET_TAG
+from grave_cli.tracking.folds import (
+    Fold,
+    cross_validation_run,
+    find_folds,
+    mark_fold,
+    scores_of_test,
+)
+
+if TYPE_CHECKING:
+    from grave_cli.tracking.runs import TrackedRun
+
+_DIGITS = 8
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A score over the folds.
+
+    Args:
+        mean: Mean of the folds that have it.
+        std: Their standard deviation, of the sample (n - 1); 0 for one fold.
+        folds: How many have it.
+    """
+
+    mean: float
+    std: float
+    folds: int
+
+
+@dataclass(frozen=True)
+class CrossValidation:
+    """How good models are on cemeteries that they have not seen.
+
+    Args:
+        identity: What it is found by: data set, settings and version.
+        dataset_id: Data it was made on.
+        folds: One per cemetery, by name.
+        scores: Each score over the folds.
+    """
+
+    identity: str
+    dataset_id: str
+    folds: tuple[Fold, ...]
+    scores: dict[str, Spread]
+
+
+def cross_validate(settings: Settings, progress: Progress = SILENT) -> CrossValidation:
+    """Train once per cemetery, without it, and score it there.
+
+    Running it again after an interruption does the folds that are left. What the others are split
+    into follows the rules for `data.train` and `data.val`.
+
+    Args:
+        settings: What each training starts from. Cemeteries named in `data.train`, `data.val` or
+            `data.test` take part; without names all do.
+        progress: Is told of each fold.
+
+    Raises:
+        DatasetError: There are fewer than two cemeteries, or one cannot be used.
+        GraveError: Settings, model weights or stores cannot be used.
+        TrainingError: A training broke off.
+    """
+    folds = _plan_folds(settings, progress)
+    dataset_id = next(iter(folds.values()))[1].dataset_id
+    identity = _identify(settings, dataset_id)
+    done = {fold.cemetery: fold for fold in find_folds(settings, identity)}
+    left = {name: fold for name, fold in folds.items() if name not in done}
+    told = f"{len(folds) - len(left)} of {len(folds)} folds are finished"
+    progress.note(f"cross-validation {identity}: {told}")
+    if left:
+        with cross_validation_run(settings, identity, {DATASET_TAG: dataset_id}) as parent:
+            for name, (chosen, plan) in left.items():
+                progress.note(f"fold {name}: training without it")
+                done[name] = _run_fold(name, chosen, plan, parent, identity, progress)
+            result = _sum_up(identity, dataset_id, list(done.values()))
+            parent.log_metrics(_metrics(result))
+    return _sum_up(identity, dataset_id, list(done.values()))
+
+
+def _plan_folds(settings: Settings, progress: Progress) -> dict[str, tuple[Settings, TrainingPlan]]:
+    """Plan all folds before the first is trained: what is wrong with the last is told at once."""
+    data = settings.data
+    listed = (*data.train, *data.val, *data.test)
+    names = listed or tuple(cemetery.name for cemetery in manifest_of(data).cemeteries)
+    if len(names) < 2:
+        raise DatasetError(
+            "cross-validation holds each cemetery out once",
+            where=data.root,
+            found=f"{len(names)} cemetery",
+            expected="two or more",
+            remedy="add one; `gravecli train` scores a single one in a strip",
+        )
+    folds: dict[str, tuple[Settings, TrainingPlan]] = {}
+    for name in sorted(names):
+        others = tuple(other for other in listed if other != name)
+        chosen = with_values(
+            settings,
+            {
+                "data.test": (name,),
+                "data.train": others,
+                "data.val": (),
+                "tracking.registered_model": "",  # a model that has seen less than all there is
+            },
+        )
+        folds[name] = chosen, plan_training(chosen, SILENT if folds else progress)
+    return folds
+
+
+def _identify(settings: Settings, dataset_id: str) -> str:
+    """Name what decides the scores; not where data and results lie, nor how they are found."""
+    deciding = settings.model_dump_json(
+        exclude={"work_dir": True, "tracking": True, "hpo": True, "data": {"root"}}
+    )
+    text = f"{__version__} {dataset_id} {deciding}"
+    return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
+
+
+def _run_fold(
+    cemetery: str,
+    settings: Settings,
+    plan: TrainingPlan,
+    parent: "TrackedRun",
+    identity: str,
+    progress: Progress,
+) -> Fold:
+    from grave_cli.training.trainer import run_training
+
+    result = run_training(
+        settings,
+        read_training_data(plan, settings, progress),
+        name=f"without-{cemetery}",
+        parent_run_id=parent.run_id,
+        progress=progress,
+    )
+    mark_fold(parent, result.run_id, identity, cemetery)
+    return Fold(cemetery, result.run_id, scores_of_test(result.metrics))
+
+
+def _sum_up(identity: str, dataset_id: str, folds: Sequence[Fold]) -> CrossValidation:
+    ordered = tuple(sorted(folds, key=lambda fold: fold.cemetery))
+    names = dict.fromkeys(name for fold in ordered for name in fold.scores)
+    values = {
+        name: [fold.scores[name] for fold in ordered if name in fold.scores] for name in names
+    }
+    return CrossValidation(
+        identity,
+        dataset_id,
+        ordered,
+        {
+            name: Spread(mean(found), stdev(found) if len(found) > 1 else 0.0, len(found))
+            for name, found in values.items()
+        },
+    )
+
+
+def _metrics(result: CrossValidation) -> dict[str, float]:
+    """Return the means under the names of a training's scores, their deviations beside them."""
+    means = {f"test/{name}": score.mean for name, score in result.scores.items()}
+    return means | {f"test/{name}_std": score.std for name, score in result.scores.items()}

@@ -1,0 +1,110 @@
+"""What a training shows of itself in MLflow while it runs: the same places getting better."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from lightning.pytorch import Callback, LightningModule, Trainer
+from numpy.typing import NDArray
+from PIL import Image
+
+from grave_cli.drawing.panels import SampleView, combined, part_picture
+from grave_cli.graves.instances import decode
+from grave_cli.graves.targets import BODY
+from grave_cli.learning.task import GraveTask
+from grave_cli.rasters.recipe import InputRecipe
+from grave_cli.tracking.keys import image_slug
+from grave_cli.tracking.runs import TrackedRun
+from grave_cli.training.shown_places import Sample, predict_samples
+
+_STATIC = ("rgb", "dem", "gt_overlay")
+
+
+class SamplePanels(Callback):
+    """Logs pictures of validation samples: the first epoch, every few epochs, and the last.
+
+    Keys are `predictions/combined` and `predictions/<sample>/<aspect>`, the step is the epoch,
+    counted from 1. It must stand before the callback that averages the weights: the average is in
+    the network while this one draws.
+
+    Args:
+        run: Where they go.
+        samples: What is shown.
+        recipe: How the samples become input.
+    """
+
+    def __init__(self, run: TrackedRun, samples: Sequence[Sample], recipe: InputRecipe) -> None:
+        self._run = run
+        self._samples = samples
+        self._recipe = recipe
+        self._every = run.settings.tracking.images_every
+        self._last_epoch: int | None = None
+        self._drawn: set[int] = set()
+        self._static: dict[tuple[str, str], Image.Image] = {}
+
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draw when it is time."""
+        assert isinstance(pl_module, GraveTask)
+        epoch = trainer.current_epoch + 1
+        is_last = trainer.should_stop or epoch == trainer.max_epochs
+        if is_last or self._is_due(epoch):
+            self.draw(pl_module, epoch)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the epochs that have been drawn."""
+        return {"last_epoch": self._last_epoch, "drawn": sorted(self._drawn)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on in the rhythm of before."""
+        self._last_epoch, self._drawn = state_dict["last_epoch"], set(state_dict["drawn"])
+
+    def draw(self, task: GraveTask, epoch: int) -> None:
+        """Log the pictures of an epoch, unless they have been.
+
+        Args:
+            task: With the weights of that epoch.
+            epoch: From 1.
+        """
+        self._last_epoch = epoch
+        if epoch in self._drawn or not self._samples:
+            return
+        self._drawn.add(epoch)
+        results = predict_samples(task, self._samples, self._recipe)
+        views = [self._view(s, p) for s, p in zip(self._samples, results, strict=True)]
+        title = f"epoch {epoch}"
+        sheet = combined(views, f"{title} of {self._run.name}: validation samples")
+        self._run.log_image(sheet, "predictions/combined", epoch)
+        for sample, view in zip(self._samples, views, strict=True):
+            folder = f"predictions/{image_slug(sample.name)}"
+            for key in view.aspects:
+                picture = self._part(sample, view, key, title)
+                self._run.log_image(picture, f"{folder}/{key}", epoch)
+
+    def _is_due(self, epoch: int) -> bool:
+        """Say whether a multiple of the interval has been reached since the last pictures."""
+        if self._last_epoch is None:
+            return True
+        return epoch // self._every > self._last_epoch // self._every
+
+    def _part(self, sample: Sample, view: SampleView, key: str, title: str) -> Image.Image:
+        """Draw one aspect; what does not change with the epoch is drawn once."""
+        if key not in _STATIC:
+            return part_picture(view, key, title)
+        place = (sample.name, key)
+        if place not in self._static:
+            self._static[place] = part_picture(view, key, "")
+        return self._static[place]
+
+    def _view(self, sample: Sample, probabilities: NDArray[np.float32]) -> SampleView:
+        chip, gsd_m = sample.chip, self._recipe.gsd_m
+        return SampleView(
+            name=f"{sample.cemetery}, place {sample.number}",
+            gsd_m=gsd_m,
+            rgb=chip.rgb,
+            valid=chip.valid,
+            scored=chip.scored,
+            truth=chip.instances,
+            predicted=decode(probabilities, gsd_m, self._run.settings.prediction.decoding),
+            probability=probabilities[BODY],
+            heights=sample.heights,
+        )

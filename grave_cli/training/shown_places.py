@@ -1,0 +1,141 @@
+"""The validation samples that a training shows again and again: a few places, chosen once."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice, zip_longest
+
+import numpy as np
+import shapely
+import torch
+from numpy.typing import NDArray
+
+from grave_cli.dataset.cemetery_arrays import CemeteryArrays, PartPlan
+from grave_cli.dataset.training_data import TrainingData
+from grave_cli.learning.cutting import Chip, cut_chip
+from grave_cli.learning.task import GraveTask
+from grave_cli.rasters.elevation import measure_elevation, read_elevation
+from grave_cli.rasters.grid import Window, plan_tiles
+from grave_cli.rasters.recipe import InputRecipe
+
+SAMPLE_PX = 256
+_MULTIPLE = 32  # what the network takes
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One place of a validation cemetery.
+
+    Args:
+        cemetery: Its name.
+        number: From 1, within the cemetery.
+        chip: Its arrays.
+        heights: Metres above local ground, NaN where unknown; None for rgb.
+
+    Shapes:
+        heights: (H, W)
+    """
+
+    cemetery: str
+    number: int
+    chip: Chip
+    heights: NDArray[np.float32] | None
+
+    @property
+    def name(self) -> str:
+        """Cemetery and number, unlike every other sample's."""
+        return f"{self.cemetery}-{self.number}"
+
+
+def choose_samples(data: TrainingData, recipe: InputRecipe, count: int) -> list[Sample]:
+    """Choose places with graves, spread over the validation cemeteries; the same every time.
+
+    Each cemetery gives its place with the most graves first, then the next, in turn.
+
+    Args:
+        data: Its validation parts are used.
+        recipe: Elevation features that they were read with.
+        count: Places wanted; fewer when there are not so many with graves.
+
+    Raises:
+        RasterReadError: A DEM cannot be read again for its heights.
+    """
+    if not count:
+        return []
+    size = _common_size(data.val)
+    pairs = list(zip(data.val, data.plan.split("val"), strict=True))
+    ranked = [[(part, plan, w) for w in _by_graves(part, size)] for part, plan in pairs]
+    in_turn = (place for places in zip_longest(*ranked) for place in places if place is not None)
+    samples: list[Sample] = []
+    for part, plan, window in islice(in_turn, count):
+        cemetery = part.part.cemetery.name
+        number = 1 + sum(sample.cemetery == cemetery for sample in samples)
+        chip = cut_chip(part, window)
+        heights = _heights(plan, window, chip, recipe)
+        samples.append(Sample(cemetery, number, chip, heights))
+    return samples
+
+
+def predict_samples(
+    task: GraveTask, samples: Sequence[Sample], recipe: InputRecipe
+) -> list[NDArray[np.float32]]:
+    """Compute the probabilities of samples with the weights that the network has now.
+
+    Shapes:
+        returns: (3, H, W) each, 0 where the orthophoto shows nothing
+    """
+    was_training = task.training
+    task.eval()
+    results: list[NDArray[np.float32]] = []
+    with torch.inference_mode():
+        for sample in samples:
+            chip = sample.chip
+            batch = recipe.network_input(chip.rgb, chip.elevation, chip.valid)[None]
+            logits = task(torch.from_numpy(batch).to(task.device)).float()
+            results.append(torch.sigmoid(logits)[0].cpu().numpy() * chip.valid)
+    task.train(was_training)
+    return results
+
+
+def _common_size(parts: Sequence[CemeteryArrays]) -> int:
+    """Edge of all samples, in pixels: smaller where no part is as large as usual."""
+    longest = max(max(part.grid.shape) for part in parts)
+    return min(SAMPLE_PX, _MULTIPLE * -(-longest // _MULTIPLE))
+
+
+def _by_graves(part: CemeteryArrays, size: int) -> Iterator[Window]:
+    """List the places of a part that hold graves, those with most of them first."""
+    height, width = part.grid.shape
+    points = shapely.get_coordinates(shapely.centroid(part.graves))
+    columns, rows = ~part.grid.transform @ (points[:, 0], points[:, 1])
+    found = []
+    for tile in plan_tiles(height, width, size, 0):
+        top = _inwards(tile.window.row_off, size, height)
+        left = _inwards(tile.window.col_off, size, width)
+        inside = (rows >= top) & (rows < top + size) & (columns >= left) & (columns < left + size)
+        if inside.any():
+            found.append((-int(inside.sum()), top, left))
+    taken: list[tuple[int, int]] = []
+    for _, top, left in sorted(found):
+        # Places moved back into the part may lie nearly on their neighbours.
+        if all(max(abs(top - row), abs(left - col)) >= size / 2 for row, col in taken):
+            taken.append((top, left))
+            yield Window(left, top, size, size)
+
+
+def _inwards(start: int, size: int, length: int) -> int:
+    """Move a place back into its part, or to the middle of a part that is smaller."""
+    return (length - size) // 2 if length < size else min(int(start), length - size)
+
+
+def _heights(
+    plan: PartPlan, window: Window, chip: Chip, recipe: InputRecipe
+) -> NDArray[np.float32] | None:
+    if recipe.elevation is None or chip.elevation is None:
+        return None
+    if "height" in recipe.features:
+        heights: NDArray[np.float32] = chip.elevation[recipe.features.index("height")]
+        return heights
+    dem = plan.part.cemetery.dem
+    assert dem is not None  # checked when the parts were assigned
+    statistics = measure_elevation(dem, plan.cemetery_grid, recipe.elevation)
+    return np.asarray(read_elevation(dem, plan.grid.crop(window), statistics, ("height",))[0])

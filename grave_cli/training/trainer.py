@@ -1,0 +1,268 @@
+"""The core trainer: settings in, a trained, scored and recorded model out.
+
+The only place a Trainer is built.
+"""
+
+import signal
+import warnings
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import torch
+from lightning.pytorch import Callback, Trainer, seed_everything
+from torch import nn
+
+from grave_cli.dataset.training_data import TrainingData, plan_training, read_training_data
+from grave_cli.errors import OutOfMemoryError, SettingsError, TrainingError
+from grave_cli.learning.callbacks import (
+    AverageWeights,
+    FreezeEncoderNorm,
+    MeasureSpeed,
+    ShowProgress,
+    StopAtTime,
+)
+from grave_cli.learning.checkpoints import KeepCheckpoints, StopEarly, read_checkpoint
+from grave_cli.learning.datamodule import GraveDataModule
+from grave_cli.learning.hard_places import RememberConfusion
+from grave_cli.learning.task import GraveTask
+from grave_cli.model.bundle import Bundle
+from grave_cli.model.export import continue_from
+from grave_cli.model.network import architecture_for, build_pretrained, encoder_normalisation
+from grave_cli.progress import SILENT, Progress
+from grave_cli.rasters.recipe import InputRecipe
+from grave_cli.settings.tree import Settings
+from grave_cli.tracking.dataset_input import DATASET_TAG, log_dataset
+from grave_cli.tracking.models import CHANNELS_TAG
+from grave_cli.tracking.resuming import check_same_data
+from grave_cli.tracking.runs import TrackedRun, resumed_run, tracked_run
+from grave_cli.tracking.system_metrics import system_metrics
+from grave_cli.tracking.unfinished import CHECKPOINT, Unfinished
+from grave_cli.training.finishing import Fitted, finish_model
+from grave_cli.training.sample_panels import SamplePanels
+from grave_cli.training.shown_places import choose_samples
+
+Start = Bundle | Unfinished | None
+"""Where a training starts: a model's weights, a run that was left, or an encoder's weights."""
+
+ORIGIN_TAG = "gravecli.init_from"
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a training yielded.
+
+    Args:
+        run_id: MLflow run.
+        name: Name of the run.
+        dataset_id: Data it was trained on.
+        metrics: Scores of the kept epoch (`val/…`) and of the test cemeteries (`test/…`).
+        epochs: Epochs that were trained.
+    """
+
+    run_id: str
+    name: str
+    dataset_id: str
+    metrics: dict[str, float]
+    epochs: int
+
+
+def run_training(
+    settings: Settings,
+    data: TrainingData | None = None,
+    callbacks: Sequence[Callback] = (),
+    *,
+    name: str | None = None,
+    parent_run_id: str | None = None,
+    start: Start = None,
+    finish: bool = True,
+    progress: Progress = SILENT,
+) -> TrainingResult:
+    """Train a model, score it and record everything in one MLflow run.
+
+    Args:
+        settings: Everything that can be set.
+        data: Arrays prepared before (a study does); None reads them.
+        callbacks: Lightning callbacks besides the trainer's own (pruning).
+        name: Name of the run; None makes one of channels and time.
+        parent_run_id: Run that this one belongs to.
+        start: A model to start from, or a run to go on with: its name and parent stay.
+        finish: Keep the model and score it on whole test cemeteries; trials leave that out.
+        progress: Is told how far it is.
+
+    Raises:
+        GraveError: Data, settings, model weights or stores cannot be used.
+        TrainingError: The training broke off, or yielded no usable score.
+    """
+    if data is None:
+        data = read_training_data(plan_training(settings, progress), settings, progress)
+    seed_everything(settings.training.seed, workers=True, verbose=False)
+    recipe, network = _begin(settings, data, start)
+    task = GraveTask(network, settings)
+    with _open_run(settings, data, start, name, parent_run_id) as run:
+        log_dataset(run, data.plan)
+        # Trials go without pictures: nobody looks at those of forty trials.
+        samples = choose_samples(data, recipe, settings.tracking.samples if finish else 0)
+        panels = SamplePanels(run, samples, recipe)
+        with system_metrics(run):
+            shown = [*callbacks, panels, ShowProgress(progress)]
+            fitted = _fit(task, data, recipe, run, shown)
+        panels.draw(fitted.task, fitted.best_epoch)
+        metrics = dict(fitted.metrics)
+        if finish:
+            metrics |= finish_model(fitted, data, run, progress)
+        run.log_metrics(
+            {f"best/{key.removeprefix('val/')}": v for key, v in fitted.metrics.items()}
+            | {"best/epoch": fitted.best_epoch}
+        )
+    return TrainingResult(run.run_id, run.name, data.plan.dataset_id, metrics, fitted.epochs)
+
+
+def _begin(settings: Settings, data: TrainingData, start: Start) -> tuple[InputRecipe, nn.Module]:
+    """Make the recipe and the network that a training begins with."""
+    mean, std = encoder_normalisation(settings.model.encoder, settings.model.encoder_weights)
+    recipe = InputRecipe.from_settings(settings, mean, std, data.features.value_range)
+    architecture = architecture_for(settings, recipe)
+    if isinstance(start, Bundle):
+        return recipe, continue_from(start, architecture, recipe)
+    weights = "none" if isinstance(start, Unfinished) else settings.model.encoder_weights
+    return recipe, build_pretrained(architecture, weights)
+
+
+def _open_run(
+    settings: Settings,
+    data: TrainingData,
+    start: Start,
+    name: str | None,
+    parent_run_id: str | None,
+) -> AbstractContextManager[TrackedRun]:
+    if isinstance(start, Unfinished):
+        check_same_data(start, data.plan.dataset_id)
+        _check_epochs(start, settings)
+        return resumed_run(settings, start.state.run_id)
+    tags = {
+        DATASET_TAG: data.plan.dataset_id,
+        CHANNELS_TAG: settings.data.channels,
+        "gravecli.encoder": settings.model.encoder,
+    }
+    if isinstance(start, Bundle):
+        tags |= {ORIGIN_TAG: start.card.name, f"{ORIGIN_TAG}_run_id": start.card.run_id}
+    # MLflow's own names repeat once the seed is set.
+    name = name or f"{settings.data.channels}-{datetime.now():%Y%m%d-%H%M%S}"
+    return tracked_run(settings, name, tags, parent_run_id)
+
+
+def _check_epochs(start: Unfinished, settings: Settings) -> None:
+    trained = read_checkpoint(start.checkpoint)["epoch"] + 1
+    if trained > settings.training.epochs:
+        raise SettingsError(
+            f"run {start.state.name} is beyond training.epochs already",
+            found=settings.training.epochs,
+            expected=f"{trained} or more",
+        )
+
+
+def _fit(
+    task: GraveTask,
+    data: TrainingData,
+    recipe: InputRecipe,
+    run: TrackedRun,
+    callbacks: Sequence[Callback],
+) -> Fitted:
+    """Train from the beginning, or from the checkpoint in the folder of a run that was left."""
+    training = run.settings.training
+    last, best = run.folder / CHECKPOINT, run.folder / "best.ckpt"
+    chips = GraveDataModule(data.train, data.val, recipe, run.settings)
+    remember = RememberConfusion(chips.chips.confused)
+    keep = KeepCheckpoints(last, best, training.monitor, training.monitor_tolerance)
+    trainer = _build_trainer(run, [*callbacks, remember, keep])
+    run.tag("gravecli.device", _device_name(trainer.strategy.root_device))
+    with warnings.catch_warnings():
+        # Chips are prepared by the training itself unless the settings ask for workers.
+        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        _run_fit(trainer, task, chips, last if last.is_file() else None)
+    if not best.is_file():
+        raise TrainingError(f"training ended without a value of {training.monitor}")
+    kept = read_checkpoint(best)
+    task.load_state_dict(kept["state_dict"])
+    return Fitted(
+        task=task.cpu().eval(),
+        recipe=recipe,
+        metrics=kept["scores"],
+        epochs=trainer.current_epoch,
+        best_epoch=kept["epoch"] + 1,
+        checkpoints=(best, last),
+    )
+
+
+def _build_trainer(run: TrackedRun, callbacks: Sequence[Callback]) -> Trainer:
+    training, model = run.settings.training, run.settings.model
+    extra: list[Callback] = [StopAtTime(), MeasureSpeed()]
+    if model.freeze_encoder_norm and model.encoder_weights != "none":  # random: no statistics
+        extra.append(FreezeEncoderNorm())
+    if training.ema_decay > 0:
+        extra.append(AverageWeights(training.ema_decay))
+    if training.patience > 0:
+        extra.append(
+            StopEarly(training.monitor, mode="max", patience=training.patience, strict=True)
+        )
+    return Trainer(
+        accelerator={"cuda": "gpu"}.get(training.device, training.device),
+        devices=1,
+        precision=_precision(run.settings),  # type: ignore[arg-type]
+        max_epochs=training.epochs,
+        min_epochs=0,
+        gradient_clip_val=training.gradient_clip or None,
+        check_val_every_n_epoch=training.validate_every,
+        num_sanity_val_steps=0,
+        reload_dataloaders_every_n_epochs=1,
+        log_every_n_steps=1,
+        logger=run.lightning_logger(),
+        # The average of the weights is taken out again when its callback's turn comes: those that
+        # want to see it stand before it.
+        callbacks=[*callbacks, *extra],
+        default_root_dir=run.folder,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+
+
+def _run_fit(
+    trainer: Trainer, task: GraveTask, data: GraveDataModule, checkpoint: Path | None
+) -> None:
+    """Fit; Lightning turns Ctrl-C and SIGTERM into an exit, which is made an interruption again."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        trainer.fit(task, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+    except SystemExit:
+        raise KeyboardInterrupt from None
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        raise OutOfMemoryError(
+            "memory did not suffice for the training",
+            found=f"batches of {data.settings.chips.batch_size}",
+            remedy="set a smaller chips.batch_size",
+        ) from error
+    finally:
+        signal.signal(signal.SIGINT, handler)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Tell what torch raises when memory runs out; for a CPU's there is no class of its own."""
+    known = isinstance(error, MemoryError | torch.OutOfMemoryError)
+    return known or "can't allocate memory" in str(error)
+
+
+def _device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def _precision(settings: Settings) -> str:
+    training = settings.training
+    if training.precision != "auto":
+        return training.precision
+    on_gpu = training.device in ("auto", "cuda") and torch.cuda.is_available()
+    return "bf16-mixed" if on_gpu and torch.cuda.is_bf16_supported() else "32-true"

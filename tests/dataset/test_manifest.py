@@ -1,0 +1,111 @@
+"""A data folder is taken apart into cemeteries: every file has one owner, and litter has none."""
+
+from pathlib import Path
+
+import pytest
+
+from grave_cli.dataset.manifest import read_manifest, sibling_dem
+from grave_cli.errors import DatasetError
+
+LITTER = [
+    "notes.txt",
+    "project.qgz",
+    "Thumbs.db",
+    ".DS_Store",
+    "._north.tif",
+    "north.tif.aux.xml",
+    "north.tif.ovr",
+    "north.tfw",
+    "north.gpkg-wal",
+    "north.gpkg-shm",
+]
+
+
+def write(root: Path, *names: str) -> Path:
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    return root
+
+
+def test_files_of_every_kind_find_their_cemetery(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        "orthophotos/north_ortho.tif",
+        "orthophotos/south.TIFF",
+        "dems/north_dsm.vrt",
+        "annotations/north_graves.shp",
+        "areas/north_area.gpkg",
+        "masks/south_mask.jp2",
+    )
+    north, south = read_manifest(tmp_path).cemeteries
+    assert [path.name for path in north.files] == [
+        "north_ortho.tif",
+        "north_dsm.vrt",
+        "north_graves.shp",
+        "north_area.gpkg",
+    ]
+    assert north.area == tmp_path / "areas/north_area.gpkg"
+    assert (south.name, south.mask, south.area) == (
+        "south",
+        tmp_path / "masks/south_mask.jp2",
+        None,
+    )
+    assert south.labels == south.mask
+
+
+def test_names_are_matched_whole(tmp_path: Path) -> None:
+    write(tmp_path, "orthophotos/c_1.tif", "orthophotos/c_10.tif", "areas/c_10.gpkg")
+    manifest = read_manifest(tmp_path)
+    assert manifest["c_1"].area is None
+    assert manifest["c_10"].area is not None
+
+
+@pytest.mark.parametrize("folder", ["orthophotos", "dems", "annotations", "masks", "areas"])
+@pytest.mark.parametrize("name", LITTER)
+def test_litter_is_passed_over(tmp_path: Path, folder: str, name: str) -> None:
+    write(tmp_path, "orthophotos/north.tif", "annotations/north.gpkg", f"{folder}/{name}")
+    (cemetery,) = read_manifest(tmp_path).cemeteries
+    assert len(list(cemetery.files)) == 2
+
+
+@pytest.mark.parametrize(
+    "name", ["dems/sud.tif", "annotations/sud.gpkg", "masks/sud.tif", "areas/sud.gpkg"]
+)
+def test_a_file_without_orthophoto_is_named(tmp_path: Path, name: str) -> None:
+    write(tmp_path, "orthophotos/north.tif", name)
+    with pytest.raises(DatasetError, match=rf"{name}: no orthophoto .*orthophotos/sud\.tif"):
+        read_manifest(tmp_path)
+
+
+def test_two_areas_for_one_cemetery_are_refused(tmp_path: Path) -> None:
+    write(tmp_path, "orthophotos/n.tif", "areas/n.gpkg", "areas/n_area.geojson")
+    with pytest.raises(DatasetError, match=r"areas: two files .*n\.gpkg and n_area\.geojson"):
+        read_manifest(tmp_path)
+
+
+def test_two_kinds_of_labels_are_refused(tmp_path: Path) -> None:
+    write(tmp_path, "orthophotos/n.tif", "annotations/n.gpkg", "masks/n.tif")
+    with pytest.raises(DatasetError, match=r"masks/n\.tif: cemetery n has annotations and a mask"):
+        read_manifest(tmp_path)
+
+
+def test_a_missing_folder_and_a_folder_without_orthophotos_are_named(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"nowhere: data folder is missing"):
+        read_manifest(tmp_path / "nowhere")
+    with pytest.raises(DatasetError, match=r"orthophotos: no orthophotos"):
+        read_manifest(write(tmp_path, "dems/n.tif"))
+
+
+def test_an_unknown_cemetery_is_answered_with_those_there_are(tmp_path: Path) -> None:
+    manifest = read_manifest(write(tmp_path, "orthophotos/a.tif", "orthophotos/b.tif"))
+    with pytest.raises(DatasetError, match=r"found c, expected a, b"):
+        manifest["c"]
+
+
+def test_the_dem_beside_an_orthophoto_is_found(tmp_path: Path) -> None:
+    write(tmp_path, "orthophotos/a_ortho.tif", "orthophotos/b.tif", "dems/a_dem.tif", "loose.tif")
+    assert sibling_dem(tmp_path / "orthophotos/a_ortho.tif") == tmp_path / "dems/a_dem.tif"
+    assert sibling_dem(tmp_path / "orthophotos/b.tif") is None
+    assert sibling_dem(tmp_path / "loose.tif") is None

@@ -1,0 +1,271 @@
+"""Sample data with one fault planted at a time: the doctor finds it, and none in sound data."""
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import fiona
+import numpy as np
+import pytest
+import rasterio
+import shapely
+from affine import Affine
+from grave_cli.inputs.doctor import checks
+from support import SHARED_DATA
+
+from grave_cli.doctor.examine import examine
+from grave_cli.doctor.report import CheckReport, Severity
+from grave_cli.sample_data.write import write_sample_data
+from grave_cli.settings.load import load_settings
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("sound") / "data"
+    write_sample_data(root, cemeteries=1, size_m=40, seed=1)
+    return root
+
+
+@pytest.fixture
+def data(sound: Path, tmp_path: Path) -> Path:
+    """A copy of the sound data to plant a fault in."""
+    return Path(shutil.copytree(sound, tmp_path / "data"))
+
+
+def check(root: Path, **options: object) -> CheckReport:
+    chosen = {key.replace("__", "."): value for key, value in options.items()}
+    return examine(load_settings(options={"data.root": root, **chosen}, environ={}).settings)
+
+
+def found(report: CheckReport, severity: Severity, *words: str) -> bool:
+    """Tell whether one finding of that severity has all the words."""
+    return any(
+        finding.severity == severity
+        and all(word in f"{finding.what} {finding.remedy}" for word in words)
+        for finding in report.findings
+    )
+
+
+def told_shift(report: CheckReport, what: str, *sides: str) -> tuple[float, ...]:
+    """Read the distances out of the finding about a shift."""
+    (finding,) = (f for f in report.findings if f.what.startswith(what))
+    pattern = " and ".join(rf"(\d\.\d) m too far {side}" for side in sides)
+    match = re.search(pattern, finding.what)
+    assert match, finding.what
+    return tuple(float(number) for number in match.groups())
+
+
+def rewrite_raster(path: Path, change: Callable[[dict, np.ndarray], np.ndarray]) -> None:
+    """Write a raster anew; `change` alters its profile in place and returns its pixels."""
+    with rasterio.open(path) as dataset:
+        profile, pixels = dict(dataset.profile), dataset.read()
+    pixels = change(profile, pixels)
+    path.unlink()
+    profile |= {"count": len(pixels), "height": pixels.shape[1], "width": pixels.shape[2]}
+    with rasterio.open(path, "w", **profile) as dataset:
+        dataset.write(pixels)
+
+
+def rewrite_graves(path: Path, change: Callable[[np.ndarray], np.ndarray]) -> None:
+    with fiona.open(path) as layer:
+        crs = layer.crs_wkt
+        graves = np.array([shapely.geometry.shape(row.geometry) for row in layer], dtype=object)
+    path.unlink()
+    schema = {"geometry": "Polygon", "properties": {}}
+    with fiona.open(path, "w", driver="GPKG", layer="graves", crs_wkt=crs, schema=schema) as file:
+        for grave in change(graves):
+            file.write({"geometry": shapely.geometry.mapping(grave), "properties": {}})
+
+
+def orthophoto(root: Path) -> Path:
+    return root / "orthophotos" / "sample_01.tif"
+
+
+def annotations(root: Path) -> Path:
+    return root / "annotations" / "sample_01.gpkg"
+
+
+def test_sound_data_has_no_findings_and_a_row_of_true_figures(sound: Path) -> None:
+    report = check(sound, data__channels="rgb+dem")
+    assert report.findings == ()
+    assert report.can_train
+    (row,) = report.cemeteries
+    assert row.splits == ("train", "val", "test")
+    assert row.gsd_m == pytest.approx(0.025, rel=0.01)
+    assert row.width_m == pytest.approx(40, abs=0.5)
+    assert 0.5 < row.valid_share < 1
+    assert row.dem_share is not None
+    assert row.dem_share > 0.9
+    assert row.dem_high_m > row.dem_low_m > 100
+    with fiona.open(annotations(sound)) as layer:
+        assert row.graves == len(layer)
+    assert 0.3 < row.median_area_m2 < 5
+
+
+def test_a_shifted_dem_is_found_with_its_distance(data: Path) -> None:
+    def move(profile: dict, pixels: np.ndarray) -> np.ndarray:
+        profile["transform"] = Affine.translation(1.2, -0.8) @ profile["transform"]
+        return pixels
+
+    rewrite_raster(data / "dems" / "sample_01.tif", move)
+    east, south = told_shift(check(data), "DEM lies", "east", "south")
+    assert (east, south) == pytest.approx((1.2, 0.8), abs=0.15)
+
+
+def test_shifted_annotations_are_found_with_their_distance(data: Path) -> None:
+    rewrite_graves(
+        annotations(data),
+        lambda graves: shapely.transform(graves, lambda xy: xy + np.array([-1.0, 0.6])),
+    )
+    west, north = told_shift(check(data), "annotations lie", "west", "north")
+    assert (west, north) == pytest.approx((1.0, 0.6), abs=0.15)
+
+
+def test_map_metres_that_are_no_ground_metres_are_noted(tmp_path: Path) -> None:
+    write_sample_data(tmp_path / "data", cemeteries=1, size_m=20, crs="EPSG:3857")
+    report = check(tmp_path / "data")
+    assert found(report, "note", "0.67 m on the ground", "off by 2.2")
+
+
+def test_duplicate_and_overlapping_graves_are_found(data: Path) -> None:
+    def plant(graves: np.ndarray) -> np.ndarray:
+        beside = shapely.transform(graves[5:6], lambda xy: xy + np.array([0.3, 0.0]))
+        return np.concatenate([graves, graves[:2], beside])
+
+    rewrite_graves(annotations(data), plant)
+    report = check(data)
+    assert found(report, "warning", "2 outlines drawn twice")
+    assert found(report, "warning", "overlap")
+
+
+def test_implausible_sizes_are_found(data: Path) -> None:
+    def plant(graves: np.ndarray) -> np.ndarray:
+        x, y = shapely.get_coordinates(graves[0].centroid)[0]
+        return np.append(graves, [shapely.box(x, y, x + 9, y + 9)])
+
+    rewrite_graves(annotations(data), plant)
+    assert found(check(data), "warning", "implausibly small or large", "81.")
+
+
+def test_graves_that_would_never_be_drawn_are_found(sound: Path) -> None:
+    report = check(sound, prediction__decoding__min_area_m2=1.0)
+    assert found(report, "warning", "smaller than prediction.decoding.min_area_m2 = 1")
+
+
+def test_a_large_file_in_strips_is_found_with_the_line_that_mends_it(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def strip(profile: dict, pixels: np.ndarray) -> np.ndarray:
+        for key in ("tiled", "blockxsize", "blockysize"):
+            profile.pop(key, None)
+        return pixels
+
+    rewrite_raster(orthophoto(data), strip)
+    assert not found(check(data), "warning", "in strips")
+    monkeypatch.setattr(checks, "_LARGE_MPX", 1.0)
+    words = ("is in strips and has no overviews", "gdal_translate -of COG", "rio cogeo create")
+    assert found(check(data), "warning", *words)
+
+
+def test_pixels_of_very_different_size_are_found(data: Path) -> None:
+    second = data / "orthophotos" / "coarse.tif"
+    shutil.copy(orthophoto(data), second)
+    shutil.copy(annotations(data), data / "annotations" / "coarse.gpkg")
+
+    def thin(profile: dict, pixels: np.ndarray) -> np.ndarray:
+        profile["transform"] = profile["transform"] @ Affine.scale(4)
+        return pixels[:, ::4, ::4]
+
+    rewrite_raster(second, thin)
+    report = check(data)
+    assert found(report, "warning", "0.025 m (sample_01) to 0.100 m (coarse)")
+    assert found(report, "note", "no DEM for coarse")
+
+
+def test_a_part_without_graves_is_found_unless_the_labelled_area_is_given(data: Path) -> None:
+    def keep_a_corner(graves: np.ndarray) -> np.ndarray:
+        xy = shapely.get_coordinates(shapely.centroid(graves))
+        return graves[np.argsort(xy.sum(axis=1))[:15]]
+
+    rewrite_graves(annotations(data), keep_a_corner)
+    assert found(check(data), "warning", "away from any labelled grave", "areas/sample_01.gpkg")
+    with fiona.open(annotations(data)) as layer:
+        crs, bounds = layer.crs_wkt, layer.bounds
+    (data / "areas").mkdir()
+    schema = {"geometry": "Polygon", "properties": {}}
+    path = data / "areas" / "sample_01.gpkg"
+    with fiona.open(path, "w", driver="GPKG", crs_wkt=crs, schema=schema) as file:
+        shape = shapely.geometry.mapping(shapely.box(*bounds))
+        file.write({"geometry": shape, "properties": {}})
+    assert not found(check(data), "warning", "away from any labelled grave")
+
+
+def test_rare_graves_are_found(data: Path) -> None:
+    rewrite_graves(annotations(data), lambda graves: graves[shapely.area(graves).argsort()[:8]])
+    assert found(check(data), "warning", "learned badly", "chips.grave_share")
+
+
+def test_a_dem_of_another_place_stops_training(data: Path) -> None:
+    def move(profile: dict, pixels: np.ndarray) -> np.ndarray:
+        profile["transform"] = Affine.translation(5000, 0) @ profile["transform"]
+        return pixels
+
+    rewrite_raster(data / "dems" / "sample_01.tif", move)
+    report = check(data)
+    assert found(report, "error", "no heights under the orthophoto")
+    assert not report.can_train
+
+
+def test_holes_in_the_dem_are_found(data: Path) -> None:
+    def pierce(profile: dict, pixels: np.ndarray) -> np.ndarray:
+        pixels[:, : pixels.shape[1] // 2] = profile["nodata"]
+        return pixels
+
+    rewrite_raster(data / "dems" / "sample_01.tif", pierce)
+    assert found(check(data), "warning", "heights are known for")
+
+
+def test_what_stops_training_is_an_error_and_the_others_are_looked_at(data: Path) -> None:
+    shutil.copy(orthophoto(data), data / "orthophotos" / "unlabelled.tif")
+    report = check(data)
+    assert found(report, "error", "unlabelled.tif", "no annotations")
+    assert [row.name for row in report.cemeteries] == ["sample_01"]
+
+
+def test_a_split_without_graves_is_an_error(data: Path) -> None:
+    rewrite_graves(annotations(data), lambda graves: graves[:1])
+    assert not check(data).can_train
+
+
+def test_a_folder_that_is_none_is_one_error(tmp_path: Path) -> None:
+    report = check(tmp_path / "nowhere")
+    assert [finding.severity for finding in report.findings] == ["error"]
+
+
+@pytest.mark.parametrize("name", ["kampala", "teak"])
+def test_real_data_can_be_trained_on(name: str) -> None:
+    if not (SHARED_DATA / name).is_dir():
+        pytest.skip(f"no {name} data beside the repository")
+    report = check(SHARED_DATA / name)
+    assert report.can_train
+    assert not any("DEM lies" in finding.what for finding in report.findings)
+    assert not any("annotations lie" in finding.what for finding in report.findings)
+
+
+def test_the_command_prints_a_table_or_json_and_exits_with_2_on_errors(
+    sound: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from typer.testing import CliRunner
+
+    from grave_cli.cli.app import app
+
+    runner = CliRunner()
+    shown = runner.invoke(app, ["check", str(sound), "--quiet"])
+    assert shown.exit_code == 0
+    assert "sample_01" in shown.stdout
+    assert "0 errors, 0 warnings, 0 notes" in shown.stdout
+    as_json = json.loads(runner.invoke(app, ["check", str(sound), "--json", "--quiet"]).stdout)
+    assert as_json["cemeteries"][0]["name"] == "sample_01"
+    assert runner.invoke(app, ["check", str(tmp_path / "nowhere")]).exit_code == 2

@@ -1,0 +1,206 @@
+"""A model folder is read whole or refused in one line, and nothing in it is ever unpickled."""
+
+import json
+import math
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from grave_cli.errors import ModelError
+from grave_cli.graves.confidence import Calibration
+from grave_cli.model.architecture import Architecture
+from grave_cli.model.bundle import (
+    CARD_FILE,
+    FORMAT,
+    ONNX_FILE,
+    WEIGHTS_FILE,
+    ModelCard,
+    read_bundle,
+    write_card,
+)
+from grave_cli.model.export import load_network, write_bundle
+from grave_cli.model.network import build_network
+from grave_cli.rasters.recipe import InputRecipe
+from grave_cli.settings.mapping import DecodingSettings
+from grave_cli.settings.tree import Settings
+
+ARCHITECTURE = Architecture(encoder="resnet18", decoder_channels=(16, 8, 8, 8, 8), in_channels=4)
+SETTINGS = Settings(data={"channels": "rgb+dem"})
+
+
+def card(**changes: Any) -> ModelCard:
+    values = {
+        "gravecli_version": "0.1",
+        "name": "tiny",
+        "run_id": "abc",
+        "dataset_id": "ds-1",
+        "created": "2025-01-01T00:00:00Z",
+        "recipe": InputRecipe.from_settings(SETTINGS, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+        "architecture": ARCHITECTURE,
+        "decoding": DecodingSettings(body_threshold=0.4),
+        "metrics": {"val/dice": 0.75},
+        "settings": SETTINGS.model_dump(mode="json"),
+    }
+    return ModelCard(**(values | changes))
+
+
+@pytest.fixture(scope="session")
+def network() -> torch.nn.Module:
+    torch.manual_seed(0)
+    return build_network(ARCHITECTURE).eval()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, network: torch.nn.Module) -> Path:
+    write_bundle(tmp_path / "model", network, card())
+    return tmp_path / "model"
+
+
+def refusal(action: Callable[[], object]) -> str:
+    with pytest.raises(ModelError) as error:
+        action()
+    assert len(str(error.value).splitlines()) == 1
+    return str(error.value)
+
+
+def change_card(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    content = json.loads((folder / CARD_FILE).read_text())
+    change(content)
+    (folder / CARD_FILE).write_text(json.dumps(content))
+
+
+def test_a_network_comes_back_with_its_description(folder: Path, network: torch.nn.Module) -> None:
+    bundle = read_bundle(folder)
+    assert bundle.card == card()
+    pixels = torch.rand(1, 4, 64, 64)
+    with torch.inference_mode():
+        torch.testing.assert_close(load_network(bundle)(pixels), network(pixels), rtol=0, atol=0)
+    assert not load_network(bundle).training
+
+
+def test_what_confidence_means_is_kept_and_need_not_be_there(folder: Path) -> None:
+    assert read_bundle(folder).card.calibration is None
+    calibration = Calibration(intercept=-3.5, weights={"body": 4.0, "fit": 0.5})
+    write_card(folder, card(calibration=calibration))
+    assert read_bundle(folder).card.calibration == calibration
+    change_card(folder, lambda content: content["calibration"]["weights"].update(body=-1))
+    assert "calibration.weights.body" in refusal(lambda: read_bundle(folder))
+
+
+def test_a_bundle_is_three_files_and_may_be_named_by_any(folder: Path) -> None:
+    assert {path.name for path in folder.iterdir()} == {CARD_FILE, WEIGHTS_FILE, ONNX_FILE}
+    for path in (folder / CARD_FILE, folder / WEIGHTS_FILE, folder / ONNX_FILE):
+        assert read_bundle(path) == read_bundle(folder)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_score_that_is_no_number_does_not_spoil_the_description(
+    tmp_path: Path, folder: Path, value: float
+) -> None:
+    write_card(folder, card(metrics={"test/dice": value}))
+    assert read_bundle(folder).card.metrics["test/dice"] == pytest.approx(value, nan_ok=True)
+    json.loads((folder / CARD_FILE).read_text(), parse_constant=pytest.fail)
+
+
+def test_the_fingerprint_is_that_of_the_weights(folder: Path) -> None:
+    before = read_bundle(folder).sha256()
+    write_card(folder, card(name="other"))
+    assert read_bundle(folder).sha256() == before
+    with (folder / WEIGHTS_FILE).open("ab") as file:
+        file.write(b" ")
+    assert read_bundle(folder).sha256() != before
+
+
+@pytest.mark.parametrize("missing", [CARD_FILE, WEIGHTS_FILE])
+def test_a_folder_without_one_of_the_files_is_no_model(folder: Path, missing: str) -> None:
+    (folder / missing).unlink()
+    message = refusal(lambda: read_bundle(folder))
+    assert message.startswith(f"{folder}: not a gravecli model")
+    assert missing in message
+
+
+def test_a_path_that_is_not_there_is_named(tmp_path: Path) -> None:
+    assert str(tmp_path / "absent") in refusal(lambda: read_bundle(tmp_path / "absent"))
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"3", b"\xff\xfe", b"null"])
+def test_a_damaged_description_is_named(folder: Path, content: bytes) -> None:
+    (folder / CARD_FILE).write_bytes(content)
+    message = refusal(lambda: read_bundle(folder))
+    assert message.startswith(f"{folder / CARD_FILE}: damaged model description")
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        (lambda content: content.pop("recipe"), "recipe"),
+        (lambda content: content["recipe"].update(gsd_m="fine"), "recipe.gsd_m"),
+        (lambda content: content["architecture"].update(name="unett"), "architecture.name"),
+        (lambda content: content.update(extra=1), "extra"),
+    ],
+)
+def test_the_faulty_field_of_a_description_is_named(
+    folder: Path, change: Callable[[dict[str, Any]], object], field: str
+) -> None:
+    change_card(folder, change)
+    message = refusal(lambda: read_bundle(folder))
+    assert message.startswith(f"{folder / CARD_FILE}: damaged model description: {field}: ")
+
+
+@pytest.mark.parametrize("number", [0, FORMAT + 1, None, "1"])
+def test_another_format_is_refused_before_its_fields_are_read(folder: Path, number: object) -> None:
+    change_card(folder, lambda content: content.update(format=number, unheard_of=True))
+    message = refusal(lambda: read_bundle(folder))
+    assert message.startswith(f"{folder / CARD_FILE}: model was written by another version")
+    assert f"found format {number}, expected format {FORMAT}" in message
+
+
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.5, 0.999])
+def test_truncated_weights_are_named(folder: Path, share: float) -> None:
+    weights = folder / WEIGHTS_FILE
+    content = weights.read_bytes()
+    weights.write_bytes(content[: int(len(content) * share)])
+    message = refusal(lambda: load_network(read_bundle(folder)))
+    assert message.startswith(f"{weights}: weights cannot be loaded")
+
+
+def test_weights_of_another_network_are_named(folder: Path) -> None:
+    write_card(folder, card(architecture=Architecture(encoder="resnet18")))
+    message = refusal(lambda: load_network(read_bundle(folder)))
+    assert message.startswith(f"{folder / WEIGHTS_FILE}: weights cannot be loaded")
+
+
+class Trap:
+    """Writes a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Path.touch, (self.path,))
+
+
+@pytest.mark.parametrize("kind", ["pickle", "torch"])
+def test_a_pickle_that_calls_itself_safetensors_is_refused_unopened(
+    folder: Path, tmp_path: Path, kind: str
+) -> None:
+    sprung = tmp_path / "sprung"
+    with (folder / WEIGHTS_FILE).open("wb") as file:
+        pickle.dump(Trap(sprung), file) if kind == "pickle" else torch.save(Trap(sprung), file)
+    message = refusal(lambda: load_network(read_bundle(folder)))
+    assert message.startswith(f"{folder / WEIGHTS_FILE}: weights cannot be loaded")
+    assert not sprung.exists()
+
+
+def test_a_bundle_is_described_without_torch(folder: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from grave_cli.model.bundle import read_bundle\n"
+        "read_bundle(Path(sys.argv[1])).sha256(); sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(folder)], check=False).returncode == 0

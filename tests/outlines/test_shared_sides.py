@@ -1,0 +1,98 @@
+"""Neighbours share their sides: no gap, no overlap, and nobody moves far."""
+
+import numpy as np
+import pytest
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from shapely import affinity
+
+from grave_cli.outlines.rectangles import Rectangles
+from grave_cli.outlines.shared_sides import share_sides
+
+REACH = 0.8
+
+
+def upright(*boxes: tuple[float, float, float, float], turn: float = 0.0) -> Rectangles:
+    """Rectangles given by x and y from and to, in a frame turned by an angle."""
+    low, high = np.array(boxes)[:, [0, 1]], np.array(boxes)[:, [2, 3]]
+    return Rectangles(np.full(len(boxes), turn), low, high)
+
+
+def gap(polygons: np.ndarray) -> float:
+    return float(shapely.distance(polygons[0], polygons[1]))
+
+
+@settings(deadline=None, max_examples=60)
+@given(space=st.floats(-0.8, 0.79), turn=st.floats(-3, 3), shift=st.floats(-8, 8))
+def test_two_beside_each_other_meet_in_the_middle(space: float, turn: float, shift: float) -> None:
+    two = upright((0, 0, 18, 40), (18 + space, shift, 36, 40 + shift), turn=turn)
+    drawn = share_sides(two, REACH)
+    assert gap(drawn) < 1e-9
+    assert shapely.area(shapely.intersection(*drawn)) < 1e-9
+    moved = shapely.area(drawn) - shapely.area(two.polygons())
+    assert moved == pytest.approx([space / 2 * 40, space / 2 * 40], abs=1e-6)
+
+
+def test_a_gap_that_is_wide_enough_stays() -> None:
+    two = upright((0, 0, 18, 40), (19, 0, 36, 40))
+    assert shapely.equals_exact(share_sides(two, REACH), two.polygons(), 1e-9).all()
+
+
+def test_neighbours_that_lie_askew_share_a_line_in_between() -> None:
+    lean = np.radians(1)
+    two = Rectangles(
+        np.array([0, lean]), np.array([(0, 0), (18.3, 0)]), np.array([(18, 40), (36, 40)])
+    )
+    drawn = share_sides(two, REACH)
+    common = shapely.intersection(shapely.buffer(drawn[0], 1e-6), drawn[1])
+    assert shapely.area(shapely.intersection(*drawn)) < 1e-9
+    assert common.length / 2 > 38
+    assert shapely.hausdorff_distance(drawn, two.polygons()).max() < REACH
+
+
+def test_a_wide_grave_beside_two_small_ones_gets_one_line_with_both() -> None:
+    three = upright((0, 0, 18, 40), (18.3, 0, 36, 19.8), (18.1, 20, 36, 40))
+    drawn = share_sides(three, REACH)
+    assert shapely.coverage_union_all(drawn).area == pytest.approx(shapely.area(drawn).sum())
+    assert drawn[0].bounds[2] == pytest.approx(drawn[1].bounds[0])
+    assert drawn[0].bounds[2] == pytest.approx(drawn[2].bounds[0])
+    assert drawn[1].bounds[3] == pytest.approx(drawn[2].bounds[1])
+
+
+def test_where_no_line_fits_a_whole_row_each_shares_with_the_one_it_faces_most() -> None:
+    steps = [(0, 20 * k, 18, 20 * k + 20) for k in range(6)]
+    facing = [(18.2 + 0.5 * k, 20 * k + 4, 40, 20 * k + 24) for k in range(6)]
+    steps = [(0, low, 18 + 0.5 * k, high) for k, (_, low, _, high) in enumerate(steps)]
+    drawn = share_sides(upright(*steps, *facing), REACH)
+    joined = [gap(drawn[[k, k + 6]]) < 1e-9 for k in range(6)]
+    assert all(joined)
+    before = upright(*steps, *facing).polygons()
+    assert shapely.hausdorff_distance(drawn, before).max() <= REACH + 1e-9
+
+
+def test_graves_that_meet_at_a_corner_only_are_left_alone() -> None:
+    two = upright((0, 0, 18, 40), (18.1, 40.1, 36, 80))
+    assert shapely.equals_exact(share_sides(two, REACH), two.polygons(), 1e-9).all()
+
+
+def test_without_reach_nothing_moves() -> None:
+    two = upright((0, 0, 18, 40), (18, 0, 36, 40), (50, 0, 60, 10))
+    assert shapely.equals_exact(share_sides(two, 0.0), two.polygons(), 1e-9).all()
+
+
+@settings(deadline=None, max_examples=30)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_rows_with_noise_are_left_without_slivers(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    boxes = [
+        (18 * k + random.normal(0, 0.15), 0, 18 * k + 18 + random.normal(0, 0.15), 40)
+        for k in range(8)
+    ]
+    turn = random.uniform(0, 3)
+    drawn = share_sides(upright(*boxes, turn=turn), REACH)
+    assert shapely.is_valid(drawn).all()
+    assert shapely.distance(drawn[:-1], drawn[1:]).max() < 1e-9
+    assert shapely.area(drawn).sum() == pytest.approx(shapely.union_all(drawn).area)
+    turned_back = [affinity.rotate(p, -turn, origin=(0, 0), use_radians=True) for p in drawn]
+    assert all(p.bounds[3] == pytest.approx(40) for p in turned_back)

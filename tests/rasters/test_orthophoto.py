@@ -1,0 +1,293 @@
+"""Orthophotos that cannot be read say why; those that can say what is peculiar about them."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import fiona
+import numpy as np
+import pytest
+import rasterio
+import rasterio.shutil
+from affine import Affine
+from delivery_scene import GSD_M, RANGE, UTM, deliver, layout
+from pyproj import CRS
+from rasterio.control import GroundControlPoint
+
+from grave_cli.dataset.deliveries import check_depths, measure_value_range
+from grave_cli.errors import GraveError, GridError, RasterReadError
+from grave_cli.rasters.bit_depth import range_of, to_bytes
+from grave_cli.rasters.georeference import parse_crs, read_georeference, working_crs
+from grave_cli.rasters.orthophoto import (
+    open_orthophoto,
+    open_raster,
+    orthophoto_grid,
+    read_orthophoto,
+)
+
+HERE = Affine(0.05, 0, 587_000, 0, -0.05, 4_515_000)
+LOCAL = 'LOCAL_CS["site",UNIT["metre",1]]'
+
+
+def write(
+    path: Path,
+    count: int = 3,
+    dtype: str = "uint8",
+    crs: str | None = UTM,
+    transform: Affine | None = HERE,
+    **profile: object,
+) -> Path:
+    with rasterio.open(
+        path,
+        "w",
+        **{"driver": "GTiff", "height": 40, "width": 60, "count": count, "dtype": dtype},
+        crs=crs,
+        transform=transform,
+        **profile,
+    ) as file:
+        file.write(np.full((count, 40, 60), 7, dtype))
+    return path
+
+
+def palette(path: Path) -> Path:
+    with rasterio.open(write(path, count=1), "r+") as file:
+        file.write_colormap(1, {7: (255, 0, 0, 255)})
+    return path
+
+
+def control_points(path: Path) -> Path:
+    write(path, crs=None, transform=None)
+    with rasterio.open(path, "r+") as file:
+        points = [
+            GroundControlPoint(row=row, col=col, x=587_000 + col, y=4_515_000 - row)
+            for row, col in ((0, 0), (0, 60), (40, 0))
+        ]
+        file.gcps = (points, rasterio.CRS.from_string(UTM))
+    return path
+
+
+def cut_short(path: Path) -> Path:
+    deliver(path, compress="DEFLATE")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    return path
+
+
+def vector(path: Path) -> Path:
+    schema = {"geometry": "Point", "properties": {}}
+    with fiona.open(path.with_suffix(".gpkg"), "w", driver="GPKG", schema=schema, crs=UTM):
+        return path.with_suffix(".gpkg")
+
+
+def several_rasters(path: Path) -> Path:
+    write(path)
+    both = path.with_suffix(".gpkg")
+    for name, append in (("one", "NO"), ("two", "YES")):
+        rasterio.shutil.copy(
+            path, both, driver="GPKG", raster_table=name, append_subdataset=append, strict=False
+        )
+    return both
+
+
+def text(path: Path) -> Path:
+    path.write_text("not a raster")
+    return path
+
+
+def nonsense(path: Path) -> Path:
+    return write(path, crs="EPSG:4326", transform=HERE)
+
+
+# What is wrong -> how to make it, the error, what its line says.
+REFUSED: dict[str, tuple[Callable[[Path], Path], type[GraveError], str]] = {
+    "missing": (lambda path: path, RasterReadError, "missing"),
+    "text": (text, RasterReadError, "GeoTIFF"),
+    "vector file": (vector, RasterReadError, "raster"),
+    "cut short": (cut_short, RasterReadError, "damaged"),
+    "several rasters": (several_rasters, RasterReadError, "2 rasters"),
+    "grey": (lambda path: write(path, count=1), RasterReadError, r"1 band\(s\) of uint8"),
+    "grey and alpha": (lambda path: write(path, count=2), RasterReadError, r"2 band\(s\)"),
+    "palette": (palette, RasterReadError, "-expand rgb"),
+    "five bands": (lambda path: write(path, count=5), RasterReadError, r"5 band\(s\)"),
+    "float": (lambda path: write(path, dtype="float32"), RasterReadError, "float32"),
+    "int16": (lambda path: write(path, dtype="int16"), RasterReadError, "int16"),
+    "no CRS": (lambda path: write(path, crs=None), GridError, "no CRS"),
+    "no geotransform": (lambda path: write(path, transform=None), GridError, "world file"),
+    "control points": (control_points, GridError, "3 ground control points.*-tps"),
+    "local CRS": (lambda path: write(path, crs=LOCAL), GridError, r"site \(Engineering CRS\)"),
+    "metres called degrees": (nonsense, GridError, "expected degrees"),
+    "too coarse": (
+        lambda path: write(path, transform=HERE @ Affine.scale(4)),
+        GridError,
+        r"0\.200 m per pixel, expected at most 0\.150 m",
+    ),
+    "too coarse, in degrees": (
+        lambda path: write(path, crs="EPSG:4326", transform=Affine(5e-6, 0, 9, 0, -5e-6, 48)),
+        GridError,
+        "too coarse",
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")  # by writing them
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_refusal_is_one_line_with_file_found_expected_and_remedy(
+    name: str, tmp_path: Path
+) -> None:
+    make, kind, says = REFUSED[name]
+    path = make(tmp_path / "ortho.tif")
+
+    with pytest.raises(kind, match=says) as caught:
+        read_orthophoto(path, orthophoto_grid(path, GSD_M, 3))
+
+    line = str(caught.value)
+    assert "\n" not in line
+    assert line.startswith(f"{path}: ")
+    assert "(found " in line
+    assert ", expected " in line
+    assert "); " in line
+
+
+def test_what_is_peculiar_is_said(tmp_path: Path) -> None:
+    plain = deliver(tmp_path / "plain.tif")
+    infrared = deliver(tmp_path / "infrared.tif", valid="none", bands=4)
+    bare = deliver(tmp_path / "bare.tif", crs=None)
+    bare.with_suffix(".prj").write_text(CRS.from_user_input(UTM).to_wkt("WKT1_ESRI"))
+
+    notes = {}
+    for path in (plain, infrared, bare):
+        with open_orthophoto(path) as orthophoto:
+            notes[path] = orthophoto.notes
+
+    assert notes[plain] == ()
+    assert notes[infrared] == (f"{infrared}: band 4 is no alpha channel and is left out",)
+    assert notes[bare] == (f"{bare}: its CRS is taken from the .prj file beside it",)
+
+
+def test_half_covered_pixels_are_valid_and_keep_the_colour_of_what_covers_them(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "ortho.tif"
+    with rasterio.open(
+        path,
+        "w",
+        **{"driver": "GTiff", "height": 4, "width": 8, "count": 4, "dtype": "uint8"},
+        crs=UTM,
+        transform=HERE @ Affine.scale(0.5),
+        photometric="RGB",
+        alpha="YES",
+    ) as file:
+        pixels = np.full((4, 4, 8), 200, np.uint8)
+        pixels[3] = [255, 255, 255, 0, 255, 0, 0, 0]
+        pixels[3, ::2, 4] = 0  # column 2 of the grid: a quarter is covered
+        pixels[:3, pixels[3] == 0] = 0
+        file.write(pixels)
+
+    read = read_orthophoto(path, orthophoto_grid(path, GSD_M, 3))
+
+    np.testing.assert_array_equal(read.valid, [[True, True, False, False]] * 2)
+    np.testing.assert_array_equal(read.rgb[:, read.valid], 200)
+
+
+def test_a_grid_over_nothing_is_black_and_not_valid(tmp_path: Path) -> None:
+    for place in (layout(), layout("EPSG:4326")):
+        path = deliver(tmp_path / "ortho.tif", place)
+        grid = orthophoto_grid(path, GSD_M, 3)
+        beside = grid.crop(grid.window.__class__(-5000, 0, 30, 20))
+
+        read = read_orthophoto(path, beside)
+
+        assert read.rgb.shape == (3, 20, 30)
+        assert not read.valid.any()
+        assert not read.rgb.any()
+
+
+class TestGeoreference:
+    @pytest.mark.parametrize(
+        ("crs", "x", "y", "code"),
+        [
+            ("EPSG:4326", -73.97, 40.78, 32618),
+            ("EPSG:4326", 151.2, -33.9, 32756),
+            ("EPSG:4326", 286.03, 40.78, 32618),  # longitudes from 0 to 360
+            ("EPSG:4258", 9.2, 48.1, 25832),
+            ("EPSG:4269", -73.97, 40.78, 26918),
+            ("EPSG:4979", 9.2, 48.1, 32632),
+        ],
+    )
+    def test_degrees_are_worked_on_in_their_utm_zone(
+        self, tmp_path: Path, crs: str, x: float, y: float, code: int
+    ) -> None:
+        path = write(tmp_path / "ortho.tif", crs=crs, transform=Affine(4e-7, 0, x, 0, -4e-7, y))
+
+        with open_raster(path) as dataset:
+            found = CRS.from_wkt(working_crs(read_georeference(dataset, path), path))
+        assert found.to_epsg() == code
+        grid = orthophoto_grid(path, GSD_M, 3)
+        assert grid.width * GSD_M == pytest.approx(60 * 4e-7 * 111_320 * np.cos(np.radians(y)), 0.1)
+
+    def test_an_own_datum_is_kept(self, tmp_path: Path) -> None:
+        bessel = 'GEOGCS["site",DATUM["site",SPHEROID["Bessel",6377397.155,299.1528128]],'
+        bessel += 'PRIMEM["Greenwich",0],UNIT["degree",0.0174532925199433]]'
+        path = write(tmp_path / "ortho.tif", crs=bessel, transform=Affine(4e-7, 0, 9, 0, -4e-7, 48))
+
+        found = CRS.from_wkt(orthophoto_grid(path, GSD_M, 3).crs)
+
+        assert found.is_projected
+        assert found.ellipsoid is not None
+        assert found.ellipsoid.semi_major_metre == pytest.approx(6377397.155)
+
+    def test_a_crs_that_a_person_names_is_understood_or_refused(self) -> None:
+        assert CRS.from_wkt(parse_crs("EPSG:25832+7837")).to_epsg() == 25832
+        with pytest.raises(GridError, match=r"unknown CRS \(found EPSG:1, expected such as"):
+            parse_crs("EPSG:1")
+
+
+class TestDepth:
+    def test_the_range_leaves_out_a_thousandth_at_each_end(self) -> None:
+        values = np.full((3, 5000), 700, np.uint16)
+        values[:, :2000] = 300
+        values[:, 0], values[:, 1] = 0, 65535  # 2 of 5000: dead and hot pixels
+
+        assert range_of([values]) == (300, 700)
+        assert range_of([values, values[:, :0]]) == (300, 700)
+        assert range_of([np.full((3, 4), 9, np.uint16)]) == (9, 10)
+
+    def test_sixteen_bits_are_scaled_and_eight_are_not(self) -> None:
+        values = np.array([0, 100, 150, 200, 65535], np.uint16)
+
+        assert to_bytes(values, (100, 200)).tolist() == [0, 0, 128, 255, 255]
+        assert to_bytes(values.astype(np.uint8), (100, 200)).tolist() == [0, 100, 150, 200, 255]
+
+    def test_the_range_is_that_of_the_valid_pixels_of_the_sixteen_bit_ones(
+        self, tmp_path: Path
+    ) -> None:
+        eight = deliver(tmp_path / "eight.tif")
+        sixteen = deliver(tmp_path / "sixteen.tif", dtype="uint16")
+
+        assert measure_value_range([eight]) is None
+        low, high = measure_value_range([eight, sixteen]) or (0, 0)
+        # The darkest and the brightest colour of the scene are 40 and 242.
+        assert low == pytest.approx(RANGE[0] + 40 * 40, abs=1)
+        assert high == pytest.approx(RANGE[0] + 242 * 40, abs=1)
+
+    def test_sixteen_bits_are_refused_where_training_saw_eight(self, tmp_path: Path) -> None:
+        eight = deliver(tmp_path / "eight.tif")
+        sixteen = deliver(tmp_path / "sixteen.tif", dtype="uint16")
+        grid = orthophoto_grid(sixteen, GSD_M, 3)
+
+        check_depths([eight, sixteen], RANGE)
+        check_depths([eight], None)
+        for refuse in (
+            lambda: check_depths([eight, sixteen], None),
+            lambda: read_orthophoto(sixteen, grid, None),
+        ):
+            with pytest.raises(RasterReadError, match="-ot Byte -scale 2600 10680 0 255") as caught:
+                refuse()
+            assert str(caught.value).startswith(f"{sixteen}: ")
+            assert "(found uint16, expected uint8); " in str(caught.value)
+
+    def test_without_a_recipe_its_own_range_makes_it_visible(self, tmp_path: Path) -> None:
+        path = deliver(tmp_path / "sixteen.tif", dtype="uint16")
+
+        read = read_orthophoto(path, orthophoto_grid(path, GSD_M, 3))
+
+        assert read.rgb[:, read.valid].min() == 0
+        assert read.rgb.max() == 255

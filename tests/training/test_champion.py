@@ -1,0 +1,171 @@
+"""Versions of the registered model, and which of them is champion."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from image_store import client_of, runs_of
+from support import Listener, tiny_settings
+
+from grave_cli.dataset.training_data import TrainingData, plan_training, read_training_data
+from grave_cli.errors import ModelError
+from grave_cli.model.bundle import Bundle, read_bundle
+from grave_cli.model.export import write_bundle
+from grave_cli.model.network import build_network
+from grave_cli.settings.load import with_values
+from grave_cli.settings.tree import Settings
+from grave_cli.tracking.models import resolve_model
+from grave_cli.tracking.runs import tracked_run
+from grave_cli.training.champion import register_model
+from grave_cli.training.rescoring import score_on_validation
+from grave_cli.training.trainer import run_training
+
+
+@pytest.fixture
+def copied(trained: Settings, tmp_path: Path) -> Settings:
+    """The store with one finished run for rgb+dem, for a test that adds to it."""
+    shutil.copytree(trained.work_dir, tmp_path / "runs")
+    return with_values(trained, {"work_dir": tmp_path / "runs"})
+
+
+def data_of(settings: Settings) -> TrainingData:
+    return read_training_data(plan_training(settings), settings)
+
+
+def with_dice(bundle: Bundle, dice: float) -> Bundle:
+    metrics = {**bundle.card.metrics, "val/dice": dice}
+    return Bundle(folder=bundle.folder, card=bundle.card.model_copy(update={"metrics": metrics}))
+
+
+def champion_of(settings: Settings) -> str:
+    return str(client_of(settings).get_model_version_by_alias("graves", "champion").version)
+
+
+def register(settings: Settings, bundle: Bundle, data: TrainingData, name: str) -> str:
+    """Register a model as if it had just been trained; return what is said of it."""
+    listener = Listener()
+    with tracked_run(settings, name, {}) as run:
+        run.log_folder(bundle.folder, "model")
+        register_model(run, bundle, data, listener)
+    return listener.notes[-1]
+
+
+def test_the_first_model_is_champion_and_found_by_its_names(trained: Settings) -> None:
+    (run,) = runs_of(trained)
+    version = client_of(trained).get_model_version_by_alias("graves", "champion")
+    assert version.run_id == run.info.run_id
+    assert version.tags["channels"] == "rgb+dem"
+    assert version.tags["dataset_id"] == run.data.params["dataset_id"]
+    (given,) = run.inputs.dataset_inputs
+    assert version.tags["dataset_digest"] == given.dataset.digest
+    assert run.data.tags["gravecli.model_version"] == "graves/1"
+    assert run.data.tags["gravecli.verdict"] == "is champion: there was none"
+    card = resolve_model("tiny", trained).bundle.card
+    for name in ("models:/graves@champion", "models:/graves/1"):
+        found = resolve_model(name, trained)
+        assert found.bundle.card == card
+        assert found.origin == "graves version 1, run tiny"
+
+
+@pytest.mark.parametrize(
+    "name", ["models:/graves@nobody", "models:/graves/7", "models:/urns/1", "models:/graves"]
+)
+def test_an_unknown_version_is_named(trained: Settings, name: str) -> None:
+    with pytest.raises(ModelError, match=rf"{name}: no such model"):
+        resolve_model(name, trained)
+
+
+def test_on_the_same_validation_data_the_better_score_wins(copied: Settings) -> None:
+    data, bundle = data_of(copied), resolve_model("tiny", copied).bundle
+    score = bundle.card.metrics["val/dice"]
+    worse = register(copied, with_dice(bundle, score - 0.1), data, "worse")
+    assert worse.startswith("graves version 2 is not champion: val/dice ")
+    assert champion_of(copied) == "1"
+    assert "is not champion" in register(copied, bundle, data, "equal")
+    better = register(copied, with_dice(bundle, score + 0.1), data, "better")
+    assert better.endswith(f"against {score:.4f} of version 1, on the same validation data")
+    assert champion_of(copied) == "4"
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_on_other_data_both_are_run_over_the_new_validation_data(
+    trained: Settings, tmp_path: Path, order: tuple[int, int]
+) -> None:
+    tiny = resolve_model("tiny", trained).bundle
+    models = [tiny, untrained_like(tiny, tmp_path / "model")]
+    champion, challenger = (models[index] for index in order)
+    first = with_values(trained, {"work_dir": tmp_path / "runs"})
+    register(first, champion, data_of(first), "first")
+    new = with_values(first, {"data.val": ("sample_03",), "data.train": ("sample_01",)})
+    data = data_of(new)
+    off = with_values(new, {"tracking.rescore_champion": False})
+    assert "is not scored again" in register(off, challenger, data, "off")
+    theirs, mine = (
+        score_on_validation(one, data, new)["val/dice"] for one in (champion, challenger)
+    )
+    assert mine != pytest.approx(theirs)
+    contrast = f"val/dice {mine:.4f} against {theirs:.4f} of version 1, both on the new"
+    assert contrast in register(new, challenger, data, "new")
+    assert champion_of(new) == ("3" if mine > theirs else "1")
+
+
+def untrained_like(bundle: Bundle, folder: Path) -> Bundle:
+    torch.manual_seed(0)
+    write_bundle(folder, build_network(bundle.card.architecture), bundle.card)
+    return read_bundle(folder)
+
+
+def test_scoring_the_model_of_a_training_again_gives_its_own_score(trained: Settings) -> None:
+    bundle = resolve_model("tiny", trained).bundle
+    scores = score_on_validation(bundle, data_of(trained), trained)
+    for name, value in scores.items():
+        assert value == pytest.approx(bundle.card.metrics[name], abs=1e-3), name
+
+
+def test_a_champion_of_another_gsd_and_other_channels_is_read_in_its_own_way(
+    trained: Settings,
+) -> None:
+    bundle = resolve_model("tiny", trained).bundle
+    finer = with_values(trained, {"grid.gsd_m": 0.05, "data.channels": "rgb"})
+    scores = score_on_validation(bundle, data_of(finer), finer)
+    assert scores["val/dice"] == pytest.approx(bundle.card.metrics["val/dice"], abs=1e-3)
+
+
+def test_a_champion_that_needs_a_dem_stays_when_the_new_data_has_none(
+    copied: Settings, sample_data: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(sample_data, tmp_path / "flat")
+    shutil.rmtree(tmp_path / "flat" / "dems")
+    flat = with_values(copied, {"data.root": tmp_path / "flat", "data.channels": "rgb"})
+    bundle = with_dice(resolve_model("tiny", copied).bundle, 1.0)
+    assert "version 1 needs a DEM" in register(flat, bundle, data_of(flat), "flat")
+    assert champion_of(copied) == "1"
+
+
+def test_a_champion_whose_files_are_gone_is_replaced(copied: Settings) -> None:
+    data, bundle = data_of(copied), resolve_model("tiny", copied).bundle
+    with tracked_run(copied, "bare", {}) as run:
+        source = f"runs:/{run.run_id}/model"
+        version = run.client.create_model_version("graves", source, run.run_id)
+        run.client.set_registered_model_alias("graves", "champion", version.version)
+    assert "is champion: version 2 cannot be read" in register(copied, bundle, data, "new")
+    assert champion_of(copied) == "3"
+
+
+def test_without_a_name_nothing_is_registered(trained: Settings, tmp_path: Path) -> None:
+    settings = with_values(
+        trained, {"work_dir": tmp_path / "runs", "tracking.registered_model": ""}
+    )
+    with tracked_run(settings, "one", {}) as run:
+        register_model(run, resolve_model("tiny", trained).bundle, data_of(trained))
+    assert list(client_of(settings).search_registered_models()) == []
+
+
+def test_trials_are_not_registered_and_keep_no_files(sample_data: Path, tmp_path: Path) -> None:
+    settings = tiny_settings(sample_data, tmp_path / "runs", training__epochs=1)
+    run_training(settings, finish=False)
+    (run,) = runs_of(settings)
+    assert client_of(settings).list_artifacts(run.info.run_id) == []
+    assert list(client_of(settings).search_registered_models()) == []
+    assert list((settings.work_dir / "unfinished").iterdir()) == []

@@ -1,0 +1,54 @@
+"""Thresholds that suit a model are found, and kept where nothing is to be gained."""
+
+import numpy as np
+from grave_rows import GSD_M, blurred, row_of_graves
+
+from grave_cli.graves.targets import BORDER, CONTACT, encode
+from grave_cli.settings.mapping import DecodingSettings
+from grave_cli.training.thresholds import changed_thresholds, tune_thresholds
+from grave_cli.training.validation_maps import ValidationMap, score_decoding
+
+
+def map_of(labels: np.ndarray, courage: float = 1.0) -> ValidationMap:
+    """Say what a network would answer that sees bodies well, and edges with some courage."""
+    channels = blurred(encode(labels, GSD_M, 0.10, 0.20), 1.0)
+    channels[[BORDER, CONTACT]] *= courage
+    levels = np.rint(channels * 255).astype(np.uint8)
+    everywhere = np.ones(labels.shape, bool)
+    return ValidationMap(levels, labels, everywhere, everywhere, GSD_M)
+
+
+def rows(gap_m: float) -> list[np.ndarray]:
+    return [row_of_graves(6, 2.0, 0.9, gap_m, angle)[1] for angle in (0.0, 30.0)]
+
+
+def test_shy_edges_are_met_with_surer_seeds() -> None:
+    maps = [map_of(labels, courage=0.35) for labels in rows(0.0)]
+    start = DecodingSettings(seed_threshold=0.55)
+    tuned = tune_thresholds(maps, start)
+    assert score_decoding(maps, start).f1 < 0.5
+    assert score_decoding(maps, tuned).f1 == 1
+    assert tuned.seed_threshold > start.seed_threshold
+
+
+def test_thresholds_that_serve_are_kept() -> None:
+    maps = [map_of(labels) for labels in rows(0.08)]
+    start = DecodingSettings(min_area_m2=0.123)
+    assert tune_thresholds(maps, start) == start
+
+
+def test_spots_that_the_network_is_unsure_of_are_left_out() -> None:
+    (labels, _) = rows(0.3)
+    one = map_of(labels)
+    one.levels[0, :8] = 140  # a pale band that is no grave
+    start = DecodingSettings(min_peak_body=0)
+    tuned = tune_thresholds([one], start)
+    assert score_decoding([one], start).f1 < 1
+    assert score_decoding([one], tuned).f1 == 1
+
+
+def test_changes_are_told() -> None:
+    start = DecodingSettings()
+    tuned = start.model_copy(update={"seed_threshold": 0.7})
+    assert changed_thresholds(start, tuned) == "seed_threshold 0.85 -> 0.7"
+    assert changed_thresholds(start, start) == ""
