@@ -102,7 +102,7 @@ def test_the_file_of_an_optuna_3_is_refused_with_the_upgrade_that_opens_it(
         connection.execute(text("UPDATE alembic_version SET version_num = 'v3.0.0.d'"))
     storage.engine.dispose()
     upgrade = f"optuna storage upgrade --storage {url}"
-    with pytest.raises(TuningError, match=f"made by another Optuna.*`{upgrade}`"):
+    with pytest.raises(TuningError, match=f"created by another Optuna.*`{upgrade}`"):
         open_studies(settings)
     optuna_cli = Path(sys.executable).with_name("optuna")
     subprocess.run([optuna_cli, *upgrade.split()[1:]], check=True, capture_output=True)

@@ -160,7 +160,7 @@ def test_a_study_is_not_gone_on_with_on_other_grounds(
 ) -> None:
     run_study(settings, StudyRequest("small", trials=1))
     changed = with_values(settings, change)
-    with pytest.raises(TuningError, match=f"begun with .*{complaint}.*--force"):
+    with pytest.raises(TuningError, match=f"began with .*{complaint}.*--force"):
         run_study(changed, StudyRequest("small", trials=2))
     result = run_study(changed, StudyRequest("small", trials=2, force=True))
     assert result.finished == 2
