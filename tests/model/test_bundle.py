@@ -3,6 +3,7 @@
 import json
 import math
 import pickle
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -56,10 +57,18 @@ def network() -> torch.nn.Module:
     return build_network(ARCHITECTURE).eval()
 
 
+@pytest.fixture(scope="session")
+def written(tmp_path_factory: pytest.TempPathFactory, network: torch.nn.Module) -> Path:
+    """A model folder, read only."""
+    folder = tmp_path_factory.mktemp("bundle") / "model"
+    write_bundle(folder, network, card())
+    return folder
+
+
 @pytest.fixture
-def folder(tmp_path: Path, network: torch.nn.Module) -> Path:
-    write_bundle(tmp_path / "model", network, card())
-    return tmp_path / "model"
+def folder(written: Path, tmp_path: Path) -> Path:
+    """A copy of it, for a test that changes it."""
+    return Path(shutil.copytree(written, tmp_path / "model"))
 
 
 def refusal(action: Callable[[], object]) -> str:

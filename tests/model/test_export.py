@@ -38,14 +38,14 @@ def make_model(folder: Path, **changes: object) -> tuple[Settings, Bundle]:
     return settings, read_bundle(folder / "model")
 
 
-@pytest.fixture
-def for_rgb(tmp_path: Path) -> tuple[Settings, Bundle]:
-    return make_model(tmp_path)
+@pytest.fixture(scope="module")
+def for_rgb(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, Bundle]:
+    return make_model(tmp_path_factory.mktemp("rgb"))
 
 
-@pytest.fixture
-def for_heights(tmp_path: Path) -> tuple[Settings, Bundle]:
-    return make_model(tmp_path, data__channels="rgb+dem")
+@pytest.fixture(scope="module")
+def for_heights(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, Bundle]:
+    return make_model(tmp_path_factory.mktemp("heights"), data__channels="rgb+dem")
 
 
 def start(bundle: Bundle, settings: Settings) -> torch.nn.Module:
@@ -106,10 +106,11 @@ def test_a_model_that_saw_other_colours_is_refused(for_rgb: tuple[Settings, Bund
 
 
 def test_fine_tuning_is_a_run_that_names_the_model_it_came_from(
-    for_rgb: tuple[Settings, Bundle], sample_data: Path
+    for_rgb: tuple[Settings, Bundle], sample_data: Path, work_dir: Path
 ) -> None:
     settings, bundle = for_rgb
-    settings = with_values(settings, {"data.root": sample_data, "training.epochs": 1})
+    here = {"data.root": sample_data, "work_dir": work_dir, "training.epochs": 1}
+    settings = with_values(settings, here)
     run_training(settings, start=bundle, finish=False)
     (run,) = runs_of(settings)
     assert run.data.tags["gravecli.init_from"] == "start"
