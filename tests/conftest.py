@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 from postgres import postgres_server
-from support import Listener, tiny_settings
+from support import Listener, tiny_settings, untrained_bundle
 
+from grave_cli.model.bundle import Bundle
 from grave_cli.sample_data.write import write_sample_data
 from grave_cli.settings.tree import Settings
 
@@ -34,6 +35,12 @@ def trained(sample_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Sett
     settings = tiny_settings(sample_data, work_dir, data__channels="rgb+dem")
     run_training(settings, name="tiny")
     return settings
+
+
+@pytest.fixture(scope="session")
+def untrained(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """The tiny network for rgb+dem with random weights; read only."""
+    return untrained_bundle(tmp_path_factory.mktemp("untrained"))
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """`predict-cemetery` killed at any point, and run again, gives what it would have given at once."""
 
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -8,9 +9,9 @@ from pathlib import Path
 
 import fiona
 import pytest
-from support import untrained_bundle
 from terminal import PROGRAM, gravecli, start_gravecli
 
+from grave_cli.model.bundle import Bundle
 from grave_cli.sample_data.write import write_sample_data
 
 SETTINGS = {
@@ -41,11 +42,11 @@ SectionFiles.__setitem__ = keep_and_die
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def place(untrained: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a model, a cemetery, and its graves as mapped without interruption."""
     folder = tmp_path_factory.mktemp("resume")
     write_sample_data(folder / "data", cemeteries=1, size_m=30, seed=1)
-    untrained_bundle(folder / "model")
+    shutil.copytree(untrained.folder, folder / "model")
     predict(folder, "whole.gpkg")
     return folder
 

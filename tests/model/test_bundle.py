@@ -1,5 +1,6 @@
 """A model folder is read whole or refused in one line, and nothing in it is ever unpickled."""
 
+import hashlib
 import json
 import math
 import pickle
@@ -119,6 +120,7 @@ def test_a_score_that_is_no_number_does_not_spoil_the_description(
 
 def test_the_fingerprint_is_that_of_the_weights(folder: Path) -> None:
     before = read_bundle(folder).sha256()
+    assert before == hashlib.sha256((folder / WEIGHTS_FILE).read_bytes()).hexdigest()
     write_card(folder, card(name="other"))
     assert read_bundle(folder).sha256() == before
     with (folder / WEIGHTS_FILE).open("ab") as file:
