@@ -24,6 +24,9 @@ from grave_cli.mapping.probability_map import ProbabilityMap
 from grave_cli.mapping.scene import Scene
 from grave_cli.outlines.polygons import to_crs
 from grave_cli.outlines.regularise import regularise
+from grave_cli.rasters.bands import Bands
+from grave_cli.rasters.georeference import Georeference
+from grave_cli.rasters.orthophoto import Orthophoto
 from grave_cli.rasters.recipe import InputRecipe
 from grave_cli.settings.tree import Settings
 
@@ -81,7 +84,9 @@ def find(probabilities: ProbabilityMap, threads: int) -> tuple:
 
 def scene_of(probabilities: ProbabilityMap) -> Scene:
     grid = probabilities.grid
-    return Scene(Path("scene.tif"), None, grid, grid.crs, RECIPE, None)
+    place = Georeference(grid.crs, grid.transform, grid.width, grid.height)
+    orthophoto = Orthophoto(Path("scene.tif"), place, Bands((1, 2, 3)), "uint8", False, ())
+    return Scene(orthophoto, None, grid, RECIPE, None)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ from grave_cli.mapping.scene import Scene, open_scene
 from grave_cli.mapping.stream import map_probabilities, plan_scene
 from grave_cli.model.bundle import Bundle, read_bundle
 from grave_cli.rasters.grid import WorkingGrid
-from grave_cli.rasters.orthophoto import open_orthophoto, orthophoto_grid
+from grave_cli.rasters.orthophoto import inspect_orthophoto, orthophoto_grid
 from grave_cli.settings.load import load_settings
 from grave_cli.settings.tree import Settings
 
@@ -81,7 +81,7 @@ def report(
     bundle: Bundle, orthophoto: Path, dem: Path, settings: Settings, *, overviews: bool,
     ordinary: bool,
 ) -> None:  # fmt: skip
-    grid = orthophoto_grid(orthophoto, bundle.card.recipe.gsd_m, 3)
+    grid = orthophoto_grid(inspect_orthophoto(orthophoto), bundle.card.recipe.gsd_m, 3)
     megapixels = grid.height * grid.width / 1e6
     whole = time_command(bundle, orthophoto, dem, settings.prediction.device)
     rows: list[list[object]] = [["whole command", whole, megapixels / whole, 1.0]]
@@ -128,8 +128,7 @@ def time_stages(
     now = time.perf_counter()
     engine = Timed(open_engine(bundle, settings.prediction))
     now = lap("open the model", now)
-    recipe = bundle.card.recipe
-    scene = open_scene(orthophoto, dem, orthophoto_grid(orthophoto, recipe.gsd_m, 3), recipe)
+    scene = open_scene(orthophoto, dem, bundle.card.recipe, 3)
     now = lap("lay the grid, measure the DEM", now)
     probabilities = map_probabilities(scene, engine, settings.prediction)
     now = lap("map", now)
@@ -162,8 +161,7 @@ def engine_alone(scene: Scene, engine: Engine, settings: Settings) -> float:
 
 def own_grid(orthophoto: Path, grid: WorkingGrid) -> WorkingGrid:
     """Lay a grid of the file's own pixels."""
-    with open_orthophoto(orthophoto) as opened:
-        place = opened.georeference
+    place = inspect_orthophoto(orthophoto).georeference
     pixel = place.transform.a
     return replace(
         grid,

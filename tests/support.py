@@ -93,8 +93,6 @@ def one_scene(folder: Path) -> Scene:
     import rasterio
     from rasterio.transform import from_origin
 
-    from grave_cli.rasters.orthophoto import orthophoto_grid
-
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "anna.tif"
     how = {"driver": "GTiff", "height": 150, "width": 210, "count": 3, "dtype": "uint8"}
@@ -102,4 +100,4 @@ def one_scene(folder: Path) -> Scene:
     with rasterio.open(path, "w", **how, **place) as dataset:
         dataset.write(np.random.default_rng(0).integers(1, 256, (3, 150, 210), dtype=np.uint8))
     recipe = InputRecipe(channels="rgb", gsd_m=0.1, mean=(0, 0, 0), std=(1, 1, 1), elevation=None)
-    return open_scene(path, None, orthophoto_grid(path, 0.1, 3), recipe)
+    return open_scene(path, None, recipe, 3)

@@ -15,10 +15,10 @@ import torch
 from scipy import ndimage
 from skimage.segmentation import watershed
 
-from grave_cli.mapping.scene import open_scene, read_heights
+from grave_cli.mapping.scene import open_scene, reading_heights
 from grave_cli.model.bundle import Bundle
 from grave_cli.model.export import load_network
-from grave_cli.rasters.orthophoto import read_orthophoto
+from grave_cli.rasters.orthophoto_pixels import read_orthophoto
 
 WINDOW, STRIDE = 512, 384
 
@@ -35,8 +35,10 @@ def map_ordinarily(bundle: Bundle, orthophoto: Path, dem: Path, grid) -> dict[st
     network = load_network(bundle)
     start = time.perf_counter()
     recipe = bundle.card.recipe
-    pixels = read_orthophoto(orthophoto, grid)
-    heights = read_heights(open_scene(orthophoto, dem, grid, recipe), grid)
+    scene = open_scene(orthophoto, dem, recipe, 3)
+    pixels = read_orthophoto(scene.orthophoto, grid)
+    with reading_heights(scene) as read_heights:
+        heights = read_heights(grid)
     assert heights is not None  # there is a DEM
     inputs = recipe.network_input(pixels.rgb, heights[None], pixels.valid)
     read_s = time.perf_counter() - start

@@ -24,7 +24,7 @@ from grave_cli.dataset.manifest import Cemetery
 from grave_cli.errors import DatasetError, RasterReadError
 from grave_cli.outlines.polygons import Polygons
 from grave_cli.rasters.grid import WorkingGrid
-from grave_cli.rasters.orthophoto import open_raster
+from grave_cli.rasters.raster_file import open_raster
 from grave_cli.settings.inputs import DataSettings
 from grave_cli.vectors.areas import Area, read_area
 from grave_cli.vectors.outline_repair import Findings, clean_outlines

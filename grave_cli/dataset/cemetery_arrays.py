@@ -1,34 +1,28 @@
-"""One part of a cemetery, read once: pixels, heights and graves on the working grid."""
+"""One part of a cemetery as arrays: pixels, heights and graves on the working grid."""
 
 import hashlib
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from rasterio.windows import Window
 
-from grave_cli.dataset.annotations import (
-    Graves,
-    rasterize_instances,
-    read_graves,
-    read_labelled_area,
-)
+from grave_cli.dataset.annotations import rasterize_instances
 from grave_cli.dataset.identity.dataset_id import dataset_id
 from grave_cli.dataset.manifest import Manifest
-from grave_cli.dataset.splits import Part, strip_window
-from grave_cli.errors import DatasetError
+from grave_cli.dataset.plans import PartPlan
+from grave_cli.dataset.splits import Part
 from grave_cli.outlines.polygons import Polygons
 from grave_cli.progress import SILENT, Progress
-from grave_cli.rasters.elevation import measure_elevation, read_elevation
+from grave_cli.rasters.dem_heights import open_dem
+from grave_cli.rasters.elevation import read_elevation
 from grave_cli.rasters.grid import WorkingGrid
-from grave_cli.rasters.orthophoto import orthophoto_grid, read_orthophoto
+from grave_cli.rasters.orthophoto_pixels import read_orthophoto
 from grave_cli.rasters.recipe import InputRecipe
-from grave_cli.settings.tree import Settings
-from grave_cli.vectors.areas import Area, rasterize_area, within_area
+from grave_cli.vectors.areas import rasterize_area
 
 _BYTES_PER_PX = 9  # rgb 3, valid 1, instances 4, labelled 1
 _BYTES_PER_FEATURE = 4
@@ -77,69 +71,6 @@ class CemeteryArrays:
         return self.usable & np.isfinite(self.elevation).all(axis=0)
 
 
-@dataclass(frozen=True)
-class PartPlan:
-    """What will be read for a part, known before any pixel is.
-
-    Args:
-        part: Which part.
-        cemetery_grid: The whole cemetery's grid.
-        window: The part's pixels on it.
-        graves: The part's graves, in the grid's CRS.
-        found: How the cemetery's annotations were.
-        area: The part of the cemetery that has been labelled, in the grid's CRS; None is all.
-    """
-
-    part: Part
-    cemetery_grid: WorkingGrid
-    window: Window
-    graves: Polygons
-    found: Graves
-    area: Area | None = None
-
-    @property
-    def grid(self) -> WorkingGrid:
-        """The part's own grid."""
-        return self.cemetery_grid.crop(self.window)
-
-    def owns(self, graves: Polygons) -> NDArray[np.bool_]:
-        """Say which graves belong to the part: by their centroid, as everywhere."""
-        mine = within_area(graves, self.area)
-        if self.part.strip is not None:
-            mine &= within_area(graves, shapely.box(*self.grid.bounds))
-        return mine
-
-
-def plan_part(part: Part, settings: Settings) -> PartPlan:
-    """Lay the grid of a part and find its graves.
-
-    Args:
-        part: Which part.
-        settings: GSD, layers and filter of the annotations, and the guard between strips.
-
-    Raises:
-        DatasetError: The part has no graves, or its labels or labelled area cannot be used.
-        GridError: No grid can be laid on the orthophoto.
-        RasterReadError: The orthophoto cannot be used.
-    """
-    cemetery = part.cemetery
-    grid = orthophoto_grid(cemetery.orthophoto, settings.grid.gsd_m, settings.grid.max_upsampling)
-    found = read_graves(cemetery, grid, settings.data)
-    area = read_labelled_area(cemetery, grid, settings.data)
-    graves = found.polygons[within_area(found.polygons, area)]
-    if not len(graves):
-        raise DatasetError("no graves in the labelled area", where=cemetery.area or cemetery.labels)
-    window = grid.window
-    if part.strip is not None:
-        guard_m, where = settings.data.guard_m, cemetery.orthophoto
-        window = strip_window(grid, tuple(graves), part.strip, guard_m, where)
-    plan = PartPlan(part, grid, window, graves, found, area)
-    plan = replace(plan, graves=graves[plan.owns(graves)])
-    if not len(plan.graves):
-        raise DatasetError(f"no graves in {part.name} ({part.split})", where=cemetery.labels)
-    return plan
-
-
 def read_part(plan: PartPlan, recipe: InputRecipe) -> CemeteryArrays:
     """Read a part's pixels, heights and graves.
 
@@ -150,22 +81,17 @@ def read_part(plan: PartPlan, recipe: InputRecipe) -> CemeteryArrays:
     Raises:
         RasterReadError: A raster cannot be used.
     """
-    grid, cemetery = plan.grid, plan.part.cemetery
-    pixels = read_orthophoto(cemetery.orthophoto, grid, recipe.value_range)
-    elevation = None
-    if recipe.elevation is not None:
-        assert cemetery.dem is not None  # checked when the parts were assigned
-        statistics = measure_elevation(cemetery.dem, plan.cemetery_grid, recipe.elevation)
-        elevation = read_elevation(cemetery.dem, grid, statistics, recipe.features)
+    grid, area = plan.grid, plan.whole.area
+    pixels = read_orthophoto(plan.whole.orthophoto, grid, recipe.value_range)
     return CemeteryArrays(
         plan.part,
         grid,
         plan.graves,
         pixels.rgb,
         pixels.valid,
-        elevation,
+        _read_elevation(plan, recipe),
         rasterize_instances(_drawn_graves(plan), grid),
-        None if plan.area is None else rasterize_area(plan.area, grid),
+        None if area is None else rasterize_area(area, grid),
     )
 
 
@@ -203,28 +129,37 @@ def read_parts(
 
 
 def memory_bytes(plan: PartPlan, recipe: InputRecipe) -> int:
-    """Say how much memory a part's arrays take, in bytes."""
+    """Compute the memory that the arrays of a part take, in bytes."""
     pixels = int(plan.window.width) * int(plan.window.height)
     return pixels * (_BYTES_PER_PX + _BYTES_PER_FEATURE * len(recipe.features))
 
 
 def valid_share(plan: PartPlan) -> float:
-    """Estimate which share of a part's pixels is usable, from a coarse look."""
-    coarse = plan.grid.coarsened(_COARSE_LOOK)
-    valid = read_orthophoto(plan.part.cemetery.orthophoto, coarse).valid
-    return float((valid if plan.area is None else valid & rasterize_area(plan.area, coarse)).mean())
+    """Estimate the share of usable pixels in a part, from a coarse look at the orthophoto."""
+    coarse, area = plan.grid.coarsened(_COARSE_LOOK), plan.whole.area
+    valid = read_orthophoto(plan.whole.orthophoto, coarse).valid
+    return float((valid if area is None else valid & rasterize_area(area, coarse)).mean())
+
+
+def _read_elevation(plan: PartPlan, recipe: InputRecipe) -> NDArray[np.float32] | None:
+    if recipe.elevation is None:
+        return None
+    statistics = plan.whole.elevation_statistics(recipe.elevation)
+    assert plan.whole.dem is not None  # it has been measured
+    with open_dem(plan.whole.dem) as dem:
+        return read_elevation(dem, plan.grid, statistics, recipe.features)
 
 
 def _drawn_graves(plan: PartPlan) -> Polygons:
-    """Choose the graves that show in a part.
+    """Choose the graves that are drawn in a part.
 
-    Those cut by its edge are drawn too: what shows of them is a grave. Those wholly outside of the
-    labelled area are not, because the few that happen to be labelled there say nothing.
+    A grave cut by the part's edge is included, because the visible rest is a grave. A grave wholly
+    outside of the labelled area is not: that a few are labelled there proves nothing.
     """
-    graves = plan.found.polygons
+    graves, area = plan.whole.graves.polygons, plan.whole.area
     drawn = shapely.intersects(graves, shapely.box(*plan.grid.bounds))
-    if plan.area is not None:
-        drawn &= shapely.intersects(graves, plan.area) & ~shapely.touches(graves, plan.area)
+    if area is not None:
+        drawn &= shapely.intersects(graves, area) & ~shapely.touches(graves, area)
     return np.asarray(graves[drawn])
 
 
@@ -232,8 +167,9 @@ def _cache_key(plan: PartPlan, recipe: InputRecipe) -> str:
     cemetery = plan.part.cemetery
     place = cemetery.orthophoto.resolve()
     files = dataset_id(Manifest(cemetery.orthophoto.parent.parent, (cemetery,)))
-    # Layers and filters change what the same files mean.
-    shapes = [shapely.to_wkb(plan.found.polygons).tolist(), shapely.to_wkb(plan.area)]
+    # The same files with another layer or filter have other graves.
+    graves, area = plan.whole.graves.polygons, plan.whole.area
+    shapes = [shapely.to_wkb(graves).tolist(), shapely.to_wkb(area)]
     text = repr((place, files, shapes, plan.window, recipe.model_dump_json()))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

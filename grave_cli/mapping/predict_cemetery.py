@@ -31,7 +31,6 @@ from grave_cli.outlines.polygons import to_crs
 from grave_cli.outlines.regularise import regularise
 from grave_cli.progress import SILENT, Progress
 from grave_cli.rasters.grid import WorkingGrid
-from grave_cli.rasters.orthophoto import orthophoto_grid
 from grave_cli.settings.mapping import DecodingSettings
 from grave_cli.settings.tree import Settings
 from grave_cli.vectors.areas import read_area, within_area
@@ -72,13 +71,11 @@ def predict_cemetery(
             or other 16-bit values than those trained on.
         RasterReadError: A raster cannot be used.
     """
-    recipe = bundle.card.recipe
-    grid = orthophoto_grid(orthophoto, recipe.gsd_m, settings.grid.max_upsampling)
-    for note in check_fit(recipe, orthophoto, dem, grid, bundle.card.name):
+    scene = open_scene(orthophoto, dem, bundle.card.recipe, settings.grid.max_upsampling)
+    for note in check_fit(scene, bundle.card.name):
         progress.note(note)
-    scene = open_scene(orthophoto, dem, grid, recipe)
     if aoi is not None:
-        scene = replace(scene, aoi=read_area(aoi, grid))
+        scene = replace(scene, aoi=read_area(aoi, scene.grid))
     thresholds = decoding or bundle.card.decoding
     provenance = _provenance(scene, bundle, thresholds, engine)
     provenance["aoi"] = aoi.name if aoi else ""
@@ -159,7 +156,7 @@ def extract_graves(
     order = _reading_order(polygons)
     order = order[within_area(polygons[order], scene.aoi)]
     outlines, polygons = outlines.take(order), polygons[order]
-    cemetery = cemetery_name(scene.orthophoto)
+    cemetery = cemetery_name(scene.orthophoto.path)
     rows = _attributes(
         cemetery,
         polygons,
@@ -173,7 +170,7 @@ def extract_graves(
     return PredictionResult(
         cemetery=cemetery,
         grid=grid,
-        source_crs=scene.source_crs,
+        source_crs=scene.orthophoto.georeference.crs,
         polygons=polygons,
         raw_polygons=to_crs(outlines.raw, grid.transform),
         attributes=tuple(rows),

@@ -9,7 +9,8 @@ from grave_cli.drawing.outlines import verdict_layers
 from grave_cli.drawing.overview import overview
 from grave_cli.errors import ExportError
 from grave_cli.mapping.result import PredictionResult
-from grave_cli.rasters.orthophoto import read_orthophoto
+from grave_cli.rasters.orthophoto import inspect_orthophoto
+from grave_cli.rasters.orthophoto_pixels import read_orthophoto
 
 _LONGEST_SIDE_PX = 2000
 
@@ -33,7 +34,7 @@ def write_preview(
         ExportError: It cannot be written.
     """
     grid = result.grid.coarsened(max(1.0, max(result.grid.shape) / _LONGEST_SIDE_PX))
-    pixels = read_orthophoto(orthophoto, grid)
+    pixels = read_orthophoto(inspect_orthophoto(orthophoto), grid)
     layers = verdict_layers(result.polygons, truth)
     title = f"{result.cemetery}: {len(result.polygons)} graves"
     picture = overview(pixels.rgb, pixels.valid, grid.transform, layers, title)

@@ -15,10 +15,10 @@ from rasterio.windows import Window
 
 from grave_cli.mapping.scene import Scene
 from grave_cli.mapping.sections import Section, frames_of, place_within, window_around
-from grave_cli.rasters.dem import Dem, open_dem
-from grave_cli.rasters.elevation import read_open_elevation
+from grave_cli.rasters.dem_heights import DemReader, open_dem
+from grave_cli.rasters.elevation import read_elevation
 from grave_cli.rasters.grid import Tile, WorkingGrid
-from grave_cli.rasters.orthophoto import Orthophoto, open_orthophoto
+from grave_cli.rasters.orthophoto_pixels import OrthophotoReader, open_orthophoto
 
 # Working pixels per pixel of a coarse look. What it misses is less than half such a pixel, in the
 # midst of nothing: too little to show a grave.
@@ -123,13 +123,13 @@ class _Reader:
 
     Args:
         scene: What is read.
-        orthophoto: Open.
-        dem: Open; None where the network sees no heights.
+        orthophoto: The orthophoto, open.
+        dem: The DEM, open; None if the network does not use heights.
     """
 
     scene: Scene
-    orthophoto: Orthophoto
-    dem: Dem | None
+    orthophoto: OrthophotoReader
+    dem: DemReader | None
 
     def read(self, section: Section) -> SectionInput:
         """Read a section: first coarsely where that is cheap, then what shows something."""
@@ -162,7 +162,7 @@ class _Reader:
             return tiles
         window = window_around(tiles)
         coarse = self.scene.grid.crop(window).coarsened(_LOOK)
-        if not self.orthophoto.can_be_looked_at(coarse):
+        if not self.orthophoto.has_overview_for(coarse):
             return tiles
         valid = self.orthophoto.read(coarse, self.scene.recipe.value_range).valid
         return [tile for tile in tiles if _seen(valid, place_within(window, tile.core)).any()]
@@ -171,7 +171,7 @@ class _Reader:
         if self.dem is None or self.scene.statistics is None:
             return None
         features = self.scene.recipe.features
-        return read_open_elevation(self.dem, grid, self.scene.statistics, features)
+        return read_elevation(self.dem, grid, self.scene.statistics, features)
 
 
 def _seen(valid: NDArray[np.bool_], place: tuple[slice, slice]) -> NDArray[np.bool_]:

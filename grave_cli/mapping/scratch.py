@@ -39,9 +39,8 @@ def prediction_key(scene: Scene, tiling: Tiling, model: str, engine: str) -> str
     Raises:
         DatasetError: A file is gone.
     """
-    files = [
-        (str(path.resolve()), _identity(path)) for path in (scene.orthophoto, scene.dem) if path
-    ]
+    paths = [raster.path for raster in (scene.orthophoto, scene.dem) if raster]
+    files = [(str(path.resolve()), _identity(path)) for path in paths]
     recipe, area = scene.recipe.model_dump_json(), shapely.to_wkb(scene.aoi, hex=True)
     text = repr((_FORMAT, files, scene.grid, recipe, area, tiling, model, engine))
     return hashlib.sha256(text.encode()).hexdigest()[:16]

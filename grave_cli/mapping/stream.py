@@ -15,7 +15,6 @@ from grave_cli.mapping.scene import Scene
 from grave_cli.mapping.sections import Section, SectionPlan, place_within, plan_sections
 from grave_cli.mapping.tiling import choose_tiling
 from grave_cli.progress import SILENT, Progress
-from grave_cli.rasters.orthophoto import open_orthophoto
 from grave_cli.settings.mapping import PredictionSettings
 
 
@@ -34,8 +33,7 @@ def plan_scene(
         speeds: Mpx/s by edge of a tile; None: all are taken to be equally fast.
     """
     tiling = choose_tiling(scene.grid.shape, engine.batch_mpx, settings, speeds)
-    with open_orthophoto(scene.orthophoto) as orthophoto:
-        return plan_sections(scene.grid, tiling, whole_rows=orthophoto.is_stored_in_rows)
+    return plan_sections(scene.grid, tiling, whole_rows=scene.orthophoto.is_stored_in_rows)
 
 
 def map_probabilities(

@@ -1,13 +1,12 @@
-"""DEM metres in, elevation features on the working grid out.
+"""Elevation features on the working grid, from the heights of a DEM.
 
-All that a feature needs to know of the whole cemetery (local ground, mean, percentiles) is computed
+Everything a feature needs from the whole cemetery (local ground, mean, percentiles) is computed
 once, on a coarse grid, and reused by every window: a chip and a streamed window of the same place
 agree.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +14,7 @@ from rasterio.windows import Window
 from scipy import ndimage
 
 from grave_cli.errors import RasterReadError
-from grave_cli.rasters.dem import Dem, Heights, open_dem
+from grave_cli.rasters.dem_heights import DemReader, Heights
 from grave_cli.rasters.grid import WorkingGrid
 from grave_cli.settings.inputs import ElevationFeature, ElevationSettings
 
@@ -26,11 +25,11 @@ _MAD_TO_SIGMA = 1.4826  # median absolute deviation of a normal distribution to 
 
 @dataclass(frozen=True)
 class ElevationStatistics:
-    """What is known of a whole cemetery's heights.
+    """Statistics of the heights of a whole cemetery.
 
     Args:
         ground: Height of the local ground, metres, on `grid`.
-        grid: Coarse grid of `ground`.
+        grid: The coarse grid of `ground`.
         mean: Mean height, metres.
         std: Standard deviation of the heights, metres.
         median: Median height, metres.
@@ -51,32 +50,30 @@ class ElevationStatistics:
 
 
 def measure_elevation(
-    path: Path, grid: WorkingGrid, settings: ElevationSettings
+    dem: DemReader, grid: WorkingGrid, settings: ElevationSettings
 ) -> ElevationStatistics:
-    """Compute a cemetery's local ground and its statistics of height.
+    """Compute the local ground of a cemetery and the statistics of its heights.
 
-    The local ground is a low percentile of the heights around, corrected for the slope of the
-    ground.
+    The local ground is a low percentile of the surrounding heights, corrected for the slope of the
+    terrain.
 
     Args:
-        path: The DEM.
+        dem: The DEM, open.
         grid: The cemetery's whole working grid.
         settings: Cell size and radius of the local ground.
 
     Raises:
-        RasterReadError: It is no DEM, or has no heights under the orthophoto.
+        RasterReadError: The DEM is damaged, or has no heights under the orthophoto.
     """
     coarse = grid.coarsened(max(1.0, settings.ground_cell_m / grid.gsd_m))
-    with open_dem(path) as dem:
-        heights = dem.read(coarse)
-        lies = tuple(round(value) for value in dem.georeference.bounds_in(grid.crs))
+    heights = dem.read(coarse)
     known = np.isfinite(heights)
     if not known.any():
         raise RasterReadError(
             "DEM has no heights under the orthophoto",
-            where=path,
-            found=f"a DEM within {lies}",
-            expected=f"within {tuple(round(value) for value in grid.bounds)}",
+            where=dem.dem.path,
+            found=f"a DEM within {_rounded(dem.dem.georeference.bounds_in(grid.crs))}",
+            expected=f"within {_rounded(grid.bounds)}",
             remedy="it belongs to another place, or its CRS is wrong",
         )
     filled = _fill_nearest(heights, known)
@@ -95,7 +92,7 @@ def measure_elevation(
 
 
 def read_elevation(
-    path: Path,
+    dem: DemReader,
     grid: WorkingGrid,
     statistics: ElevationStatistics,
     features: Sequence[ElevationFeature],
@@ -103,33 +100,18 @@ def read_elevation(
     """Read a DEM as features on a grid; the same for a place however the grid is cut.
 
     Args:
-        path: The DEM.
+        dem: The DEM, open.
         grid: The working grid or any crop of it.
-        statistics: Of the whole cemetery.
-        features: Which; see `elevation_features`.
+        statistics: Statistics of the whole cemetery.
+        features: Features to compute, in order; see `elevation_features`.
 
     Raises:
-        RasterReadError: It is no DEM.
+        RasterReadError: The DEM is damaged.
 
     Shapes:
         returns: (features, H, W), NaN where the height is unknown.
     """
-    with open_dem(path) as dem:
-        return read_open_elevation(dem, grid, statistics, features)
-
-
-def read_open_elevation(
-    dem: Dem,
-    grid: WorkingGrid,
-    statistics: ElevationStatistics,
-    features: Sequence[ElevationFeature],
-) -> Heights:
-    """Read like `read_elevation`, from a DEM that is open (one per thread).
-
-    Raises:
-        RasterReadError: It is damaged.
-    """
-    # A slope needs the neighbours of every pixel, those of the outermost ones too.
+    # The slope of a pixel needs its neighbours, also along the edge of the grid.
     margin = 1 if "slope" in features else 0
     wider = grid.crop(Window(-margin, -margin, grid.width + 2 * margin, grid.height + 2 * margin))
     made = elevation_features(dem.read(wider), wider, statistics, features)
@@ -224,3 +206,7 @@ def _local_ground(heights: Heights, radius: float) -> Heights:
 def _fill_nearest(heights: Heights, known: NDArray[np.bool_]) -> Heights:
     nearest = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
     return np.asarray(heights[tuple(nearest)], np.float32)
+
+
+def _rounded(bounds: tuple[float, float, float, float]) -> tuple[int, ...]:
+    return tuple(round(value) for value in bounds)

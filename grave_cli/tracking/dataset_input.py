@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import shapely
 
-from grave_cli.dataset.cemetery_arrays import PartPlan
+from grave_cli.dataset.plans import PartPlan
 from grave_cli.dataset.training_data import TrainingPlan
 from grave_cli.tracking.runs import TrackedRun
 
@@ -83,5 +83,6 @@ def _area_m2(part: PartPlan) -> float:
     """Area of the part's frame, or of what has been labelled within it."""
     grid = part.grid
     frame = shapely.box(*grid.bounds)
-    area = frame if part.area is None else shapely.intersection(frame, part.area)
+    labelled = part.whole.area
+    area = frame if labelled is None else shapely.intersection(frame, labelled)
     return float(shapely.area(area)) * grid.metres_per_unit**2

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from grave_cli.dataset.cemetery_arrays import PartPlan
+from grave_cli.dataset.plans import PartPlan
 from grave_cli.graves.confidence import FEATURES, Calibration
 from grave_cli.mapping.engine import Engine
 from grave_cli.mapping.predict_cemetery import predict_cemetery

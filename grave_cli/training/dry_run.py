@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import psutil
 import torch
 
-from grave_cli.dataset.cemetery_arrays import PartPlan, valid_share
+from grave_cli.dataset.cemetery_arrays import valid_share
+from grave_cli.dataset.plans import PartPlan
 from grave_cli.dataset.training_data import TrainingPlan, arrays_bytes, plan_training
 from grave_cli.learning.chips import chips_for_area
 from grave_cli.learning.losses import GraveLoss

@@ -3,12 +3,12 @@
 import numpy as np
 from PIL import Image
 
-from grave_cli.dataset.cemetery_arrays import PartPlan
+from grave_cli.dataset.plans import PartPlan
 from grave_cli.drawing.outlines import verdict_layers
 from grave_cli.drawing.overview import CemeteryView, cemetery_sheet
 from grave_cli.evaluation.score import ObjectScore
 from grave_cli.mapping.result import PredictionResult
-from grave_cli.rasters.orthophoto import read_orthophoto
+from grave_cli.rasters.orthophoto_pixels import read_orthophoto
 
 _LONGEST_SIDE_PX = 1200
 
@@ -25,7 +25,7 @@ def draw_part(plan: PartPlan, result: PredictionResult, score: ObjectScore) -> I
     """
     assert result.coarse_probability is not None  # kept by predict_cemetery
     grid = result.grid.coarsened(max(1.0, max(result.grid.shape) / _LONGEST_SIDE_PX))
-    pixels = read_orthophoto(plan.part.cemetery.orthophoto, grid)
+    pixels = read_orthophoto(plan.whole.orthophoto, grid)
     judged = plan.owns(result.polygons)
     title = (
         f"{result.cemetery}: {score.truths} graves, {score.matches} found, "

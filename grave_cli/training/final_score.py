@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from grave_cli.dataset.cemetery_arrays import PartPlan
+from grave_cli.dataset.plans import PartPlan
 from grave_cli.evaluation.judgement import Judgement, join_judgements, judge_on_ground
 from grave_cli.evaluation.review_curve import review_curve
 from grave_cli.evaluation.scorecard import fill_scorecard

@@ -1,6 +1,7 @@
 """How good any model is on the validation data of a training."""
 
-from grave_cli.dataset.cemetery_arrays import CemeteryArrays, plan_part, read_parts
+from grave_cli.dataset.cemetery_arrays import CemeteryArrays, read_parts
+from grave_cli.dataset.plans import plan_parts
 from grave_cli.dataset.training_data import TrainingData
 from grave_cli.model.bundle import Bundle
 from grave_cli.progress import SILENT, Progress
@@ -61,7 +62,7 @@ def validation_parts(
         return data.val
     at_its_gsd = with_values(settings, {"grid.gsd_m": recipe.gsd_m})
     return read_parts(
-        [plan_part(plan.part, at_its_gsd) for plan in data.plan.split("val")],
+        list(plan_parts((plan.part for plan in data.plan.split("val")), at_its_gsd)),
         recipe,
         max_bytes=settings.chips.max_memory_gb * 1e9,
         cache=settings.work_dir / "cache",

@@ -9,11 +9,13 @@ import shapely
 import torch
 from numpy.typing import NDArray
 
-from grave_cli.dataset.cemetery_arrays import CemeteryArrays, PartPlan
+from grave_cli.dataset.cemetery_arrays import CemeteryArrays
+from grave_cli.dataset.plans import PartPlan
 from grave_cli.dataset.training_data import TrainingData
 from grave_cli.learning.cutting import Chip, cut_chip
 from grave_cli.learning.task import GraveTask
-from grave_cli.rasters.elevation import measure_elevation, read_elevation
+from grave_cli.rasters.dem_heights import open_dem
+from grave_cli.rasters.elevation import read_elevation
 from grave_cli.rasters.grid import Window, plan_tiles
 from grave_cli.rasters.recipe import InputRecipe
 
@@ -135,7 +137,7 @@ def _heights(
     if "height" in recipe.features:
         heights: NDArray[np.float32] = chip.elevation[recipe.features.index("height")]
         return heights
-    dem = plan.part.cemetery.dem
-    assert dem is not None  # checked when the parts were assigned
-    statistics = measure_elevation(dem, plan.cemetery_grid, recipe.elevation)
-    return np.asarray(read_elevation(dem, plan.grid.crop(window), statistics, ("height",))[0])
+    statistics = plan.whole.elevation_statistics(recipe.elevation)
+    assert plan.whole.dem is not None  # it has been measured
+    with open_dem(plan.whole.dem) as dem:
+        return np.asarray(read_elevation(dem, plan.grid.crop(window), statistics, ("height",))[0])

@@ -162,7 +162,8 @@ def test_a_chip_for_training_equals_the_same_place_read_for_prediction(
             return (batch[:, [0, 1, 3]] + 1) / 2
 
     cemetery = part.part.cemetery
-    scene = open_scene(cemetery.orthophoto, cemetery.dem, part.grid, recipe)
+    scene = open_scene(cemetery.orthophoto, cemetery.dem, recipe, 3)
+    assert scene.grid == part.grid
     tiles = PredictionSettings(tile_px=96, halo_px=16, batch_size=2)
     levels = map_probabilities(scene, Mirror(), tiles).read(part.grid.window)
     predicted_on = to_probabilities(levels) * 2 - 1

@@ -21,7 +21,7 @@ from grave_cli.mapping.probability_map import ProbabilityMap
 from grave_cli.mapping.result import PredictionResult
 from grave_cli.mapping.scene import open_scene
 from grave_cli.model.bundle import Bundle
-from grave_cli.rasters.orthophoto import orthophoto_grid, read_orthophoto
+from grave_cli.rasters.orthophoto_pixels import read_orthophoto
 from grave_cli.settings.mapping import DecodingSettings
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.models import resolve_model
@@ -40,11 +40,12 @@ def cemetery(sample_data: Path) -> Cemetery:
 @pytest.fixture(scope="module")
 def result(bundle: Bundle, cemetery: Cemetery) -> PredictionResult:
     """What a perfect model would yield: probabilities made from the truth."""
-    grid = orthophoto_grid(cemetery.orthophoto, 0.05, 3)
-    scene = open_scene(cemetery.orthophoto, cemetery.dem, grid, bundle.card.recipe)
+    recipe = bundle.card.recipe.model_copy(update={"gsd_m": 0.05})
+    scene = open_scene(cemetery.orthophoto, cemetery.dem, recipe, 3)
+    grid = scene.grid
     instances = rasterize_instances(read_graves(cemetery, grid).polygons, grid)
     levels = encode(instances, grid.gsd_m, 0.1, 0.2) * np.uint8(255)
-    valid = read_orthophoto(cemetery.orthophoto, grid).valid
+    valid = read_orthophoto(scene.orthophoto, grid).valid
     probabilities = ProbabilityMap.of(levels, valid, grid)
     return extract_graves(probabilities, scene, DecodingSettings(), Settings(), {"made": "by hand"})
 

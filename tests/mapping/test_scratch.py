@@ -11,6 +11,7 @@ from support import one_scene
 from grave_cli.mapping.scene import Scene
 from grave_cli.mapping.scratch import prediction_key, scratch
 from grave_cli.mapping.tiling import Tiling
+from grave_cli.rasters.orthophoto import inspect_orthophoto
 
 LEVELS = np.ones((3, 4, 5), np.uint8)
 TILING = Tiling(64, 64, 8, 1)
@@ -76,9 +77,10 @@ def test_the_key_stays_for_the_same_files_and_changes_with_all_that_counts(scene
         key_of(replace(scene, aoi=shapely.box(0, 0, 1, 1))),
         key_of(replace(scene, recipe=scene.recipe.model_copy(update={"gsd_m": 0.2}))),
     ]
-    then = scene.orthophoto.stat().st_mtime + 5
-    os.utime(scene.orthophoto, (then, then))
+    path = scene.orthophoto.path
+    then = path.stat().st_mtime + 5
+    os.utime(path, (then, then))
     others.append(key_of(scene))
-    moved = shutil.copy(scene.orthophoto, scene.orthophoto.with_name("copy.tif"))
-    others.append(key_of(replace(scene, orthophoto=Path(moved))))
+    moved = Path(shutil.copy(path, path.with_name("copy.tif")))
+    others.append(key_of(replace(scene, orthophoto=inspect_orthophoto(moved))))
     assert len({same, *others}) == len(others) + 1
