@@ -65,7 +65,8 @@ def measure_elevation(
     Raises:
         RasterReadError: The DEM is damaged, or has no heights under the orthophoto.
     """
-    coarse = grid.coarsened(max(1.0, settings.ground_cell_m / grid.gsd_m))
+    cell_m = max(settings.ground_cell_m, grid.gsd_m)  # the coarse grid is never finer than `grid`
+    coarse = grid.coarsened(cell_m / grid.gsd_m)
     heights = dem.read(coarse)
     known = np.isfinite(heights)
     if not known.any():
@@ -77,7 +78,7 @@ def measure_elevation(
             remedy="it belongs to another place, or its CRS is wrong",
         )
     filled = _fill_nearest(heights, known)
-    radius = settings.ground_radius_m / settings.ground_cell_m
+    radius = settings.ground_radius_m / cell_m
     values = heights[known].astype(np.float64)
     median = float(np.median(values))
     return ElevationStatistics(

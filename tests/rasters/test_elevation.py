@@ -105,6 +105,23 @@ def test_features_of_a_plane_are_what_they_are_called(tmp_path: Path) -> None:
     assert np.median(percentile) == pytest.approx(0.5, abs=0.02)
 
 
+def test_the_ground_radius_is_in_metres_where_working_pixels_are_larger_than_the_cells(
+    rough: Path,
+) -> None:
+    """Cells of 0.5 m cannot be had from pixels of 0.8 m: the radius is laid in pixels of 0.8 m."""
+    grid = GRID.coarsened(8)
+    assert grid.gsd_m == pytest.approx(0.8)
+
+    with open_dem(rough) as dem:
+        finer, equal = (
+            measure_elevation(dem, grid, ElevationSettings(ground_cell_m=cell_m))
+            for cell_m in (0.5, grid.gsd_m)
+        )
+
+    assert finer.grid == equal.grid == grid
+    np.testing.assert_array_equal(finer.ground, equal.ground)
+
+
 def test_height_is_that_of_what_stands_on_the_ground(
     rough: Path, statistics: ElevationStatistics, whole: NDArray[np.float32]
 ) -> None:
