@@ -34,15 +34,14 @@ class CemeteryArrays:
     """A part of a cemetery as arrays.
 
     Args:
-        part: Which part.
-        grid: Where its pixels lie.
-        graves: Its graves, in the grid's CRS; those whose centroid lies within it and within the
-            labelled area.
+        part: The part: cemetery, split and strip.
+        grid: The grid of its pixels.
+        graves: Graves whose centroid lies within the part and the labelled area, in the grid's CRS.
         rgb: Colours.
-        valid: Where the orthophoto shows something.
+        valid: True where the orthophoto shows something.
         elevation: Features in their own units, NaN where unknown; None for rgb.
-        instances: Grave ids from 1, 0 is background.
-        labelled: Where graves would have been labelled; None is everywhere.
+        instances: Grave ids from 1; 0 is background.
+        labelled: True in the labelled area; None: everything is labelled.
 
     Shapes:
         rgb: (3, H, W); valid: (H, W); elevation: (features, H, W); instances: (H, W);
@@ -60,23 +59,23 @@ class CemeteryArrays:
 
     @property
     def usable(self) -> NDArray[np.bool_]:
-        """Where there is something to learn: the image is valid and has been labelled."""
+        """True where the image is valid and labelled, so that there is something to learn."""
         return self.valid if self.labelled is None else self.valid & self.labelled
 
     @property
     def scored(self) -> NDArray[np.bool_]:
-        """Where loss and metrics count: it is usable, and heights are known if used."""
+        """True where loss and metrics count: usable, and with known heights if they are used."""
         if self.elevation is None:
             return self.usable
         return self.usable & np.isfinite(self.elevation).all(axis=0)
 
 
 def read_part(plan: PartPlan, recipe: InputRecipe) -> CemeteryArrays:
-    """Read a part's pixels, heights and graves.
+    """Read the pixels, heights and graves of a part.
 
     Args:
-        plan: Which part, and its grid.
-        recipe: Which elevation features.
+        plan: The part.
+        recipe: Elevation features and range of 16-bit values.
 
     Raises:
         RasterReadError: A raster cannot be used.
@@ -103,14 +102,14 @@ def read_parts(
     cache: Path,
     progress: Progress = SILENT,
 ) -> list[CemeteryArrays]:
-    """Read all parts, into memory when they fit, else into memory-mapped files.
+    """Read parts into memory if they fit, or else into memory-mapped files.
 
     Args:
-        plans: What to read.
-        recipe: Which elevation features.
-        max_bytes: Largest sum of the arrays that is held in memory, bytes.
-        cache: Folder for memory-mapped files; made only when needed.
-        progress: Is told of each part.
+        plans: The parts.
+        recipe: Elevation features and range of 16-bit values.
+        max_bytes: Largest total size of the arrays in memory, bytes.
+        cache: Folder for memory-mapped files; created only when needed.
+        progress: Progress listener; it counts parts.
     """
     mapped = sum(memory_bytes(plan, recipe) for plan in plans) > max_bytes
     arrays = []

@@ -128,7 +128,7 @@ def test_the_memory_of_a_part_is_that_of_its_arrays(root: Path) -> None:
     assert memory_bytes(plan, recipe) == sum(array.nbytes for array in held)
 
 
-def test_findings_are_told(root: Path, listener: Listener) -> None:
+def test_findings_are_reported(root: Path, listener: Listener) -> None:
     first = IN_A_ROW[0]
     label_all(root, [*IN_A_ROW, first, shapely.affinity.translate(first, 500)])
     plan_training(tiny_settings(root, root.parent / "runs", data__guard_m=0.0), listener)

@@ -239,7 +239,7 @@ class TestGeoreference:
 
     def test_a_crs_that_a_person_names_is_understood_or_refused(self) -> None:
         assert CRS.from_wkt(parse_crs("EPSG:25832+7837")).to_epsg() == 25832
-        with pytest.raises(GridError, match=r"unknown CRS \(found EPSG:1, expected such as"):
+        with pytest.raises(GridError, match=r"unknown CRS \(found EPSG:1, expected for example"):
             parse_crs("EPSG:1")
 
 
