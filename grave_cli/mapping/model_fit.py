@@ -1,4 +1,4 @@
-"""Whether a scene fits a model: what cannot work is refused, what is adapted is noted."""
+"""The fit of a scene to a model: data that cannot work is refused, adapted data gets a note."""
 
 from grave_cli.dataset.deliveries import delivery_notes
 from grave_cli.errors import ModelError

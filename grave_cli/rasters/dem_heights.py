@@ -34,7 +34,7 @@ _PIECE_SOURCE_PX = 4096  # and of at most about this many of the file's own
 
 @dataclass(frozen=True)
 class DemReader:
-    """A DEM open for reading; used by one thread, because rasterio handles are not safe.
+    """A DEM open for reading in one thread; rasterio handles are not thread-safe.
 
     Args:
         dem: The inspected file.

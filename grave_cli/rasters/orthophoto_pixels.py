@@ -41,7 +41,7 @@ class GridPixels:
 
 @dataclass(frozen=True)
 class OrthophotoReader:
-    """An orthophoto open for reading; used by one thread, because rasterio handles are not safe.
+    """An orthophoto open for reading in one thread; rasterio handles are not thread-safe.
 
     Args:
         orthophoto: The inspected file.
