@@ -5,13 +5,14 @@ found, however many cells it crosses, with no more than a cell and the edges of 
 memory.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from rasterio.windows import Window
 from scipy import ndimage
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from grave_cli.graves.instances import Labels
 from grave_cli.graves.targets import BODY
@@ -159,41 +160,26 @@ class _Seams:
             pairs = np.column_stack([one[touching], other[touching]])
             self._found.append(np.unique(pairs, axis=0))
 
-    def pairs(self) -> Iterator[tuple[int, int]]:
-        """Yield the numbers, from 0, of parts that touch."""
-        for found in self._found:
-            yield from (found - 1).tolist()
+    def pairs(self) -> Numbers:
+        """Return the numbers, from 0, of parts that touch, (pairs, 2)."""
+        return np.concatenate([np.zeros((0, 2), np.int64), *self._found]) - 1
 
 
-def _join(pieces: Components, pairs: Iterator[tuple[int, int]], max_px: int) -> FoundComponents:
-    """Join the pieces that touch; what would become too large stays in pieces."""
-    roots = _roots(len(pieces), pairs)
-    names, group = np.unique(roots, return_inverse=True)
-    bounds = np.empty((len(names), 4), np.int64)
+def _join(pieces: Components, pairs: Numbers, max_px: int) -> FoundComponents:
+    """Join the pieces that touch; a part that would become too large stays in pieces.
+
+    Pieces 0 and 1 meet at a seam, and 1 and 3 at the next: the pairs (0, 1), (1, 3) are the edges
+    of a graph whose connected components are the parts, {0, 1, 3} and {2}.
+    """
+    links = coo_array((np.ones(len(pairs), np.bool_), pairs.T), shape=(len(pieces),) * 2)
+    count, group = connected_components(links, directed=False)
+    bounds = np.empty((count, 4), np.int64)
     bounds[:, :2], bounds[:, 2:] = np.iinfo(np.int64).max, 0
     np.minimum.at(bounds[:, :2], group, pieces.bounds[:, :2])
     np.maximum.at(bounds[:, 2:], group, pieces.bounds[:, 2:])
     order = np.lexsort((pieces.anchors[:, 1], pieces.anchors[:, 0], group))
-    first = order[np.searchsorted(group[order], np.arange(len(names)))]
-    sizes = np.bincount(group, pieces.sizes, len(names)).astype(np.int64)
+    first = order[np.searchsorted(group[order], np.arange(count))]
+    sizes = np.bincount(group, pieces.sizes, count).astype(np.int64)
     joined = Components(bounds, pieces.anchors[first], sizes)
     too_large = joined.areas > max_px
     return FoundComponents(joined.take(~too_large), pieces.take(too_large[group]))
-
-
-def _roots(count: int, pairs: Iterator[tuple[int, int]]) -> NDArray[np.intp]:
-    """Give connected numbers one name each (union-find with path halving).
-
-    Source: Tarjan & van Leeuwen 1984, Worst-case analysis of set union algorithms.
-    """
-    parent = list(range(count))
-
-    def root(number: int) -> int:
-        while parent[number] != number:
-            parent[number] = number = parent[parent[number]]
-        return number
-
-    for one, other in pairs:
-        low, high = sorted((root(one), root(other)))
-        parent[high] = low
-    return np.array([root(number) for number in range(count)], np.intp)

@@ -39,12 +39,12 @@ class OnnxEngine:
             reason = str(error).splitlines()[0]
             raise ModelError(f"network cannot be loaded: {reason}", where=bundle.onnx) from None
         made_from = self._session.get_modelmeta().custom_metadata_map.get(WEIGHTS_KEY)
-        if made_from != bundle.sha256():
+        if made_from != bundle.sha256:
             raise ModelError(
                 "network was not made from the weights beside it",
                 where=bundle.onnx,
                 found=f"one of weights {made_from}",
-                expected=bundle.sha256(),
+                expected=bundle.sha256,
                 remedy=f"without {bundle.onnx.name} torch computes from the weights",
             )
 

@@ -6,13 +6,12 @@ finished ones go to a shelf, and those that are there already are not computed a
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from grave_cli.mapping.engine import Engine
-from grave_cli.mapping.probability_map import Levels, ProbabilityMap, Shelf, mark_valid, to_levels
-from grave_cli.mapping.read_ahead import SectionInput, reading_ahead
+from grave_cli.mapping.probability_map import ProbabilityMap, Shelf
+from grave_cli.mapping.read_ahead import reading_ahead
 from grave_cli.mapping.scene import Scene
-from grave_cli.mapping.sections import Section, SectionPlan, place_within, plan_sections
+from grave_cli.mapping.sections import Section, SectionPlan, plan_sections
+from grave_cli.mapping.tile_runner import run_tiles
 from grave_cli.mapping.tiling import choose_tiling
 from grave_cli.progress import SILENT, Progress
 from grave_cli.rasters.orthophoto import open_orthophoto
@@ -76,21 +75,9 @@ def map_probabilities(
     ):
         advance(total - sum(map(_megapixels, todo)))
         for found in inputs:
-            shelf[found.section.index] = _compute(found, engine, plan.tiling.batch)
+            shelf[found.section.index] = run_tiles(found, engine, plan.tiling.batch)
             advance(_megapixels(found.section))
     return ProbabilityMap(scene.grid, plan.height, plan.width, shelf)
-
-
-def _compute(found: SectionInput, engine: Engine, batch: int) -> Levels:
-    core = found.section.core
-    levels = np.zeros((3, int(core.height), int(core.width)), np.uint8)
-    for start in range(0, len(found.tiles), batch):
-        tiles = found.tiles[start : start + batch]
-        results = engine.probabilities(np.stack([found.tile_input(tile) for tile in tiles]))
-        for tile, result in zip(tiles, results, strict=True):
-            kept = to_levels(result[:, *tile.core_in_tile])
-            levels[:, *place_within(core, tile.core)] = mark_valid(kept, found.core_valid(tile))
-    return levels
 
 
 def _megapixels(section: Section) -> float:

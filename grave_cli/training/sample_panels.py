@@ -21,11 +21,11 @@ _STATIC = ("rgb", "dem", "gt_overlay")
 
 
 class SamplePanels(Callback):
-    """Logs pictures of validation samples: the first epoch, every few epochs, and the last.
+    """Logs pictures of validation samples in the first epoch and every few epochs.
 
-    Keys are `predictions/combined` and `predictions/<sample>/<aspect>`, the step is the epoch,
-    counted from 1. It must stand before the callback that averages the weights: the average is in
-    the network while this one draws.
+    The trainer draws the last epoch and the kept one after the fit. Keys are `predictions/combined`
+    and `predictions/<sample>/<aspect>`; the step is the epoch, counted from 1. This callback must
+    stand before the one that averages the weights: the network holds the average while it draws.
 
     Args:
         run: Where they go.
@@ -46,8 +46,7 @@ class SamplePanels(Callback):
         """Draw when it is time."""
         assert isinstance(pl_module, GraveTask)
         epoch = trainer.current_epoch + 1
-        is_last = trainer.should_stop or epoch == trainer.max_epochs
-        if is_last or self._is_due(epoch):
+        if self._is_due(epoch):
             self.draw(pl_module, epoch)
 
     def state_dict(self) -> dict[str, Any]:

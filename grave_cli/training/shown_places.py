@@ -13,8 +13,12 @@ from grave_cli.dataset.cemetery_arrays import CemeteryArrays, PartPlan
 from grave_cli.dataset.training_data import TrainingData
 from grave_cli.learning.cutting import Chip, cut_chip
 from grave_cli.learning.task import GraveTask
+from grave_cli.mapping.probability_map import to_probabilities
+from grave_cli.mapping.read_ahead import SectionInput
+from grave_cli.mapping.sections import Section
+from grave_cli.mapping.tile_runner import run_tiles
 from grave_cli.rasters.elevation import measure_elevation, read_elevation
-from grave_cli.rasters.grid import Window, plan_tiles
+from grave_cli.rasters.grid import Tile, Window, plan_tiles
 from grave_cli.rasters.recipe import InputRecipe
 
 SAMPLE_PX = 256
@@ -78,22 +82,52 @@ def choose_samples(data: TrainingData, recipe: InputRecipe, count: int) -> list[
 def predict_samples(
     task: GraveTask, samples: Sequence[Sample], recipe: InputRecipe
 ) -> list[NDArray[np.float32]]:
-    """Compute the probabilities of samples with the weights that the network has now.
+    """Compute the probabilities of samples with the current weights of a network.
 
     Shapes:
-        returns: (3, H, W) each, 0 where the orthophoto shows nothing
+        returns: (3, H, W) each, 0 where the orthophoto has no pixels
     """
     was_training = task.training
     task.eval()
-    results: list[NDArray[np.float32]] = []
-    with torch.inference_mode():
-        for sample in samples:
-            chip = sample.chip
-            batch = recipe.network_input(chip.rgb, chip.elevation, chip.valid)[None]
-            logits = task(torch.from_numpy(batch).to(task.device)).float()
-            results.append(torch.sigmoid(logits)[0].cpu().numpy() * chip.valid)
+    engine = _TaskEngine(task)
+    results = [to_probabilities(run_tiles(_as_section(s, recipe), engine, 1)) for s in samples]
     task.train(was_training)
     return results
+
+
+class _TaskEngine:
+    """Runs a network that is still being trained as an engine.
+
+    Args:
+        task: The network, in evaluation mode.
+    """
+
+    name = "torch"
+    batch_mpx = 1.0
+
+    def __init__(self, task: GraveTask) -> None:
+        self._task = task
+
+    def probabilities(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Compute probabilities like `Engine.probabilities`."""
+        with torch.inference_mode():
+            logits = self._task(torch.from_numpy(batch).to(self._task.device)).float()
+            return np.asarray(torch.sigmoid(logits).cpu().numpy())
+
+
+def _as_section(sample: Sample, recipe: InputRecipe) -> SectionInput:
+    """Shape a sample as a section of one tile without halo."""
+    chip = sample.chip
+    height, width = chip.valid.shape
+    window = Window(0, 0, width, height)
+    tile = Tile(window=window, core=window)
+    return SectionInput(
+        section=Section((0, 0), window, (tile,)),
+        tiles=(tile,),
+        window=window,
+        pixels=recipe.network_input(chip.rgb, chip.elevation, chip.valid),
+        valid=chip.valid,
+    )
 
 
 def _common_size(parts: Sequence[CemeteryArrays]) -> int:

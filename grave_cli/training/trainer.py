@@ -107,12 +107,11 @@ def run_training(
         samples = choose_samples(data, recipe, settings.tracking.samples if finish else 0)
         panels = SamplePanels(run, samples, recipe)
         with system_metrics(run):
-            shown = [*callbacks, panels, ShowProgress(progress)]
-            fitted = _fit(task, data, recipe, run, shown)
+            fitted = _fit(task, data, recipe, run, panels, [*callbacks, ShowProgress(progress)])
         panels.draw(fitted.task, fitted.best_epoch)
         metrics = dict(fitted.metrics)
         if finish:
-            metrics |= finish_model(fitted, data, run, progress)
+            metrics |= finish_model(fitted, data.plan, run, progress)
         run.log_metrics(
             {f"best/{key.removeprefix('val/')}": v for key, v in fitted.metrics.items()}
             | {"best/epoch": fitted.best_epoch}
@@ -169,15 +168,16 @@ def _fit(
     data: TrainingData,
     recipe: InputRecipe,
     run: TrackedRun,
+    panels: SamplePanels,
     callbacks: Sequence[Callback],
 ) -> Fitted:
-    """Train from the beginning, or from the checkpoint in the folder of a run that was left."""
+    """Train from the beginning, or from the checkpoint in the folder of an unfinished run."""
     training = run.settings.training
     last, best = run.folder / CHECKPOINT, run.folder / "best.ckpt"
     chips = GraveDataModule(data.train, data.val, recipe, run.settings)
     remember = RememberConfusion(chips.chips.confused)
     keep = KeepCheckpoints(last, best, training.monitor, training.monitor_tolerance)
-    trainer = _build_trainer(run, [*callbacks, remember, keep])
+    trainer = _build_trainer(run, [*callbacks, panels, remember, keep])
     run.tag("gravecli.device", _device_name(trainer.strategy.root_device))
     with warnings.catch_warnings():
         # Chips are prepared by the training itself unless the settings ask for workers.
@@ -185,6 +185,7 @@ def _fit(
         _run_fit(trainer, task, chips, last if last.is_file() else None)
     if not best.is_file():
         raise TrainingError(f"training ended without a value of {training.monitor}")
+    panels.draw(task, trainer.current_epoch)  # the last epoch, also after early stopping
     kept = read_checkpoint(best)
     task.load_state_dict(kept["state_dict"])
     return Fitted(

@@ -14,8 +14,9 @@ from grave_cli.errors import ExportError, ModelError
 from grave_cli.evaluation.score import score_polygons
 from grave_cli.graves.targets import encode
 from grave_cli.mapping.engine import open_engine
+from grave_cli.mapping.extract_graves import extract_graves
 from grave_cli.mapping.geopackage import write_geopackage
-from grave_cli.mapping.predict_cemetery import extract_graves, predict_cemetery
+from grave_cli.mapping.predict_cemetery import predict_cemetery
 from grave_cli.mapping.preview import write_preview
 from grave_cli.mapping.probability_map import ProbabilityMap
 from grave_cli.mapping.result import PredictionResult
@@ -102,7 +103,7 @@ def test_layers_columns_and_provenance_are_written(
 def test_a_prediction_says_which_model_and_data_it_comes_from(
     predicted: PredictionResult, bundle: Bundle, cemetery: Cemetery
 ) -> None:
-    assert predicted.provenance["model_sha256"] == bundle.sha256()
+    assert predicted.provenance["model_sha256"] == bundle.sha256
     assert predicted.provenance["dataset_id"] == bundle.card.dataset_id
     assert predicted.provenance["mlflow_run"] == bundle.card.run_id
     assert predicted.provenance["dem"] == cemetery.dem.name

@@ -1,12 +1,12 @@
 """Thresholds that suit a model are found, and kept where nothing is to be gained."""
 
 import numpy as np
+from grave_cli.training.validation_maps import ValidationMap, score_decoding
 from grave_rows import GSD_M, blurred, row_of_graves
 
 from grave_cli.graves.targets import BORDER, CONTACT, encode
 from grave_cli.settings.mapping import DecodingSettings
 from grave_cli.training.thresholds import changed_thresholds, tune_thresholds
-from grave_cli.training.validation_maps import ValidationMap, score_decoding
 
 
 def map_of(labels: np.ndarray, courage: float = 1.0) -> ValidationMap:

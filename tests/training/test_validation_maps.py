@@ -2,13 +2,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from grave_cli.training.validation_maps import ValidationMap, map_validation, score_decoding
 from support import tiny_settings
 
 from grave_cli.dataset.cemetery_arrays import CemeteryArrays
 from grave_cli.dataset.training_data import plan_training, read_training_data
 from grave_cli.rasters.recipe import InputRecipe
 from grave_cli.settings.mapping import DecodingSettings, PredictionSettings
-from grave_cli.training.validation_maps import ValidationMap, map_validation, score_decoding
 
 HALF = (0.5, 0.5, 0.5)
 TILES = PredictionSettings(tile_px=96, halo_px=16, batch_size=3)
