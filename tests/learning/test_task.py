@@ -2,6 +2,7 @@ import pytest
 import torch
 from lightning.pytorch import Trainer
 from torch import Tensor, nn
+from torch.utils.data import DataLoader
 
 from grave_cli.learning.task import GraveTask
 from grave_cli.settings.tree import Settings
@@ -30,5 +31,5 @@ def test_the_validation_loss_weighs_each_scored_pixel_alike() -> None:
     assert losses[0] != pytest.approx(losses[1], abs=1e-3)
     silent = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
     trainer = Trainer(accelerator="cpu", devices=1, enable_checkpointing=False, **silent)
-    (found,) = trainer.validate(task, tiles, verbose=False)
+    (found,) = trainer.validate(task, DataLoader(tiles, batch_size=None), verbose=False)
     assert found["val/loss"] == pytest.approx((32 * losses[0] + 2 * losses[1]) / 34)
