@@ -31,7 +31,7 @@ from grave_cli.settings.load import load_settings, with_values
 from grave_cli.settings.mapping import DecodingSettings
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.models import resolve_model
-from grave_cli.training.final_score import judge_part
+from grave_cli.training.judged_part import judge_part
 from grave_cli.training.trainer import run_training
 
 HEADINGS = ("F1@0.5", "F1@0.75", "touching", "isolated", "merges", "splits", "outline", "corner")

@@ -27,7 +27,7 @@ from grave_cli.sample_data.write import write_sample_data
 from grave_cli.settings.load import load_settings
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.models import resolve_model
-from grave_cli.training.final_score import judge_part
+from grave_cli.training.judged_part import judge_part
 from grave_cli.training.trainer import run_training
 
 FEATURES = ("height", "slope", "zscore", "robust_zscore", "percentile")

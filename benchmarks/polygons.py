@@ -18,8 +18,8 @@ from tools.table import print_table
 
 from grave_cli.graves.attributes import measure
 from grave_cli.mapping.blocks import find_graves
+from grave_cli.mapping.extract_graves import extract_graves
 from grave_cli.mapping.geopackage import write_geopackage
-from grave_cli.mapping.predict_cemetery import extract_graves
 from grave_cli.mapping.probability_map import ProbabilityMap
 from grave_cli.mapping.scene import Scene
 from grave_cli.outlines.polygons import to_crs

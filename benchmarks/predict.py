@@ -30,8 +30,8 @@ from tools.table import print_table
 
 from grave_cli.mapping.blocks import find_graves
 from grave_cli.mapping.engine import Engine, open_engine
+from grave_cli.mapping.extract_graves import extract_graves
 from grave_cli.mapping.geopackage import write_geopackage
-from grave_cli.mapping.predict_cemetery import extract_graves
 from grave_cli.mapping.read_ahead import reading_ahead
 from grave_cli.mapping.scene import Scene, open_scene
 from grave_cli.mapping.stream import map_probabilities, plan_scene

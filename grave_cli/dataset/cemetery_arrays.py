@@ -58,16 +58,9 @@ class CemeteryArrays:
     labelled: NDArray[np.bool_] | None = None
 
     @property
-    def usable(self) -> NDArray[np.bool_]:
-        """True where the image is valid and labelled, so that there is something to learn."""
-        return self.valid if self.labelled is None else self.valid & self.labelled
-
-    @property
     def scored(self) -> NDArray[np.bool_]:
-        """True where loss and metrics count: usable, and with known heights if they are used."""
-        if self.elevation is None:
-            return self.usable
-        return self.usable & np.isfinite(self.elevation).all(axis=0)
+        """True where the ground truth is known: the image is valid and labelled."""
+        return self.valid if self.labelled is None else self.valid & self.labelled
 
 
 def read_part(plan: PartPlan, recipe: InputRecipe) -> CemeteryArrays:
@@ -80,18 +73,26 @@ def read_part(plan: PartPlan, recipe: InputRecipe) -> CemeteryArrays:
     Raises:
         RasterReadError: A raster cannot be used.
     """
-    grid, area = plan.grid, plan.whole.area
-    pixels = read_orthophoto(plan.whole.orthophoto, grid, recipe.value_range)
+    pixels = read_orthophoto(plan.whole.orthophoto, plan.grid, recipe.value_range)
+    elevation = _read_elevation(plan, recipe)
+    instances, labelled = draw_truth(plan)
     return CemeteryArrays(
-        plan.part,
-        grid,
-        plan.graves,
-        pixels.rgb,
-        pixels.valid,
-        _read_elevation(plan, recipe),
-        rasterize_instances(_drawn_graves(plan), grid),
-        None if area is None else rasterize_area(area, grid),
+        plan.part, plan.grid, plan.graves, pixels.rgb, pixels.valid, elevation, instances, labelled
     )
+
+
+def draw_truth(plan: PartPlan) -> tuple[NDArray[np.int32], NDArray[np.bool_] | None]:
+    """Draw the ground truth of a part: its graves and its labelled area.
+
+    Returns:
+        Grave ids from 1, with 0 as background; True in the labelled area, None for all of it.
+
+    Shapes:
+        each: (H, W)
+    """
+    area = plan.whole.area
+    labelled = None if area is None else rasterize_area(area, plan.grid)
+    return rasterize_instances(_drawn_graves(plan), plan.grid), labelled
 
 
 def read_parts(

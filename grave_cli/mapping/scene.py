@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from grave_cli.dataset.plans import CemeteryPlan
 from grave_cli.rasters.dem import Dem
 from grave_cli.rasters.dem_heights import Heights, open_dem
 from grave_cli.rasters.elevation import ElevationStatistics, measure_elevation, read_elevation
@@ -63,6 +64,22 @@ def open_scene(
     with open_dem(dem) as reader:
         statistics = measure_elevation(reader, grid, recipe.elevation or ElevationSettings())
     return Scene(inspected, reader.dem, grid, recipe, statistics)
+
+
+def planned_scene(whole: CemeteryPlan, recipe: InputRecipe) -> Scene:
+    """Turn the plan of a cemetery into a scene; its files are not inspected again.
+
+    Args:
+        whole: The plan, at the recipe's GSD.
+        recipe: The recipe of the model's input; without elevation, the DEM is not used.
+
+    Raises:
+        RasterReadError: The DEM cannot be used.
+    """
+    if recipe.elevation is None or whole.dem is None:
+        return Scene(whole.orthophoto, None, whole.grid, recipe, None)
+    statistics = whole.elevation_statistics(recipe.elevation)
+    return Scene(whole.orthophoto, whole.dem, whole.grid, recipe, statistics)
 
 
 @contextmanager
