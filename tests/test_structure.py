@@ -53,6 +53,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "rich": ("cli",),
     "segmentation_models_pytorch": ("model",),
     "timm": ("model",),
+    "tomlkit": ("settings",),
     "torch": TORCH_ROOMS,
     "torchmetrics": ("learning",),
     "torchvision": TORCH_ROOMS,
