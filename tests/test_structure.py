@@ -80,7 +80,7 @@ FORBIDDEN: dict[str, tuple[str, ...]] = {
 }
 
 # What `gravecli --help` must not wait for.
-SLOW_TO_IMPORT = {"torch", "lightning", "mlflow", "optuna", "rasterio"}
+SLOW_TO_IMPORT = {"torch", "lightning", "mlflow", "optuna", "rasterio", "tomlkit"}
 
 
 class Import(NamedTuple):

@@ -333,6 +333,17 @@ def test_a_tree_is_frozen_at_every_depth() -> None:
             setattr(model, name, 1)
 
 
+def test_flattening_names_every_leaf_by_its_path() -> None:
+    tree = {"a": 1, "b": {"c": [2], "d": {"e": {}, "f": None}}, "g": {}}
+    assert list(flatten(tree)) == [
+        ("a", 1),
+        ("b.c", [2]),
+        ("b.d.e", {}),
+        ("b.d.f", None),
+        ("g", {}),
+    ]
+
+
 leaves = st.integers() | st.text(max_size=3) | st.lists(st.integers(), max_size=2)
 trees = st.recursive(
     st.dictionaries(st.sampled_from("abc"), leaves, max_size=3),
