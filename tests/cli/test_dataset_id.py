@@ -12,8 +12,8 @@ from grave_cli.dataset.training_data import plan_training
 from grave_cli.settings.load import load_settings
 
 ID = re.compile(r"[0-9a-f]{8}\n")
-# Worked out by `printf 'PATH\tSIZE\tTIME\n...' | sha256sum` (by content: 'PATH\tSHA256') for the two
-# files of the fixture, whose content is their own name.
+# Of the fixture's two files, by `printf 'PATH\tSIZE\tTIME\n...' | sha256sum`; the id by content has
+# 'PATH\tSHA256' instead. The shared file is outside/all.gpkg.
 BY_TIMES = "b58c26ac"
 BY_CONTENT = "4290aa33"
 BY_TIMES_WITH_A_SHARED_FILE = "547fb025"
