@@ -17,7 +17,7 @@ def hpo(
     preset: Annotated[
         str | None,
         typer.Option(
-            help="Preset in hpo.studies. Default: the one named like the study, else default."
+            help='Preset in hpo.studies. Default: the one named like the study, else "default".'
         ),
     ] = None,
     trials: Annotated[

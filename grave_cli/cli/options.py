@@ -17,7 +17,11 @@ Config = Annotated[
 ]
 Assignments = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Override a setting. Can be repeated."),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Override a setting of `gravecli config`. Can be repeated.",
+    ),
 ]
 Data = Annotated[
     Path | None,
@@ -75,7 +79,7 @@ def training_settings(
     max_time: str | None,
     seed: int | None,
 ) -> dict[str, Any]:
-    """Name the settings that the options of a training stand for; None is not given.
+    """Map the options of a training to settings; None stands for an option that is not given.
 
     Raises:
         SettingsError: The time limit cannot be read.
@@ -93,7 +97,7 @@ def parse_duration(text: str | None) -> float | None:
     """Convert a duration such as 90, 90s, 10m, 1.5h or 1h30m to seconds.
 
     Raises:
-        SettingsError: The text is no duration.
+        SettingsError: The text is not a duration.
     """
     import re
 

@@ -58,10 +58,7 @@ def predict_cemetery(
         ),
     ] = None,
     resume: Annotated[
-        bool,
-        typer.Option(
-            help="Continue where an interrupted prediction of the same orthophoto stopped."
-        ),
+        bool, typer.Option(help="Continue an interrupted prediction of the same orthophoto.")
     ] = True,
     config: options.Config = None,
     assignments: options.Assignments = None,
@@ -73,9 +70,7 @@ def predict_cemetery(
     from grave_cli.dataset.manifest import cemetery_name
     from grave_cli.rasters.georeference import parse_crs
 
-    target_crs = (
-        parse_crs(crs) if crs else None
-    )  # before the work, so that a wrong one fails at once
+    target_crs = parse_crs(crs) if crs else None  # a wrong one fails before the work
     chosen = {"prediction.device": device, "prediction.tta": tta}
     loaded = options.load(config, assignments, chosen)
     progress = options.show_progress(quiet, verbose)
@@ -139,7 +134,7 @@ def _predict(
 
     card = found.bundle.card
     if card.recipe.elevation is None and dem is not None:
-        progress.note("The model takes rgb only: the DEM serves for grave heights alone")
+        progress.note("The model takes rgb only; the DEM is used for grave heights alone")
     engine = open_engine(found.bundle, settings.prediction, progress)
     return run(orthophoto, dem, found.bundle, engine, settings, thresholds, progress, **how)
 

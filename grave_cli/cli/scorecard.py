@@ -56,11 +56,11 @@ _SHOWN = {
 def review_sentence(review: ReviewCurve) -> str:
     """Summarise the review curve in one line."""
     at_15 = review.caught[review.reviewed.index(0.15)]
-    sentence = f"review                {review.wrong} wrong polygons; "
+    sentence = f"review                {review.wrong} wrong polygons: "
     if review.flagged:
-        sentence += f"the flagged {_number(review.flagged, '.0%')} of all include "
+        sentence += f"the {_number(review.flagged, '.0%')} flagged contain "
         sentence += f"{_number(review.flagged_caught, '.0%')} of them, "
-    return sentence + f"the first 15 % of a review {_number(at_15, '.0%')}"
+    return sentence + f"the first 15 % reviewed contain {_number(at_15, '.0%')}"
 
 
 def _matches(scorecard: Scorecard) -> Table:
