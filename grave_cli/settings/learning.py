@@ -128,8 +128,8 @@ class TrainingSettings(Section):
     """Largest gradient norm; larger gradients are clipped to it. 0 means no clipping."""
 
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.98
-    """Decay per step of the moving average of the weights, which is what gravecli validates and
-    saves. Higher values average over more steps. 0 means no averaging."""
+    """Decay per step of the moving average of the weights. gravecli validates and saves the
+    average. Higher values average over more steps. 0 means no averaging."""
 
     bce_weight: Share = 0.5
     """Weight of the cross-entropy in the loss, 0 to 1. The soft Dice loss has the rest."""

@@ -19,7 +19,7 @@ def resume_mark(key: str) -> OnResume | None:
     """Find the mark of a setting: its own, else that of its section; None if there is neither.
 
     Args:
-        key: Dotted key. The names of studies and what lies below them belong to hpo.studies.
+        key: Dotted key. Keys below hpo.studies have its mark.
     """
     section: Any = Settings
     mark: OnResume | None = None

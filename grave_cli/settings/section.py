@@ -17,10 +17,10 @@ class OnResume(Enum):
     """
 
     MAY_CHANGE = "may change"
-    """The training stays the same one: how long it runs, where, and what is shown of it."""
+    """It changes only how long or where the training runs, or the output about it."""
 
     FIXED = "fixed"
-    """Another value would make another training, or scores that cannot be compared."""
+    """Another value would make another training, or scores that are not comparable."""
 
 
 class Section(BaseModel):

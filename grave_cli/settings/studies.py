@@ -78,13 +78,13 @@ Domain = Annotated[
 
 
 class Study(Section):
-    """A preset: what a study searches, for how many trials, and when trials are pruned."""
+    """A preset: search space, number of trials and pruning of a study."""
 
     trials: Annotated[int, Field(ge=1, le=1_000_000)] = 50
     """Number of finished trials (complete or pruned) that the study should have in all."""
 
     tunes: Literal["training", "decoding"] = "training"
-    """What a trial does. "training" trains a model and maximises training.monitor. "decoding" tries
+    """Kind of trial. "training" trains a model and maximises training.monitor. "decoding" tries
     thresholds of prediction.decoding on the probabilities of one model and maximises object F1."""
 
     sampler: Literal["tpe", "random", "grid"] = "tpe"
