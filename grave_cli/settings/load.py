@@ -270,6 +270,8 @@ def _explain(error: ValidationError, origins: Mapping[str, str]) -> SettingsErro
     if first["type"] == "extra_forbidden":
         return SettingsError(f"unknown setting {key}{source}", remedy=_SEE_CONFIG)
     message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "model_type":  # pydantic's message names a class of ours
+        message = "Input should be a table"
     return SettingsError(
         f"setting {key or 'tree'}{source}: {message}", found=repr(first.get("input"))
     )

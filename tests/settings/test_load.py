@@ -278,6 +278,11 @@ def test_a_bad_domain_is_refused_in_the_users_words(domain: str) -> None:
     assert "[" not in message.partition("(found")[0]  # nor in those of the validator
 
 
+@pytest.mark.parametrize("key", ["training", "hpo.studies.mine", "hpo.studies.a.search_space.b"])
+def test_a_value_in_place_of_a_table_is_refused_without_the_name_of_a_class(key: str) -> None:
+    assert f"setting {key} (from --set): Input should be a table" in refusal(None, None, f"{key}=3")
+
+
 def test_settings_by_themselves_read_neither_environment_nor_files(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
