@@ -53,6 +53,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "rich": ("cli",),
     "segmentation_models_pytorch": ("model",),
     "timm": ("model",),
+    "tomlkit": ("settings",),
     "torch": TORCH_ROOMS,
     "torchmetrics": ("learning",),
     "torchvision": TORCH_ROOMS,
@@ -79,7 +80,7 @@ FORBIDDEN: dict[str, tuple[str, ...]] = {
 }
 
 # What `gravecli --help` must not wait for.
-SLOW_TO_IMPORT = {"torch", "lightning", "mlflow", "optuna", "rasterio"}
+SLOW_TO_IMPORT = {"torch", "lightning", "mlflow", "optuna", "rasterio", "tomlkit"}
 
 
 class Import(NamedTuple):

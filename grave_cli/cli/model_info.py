@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 def model_info(
     model: Annotated[
         str,
-        typer.Argument(help="Model folder, name or id of a run, or models:/graves@champion."),
+        typer.Argument(metavar="MODEL", help=f"Model: {options.MODEL_NAME}."),
     ],
     config: options.Config = None,
     assignments: options.Assignments = None,
     json: options.Json = False,
 ) -> None:
-    """Tell what a model expects and how good it was."""
+    """Show the input, scores and thresholds of a model."""
     from grave_cli.cli.console import print_json, set_up_logging
     from grave_cli.tracking.models import resolve_model
 

@@ -2,29 +2,12 @@
 
 from grave_cli.errors import DatasetError, SettingsError, TrackingError
 from grave_cli.settings.load import LoadedSettings, flatten, validate, with_values
+from grave_cli.settings.resume_marks import may_change_on_resume
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.dataset_input import DATASET_TAG
 from grave_cli.tracking.models import find_run
 from grave_cli.tracking.store import open_client, store_exists, tracking_uri
 from grave_cli.tracking.unfinished import Unfinished, settle, unfinished_runs
-
-CHANGEABLE = (
-    "work_dir",
-    "data.root",
-    "chips.max_memory_gb",
-    "training.epochs",
-    "training.max_time_s",
-    "training.patience",
-    "training.validate_every",
-    "training.device",
-    "training.precision",
-    "training.workers",
-    "tracking",
-    "hpo",
-    "prediction",
-    "outlines",
-)
-"""Settings and sections that leave a training the same one: how long, where, and what is shown."""
 
 
 def find_unfinished(name: str, settings: Settings) -> Unfinished:
@@ -75,7 +58,7 @@ def resumed_settings(left: Unfinished, now: LoadedSettings) -> Settings:
     after = with_values(before, {**now.given(), **place})
     old = dict(flatten(before.model_dump()))
     for key, value in flatten(after.model_dump()):
-        if value != old.get(key) and not _may_change(key):
+        if value != old.get(key) and not may_change_on_resume(key):
             raise SettingsError(
                 f"{key} cannot change in a run that is resumed",
                 found=value,
@@ -99,7 +82,3 @@ def check_same_data(left: Unfinished, dataset_id: str) -> None:
             expected=before,
             remedy="bring the old files back, or start a new run",
         )
-
-
-def _may_change(key: str) -> bool:
-    return any(key == one or key.startswith(f"{one}.") for one in CHANGEABLE)
