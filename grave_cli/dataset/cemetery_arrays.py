@@ -1,7 +1,6 @@
 """One part of a cemetery, read once: pixels, heights and graves on the working grid."""
 
 import hashlib
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ import shapely
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
+from grave_cli.atomic_writes import whole_folder
 from grave_cli.dataset.annotations import (
     Graves,
     rasterize_instances,
@@ -244,15 +244,11 @@ def _array_names() -> tuple[str, ...]:
 
 
 def _save(arrays: CemeteryArrays, folder: Path) -> None:
-    """Write the arrays beside their final place, then rename: a killed run leaves no half cache."""
-    unfinished = folder.with_suffix(".unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True)
-    for name in _array_names():
-        array = getattr(arrays, name)
-        if array is not None:
-            np.save(unfinished / f"{name}.npy", array)
-    unfinished.rename(folder)
+    with whole_folder(folder) as new:
+        for name in _array_names():
+            array = getattr(arrays, name)
+            if array is not None:
+                np.save(new / f"{name}.npy", array)
 
 
 def _load(plan: PartPlan, folder: Path) -> CemeteryArrays:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from grave_cli.atomic_writes import whole_file
 from grave_cli.errors import TrackingError
 from grave_cli.settings.record import without_password
 from grave_cli.settings.tree import Settings
@@ -91,7 +92,8 @@ class Unfinished:
                     f"run {self.state.name} is going on in another process",
                     remedy="wait for it, or stop it",
                 ) from None
-            (self.folder / _STATE).write_text(self.state.model_dump_json(), encoding="utf-8")
+            with whole_file(self.folder / _STATE) as new:
+                new.write_text(self.state.model_dump_json(), encoding="utf-8")
             yield
 
     def remove_unless_needed(self, status: str | None) -> None:
