@@ -37,7 +37,7 @@ class SectionFiles:
     """Keeps each section in a file of its own.
 
     Args:
-        folder: Where; it is there already.
+        folder: Folder of the files; created if missing.
     """
 
     folder: Path
