@@ -114,9 +114,7 @@ def _mapped(
     if not prediction.tile_px and megapixels >= _WORTH_MEASURING_MPX:
         progress.note("Measuring which tiles are fastest on this machine")
         channels = scene.recipe.channel_count
-        speeds = measure_speeds(
-            engine, channels, prediction.halo_px, cache / "tile-speeds.json", model
-        )
+        speeds = measure_speeds(engine, channels, prediction, cache / "tile-speeds.json", model)
     plan = plan_scene(scene, engine, prediction, speeds)
     key = prediction_key(scene, plan.tiling, model, engine.name)
     with scratch(cache / "predictions", key, resume=resume) as shelf:
