@@ -10,7 +10,7 @@ from grave_cli.errors import TrackingError
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.models import MODEL_TAG, local_folder
 from grave_cli.tracking.runs import PARENT_TAG, TrackedRun, resumed_run, tracked_run
-from grave_cli.tracking.store import all_runs, open_client
+from grave_cli.tracking.store import all_runs, look_up, open_client
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -54,16 +54,15 @@ def study_run(
 
 
 def find_study_run(client: "MlflowClient", run_id: str | None) -> "Run | None":
-    """Find the run of a study; None when it has none, or it is deleted or in another store."""
-    from mlflow.exceptions import MlflowException
+    """Return the run of a study; None if it has none, or it is deleted or in another store.
 
+    Raises:
+        TrackingError: The store does not answer.
+    """
     if run_id is None:
         return None
-    try:
-        run = client.get_run(run_id)
-    except MlflowException:
-        return None
-    return run if run.info.lifecycle_stage == "active" else None
+    run = look_up(client, lambda: client.get_run(run_id))
+    return run if run is not None and run.info.lifecycle_stage == "active" else None
 
 
 def mark_trial(settings: Settings, run_id: str, number: int, state: str) -> None:

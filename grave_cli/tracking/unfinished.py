@@ -20,7 +20,7 @@ from grave_cli.atomic_writes import whole_file
 from grave_cli.errors import TrackingError
 from grave_cli.settings.record import without_password
 from grave_cli.settings.tree import Settings
-from grave_cli.tracking.store import open_client, store_exists
+from grave_cli.tracking.store import look_up, open_client, store_exists
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -206,16 +206,9 @@ def _held(folder: Path, wait_s: float = 0) -> Iterator[None]:
 
 
 def _status(client: "MlflowClient", left: Unfinished) -> str | None:
-    """Return the status of a run; None when it has been deleted."""
-    from mlflow.exceptions import MlflowException
-
-    try:
-        info = client.get_run(left.state.run_id).info
-    except MlflowException as error:
-        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-            return None
-        raise
-    return str(info.status) if info.lifecycle_stage == "active" else None
+    """Return the status of a run; None if it has been deleted."""
+    run = look_up(client, lambda: client.get_run(left.state.run_id))
+    return str(run.info.status) if run and run.info.lifecycle_stage == "active" else None
 
 
 def _stats(folder: Path) -> list[os.stat_result]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from grave_cli.dataset.training_data import TrainingData
-from grave_cli.errors import GraveError
+from grave_cli.errors import GraveError, ModelError
 from grave_cli.model.bundle import Bundle
 from grave_cli.progress import SILENT, Progress
 from grave_cli.tracking.registry import Champion, add_version, champion_model, find_champion
@@ -63,7 +63,7 @@ def _judge(
     monitor, label = run.settings.training.monitor, f"version {champion.version}"
     try:
         other = champion_model(run, champion)
-    except GraveError as error:
+    except ModelError as error:
         return Verdict(True, f"{label} cannot be read ({error})")
     if champion.has_seen(data.plan) and monitor in other.card.metrics:
         scores, how = [one.card.metrics for one in (bundle, other)], "on the same validation data"
