@@ -30,14 +30,19 @@ def whole_file(path: Path) -> Iterator[Path]:
     recognise the format. If the block fails, the old file stays and nothing is left of the new one.
 
     Args:
-        path: The file; an existing one is replaced, missing folders are created.
+        path: The file; an existing one is replaced, missing folders are created. A symbolic link
+            stays and the file behind it is replaced.
 
     Yields:
         A path in the same folder where no file exists yet.
 
     Raises:
-        ExportError: The file cannot be written, or another program holds it open (Windows).
+        ExportError: The file cannot be written, another program holds it open (Windows), or it is a
+            folder or device: renaming a file to /dev/null would delete the device.
     """
+    path = path.resolve() if path.is_symlink() else path
+    if path.exists() and not path.is_file():
+        raise ExportError("cannot be written: not a regular file", where=path)
     with _beside(path) as new:
         yield new
         _flush_file(new)

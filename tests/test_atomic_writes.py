@@ -73,7 +73,7 @@ def test_a_file_is_replaced_and_its_folders_are_made(tmp_path: Path) -> None:
     path = tmp_path / "new" / "deep" / "report.html"
     for text in ("old", "new"):
         with whole_file(path) as new:
-            assert new.parent == path.parent
+            assert new.parent.samefile(path.parent)
             assert new.suffix == ".html"
             assert not new.exists()
             new.write_text(text)
@@ -225,6 +225,26 @@ def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
             write_file(path, "a")
         assert str(caught.value).startswith(f"{path}: ")
     assert names_in(tmp_path) == ["file"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no named pipes in folders")
+def test_a_device_is_not_replaced_by_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "null"
+    os.mkfifo(path)
+    with pytest.raises(ExportError, match="null: cannot be written: not a regular file"):
+        write_file(path, "a")
+    assert path.is_fifo()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows lets only administrators make links")
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "share").mkdir()
+    link = tmp_path / "map.gpkg"
+    link.symlink_to(tmp_path / "share" / "anna.gpkg")
+    write_file(link, "a")
+    assert link.is_symlink()
+    assert names_in(tmp_path / "share") == ["anna.gpkg"]
+    assert link.read_text() == "a" * SIZE
 
 
 def test_what_a_writer_raises_is_an_export_error(tmp_path: Path) -> None:

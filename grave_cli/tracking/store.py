@@ -24,6 +24,7 @@ T = TypeVar("T")
 
 _PAGE = 200
 _SQLITE = "sqlite:///"
+_DATABASE_SERVERS = ("postgresql", "mysql", "mssql")
 # Without this tag, MLflow's pages assume an experiment with language models and hide the trainings.
 _FOR_TRAININGS = {"mlflow.experimentKind": "custom_model_development"}
 # MLflow's codes for a thing that does not exist, and for a name that no such thing can have.
@@ -53,15 +54,17 @@ def open_client(settings: Settings) -> "MlflowClient":
     silence_mlflow()
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
 
     uri = tracking_uri(settings)
     if not settings.tracking.uri:
         settings.work_dir.mkdir(parents=True, exist_ok=True)
     try:
         with _short_wait_for(uri):
+            _knock(uri)
             client = MlflowClient(tracking_uri=uri, registry_uri=uri)
             client.get_experiment_by_name(settings.tracking.experiment)
-    except (MlflowException, OSError) as error:
+    except (MlflowException, SQLAlchemyError, ImportError, OSError) as error:
         raise _store_error(uri, error) from None
     return client
 
@@ -103,23 +106,32 @@ def _short_wait_for(uri: str) -> Iterator[None]:
             del os.environ[name]
 
 
+def _knock(uri: str) -> None:
+    """Connect to a database server once: if it is down, MLflow tries for two minutes."""
+    if uri.startswith(_DATABASE_SERVERS) and uri not in _reached:
+        from sqlalchemy import create_engine
+        from sqlalchemy.pool import NullPool
+
+        create_engine(uri, poolclass=NullPool).connect().close()
+
+
 def _store_error(uri: str, error: Exception) -> TrackingError:
     """Say in one line why a store cannot be used."""
     from mlflow.exceptions import RestException
 
     where = without_password(uri)
     if _is_url(uri) and not isinstance(error, RestException):
-        # MLflow's message names the request three times; the last reason in it is the cause.
-        cause = re.split(r": |Caused by ", without_password(str(error)))[-1].strip("'\") ")
+        # MLflow's message names the request three times, and the cause at the end.
+        cause = re.split(r": |Caused by ", without_password(str(error)))[-1].split(" (")[0]
         return TrackingError(
             "tracking server does not answer",
             where=where,
-            found=cause,
+            found=re.sub(r"['\"]?\)+$", "", cause),
             remedy="start it, or check tracking.uri",
         )
-    message = without_password(str(error))
+    cause = without_password(str(getattr(error, "orig", error))).splitlines()[0]
     return TrackingError(
-        f"tracking store cannot be used: {message}", where=where, remedy="check tracking.uri"
+        f"tracking store cannot be used: {cause}", where=where, remedy="check tracking.uri"
     )
 
 

@@ -93,6 +93,17 @@ def test_a_server_that_is_down_is_told_within_seconds(tmp_path: Path) -> None:
     assert RETRIES not in os.environ
 
 
+def test_a_database_server_that_is_down_is_told_at_once(tmp_path: Path) -> None:
+    uri = f"postgresql+psycopg://anna:secret@127.0.0.1:{closed_port()}/runs"
+    start = time.monotonic()
+    with pytest.raises(
+        TrackingError, match=r"anna:\*\*\*@.*cannot be used: .*refused.*check"
+    ) as caught:
+        open_client(tiny_settings(tmp_path, tmp_path / "runs", tracking__uri=uri))
+    assert time.monotonic() - start < 30
+    assert "secret" not in str(caught.value)
+
+
 def test_a_silent_server_is_waited_for_as_long_as_the_environment_says(
     tmp_path: Path, silent_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
