@@ -52,9 +52,10 @@ def write_geopackage(result: PredictionResult, path: Path, crs: str | None = Non
             _write_layers(result, new, crs or result.source_crs)
         except FionaError as error:
             raise ExportError(f"cannot be written: {error}", where=path) from None
-        # SQLite would play the log of an old file that is open in QGIS into the new one.
+        # If QGIS has the old file open, SQLite would play its log into the new file.
+        place = path.resolve()
         for suffix in _LOGS:
-            path.with_name(path.name + suffix).unlink(missing_ok=True)
+            place.with_name(place.name + suffix).unlink(missing_ok=True)
 
 
 def _write_layers(result: PredictionResult, path: Path, crs: str) -> None:

@@ -11,7 +11,7 @@ from grave_cli.errors import ModelError, TrackingError
 from grave_cli.model.bundle import Bundle, read_bundle
 from grave_cli.settings.record import without_password
 from grave_cli.settings.tree import Settings
-from grave_cli.tracking.store import look_up, open_client, store_exists, tracking_uri
+from grave_cli.tracking.store import look_up, open_client, shown_uri, store_exists
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -80,7 +80,7 @@ def newest_model(with_dem: bool, settings: Settings) -> FoundModel:
     at_hand = "rgb+dem" if with_dem else "rgb"
     missing = ModelError(
         f"no finished training for {at_hand} is recorded",
-        where=without_password(tracking_uri(settings)),
+        where=shown_uri(settings),
         remedy="run `gravecli train`, or name a model with --model",
     )
     if not store_exists(settings):
@@ -187,9 +187,8 @@ def local_folder(uri: str) -> Path | None:
 
 
 def _no_such_model(name: str, settings: Settings) -> ModelError:
-    store = without_password(tracking_uri(settings))
     return ModelError(
         "no such model",
         where=name,
-        expected=f"a model folder, or a run or registered model of {store}",
+        expected=f"a model folder, or a run or registered model of {shown_uri(settings)}",
     )

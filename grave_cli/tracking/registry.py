@@ -19,9 +19,9 @@ class Champion:
     """The champion of a registered model.
 
     Args:
-        version: Its number.
+        version: Number of the version.
         run_id: Run that trained it.
-        digest: Digest of the data set it was trained and validated on; empty if unknown.
+        digest: Digest of its training and validation data; empty if unknown.
     """
 
     version: str
@@ -29,7 +29,7 @@ class Champion:
     digest: str
 
     def has_seen(self, plan: TrainingPlan) -> bool:
-        """Return whether it was trained and validated on the data of a plan."""
+        """Return whether the champion was trained and validated on the data of a plan."""
         return self.digest == dataset_digest(plan)
 
 

@@ -6,7 +6,6 @@ switched off.
 
 import logging
 import os
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,6 +39,11 @@ def tracking_uri(settings: Settings) -> str:
     if settings.tracking.uri:
         return settings.tracking.uri
     return f"{_SQLITE}{(settings.work_dir / 'mlflow.db').as_posix()}"
+
+
+def shown_uri(settings: Settings) -> str:
+    """Return the URI of the tracking store without its password, for messages."""
+    return without_password(tracking_uri(settings))
 
 
 def open_client(settings: Settings) -> "MlflowClient":
@@ -117,22 +121,25 @@ def _knock(uri: str) -> None:
 
 def _store_error(uri: str, error: Exception) -> TrackingError:
     """Say in one line why a store cannot be used."""
-    from mlflow.exceptions import RestException
-
-    where = without_password(uri)
-    if _is_url(uri) and not isinstance(error, RestException):
-        # MLflow's message names the request three times, and the cause at the end.
-        cause = re.split(r": |Caused by ", without_password(str(error)))[-1].split(" (")[0]
+    where, cause = without_password(uri), _root_cause(error)
+    if _is_url(uri) and cause is not error:  # an answer that MLflow refuses has no other cause
         return TrackingError(
             "tracking server does not answer",
             where=where,
-            found=re.sub(r"['\"]?\)+$", "", cause),
+            found=cause,
             remedy="start it, or check tracking.uri",
         )
-    cause = without_password(str(getattr(error, "orig", error))).splitlines()[0]
+    message = without_password(str(getattr(error, "orig", error))).splitlines()[0]
     return TrackingError(
-        f"tracking store cannot be used: {cause}", where=where, remedy="check tracking.uri"
+        f"tracking store cannot be used: {message}", where=where, remedy="check tracking.uri"
     )
+
+
+def _root_cause(error: BaseException) -> BaseException:
+    """Return the first of the errors that led to an error, for example a refused connection."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return error
 
 
 def experiment_id(client: "MlflowClient", settings: Settings) -> str:
