@@ -27,9 +27,9 @@ def model_info(
     found = resolve_model(model, options.load(config, assignments).settings)
     card = found.bundle.card
     if json:
-        print_json({**card.model_dump(mode="json"), "sha256": found.bundle.sha256()})
+        print_json({**card.model_dump(mode="json"), "sha256": found.bundle.sha256})
     else:
-        _print_card(card, found.bundle.sha256())
+        _print_card(card, found.bundle.sha256)
 
 
 def _print_card(card: "ModelCard", sha256: str) -> None:

@@ -65,16 +65,9 @@ class CemeteryArrays:
     labelled: NDArray[np.bool_] | None = None
 
     @property
-    def usable(self) -> NDArray[np.bool_]:
-        """Where there is something to learn: the image is valid and has been labelled."""
-        return self.valid if self.labelled is None else self.valid & self.labelled
-
-    @property
     def scored(self) -> NDArray[np.bool_]:
-        """Where loss and metrics count: it is usable, and heights are known if used."""
-        if self.elevation is None:
-            return self.usable
-        return self.usable & np.isfinite(self.elevation).all(axis=0)
+        """Where the ground truth is known: the image is valid and the ground has been labelled."""
+        return self.valid if self.labelled is None else self.valid & self.labelled
 
 
 @dataclass(frozen=True)
@@ -157,16 +150,23 @@ def read_part(plan: PartPlan, recipe: InputRecipe) -> CemeteryArrays:
         assert cemetery.dem is not None  # checked when the parts were assigned
         statistics = measure_elevation(cemetery.dem, plan.cemetery_grid, recipe.elevation)
         elevation = read_elevation(cemetery.dem, grid, statistics, recipe.features)
+    instances, labelled = draw_truth(plan)
     return CemeteryArrays(
-        plan.part,
-        grid,
-        plan.graves,
-        pixels.rgb,
-        pixels.valid,
-        elevation,
-        rasterize_instances(_drawn_graves(plan), grid),
-        None if plan.area is None else rasterize_area(plan.area, grid),
+        plan.part, grid, plan.graves, pixels.rgb, pixels.valid, elevation, instances, labelled
     )
+
+
+def draw_truth(plan: PartPlan) -> tuple[NDArray[np.int32], NDArray[np.bool_] | None]:
+    """Draw the ground truth of a part: its graves, and where graves have been labelled.
+
+    Returns:
+        Grave ids from 1, 0 is background; the labelled ground, None for all of it.
+
+    Shapes:
+        each: (H, W)
+    """
+    labelled = None if plan.area is None else rasterize_area(plan.area, plan.grid)
+    return rasterize_instances(_drawn_graves(plan), plan.grid), labelled
 
 
 def read_parts(

@@ -42,7 +42,10 @@ def draw_matrix(settings: ChipSettings, rng: np.random.Generator) -> Matrix:
 
 
 def cut_varied(arrays: CemeteryArrays, place: Place, matrix: Matrix, size_px: int) -> Chip:
-    """Cut a chip, turned and scaled around its middle.
+    """Cut a training chip, rotated and scaled around its middle.
+
+    Holes of the DEM are not scored: `chips.dem_dropout` teaches the network to do without heights.
+    Validation scores them, because prediction maps them.
 
     Args:
         arrays: The part.
@@ -56,10 +59,11 @@ def cut_varied(arrays: CemeteryArrays, place: Place, matrix: Matrix, size_px: in
     # In normalised coordinates both the chip and what was cut span [-1, 1].
     theta = torch.from_numpy(np.column_stack([matrix * size_px / (2 * half), [0, 0]])).float()
     grid = functional.affine_grid(theta[None], [1, 1, size_px, size_px], align_corners=False)
-    smooth = [chip.rgb.astype(np.float32)]
+    smooth, learnt = [chip.rgb.astype(np.float32)], chip.scored
     if chip.elevation is not None:
         smooth.append(np.nan_to_num(chip.elevation, nan=0.0))
-    exact = np.stack([chip.instances, chip.valid, chip.scored]).astype(np.float32)
+        learnt = learnt & np.isfinite(chip.elevation).all(axis=0)
+    exact = np.stack([chip.instances, chip.valid, learnt]).astype(np.float32)
     image = _sample(np.concatenate(smooth), grid, "bilinear")
     instances, valid, scored = _sample(exact, grid, "nearest")
     return Chip(

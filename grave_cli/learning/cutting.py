@@ -1,4 +1,4 @@
-"""Windows of cemetery arrays: what a chip is before it becomes the network's input."""
+"""Windows of cemetery arrays: chips before they become network input."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +13,13 @@ from grave_cli.rasters.grid import Window
 @dataclass(frozen=True)
 class Chip:
     """Arrays under one window; beyond the cemetery's edge nothing is valid.
+
+    Args:
+        rgb: Colours.
+        valid: Where the orthophoto has pixels.
+        scored: Where the ground truth is known; loss and metrics count nowhere else.
+        elevation: Features in their own units, NaN where unknown; None for rgb.
+        instances: Grave ids from 1, 0 is background.
 
     Shapes:
         rgb: (3, H, W); valid: (H, W); scored: (H, W); elevation: (features, H, W);
@@ -42,9 +49,8 @@ def cut_chip(arrays: CemeteryArrays, window: Window) -> Chip:
 
     valid = cut(arrays.valid)
     elevation = None if arrays.elevation is None else cut(arrays.elevation, np.nan)
-    known = True if elevation is None else np.isfinite(elevation).all(axis=0)
     labelled = True if arrays.labelled is None else cut(arrays.labelled)
-    return Chip(cut(arrays.rgb), valid, valid & labelled & known, elevation, cut(arrays.instances))
+    return Chip(cut(arrays.rgb), valid, valid & labelled, elevation, cut(arrays.instances))
 
 
 def _overlap(start: int, size: int, length: int) -> tuple[slice, tuple[int, int]]:

@@ -93,7 +93,7 @@ class ChipPlaces:
 
 def _count_usable(part: CemeteryArrays) -> NDArray[np.int64]:
     """Count the usable pixels of each row; a part without any cannot be trained on."""
-    rows: NDArray[np.int64] = part.usable.sum(axis=1)
+    rows: NDArray[np.int64] = part.scored.sum(axis=1)
     if not rows.any():
         raise DatasetError(
             f"nothing to train on in {part.part.name}",

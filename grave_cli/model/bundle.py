@@ -6,6 +6,7 @@ Reading one needs no torch, and nothing in it is ever unpickled.
 
 import hashlib
 import json
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -89,8 +90,9 @@ class Bundle(BaseModel):
         """The file with the network for ONNX Runtime; models of before it have none."""
         return self.folder / ONNX_FILE
 
+    @cached_property
     def sha256(self) -> str:
-        """Return the fingerprint of the weights, in hexadecimal digits."""
+        """Hash of the weights, in hexadecimal digits; computed once."""
         with self.weights.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -1,4 +1,4 @@
-"""A trained network to a bundle on disk, its ONNX form included, and back."""
+"""A trained network as a bundle on disk, with its ONNX form, and back."""
 
 import json
 from pathlib import Path
@@ -8,29 +8,39 @@ from torch import nn
 
 from grave_cli.errors import ModelError
 from grave_cli.model.architecture import Architecture
-from grave_cli.model.bundle import WEIGHTS_FILE, Bundle, ModelCard, read_bundle, write_card
+from grave_cli.model.bundle import Bundle, ModelCard, write_card
 from grave_cli.model.network import build_network
 from grave_cli.model.onnx_form import write_onnx
 from grave_cli.model.weight_fitting import fit_tensor
 from grave_cli.rasters.recipe import InputRecipe
 
 
-def write_bundle(folder: Path, network: nn.Module, card: ModelCard) -> None:
-    """Write a network, its ONNX form and its description into a folder.
+def write_network(folder: Path, network: nn.Module, card: ModelCard) -> Bundle:
+    """Write the weights of a network and its ONNX form into a folder.
+
+    The folder becomes a model once `write_card` adds the card.
 
     Args:
-        folder: Is made when it is missing.
-        network: The network whose weights are kept, on the CPU.
-        card: Its description.
+        folder: Created if it is missing.
+        network: The network, on the CPU.
+        card: Its description, as far as it is known.
 
     Raises:
-        ModelError: The ONNX form does not compute what the network does.
+        ModelError: The ONNX form computes other probabilities than the network.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    bundle = Bundle(folder=folder, card=card)
     weights = {name: value.contiguous().cpu() for name, value in network.state_dict().items()}
-    safetensors.torch.save_file(weights, folder / WEIGHTS_FILE)
+    safetensors.torch.save_file(weights, bundle.weights)
+    write_onnx(bundle, network)
+    return bundle
+
+
+def write_bundle(folder: Path, network: nn.Module, card: ModelCard) -> Bundle:
+    """Write a whole model: weights, ONNX form and card; see `write_network`."""
+    bundle = write_network(folder, network, card)
     write_card(folder, card)
-    write_onnx(read_bundle(folder), network)
+    return bundle
 
 
 def load_network(bundle: Bundle) -> nn.Module:

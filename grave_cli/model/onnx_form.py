@@ -56,7 +56,7 @@ def write_onnx(bundle: Bundle, network: nn.Module) -> None:
             dynamic_axes={"pixels": free, "probabilities": free},
         )
     model = onnx.load(bundle.onnx)
-    onnx.helper.set_model_props(model, {WEIGHTS_KEY: bundle.sha256()})
+    onnx.helper.set_model_props(model, {WEIGHTS_KEY: bundle.sha256})
     onnx.save(model, bundle.onnx)
     difference = max(_difference(bundle, whole, shape) for shape in _PROBES)
     if not difference <= TOLERANCE:

@@ -65,6 +65,11 @@ class WorkingGrid:
         return left, bottom, right, top
 
     @property
+    def megapixels(self) -> float:
+        """Number of pixels, in millions."""
+        return self.height * self.width / 1e6
+
+    @property
     def window(self) -> Window:
         """The window of the whole grid."""
         return Window(0, 0, self.width, self.height)

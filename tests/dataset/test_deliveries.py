@@ -30,8 +30,8 @@ from rasterio.enums import ColorInterp, Resampling
 from rasterio.windows import Window
 from shapely.geometry import shape
 
+from grave_cli.mapping.extract_graves import extract_graves
 from grave_cli.mapping.geopackage import write_geopackage
-from grave_cli.mapping.predict_cemetery import extract_graves
 from grave_cli.mapping.result import PredictionResult
 from grave_cli.mapping.scene import open_scene
 from grave_cli.mapping.stream import map_probabilities

@@ -9,9 +9,11 @@ from support import tiny_settings
 
 from grave_cli.dataset.cemetery_arrays import CemeteryArrays
 from grave_cli.dataset.training_data import plan_training, read_training_data
+from grave_cli.learning.augmentation import cut_varied
 from grave_cli.learning.chips import ChipDataset, chips_for_area
 from grave_cli.learning.cutting import cut_chip
 from grave_cli.learning.datamodule import TileDataset
+from grave_cli.learning.places import Place
 from grave_cli.mapping.probability_map import to_probabilities
 from grave_cli.mapping.scene import open_scene
 from grave_cli.mapping.stream import map_probabilities
@@ -180,6 +182,24 @@ def test_chips_cover_the_area_four_times() -> None:
 def test_an_unlabelled_part_is_never_scored(parts: list[CemeteryArrays]) -> None:
     part = replace(parts[0], labelled=np.zeros(parts[0].grid.shape, bool))
     assert not cut_chip(part, part.grid.window).scored.any()
+
+
+def test_holes_of_the_dem_are_validated_but_not_trained_on(
+    parts: list[CemeteryArrays], recipe: InputRecipe, settings: Settings
+) -> None:
+    """Prediction maps graves over a hole, so validation judges them there."""
+    whole = parts[0]
+    assert whole.elevation is not None
+    elevation = whole.elevation.copy()
+    elevation[:, 40:90, 40:90] = np.nan
+    part = replace(whole, elevation=elevation)
+    tile = TileDataset([part], recipe, settings)[0]
+    scored = tile["scored"][0].bool() & tile["core"]
+    assert int(scored.sum()) == int(part.scored.sum()) == int(part.valid.sum())
+    middle = Place(0, 65, 65)
+    chip = cut_varied(part, middle, np.eye(2), 64)
+    assert not chip.scored[8:56, 8:56].any()
+    assert cut_varied(whole, middle, np.eye(2), 64).scored.all()
 
 
 def test_pasted_graves_are_added_to_those_of_a_chip(

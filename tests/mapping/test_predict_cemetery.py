@@ -1,7 +1,9 @@
+import hashlib
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import fiona
 import numpy as np
@@ -16,14 +18,16 @@ from grave_cli.errors import ExportError, ModelError
 from grave_cli.evaluation.score import score_polygons
 from grave_cli.graves.targets import encode
 from grave_cli.mapping.engine import open_engine
+from grave_cli.mapping.extract_graves import extract_graves
 from grave_cli.mapping.geopackage import write_geopackage
-from grave_cli.mapping.predict_cemetery import extract_graves, predict_cemetery
+from grave_cli.mapping.predict_cemetery import predict_cemetery
 from grave_cli.mapping.preview import write_preview
 from grave_cli.mapping.probability_map import ProbabilityMap
 from grave_cli.mapping.result import PredictionResult
 from grave_cli.mapping.scene import open_scene
-from grave_cli.model.bundle import Bundle
+from grave_cli.model.bundle import Bundle, read_bundle
 from grave_cli.rasters.orthophoto import orthophoto_grid, read_orthophoto
+from grave_cli.settings.load import with_values
 from grave_cli.settings.mapping import DecodingSettings
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.models import resolve_model
@@ -104,7 +108,7 @@ def test_layers_columns_and_provenance_are_written(
 def test_a_prediction_says_which_model_and_data_it_comes_from(
     predicted: PredictionResult, bundle: Bundle, cemetery: Cemetery
 ) -> None:
-    assert predicted.provenance["model_sha256"] == bundle.sha256()
+    assert predicted.provenance["model_sha256"] == bundle.sha256
     assert predicted.provenance["dataset_id"] == bundle.card.dataset_id
     assert predicted.provenance["mlflow_run"] == bundle.card.run_id
     assert predicted.provenance["dem"] == cemetery.dem.name
@@ -204,3 +208,21 @@ def test_the_preview_shows_found_false_and_missed_graves(
     pixels = np.asarray(Image.open(path)).reshape(-1, 3)
     for color in ((40, 200, 80), (235, 60, 50), (50, 120, 255)):
         assert (pixels == color).all(axis=1).any()
+
+
+def test_the_weights_are_hashed_once_per_prediction(
+    trained: Settings, cemetery: Cemetery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed = []
+    digest = hashlib.file_digest
+
+    def count(file: BinaryIO, name: str) -> object:
+        hashed.append(Path(file.name).name)
+        return digest(file, name)
+
+    bundle = read_bundle(resolve_model("tiny", trained).bundle.folder)
+    in_files = with_values(trained, {"prediction.memory_mpx": 0.001, "work_dir": tmp_path / "runs"})
+    monkeypatch.setattr(hashlib, "file_digest", count)
+    engine = open_engine(bundle, in_files.prediction)
+    predict_cemetery(cemetery.orthophoto, cemetery.dem, bundle, engine, in_files)
+    assert hashed.count("model.safetensors") == 1

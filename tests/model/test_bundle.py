@@ -109,12 +109,12 @@ def test_a_score_that_is_no_number_does_not_spoil_the_description(
 
 
 def test_the_fingerprint_is_that_of_the_weights(folder: Path) -> None:
-    before = read_bundle(folder).sha256()
+    before = read_bundle(folder).sha256
     write_card(folder, card(name="other"))
-    assert read_bundle(folder).sha256() == before
+    assert read_bundle(folder).sha256 == before
     with (folder / WEIGHTS_FILE).open("ab") as file:
         file.write(b" ")
-    assert read_bundle(folder).sha256() != before
+    assert read_bundle(folder).sha256 != before
 
 
 @pytest.mark.parametrize("missing", [CARD_FILE, WEIGHTS_FILE])
@@ -201,6 +201,6 @@ def test_a_pickle_that_calls_itself_safetensors_is_refused_unopened(
 def test_a_bundle_is_described_without_torch(folder: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from grave_cli.model.bundle import read_bundle\n"
-        "read_bundle(Path(sys.argv[1])).sha256(); sys.exit('torch' in sys.modules)"
+        "read_bundle(Path(sys.argv[1])).sha256; sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code, str(folder)], check=False).returncode == 0

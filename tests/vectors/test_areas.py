@@ -25,14 +25,14 @@ from grave_cli.learning.cutting import Chip, cut_chip
 from grave_cli.learning.datamodule import TileDataset
 from grave_cli.learning.losses import GraveLoss
 from grave_cli.learning.task import GraveTask
-from grave_cli.mapping.predict_cemetery import extract_graves
+from grave_cli.mapping.extract_graves import extract_graves
 from grave_cli.mapping.probability_map import ProbabilityMap
 from grave_cli.mapping.scene import Scene, open_scene
 from grave_cli.mapping.stream import map_probabilities
 from grave_cli.settings.inputs import DataSettings
 from grave_cli.settings.mapping import DecodingSettings, PredictionSettings
 from grave_cli.settings.tree import Settings
-from grave_cli.training.final_score import judge_part
+from grave_cli.training.judged_part import judge_part
 from grave_cli.vectors.areas import rasterize_area, read_area, within_area
 
 # The left 9.4 m of 20 m: four graves lie within, four outside, and one reaches in from outside.
