@@ -35,6 +35,7 @@ def config(
 
 
 def _init(path: Path | None) -> None:
+    from grave_cli.atomic_writes import whole_file
     from grave_cli.errors import ExportError
     from grave_cli.settings.example import example_toml
     from grave_cli.settings.load import DEFAULT_CONFIG
@@ -42,5 +43,6 @@ def _init(path: Path | None) -> None:
     path = path or DEFAULT_CONFIG
     if path.exists():
         raise ExportError("file already exists", where=path, remedy="move or delete it first")
-    path.write_text(example_toml(), encoding="utf-8")
+    with whole_file(path) as new:
+        new.write_text(example_toml(), encoding="utf-8")
     typer.echo(f"wrote {path}")

@@ -1,7 +1,6 @@
 """One part of a cemetery as arrays: pixels, heights and graves on the working grid."""
 
 import hashlib
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from grave_cli.atomic_writes import whole_folder
 from grave_cli.dataset.annotations import rasterize_instances
 from grave_cli.dataset.identity.dataset_id import dataset_id
 from grave_cli.dataset.manifest import Manifest
@@ -180,15 +180,11 @@ def _array_names() -> tuple[str, ...]:
 
 
 def _save(arrays: CemeteryArrays, folder: Path) -> None:
-    """Write the arrays beside their final place, then rename: a killed run leaves no half cache."""
-    unfinished = folder.with_suffix(".unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True)
-    for name in _array_names():
-        array = getattr(arrays, name)
-        if array is not None:
-            np.save(unfinished / f"{name}.npy", array)
-    unfinished.rename(folder)
+    with whole_folder(folder) as new:
+        for name in _array_names():
+            array = getattr(arrays, name)
+            if array is not None:
+                np.save(new / f"{name}.npy", array)
 
 
 def _load(plan: PartPlan, folder: Path) -> CemeteryArrays:

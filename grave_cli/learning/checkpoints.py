@@ -10,6 +10,8 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint, EarlyStopping
 
+from grave_cli.atomic_writes import whole_file
+
 _KEPT = ("epoch", "global_step", "pytorch-lightning_version", "state_dict", "scores")
 
 
@@ -46,13 +48,12 @@ class KeepCheckpoints(Checkpoint):
         self._validated = False
         if is_best:
             self._best_score = max(score, self._best_score)
-        new = self._last.with_suffix(".new")
-        trainer.save_checkpoint(new, weights_only=False)
-        # The best one first: a kill in between costs an epoch, and never leaves a best score
-        # without its weights.
-        if is_best:
-            _keep_weights(new, self._best)
-        new.replace(self._last)
+        with whole_file(self._last) as new:
+            trainer.save_checkpoint(new, weights_only=False)
+            # The best one first: a kill in between costs an epoch, and never leaves a best score
+            # without its weights.
+            if is_best:
+                _keep_weights(new, self._best)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the best score so far."""
@@ -83,6 +84,5 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 def _keep_weights(checkpoint: Path, path: Path) -> None:
     whole = read_checkpoint(checkpoint)
-    new = path.with_suffix(".new")
-    torch.save({key: whole[key] for key in _KEPT}, new)
-    new.replace(path)
+    with whole_file(path) as new:
+        torch.save({key: whole[key] for key in _KEPT}, new)

@@ -119,7 +119,7 @@ def mapped_scene(
         progress.note("Measuring which tiles are fastest on this machine")
         channels = scene.recipe.channel_count
         speeds = measure_speeds(
-            engine, channels, prediction.halo_px, cache / "tile-speeds.json", bundle.sha256
+            engine, channels, prediction, cache / "tile-speeds.json", bundle.sha256
         )
     plan = plan_scene(scene, engine, prediction, speeds)
     key = prediction_key(scene, plan.tiling, bundle.sha256, engine.name)

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from grave_cli.atomic_writes import whole_file
 from grave_cli.drawing.outlines import verdict_layers
 from grave_cli.drawing.overview import overview
-from grave_cli.errors import ExportError
 from grave_cli.mapping.result import PredictionResult
 from grave_cli.rasters.orthophoto import inspect_orthophoto
 from grave_cli.rasters.orthophoto_pixels import read_orthophoto
@@ -38,12 +38,5 @@ def write_preview(
     layers = verdict_layers(result.polygons, truth)
     title = f"{result.cemetery}: {len(result.polygons)} graves"
     picture = overview(pixels.rgb, pixels.valid, grid.transform, layers, title)
-    unfinished = path.with_name(f".{path.stem}-unfinished.png")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        picture.save(unfinished, format="PNG")
-        unfinished.replace(path)
-    except OSError as error:
-        raise ExportError(f"picture cannot be written: {error}", where=path) from None
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with whole_file(path) as new:
+        picture.save(new, format="PNG")

@@ -1,7 +1,7 @@
 """Probabilities over a whole working grid, kept in sections: in memory, or one file each.
 
-A section is complete or missing, also after a crash: its file is written beside its place and
-renamed. Levels have 8 bits in three channels, 3 bytes per working pixel.
+A section is complete or missing, also after a crash. Levels have 8 bits in three channels, 3 bytes
+per working pixel.
 """
 
 import math
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
+from grave_cli.atomic_writes import whole_file
 from grave_cli.graves.targets import BODY
 from grave_cli.rasters.grid import WorkingGrid
 
@@ -21,7 +22,6 @@ Levels = NDArray[np.uint8]
 Index = tuple[int, int]
 
 _LEVELS = 255  # probabilities are kept in steps of 1/255: a third of the memory of float32
-_UNFINISHED = ".unfinished"
 
 
 class Shelf(Protocol):
@@ -37,7 +37,7 @@ class SectionFiles:
     """Keeps each section in its own file.
 
     Args:
-        folder: An existing folder.
+        folder: Folder of the files; created if missing.
     """
 
     folder: Path
@@ -50,11 +50,8 @@ class SectionFiles:
         return levels
 
     def __setitem__(self, index: Index, levels: Levels) -> None:
-        path = self._path(index)
-        unfinished = path.with_suffix(_UNFINISHED)
-        with unfinished.open("wb") as file:
-            np.save(file, levels)
-        unfinished.replace(path)
+        with whole_file(self._path(index)) as new:
+            np.save(new, levels)
 
     def _path(self, index: object) -> Path:
         assert isinstance(index, tuple)

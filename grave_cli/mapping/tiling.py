@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from grave_cli.atomic_writes import whole_file
 from grave_cli.mapping.engine import Engine
 from grave_cli.settings.mapping import PredictionSettings
 
@@ -71,33 +72,35 @@ def usable_edges(batch_mpx: float, halo_px: int) -> tuple[int, ...]:
 
 
 def measure_speeds(
-    engine: Engine, channels: int, halo_px: int, cache: Path, model: str
+    engine: Engine, channels: int, settings: PredictionSettings, cache: Path, model: str
 ) -> dict[int, float]:
-    """Measure the speed of an engine with tiles of several sizes, once per machine.
+    """Measure the speed of an engine with tiles of several sizes, once per machine and threads.
 
     Args:
         engine: The engine.
         channels: Channels of its input.
-        halo_px: Discarded border of the tiles.
+        settings: Halo and threads.
         cache: JSON file with earlier measurements.
         model: Hash of the weights.
 
     Returns:
         Mpx/s, halo included, by edge of a tile.
+
+    Raises:
+        ExportError: The cache cannot be written.
     """
-    key = f"{model} {engine.name} {platform.node()} {os.cpu_count()} {halo_px}"
-    known = _read_cache(cache)
-    if key not in known:
+    machine = f"{platform.node()} {os.cpu_count()} cores {settings.threads} threads"
+    key = f"{model} {engine.name} {machine} {settings.halo_px}"
+    speeds = _read_cache(cache).get(key)
+    if speeds is None:
         speeds = {
             str(edge): _speed(engine, channels, edge)
-            for edge in usable_edges(engine.batch_mpx, halo_px)
+            for edge in usable_edges(engine.batch_mpx, settings.halo_px)
         }
-        known = {**known, key: speeds}
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = cache.with_suffix(".unfinished")
-        unfinished.write_text(json.dumps(known, indent=1), encoding="utf-8")
-        unfinished.replace(cache)
-    return {int(edge): speed for edge, speed in known[key].items()}
+        known = {**_read_cache(cache), key: speeds}  # with those another process has added
+        with whole_file(cache) as new:
+            new.write_text(json.dumps(known, indent=1), encoding="utf-8")
+    return {int(edge): speed for edge, speed in speeds.items()}
 
 
 def _read_cache(cache: Path) -> dict[str, dict[str, float]]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from grave_cli.atomic_writes import whole_file
 from grave_cli.errors import ModelError
 from grave_cli.graves.confidence import Calibration
 from grave_cli.model.architecture import Architecture
@@ -136,5 +137,5 @@ def _first_fault(error: ValidationError) -> str:
 
 def write_card(folder: Path, card: ModelCard) -> None:
     """Write the description of a model into its folder."""
-    text = card.model_dump_json(indent=2)
-    (folder / CARD_FILE).write_text(text + "\n", encoding="utf-8")
+    with whole_file(folder / CARD_FILE) as new:
+        new.write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from grave_cli.dataset.training_data import TrainingPlan
-from grave_cli.errors import GraveError
+from grave_cli.errors import GraveError, ModelError
 from grave_cli.model.bundle import Bundle
 from grave_cli.progress import SILENT, Progress
 from grave_cli.tracking.registry import Champion, add_version, champion_model, find_champion
@@ -70,7 +70,7 @@ def _judge(
     monitor, label = run.settings.training.monitor, f"version {champion.version}"
     try:
         other = champion_model(run, champion)
-    except GraveError as error:
+    except ModelError as error:
         return Verdict(True, f"{label} cannot be read ({error})")
     if champion.has_seen(plan) and monitor in other.card.metrics:
         mine, theirs = bundle.card.metrics[monitor], other.card.metrics[monitor]

@@ -1,4 +1,6 @@
 import hashlib
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -144,6 +146,25 @@ def test_a_file_that_is_there_is_replaced_whole_even_while_open(
     assert len(rows(path, "graves")) == len(result.polygons)
 
 
+def test_the_log_of_a_file_that_qgis_has_open_is_not_played_into_the_new_one(
+    result: PredictionResult, tmp_path: Path
+) -> None:
+    path = tmp_path / "graves.gpkg"
+    write_geopackage(result, path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as edited:
+        edited.execute("PRAGMA journal_mode = wal")
+        edited.execute("CREATE TABLE edits (bytes)")
+        edited.execute("INSERT INTO edits VALUES (zeroblob(50000))")
+        assert (tmp_path / "graves.gpkg-wal").stat().st_size > 50_000
+        write_geopackage(result, path)
+        with closing(sqlite3.connect(path)) as new:
+            assert new.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+            tables = {name for (name,) in new.execute("SELECT name FROM sqlite_master")}
+    assert "graves" in tables
+    assert "edits" not in tables
+    assert len(rows(path, "graves")) == len(result.polygons)
+
+
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(
     result: PredictionResult, tmp_path: Path
 ) -> None:
@@ -159,7 +180,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
 
 def test_a_folder_that_cannot_be_made_is_one_line(result: PredictionResult, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ExportError, match=r"graves\.gpkg: GeoPackage cannot be written"):
+    with pytest.raises(ExportError, match=r"graves\.gpkg: cannot be written"):
         write_geopackage(result, tmp_path / "file" / "graves.gpkg")
 
 

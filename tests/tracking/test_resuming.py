@@ -279,7 +279,7 @@ def test_a_run_that_goes_on_elsewhere_is_left_alone(copied: Settings) -> None:
     with left.held():
         (row,) = list_runs(copied)
         assert prune(copied) == []
-        with pytest.raises(TrackingError, match="going on in another process"):
+        with pytest.raises(TrackingError, match="running in another process"):
             run_training(copied, start=left)
     assert left.checkpoint.is_file()
     assert row.status == "KILLED"

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from grave_cli.atomic_writes import whole_file
 from grave_cli.dataset.identity.sidecars import DatasetFile
-from grave_cli.errors import DatasetError
+from grave_cli.errors import DatasetError, ExportError
 from grave_cli.progress import SILENT, Advance, Progress
 
 _MEGA = 1e6
@@ -133,27 +134,7 @@ def _remember(fresh: dict[str, _Known], cache: Path, progress: Progress) -> None
     rows = {place: [*entry.stamp, entry.sha256] for place, entry in (_load(cache) | fresh).items()}
     text = json.dumps({"version": _VERSION, "files": rows}, ensure_ascii=False)
     try:
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(cache, text)
-    except OSError as error:
-        progress.note(f"{cache}: hashes cannot be remembered ({error.strerror})")
-
-
-def replace_file(path: Path, text: str) -> None:
-    """Write a text beside its place, then rename: a reader sees the old file or the new one.
-
-    Names that are no UTF-8 on disk keep their bytes.
-
-    Args:
-        path: The file; its folder exists.
-        text: What will be in it.
-
-    Raises:
-        OSError: It cannot be written; the old file is untouched.
-    """
-    unfinished = path.with_name(f".{path.name}-{os.getpid()}")
-    try:
-        unfinished.write_bytes(text.encode("utf-8", "surrogateescape"))
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+        with whole_file(cache) as new:
+            new.write_bytes(text.encode("utf-8", "surrogateescape"))
+    except ExportError as error:
+        progress.note(f"hashes cannot be remembered: {error}")

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from grave_cli.dataset.identity.content_hash import replace_file
+from grave_cli.atomic_writes import whole_file
 from grave_cli.dataset.identity.dataset_id import Basis, FileRecord, Fingerprint
-from grave_cli.errors import DatasetError, ExportError
+from grave_cli.errors import DatasetError
 
 _BASES: dict[str, Basis] = {"times": "times", "content": "content"}
 
@@ -47,11 +47,9 @@ def write_list(found: Fingerprint, path: Path) -> None:
     Raises:
         ExportError: It cannot be written; an existing file is untouched.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, json.dumps(_as_json(found), indent=1, ensure_ascii=False) + "\n")
-    except OSError as error:
-        raise ExportError("list cannot be written", where=path, found=error.strerror) from None
+    text = json.dumps(_as_json(found), indent=1, ensure_ascii=False) + "\n"
+    with whole_file(path) as new:
+        new.write_bytes(text.encode("utf-8", "surrogateescape"))
 
 
 def read_list(path: Path) -> Fingerprint:
