@@ -1,7 +1,7 @@
 """Connected parts of the body over a whole probability map, found cell by cell.
 
-What is not connected, not even by a corner, is decoded and outlined on its own. Here each part is
-found, however many cells it crosses, with no more than a cell and the edges of its neighbours in
+Parts that touch nowhere, not even at a corner, are decoded and outlined independently. Here each
+part is found, however many cells it crosses, with one cell and the edges of its neighbours in
 memory.
 """
 
@@ -27,9 +27,9 @@ class Components:
     """Connected parts of the body, one entry each.
 
     Args:
-        bounds: First row and column, and those after the last.
-        anchors: Row and column of the first pixel, row by row.
-        sizes: Pixels.
+        bounds: First row and column, and the row and column after the last.
+        anchors: Row and column of the first pixel in row-major order.
+        sizes: Number of pixels.
 
     Shapes:
         bounds: (n, 4); anchors: (n, 2); sizes: (n,)
@@ -43,12 +43,12 @@ class Components:
         return len(self.sizes)
 
     def take(self, keep: NDArray[np.bool_] | NDArray[np.intp]) -> "Components":
-        """Keep some, by a mask or by indices."""
+        """Select parts by a mask or by indices."""
         return Components(self.bounds[keep], self.anchors[keep], self.sizes[keep])
 
     @property
     def areas(self) -> NDArray[np.int64]:
-        """Pixels of the windows over them."""
+        """Pixels of the bounding windows."""
         return np.asarray(np.prod(self.bounds[:, 2:] - self.bounds[:, :2], axis=1))
 
 
@@ -57,8 +57,8 @@ class FoundComponents:
     """The parts of the body in a map.
 
     Args:
-        whole: Those that can be decoded as they are.
-        pieces: What lies in single cells of those that are too large for that.
+        whole: Parts that can be decoded as they are.
+        pieces: Pieces, one per cell, of parts that are too large for that.
     """
 
     whole: Components
@@ -66,7 +66,7 @@ class FoundComponents:
 
 
 def label_parts(inside: NDArray[np.bool_]) -> Labels:
-    """Number the connected parts of a mask from 1; corners connect, too.
+    """Number the connected parts of a mask from 1; corners connect.
 
     Shapes:
         inside: (H, W); returns: (H, W)
@@ -80,10 +80,10 @@ def find_components(
     """Find the connected parts of the body.
 
     Args:
-        probabilities: Where.
-        threshold: Probability from which a pixel belongs to the body.
-        cell_px: Edge of the cells that are looked at, one after the other.
-        max_px: Largest window over a part that can be decoded whole, in pixels.
+        probabilities: The map.
+        threshold: Lowest probability of the body.
+        cell_px: Edge of the cells, which are read one after the other.
+        max_px: Largest window of a part that is decoded whole, in pixels.
     """
     inside = to_probabilities(np.arange(256, dtype=np.uint8)) >= threshold
     seams = _Seams(probabilities.grid)
@@ -116,7 +116,7 @@ def _measure(labels: Labels, window: Window) -> Components:
     corner = np.array([window.row_off, window.col_off], np.int64)
     ends = [(rows.start, columns.start, rows.stop, columns.stop) for rows, columns in places]
     bounds = np.array(ends, np.int64).reshape(-1, 4) + np.tile(corner, 2)
-    pixels = np.flatnonzero(labels)[::-1]  # the first of each label is written last
+    pixels = np.flatnonzero(labels)[::-1]  # reversed: the first pixel of each label is written last
     ids = labels.ravel()[pixels] - 1
     first = np.zeros(len(places), np.int64)
     first[ids] = pixels
@@ -125,10 +125,14 @@ def _measure(labels: Labels, window: Window) -> Components:
 
 
 class _Seams:
-    """Collects which parts of neighbouring cells touch; cells come row by row.
+    """Collects the pairs of parts that touch across the seams of cells; cells come row by row.
+
+        last row of the cells above   . 1 1 | 2 .   1 and 2 touch at an edge
+        seam                          ----- + ---
+        first row of these cells      3 . . | . 4   3 touches 1, and 4 touches 2, at a corner
 
     Args:
-        grid: What the cells cover.
+        grid: The grid that the cells cover.
     """
 
     def __init__(self, grid: WorkingGrid) -> None:
@@ -139,14 +143,14 @@ class _Seams:
         self._found: list[Numbers] = []
 
     def add(self, labels: Labels, window: Window, offset: int) -> None:
-        """Compare the edges of a cell with its neighbours; `offset` parts came before its own."""
+        """Compare the edges of a cell with its neighbours; `offset` parts precede its own."""
         named = np.where(labels > 0, labels.astype(np.int64) + offset, 0)
         first, last = int(window.col_off), int(window.col_off + window.width)
         if first == 0:
             self._above, self._below = self._below, np.zeros(self._width, np.int64)
         else:
             self._compare(self._left, named[:, 0])
-        around = slice(max(0, first - 1), last + 1)  # with the corners of the next cells
+        around = slice(max(0, first - 1), last + 1)  # including the corners of the next cells
         above = self._above[around]
         top = np.zeros(len(above), np.int64)
         top[first - around.start :][: last - first] = named[0]

@@ -44,12 +44,12 @@ def write_geopackage(result: PredictionResult, path: Path, crs: str | None = Non
     (key, value).
 
     Args:
-        result: What was found.
-        path: The file; one that is there is replaced.
-        crs: CRS to write in; None keeps the orthophoto's.
+        result: The graves.
+        path: The file; an existing one is replaced.
+        crs: CRS of the file; None keeps the orthophoto's.
 
     Raises:
-        ExportError: It cannot be written; the old file, if there was one, is untouched.
+        ExportError: It cannot be written; an existing file is untouched.
     """
     target_crs = crs or result.source_crs
     try:

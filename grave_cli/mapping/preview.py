@@ -1,4 +1,4 @@
-"""A picture of the result: the orthophoto with the graves outlined, and the truth if known."""
+"""A picture of a map: the orthophoto with outlined graves, and the ground truth if known."""
 
 from pathlib import Path
 
@@ -23,8 +23,8 @@ def write_preview(
     """Write an overview as PNG.
 
     Args:
-        orthophoto: The image that was mapped.
-        result: What was found.
+        orthophoto: The mapped image.
+        result: The graves.
         path: The picture.
         truth: Graves there are, in the result's CRS: found ones are green, false ones red, missed
             ones blue.

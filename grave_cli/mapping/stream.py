@@ -1,7 +1,7 @@
 """Model and orthophoto in, probabilities over the whole working grid out, in bounded memory.
 
-The grid is cut into sections of tiles. Threads read some sections ahead while others are computed;
-finished ones go to a shelf, and those that are there already are not computed again.
+The grid is cut into sections of tiles. Threads read some sections ahead while others are computed.
+Finished sections go to a shelf; sections found there are not computed again.
 """
 
 from collections.abc import Mapping
@@ -24,13 +24,13 @@ def plan_scene(
     settings: PredictionSettings,
     speeds: Mapping[int, float] | None = None,
 ) -> SectionPlan:
-    """Cut a scene's grid into tiles and sections, as suits the engine and the file.
+    """Cut a scene's grid into tiles and sections that suit the engine and the file.
 
     Args:
-        scene: What to map.
-        engine: What computes.
+        scene: The scene.
+        engine: The engine.
         settings: Tiles, halo, batch.
-        speeds: Mpx/s by edge of a tile; None: all are taken to be equally fast.
+        speeds: Mpx/s by tile edge; None treats all as equally fast.
     """
     tiling = choose_tiling(scene.grid.shape, engine.batch_mpx, settings, speeds)
     with open_orthophoto(scene.orthophoto) as orthophoto:
@@ -48,17 +48,17 @@ def map_probabilities(
 ) -> ProbabilityMap:
     """Compute the probabilities of a whole orthophoto.
 
-    Each tile is read with a halo that gives the network context and is thrown away. Tiles that show
-    nothing are not computed and, where a coarse look tells it or they lie away from the area to be
-    mapped, not even read.
+    Each tile is read with a halo, which gives the network context and is discarded. Empty tiles are
+    not computed. Tiles outside the area of interest, or empty in a coarse overview, are not even
+    read.
 
     Args:
-        scene: What to map.
-        engine: What computes.
+        scene: The scene.
+        engine: The engine.
         settings: Tiles, halo, batch.
-        progress: Is told of the working pixels done, in Mpx.
-        plan: How the grid is cut; None: as `plan_scene` does.
-        shelf: Where sections are kept, and finished ones found; None is in memory.
+        progress: Receives the working pixels done, in Mpx.
+        plan: The sections; None calls `plan_scene`.
+        shelf: Storage of the sections, perhaps with finished ones; None keeps them in memory.
 
     Raises:
         RasterReadError: A file is damaged.

@@ -1,4 +1,4 @@
-"""The validation samples that a training shows again and again: a few places, chosen once."""
+"""Validation samples that a training draws every few epochs: a few places, chosen once."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,17 +22,17 @@ from grave_cli.rasters.grid import Tile, Window, plan_tiles
 from grave_cli.rasters.recipe import InputRecipe
 
 SAMPLE_PX = 256
-_MULTIPLE = 32  # what the network takes
+_MULTIPLE = 32  # the sides of network inputs are multiples of it
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One place of a validation cemetery.
+    """A square place of a validation cemetery.
 
     Args:
-        cemetery: Its name.
-        number: From 1, within the cemetery.
-        chip: Its arrays.
+        cemetery: Name of the cemetery.
+        number: Number of the place within the cemetery, from 1.
+        chip: Arrays of the place.
         heights: Metres above local ground, NaN where unknown; None for rgb.
 
     Shapes:
@@ -46,22 +46,22 @@ class Sample:
 
     @property
     def name(self) -> str:
-        """Cemetery and number, unlike every other sample's."""
+        """Unique name: cemetery and number."""
         return f"{self.cemetery}-{self.number}"
 
 
 def choose_samples(data: TrainingData, recipe: InputRecipe, count: int) -> list[Sample]:
-    """Choose places with graves, spread over the validation cemeteries; the same every time.
+    """Choose places with graves, spread over the validation cemeteries; deterministic.
 
-    Each cemetery gives its place with the most graves first, then the next, in turn.
+    The cemeteries take turns, each with its place of most graves first.
 
     Args:
-        data: Its validation parts are used.
-        recipe: Elevation features that they were read with.
-        count: Places wanted; fewer when there are not so many with graves.
+        data: Training data; the validation parts are used.
+        recipe: Elevation features of the data.
+        count: Maximum number of places; fewer are returned if fewer hold graves.
 
     Raises:
-        RasterReadError: A DEM cannot be read again for its heights.
+        RasterReadError: A DEM cannot be read.
     """
     if not count:
         return []
@@ -131,13 +131,13 @@ def _as_section(sample: Sample, recipe: InputRecipe) -> SectionInput:
 
 
 def _common_size(parts: Sequence[CemeteryArrays]) -> int:
-    """Edge of all samples, in pixels: smaller where no part is as large as usual."""
+    """Return the edge of all samples, in pixels; small if all parts are small."""
     longest = max(max(part.grid.shape) for part in parts)
     return min(SAMPLE_PX, _MULTIPLE * -(-longest // _MULTIPLE))
 
 
 def _by_graves(part: CemeteryArrays, size: int) -> Iterator[Window]:
-    """List the places of a part that hold graves, those with most of them first."""
+    """Yield the places of a part that hold graves, the fullest first."""
     height, width = part.grid.shape
     points = shapely.get_coordinates(shapely.centroid(part.graves))
     columns, rows = ~part.grid.transform @ (points[:, 0], points[:, 1])
@@ -150,14 +150,14 @@ def _by_graves(part: CemeteryArrays, size: int) -> Iterator[Window]:
             found.append((-int(inside.sum()), top, left))
     taken: list[tuple[int, int]] = []
     for _, top, left in sorted(found):
-        # Places moved back into the part may lie nearly on their neighbours.
+        # A place moved back into the part may nearly coincide with its neighbour.
         if all(max(abs(top - row), abs(left - col)) >= size / 2 for row, col in taken):
             taken.append((top, left))
             yield Window(left, top, size, size)
 
 
 def _inwards(start: int, size: int, length: int) -> int:
-    """Move a place back into its part, or to the middle of a part that is smaller."""
+    """Move a place back into its part, or centre it on a part that is smaller."""
     return (length - size) // 2 if length < size else min(int(start), length - size)
 
 
