@@ -35,6 +35,7 @@ def draw_matrix(settings: ChipSettings, rng: np.random.Generator) -> Matrix:
     """
     angle = rng.uniform(0, 2 * math.pi) if settings.rotate else 0.0
     low, high = settings.scale_range
+    # Log-uniform, so that halving is as likely as doubling.
     scale = math.exp(rng.uniform(math.log(low), math.log(high)))
     cosine, sine = math.cos(angle), math.sin(angle)
     rotation = np.array([[cosine, -sine], [sine, cosine]]) / scale
@@ -53,6 +54,7 @@ def cut_augmented(arrays: CemeteryArrays, place: Place, matrix: Matrix, size_px:
         matrix: From offsets in the chip to offsets in the part's pixels; see `draw_matrix`.
         size_px: Edge of the chip, pixels.
     """
+    # The farthest pixel that the chip reaches, and one more for interpolation.
     half = math.ceil(np.abs(matrix).sum(axis=1).max() * size_px / 2) + 1
     window = Window(place.column - half, place.row - half, 2 * half, 2 * half)
     chip = cut_chip(arrays, window)
@@ -63,6 +65,7 @@ def cut_augmented(arrays: CemeteryArrays, place: Place, matrix: Matrix, size_px:
     if chip.elevation is not None:
         smooth.append(np.nan_to_num(chip.elevation, nan=0.0))
         known = known & np.isfinite(chip.elevation).all(axis=0)
+    # Ids are exact in float32 up to 2**24.
     exact = np.stack([chip.instances, chip.valid, known]).astype(np.float32)
     image = _sample(np.concatenate(smooth), grid, "bilinear")
     instances, valid, scored = _sample(exact, grid, "nearest")

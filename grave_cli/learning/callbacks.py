@@ -102,7 +102,7 @@ class MeasureSpeed(Callback):
     ) -> None:
         """Count the chips."""
         self._samples += len(batch["input"])
-        self._trained = time.monotonic()
+        self._trained = time.monotonic()  # validation follows the last batch
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Log the figures of the epoch."""

@@ -41,6 +41,7 @@ class KeepCheckpoints(Checkpoint):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write both; Lightning runs this after all other callbacks, early stopping included."""
+        # A missing or undefined score is NaN, which no comparison makes the best.
         score = float(trainer.callback_metrics.get(self._monitor, float("nan")))
         is_best = self._validated and score >= self._best_score - self._tolerance
         self._validated = False

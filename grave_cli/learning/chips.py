@@ -57,6 +57,7 @@ class ChipDataset(Dataset[dict[str, Tensor]]):
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         """Draw a chip: the tensors of `to_tensors`, and `place` (part, row and column)."""
+        # A generator for each item, so that chips do not depend on the number of workers.
         rng = np.random.default_rng([self.settings.training.seed, self.epoch, index])
         chips = self.settings.chips
         place = self.places.draw(rng, self.hard_examples)

@@ -43,7 +43,7 @@ def cut_chip(arrays: CemeteryArrays, window: Window) -> Chip:
     def cut(array: NDArray[Any], fill: float = 0) -> NDArray[Any]:
         inside = array[..., rows, columns]
         if margins == ((0, 0), (0, 0)):
-            return np.asarray(inside)
+            return np.asarray(inside)  # a view: most windows lie inside
         around = ((0, 0),) * (array.ndim - 2) + margins
         return np.pad(inside, around, constant_values=fill)
 

@@ -80,7 +80,9 @@ class GraveDataModule(LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[dict[str, Tensor]]:
         """Return a loader of the current epoch's chips."""
+        # Lightning reloads the loader in each epoch, and workers get a fresh copy of the chips.
         self.chips.epoch = self.trainer.current_epoch if self.trainer else 0
+        # Whole batches only, unless there is less than one.
         return self._loader(self.chips, drop_last=len(self.chips) > self.batch_size)
 
     def val_dataloader(self) -> DataLoader[dict[str, Tensor]]:
@@ -96,6 +98,7 @@ class GraveDataModule(LightningDataModule):
         self, dataset: Dataset[dict[str, Tensor]], drop_last: bool
     ) -> DataLoader[dict[str, Tensor]]:
         workers = self.settings.training.workers
+        # A forked process could inherit locks that other threads hold.
         options: dict[str, Any] = {"multiprocessing_context": "spawn"} if workers else {}
         return DataLoader(
             dataset,

@@ -46,6 +46,7 @@ class HardExamples:
         """Let older examples fade, and keep the worst of the old and the new ones."""
         places = np.concatenate([self.places, *(places for places, _ in self._new)])
         shares = np.concatenate([self.shares * _DECAY, *(shares for _, shares in self._new)])
+        # A stable sort keeps the order of ties, so that runs are reproducible.
         worst = np.argsort(-shares, kind="stable")[:_MAX_EXAMPLES]
         worst = worst[shares[worst] > 0]
         self.places, self.shares = places[worst], shares[worst]

@@ -58,9 +58,9 @@ class GraveLoss(nn.Module):
         Shapes:
             logits: (N, 3, H, W); targets: (N, 3, H, W); scored: (N, 1, H, W); returns: ()
         """
-        logits = logits.float()
+        logits = logits.float()  # sums over a batch exceed the range of 16 bits
         dims = (0, 2, 3)
-        count = scored.sum().clamp_min(1.0)
+        count = scored.sum().clamp_min(1.0)  # a batch may have no scored pixel
         bce = functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
         if self.focal_gamma > 0:
             bce = bce * (1 - torch.exp(-bce)) ** self.focal_gamma  # exp(-BCE) is p_t

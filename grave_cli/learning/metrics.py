@@ -82,6 +82,7 @@ class TileScores(nn.Module):
         scored = batch["core"] & (batch["scored"][:, 0] > 0)
         self.pixels.add(probabilities[:, BODY], batch["targets"][:, BODY], scored)
         for index in range(len(probabilities)):
+            # As in prediction, there are no graves where the orthophoto has no pixels.
             self._count_graves(
                 (probabilities[index] * batch["valid"][index]).cpu().numpy(),
                 batch["instances"][index].int().cpu().numpy(),

@@ -29,7 +29,7 @@ def paste_graves(chip: Chip, donor: Chip, rim_px: int) -> Chip:
     groups, count = ndimage.label(patch)
     near = ndimage.binary_dilation(chip.instances > 0, iterations=_GAP_PX)
     taken = np.ones(count + 1, np.bool_)
-    taken[0] = False
+    taken[0] = False  # the ground between the groups
     taken[groups[near | ~chip.scored | ~donor.scored]] = False
     pasted = taken[groups]
     elevation = chip.elevation

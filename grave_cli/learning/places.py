@@ -76,6 +76,7 @@ class ChipPlaces:
     def _near(self, part: int, row: int, column: int, rng: np.random.Generator) -> Place:
         """Draw a usable pixel near a pixel, or anywhere in the part if there is none."""
         moved = rng.uniform(-_JITTER, _JITTER, 2) * self.settings.size_px
+        # If the random offset leads out of the usable area, none is used.
         for down, right in (moved, (0.0, 0.0)):
             place = Place(part, int(row + down), int(column + right))
             if _is_usable(self.parts[part], place):
@@ -84,6 +85,7 @@ class ChipPlaces:
 
     def _anywhere(self, part: int, rng: np.random.Generator) -> Place:
         """Draw a usable pixel of a part, with uniform probability."""
+        # Row first, then pixel: a list of all usable pixels would be large.
         rows = self._usable_by_row[part]
         row = int(rng.choice(len(rows), p=rows / rows.sum()))
         usable = np.flatnonzero(_usable_row(self.parts[part], row))
@@ -125,5 +127,6 @@ def _weights(part: CemeteryArrays, reach_px: float) -> NDArray[np.float64]:
     """Weigh each grave by one over the number of graves in a square around it, itself included."""
     pixels = _grave_pixels(0, part)[:, 1:]
     tree = KDTree(pixels)
+    # With p = infinity, the points within reach form a square, like a chip.
     counts = tree.query_ball_point(pixels, reach_px, p=np.inf, return_length=True)
     return np.asarray(1.0 / counts)

@@ -51,9 +51,10 @@ class Schedule:
         """Return the factor on the peak learning rate, in (0, 1]."""
         done = self.done(step)
         if done < self.warmup_share:
+            # Step 0 gets the rate of step 1 instead of 0.
             return min(1.0, max(done, 1 / self.total_steps) / self.warmup_share)
         rest = (done - self.warmup_share) / (1 - self.warmup_share)
-        return max(0.5 * (1 + math.cos(math.pi * rest)), 1e-3)
+        return max(0.5 * (1 + math.cos(math.pi * rest)), 1e-3)  # not 0: steps may follow
 
     def elapsed_s(self) -> float:
         """Return the seconds spent on the training so far, interruptions excluded."""

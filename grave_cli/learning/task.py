@@ -85,6 +85,7 @@ class GraveTask(LightningModule):
         optimizer = torch.optim.AdamW(
             self.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay
         )
+        # Known only now, when the trainer has the loaders.
         self.schedule.total_steps = max(1, int(self.trainer.estimated_stepping_batches))
         self.schedule.start()
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self.schedule.factor)

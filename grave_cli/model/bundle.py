@@ -116,6 +116,7 @@ def read_bundle(path: Path) -> Bundle:
             )
     try:
         content = json.loads(card_file.read_text(encoding="utf-8"))
+        # Before validation, because the fields depend on the format.
         if content.get("format") != FORMAT:
             raise ModelError(
                 "model was written by another version of gravecli",

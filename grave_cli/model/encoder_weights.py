@@ -136,7 +136,7 @@ def hub_answers() -> bool:
         answer = session.head(huggingface_hub.constants.ENDPOINT, timeout=HUB_TIMEOUT_S)
     except Exception:  # whatever the HTTP library raises: no response
         return False
-    return bool(answer.status_code < 500)
+    return bool(answer.status_code < 500)  # a refusal also shows that the hub is there
 
 
 def read_weights(path: Path) -> Weights:
@@ -201,6 +201,7 @@ def _innermost(error: BaseException) -> str:
 
 
 def _only_tensors(content: object, path: Path) -> Weights:
+    # The dictionary of weights may lie under either key, or under one within the other.
     for wrapper in ("state_dict", "model"):
         if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
             content = content[wrapper]

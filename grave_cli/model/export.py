@@ -30,6 +30,7 @@ def write_network(folder: Path, network: nn.Module, card: ModelCard) -> Bundle:
     """
     folder.mkdir(parents=True, exist_ok=True)
     bundle = Bundle(folder=folder, card=card)
+    # safetensors refuses tensors in channels-last order.
     weights = {name: value.contiguous().cpu() for name, value in network.state_dict().items()}
     safetensors.torch.save_file(weights, bundle.weights)
     write_onnx(bundle, network)
@@ -94,6 +95,7 @@ def continue_from(bundle: Bundle, architecture: Architecture, recipe: InputRecip
 
 
 def _check_alike(found: Architecture, wanted: Architecture, name: str) -> None:
+    # Further input channels are no obstacle: `fit_tensor` extends the first convolution.
     for key, value in wanted.model_dump(exclude={"in_channels"}).items():
         own = getattr(found, key)
         if own != value:

@@ -23,6 +23,7 @@ Statistics = tuple[float, float, float]
 
 IMAGENET: tuple[Statistics, Statistics] = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 _HALF: tuple[Statistics, Statistics] = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+# Published as (pixel - mean) * 0.0167 for pixels from 0 to 255.
 _DPN: tuple[Statistics, Statistics] = (
     (124 / 255, 117 / 255, 104 / 255),
     (1 / (0.0167 * 255), 1 / (0.0167 * 255), 1 / (0.0167 * 255)),
@@ -166,7 +167,7 @@ def _is_timm_model(encoder: str) -> bool:
     if name == encoder or not timm.is_model(name):
         return False
     try:
-        timm.get_pretrained_cfg(name)
+        timm.get_pretrained_cfg(name)  # raises for an unknown tag
     except RuntimeError:
         return False
     return True

@@ -59,7 +59,7 @@ def write_onnx(bundle: Bundle, network: nn.Module) -> None:
     onnx.helper.set_model_props(model, {WEIGHTS_KEY: bundle.sha256})
     onnx.save(model, bundle.onnx)
     difference = max(_difference(bundle, whole, shape) for shape in _PROBES)
-    if not difference <= TOLERANCE:
+    if not difference <= TOLERANCE:  # NaN is refused as well
         raise ModelError(
             f"{ONNX_FILE} computes other probabilities than the network",
             where=bundle.card.name,

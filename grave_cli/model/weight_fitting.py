@@ -39,6 +39,7 @@ _EXPANDING_BLOCK = _SQUEEZE | {
     "_bn2": "bn3",
 }
 
+# module.encoder.model.conv1.weight -> conv1.weight
 _WRAPPERS = re.compile(r"^(?:(?:state_dict|module|network|model|encoder|backbone)\.)+")
 _TIMM_BLOCK = re.compile(r"(?:^|\.)blocks\.(\d+)\.(\d+)\.")
 _OTHER_ENCODER = "set model.encoder to the encoder that the weights were trained with"
@@ -74,6 +75,7 @@ def fit_weights(
     _refuse_larger_encoder(found, targets, where)
     by_joined = {_joined(key): tensor for key, tensor in found.items()}
     _refuse_missing(by_joined, targets, where)
+    # What may be missing, a counter of batch normalisation, stays as the encoder has it.
     fitted = {key: by_joined.get(_joined(bare), wanted[key]) for bare, key in targets.items()}
     return {
         key: fit_tensor(tensor, wanted[key], in_channels, f"{where}: {key}")
@@ -148,6 +150,7 @@ def _blocks(keys: Iterable[str]) -> list[tuple[int, int]]:
 
 
 def _refuse_larger_encoder(found: Iterable[str], targets: Iterable[str], where: Path | str) -> None:
+    # timm splits `stages` into `stages_0`, `stages_1` …: surplus weights of either are found.
     known = {_joined(key) for key in targets}
     modules = {re.sub(r"_\d+$", "", key.partition(".")[0]) for key in targets}
     extra = [key for key in found if _joined(key) not in known and key.partition(".")[0] in modules]
