@@ -67,6 +67,9 @@ ONLY_INSIDE_FUNCTIONS: dict[str, tuple[str, ...]] = {
     "tracking": ("mlflow",),
 }
 
+# Modules of the standard library that Windows lacks: imported only inside functions.
+POSIX_ONLY = ("fcntl", "grp", "pwd", "resource", "termios")
+
 # Importer -> modules of gravecli that it never imports although they lie below it: bundles are
 # read and cards written without a network or an engine.
 NETWORKS = tuple(
@@ -172,6 +175,8 @@ def wrong_room(found: Import) -> str | None:
         if found.at_load and within(found.importer, room):
             for library in filter(found.is_of, libraries):
                 return f"{library} is imported at module level; move it into the function"
+    if found.at_load and any(map(found.is_of, POSIX_ONLY)):
+        return "Windows lacks this module; move it into the function"
     return None
 
 
@@ -253,6 +258,7 @@ def write_package(root: Path, sources: dict[str, str]) -> Path:
         ("tracking/runs.py", "def start():\n    import mlflow"),
         ("tracking/models.py", "from grave_cli.model.bundle import read_bundle"),
         ("tuning/study.py", "import optuna"),
+        ("learning/callbacks.py", "def f():\n    import resource"),
         ("settings/tree.py", "import torchless"),  # a name that merely begins alike
     ],
 )
@@ -297,6 +303,7 @@ def test_imports_that_point_down_pass(tmp_path: Path, path: str, source: str) ->
         ("tracking/runs.py", "import mlflow.tracking", "module level"),
         ("training/trainer.py", "def f():\n    import optuna", "optuna belongs to"),
         ("learning/task.py", "from rich.progress import Progress", "rich belongs to"),
+        ("learning/callbacks.py", "import resource", "Windows lacks"),
         ("cli/app.py", "import click", "click belongs to nobody"),
         ("cli/app.py", "try:\n    import click\nexcept ImportError:\n    pass", "click"),
     ],

@@ -10,7 +10,7 @@ from rasterio.enums import Resampling
 
 from grave_cli.graves.targets import encode
 from grave_cli.mapping.probability_map import ProbabilityMap, to_levels
-from grave_cli.model.bundle import Bundle, ModelCard, read_bundle
+from grave_cli.model.bundle import Bundle, ModelCard, read_bundle, write_card
 from grave_cli.rasters.grid import WorkingGrid
 from grave_cli.rasters.recipe import InputRecipe
 from grave_cli.sample_data.write import write_sample_data
@@ -91,7 +91,7 @@ def random_model(folder: Path, channels: str = "rgb+dem") -> Bundle:
     """Write the default network with random weights, which is as fast as a trained one."""
     import torch
 
-    from grave_cli.model.export import write_bundle
+    from grave_cli.model.export import write_network
     from grave_cli.model.network import architecture_for, build_network
 
     settings = load_settings(options={"data.channels": channels}, environ={}).settings
@@ -102,7 +102,8 @@ def random_model(folder: Path, channels: str = "rgb+dem") -> Bundle:
         gravecli_version="0", name="random", run_id="", dataset_id="", created="", recipe=recipe,
         architecture=architecture, decoding=DecodingSettings(), metrics={}, settings={},
     )  # fmt: skip
-    write_bundle(folder, build_network(architecture).eval(), card)
+    write_network(folder, build_network(architecture).eval(), card)
+    write_card(folder, card)
     return read_bundle(folder)
 
 

@@ -26,7 +26,7 @@ from grave_cli.learning.callbacks import (
 )
 from grave_cli.learning.checkpoints import KeepCheckpoints, StopEarly, read_checkpoint
 from grave_cli.learning.datamodule import GraveDataModule
-from grave_cli.learning.hard_places import RememberConfusion
+from grave_cli.learning.hard_examples import MineHardExamples
 from grave_cli.learning.task import GraveTask
 from grave_cli.model.bundle import Bundle
 from grave_cli.model.export import continue_from
@@ -175,9 +175,9 @@ def _fit(
     training = run.settings.training
     last, best = run.folder / CHECKPOINT, run.folder / "best.ckpt"
     chips = GraveDataModule(data.train, data.val, recipe, run.settings)
-    remember = RememberConfusion(chips.chips.confused)
+    mine = MineHardExamples(chips.chips.hard_examples)
     keep = KeepCheckpoints(last, best, training.monitor, training.monitor_tolerance)
-    trainer = _build_trainer(run, [*callbacks, panels, remember, keep])
+    trainer = _build_trainer(run, [*callbacks, panels, mine, keep])
     run.tag("gravecli.device", _device_name(trainer.strategy.root_device))
     with warnings.catch_warnings():
         # The training process prepares the chips unless the settings ask for workers.

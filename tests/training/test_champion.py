@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 import torch
 from image_store import client_of, runs_of
-from support import Listener, tiny_settings
+from support import Listener, tiny_settings, write_model
 
 from grave_cli.dataset.training_data import TrainingPlan, plan_training
 from grave_cli.errors import ModelError
-from grave_cli.model.bundle import Bundle, read_bundle
-from grave_cli.model.export import write_bundle
+from grave_cli.model.bundle import Bundle
 from grave_cli.model.network import build_network
 from grave_cli.settings.load import with_values
 from grave_cli.settings.mapping import DecodingSettings
@@ -125,8 +124,7 @@ def test_on_other_data_both_are_run_over_the_new_validation_data(
 
 def untrained_like(bundle: Bundle, folder: Path) -> Bundle:
     torch.manual_seed(0)
-    write_bundle(folder, build_network(bundle.card.architecture), bundle.card)
-    return read_bundle(folder)
+    return write_model(folder, build_network(bundle.card.architecture), bundle.card)
 
 
 def test_scoring_the_model_of_a_training_again_gives_its_own_score(trained: Settings) -> None:
