@@ -11,7 +11,7 @@ from grave_cli.evaluation.matching import Indices
 
 _SIZES_M2 = (1.0, 3.0)
 _SIZE_NAMES = ("below 1 m² (urn, child)", "1 to 3 m² (single)", "3 m² and more (double)")
-_NEIGHBOUR_NAMES = ("lonely", "touching (another within 10 cm)")
+_NEIGHBOUR_NAMES = ("isolated", "touching (neighbour within 10 cm)")
 _GROUPS = 10
 _MOST_VALUES = 30  # of a column: rarer ones are taken together
 

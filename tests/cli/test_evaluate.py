@@ -20,7 +20,7 @@ def here(tmp_path: Path) -> Path:
 def test_the_score_is_told_as_tables(here: Path) -> None:
     result = gravecli("evaluate", "map.gpkg", "truth.gpkg", "--by-attribute", "NAME", cwd=here)
     assert result.returncode == 0, result.stderr
-    for words in ("7 of 8", "0.875", "0.933", "5.0 cm RMSE", "1 to 3 m²", "lonely", "merges"):
+    for words in ("7 of 8", "0.875", "0.933", "5.0 cm RMSE", "1 to 3 m²", "isolated", "merges"):
         assert words in result.stdout, words
     assert {path.name for path in here.iterdir()} == {"truth.gpkg", "map.gpkg"}
 
