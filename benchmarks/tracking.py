@@ -16,13 +16,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from grave_cli import trainer
 from grave_cli.dataset.training_data import plan_training, read_training_data
 from grave_cli.learning import checkpoints
 from grave_cli.sample_data.write import write_sample_data
 from grave_cli.settings.load import load_settings
 from grave_cli.settings.tree import Settings
-from grave_cli.tracking import callbacks, dataset_input, runs, store
+from grave_cli.tracking import dataset_input, runs, store
+from grave_cli.training import sample_panels, trainer
 
 DEFAULT = Settings()
 
@@ -75,10 +75,10 @@ def main() -> None:
     for name in ("log_artifact", "log_artifacts", "create_model_version"):
         clock.wrap(MlflowClient, name)
     clock.wrap(MLFlowLogger, "log_metrics")
-    clock.wrap(callbacks.SamplePanels, "draw")
+    clock.wrap(sample_panels.SamplePanels, "draw")
     clock.wrap(checkpoints.KeepCheckpoints, "on_train_epoch_end")
     for name in ("predict_samples", "combined", "part_picture", "decode"):
-        clock.wrap(callbacks, name)
+        clock.wrap(sample_panels, name)
     clock.wrap(trainer, "choose_samples")
     finishing = Clock()
     finishing.wrap(trainer, "finish_model")

@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from timm.models.efficientnet import EfficientNet
 
 from grave_cli.errors import ModelError
-from grave_cli.learning import encoder_weights as room
+from grave_cli.model import encoder_weights as room
 from grave_cli.model.encoder_weights import (
     load_encoder_weights,
     shipped_weights,

@@ -11,8 +11,8 @@ from image_store import Logged, client_of, images_of, runs_of, size_of
 from support import tiny_settings
 
 from grave_cli.settings.tree import Settings
-from grave_cli.tracking import callbacks
 from grave_cli.tracking.keys import image_slug
+from grave_cli.training import sample_panels as room
 from grave_cli.training.sample_panels import SamplePanels
 from grave_cli.training.trainer import run_training
 
@@ -139,14 +139,14 @@ def test_what_is_drawn_are_the_averaged_weights_that_are_validated_and_kept(
     sample_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[tuple[dict[str, torch.Tensor], bool]] = []
-    predict = callbacks.predict_samples
+    predict = room.predict_samples
 
     def watch(task, samples, recipe):
         state = {name: value.clone() for name, value in task.network.state_dict().items()}
         seen.append((state, task.training))
         return predict(task, samples, recipe)
 
-    monkeypatch.setattr(callbacks, "predict_samples", watch)
+    monkeypatch.setattr(room, "predict_samples", watch)
     settings = tiny_settings(
         sample_data, tmp_path / "runs", training__epochs=1, tracking__samples=1
     )
