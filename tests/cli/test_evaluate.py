@@ -33,7 +33,7 @@ def test_the_score_is_told_to_programs_and_as_a_page(here: Path) -> None:
     assert (score["truths"], score["predictions"], score["at_50"]["matches"]) == (8, 7, 7)
     assert score["corner_rmse_cm"] == pytest.approx(5, rel=0.01)
     assert "report in out.html" in result.stderr
-    assert "Of 8 graves 7 were found" in (here / "out.html").read_text("utf-8")
+    assert "7 of 8 graves were found" in (here / "out.html").read_text("utf-8")
 
 
 @pytest.mark.parametrize(
