@@ -39,6 +39,17 @@ def test_notches_shorter_than_the_tolerance_go() -> None:
     assert squared[0].area == pytest.approx(notched.area, rel=0.02)
 
 
+def test_a_step_shorter_than_twice_the_tolerance_goes_to_the_mean_of_its_levels() -> None:
+    # The example of `square_up`; a step of 2.1 is longer than 2 * 1 and stays.
+    small, large = (
+        shapely.Polygon([(0, 0), (20, 0), (20, level), (10, level), (10, 10), (0, 10)])
+        for level in (8.4, 7.9)
+    )
+    squared = square_up(array(small, large), np.zeros(2), 1.0)
+    assert squared[0].equals_exact(shapely.box(0, 0, 20, 9.2), 1e-9, normalize=True)
+    assert squared[1].equals_exact(large, 1e-9, normalize=True)
+
+
 def test_what_has_no_two_directions_has_no_such_form() -> None:
     sliver = shapely.Polygon([(0, 0), (50, 0.1), (100, 0)])
     assert shapely.is_empty(square_up(array(sliver), np.array([0.0]), 1.2)).all()

@@ -16,6 +16,14 @@ def row(count: int) -> np.ndarray:
     return np.column_stack([np.arange(count) * 20.0, np.zeros(count)])
 
 
+def test_directions_at_right_angles_meet_in_the_middle() -> None:
+    # 88 and 1 degrees are 3 degrees from being at right angles.
+    aligned = follow_rows(np.radians([88.0, 1.0]), np.ones(2), row(2), 100.0, np.radians([4, 4]))
+    assert np.degrees(aligned) == pytest.approx([89.5, -0.5])
+    apart = follow_rows(np.radians([88.0, 1.0]), np.ones(2), row(2), 100.0, np.radians([2, 2]))
+    assert np.degrees(apart) == pytest.approx([88, 1])
+
+
 @settings(deadline=None, max_examples=50)
 @given(direction=st.floats(-4, 4), seed=st.integers(0, 99))
 def test_a_rows_directions_become_one_with_less_noise(direction: float, seed: int) -> None:

@@ -25,6 +25,13 @@ def assert_disjoint(polygons: np.ndarray) -> None:
     assert shapely.area(polygons).sum() == pytest.approx(whole, abs=1e-3)
 
 
+def test_graves_that_overlap_by_a_tenth_meet_in_the_middle() -> None:
+    pair = array(shapely.box(0, 0, 10, 20), shapely.box(9, 0, 19, 20))
+    solved = resolve_overlaps(pair, np.array([0.5, 0.9]))
+    expected = array(shapely.box(0, 0, 9.5, 20), shapely.box(9.5, 0, 19, 20))
+    assert shapely.equals_exact(solved, expected, 1e-6, normalize=True).all()
+
+
 @settings(deadline=None, max_examples=40)
 @given(angle=st.floats(0, 180), confident=st.booleans())
 def test_a_narrow_overlap_is_halved_whoever_is_more_confident(
