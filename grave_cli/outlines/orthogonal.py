@@ -15,12 +15,12 @@ def square_up(outlines: Polygons, angles: Floats, tolerance: float) -> Polygons:
     """Align every side with a direction or its perpendicular: an L stays an L.
 
     Worked example, angle 0, tolerance 1: the step between the levels 10 and 8.4 is shorter than
-    2 * 1. It goes, and its neighbours, of equal lengths, join at the mean of their levels:
+    2 * 1. It goes, and its neighbours join at (15 * 10 + 5 * 8.4) / 20 = 9.6, so the area stays:
 
-        10   +-----+               +----------+  9.2
-        8.4  |     +----+    ->    |          |
+        10   +-------+             +----------+  9.6
+        8.4  |       +--+    ->    |          |
          0   +----------+          +----------+
-             0     10   20         0          20
+             0      15  20         0          20
 
     Args:
         outlines: Polygons; holes are dropped.
@@ -81,7 +81,7 @@ class _Run:
 
     def joined(self, other: "_Run") -> "_Run":
         weight = self.weight + other.weight
-        # Two runs of length 10 at the levels 10 and 8.4 become one of length 20 at 9.2.
+        # Lengths 15 at the level 10 and 5 at 8.4 become 20 at 9.6.
         level = (self.level * self.weight + other.level * other.weight) / weight
         return _Run(self.axis, level, weight)
 

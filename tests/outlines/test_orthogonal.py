@@ -42,11 +42,11 @@ def test_notches_shorter_than_the_tolerance_go() -> None:
 def test_a_step_shorter_than_twice_the_tolerance_goes_to_the_mean_of_its_levels() -> None:
     # The example of `square_up`; a step of 2.1 is longer than 2 * 1 and stays.
     small, large = (
-        shapely.Polygon([(0, 0), (20, 0), (20, level), (10, level), (10, 10), (0, 10)])
+        shapely.Polygon([(0, 0), (20, 0), (20, level), (15, level), (15, 10), (0, 10)])
         for level in (8.4, 7.9)
     )
     squared = square_up(array(small, large), np.zeros(2), 1.0)
-    assert squared[0].equals_exact(shapely.box(0, 0, 20, 9.2), 1e-9, normalize=True)
+    assert squared[0].equals_exact(shapely.box(0, 0, 20, 9.6), 1e-9, normalize=True)
     assert squared[1].equals_exact(large, 1e-9, normalize=True)
 
 
