@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grave_cli.graves.evidence import Evidence, measure_evidence
-from grave_cli.graves.targets import BODY, encode
+from grave_cli.graves.targets import BODY, CONTACT, encode
 
 
 def seen(labels: np.ndarray) -> np.ndarray:
@@ -55,6 +55,24 @@ def test_doubt_is_counted_by_pixels() -> None:
     evidence = measure(labels, probabilities)
     assert evidence.unsure == pytest.approx([0.25])
     assert evidence.body == pytest.approx([0.825])
+
+
+def test_a_contact_line_across_a_grave_is_measured_deep_inside() -> None:
+    labels = np.zeros((50, 50), np.int32)
+    labels[5:45, 5:45] = 1
+    probabilities = np.zeros((3, 50, 50), np.float32)
+    probabilities[CONTACT, :, 23:27] = 1
+    # 4 px wide and, 4 px away from either side, 32 px long; a full line has 4 * 40.
+    assert measure(labels, probabilities).line_inside == pytest.approx([0.8])
+
+
+def test_the_second_largest_sure_spot_is_compared_with_all() -> None:
+    labels = np.ones((30, 30), np.int32)
+    probabilities = np.zeros((3, 30, 30), np.float32)
+    for top, left, height, width in ((1, 1, 6, 10), (10, 1, 5, 6), (20, 1, 2, 7), (27, 1, 1, 5)):
+        probabilities[BODY, top : top + height, left : left + width] = 0.8
+    # Spots of 60, 30, 14 and 5 px, of which the last is noise.
+    assert measure(labels, probabilities).second_seed == pytest.approx([30 / 104])
 
 
 def test_what_lies_beyond_is_measured_on_the_rim() -> None:
