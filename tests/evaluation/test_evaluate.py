@@ -103,7 +103,7 @@ def test_files_are_read_as_annotations_are(
 
 def test_repairs_are_reported(tmp_path: Path, truth: Path) -> None:
     (note,) = evaluate(broken(tmp_path), truth).notes
-    assert note.endswith("m.gpkg: 1 invalid outlines were repaired")
+    assert note.endswith("m.gpkg: 1 invalid outline repaired")
 
 
 def test_a_grave_drawn_twice_is_one_too_many_but_known_twice_is_one(

@@ -119,9 +119,9 @@ def test_a_layer_of_the_annotations_can_say_the_area(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("shapes", "layer", "why"),
     [
-        ([grave(900, 900)], "", "lies outside of the orthophoto"),
-        ([shapely.Point(500001, 5400001)], "", "no area"),
-        ([AREA], "done", "no such layer"),
+        ([grave(900, 900)], "", "lies outside the orthophoto"),
+        ([shapely.Point(500001, 5400001)], "", "area has no polygons"),
+        ([AREA], "done", "layer is missing"),
     ],
 )
 def test_an_area_that_cannot_serve_is_refused(
