@@ -1,4 +1,4 @@
-"""A shift between two pictures of one place is found, whatever shape their mask has."""
+"""A shift between two pictures of one place is found, with a mask of any shape."""
 
 import numpy as np
 import pytest

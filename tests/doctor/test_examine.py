@@ -1,4 +1,4 @@
-"""Sample data with one fault planted at a time: the doctor finds it, and none in sound data."""
+"""Each fault planted in sample data is found, and none in sound data."""
 
 import json
 import re
@@ -40,7 +40,7 @@ def check(root: Path, **options: object) -> CheckReport:
 
 
 def found(report: CheckReport, severity: Severity, *words: str) -> bool:
-    """Tell whether one finding of that severity has all the words."""
+    """Whether one finding of that severity has all the words."""
     return any(
         finding.severity == severity
         and all(word in f"{finding.what} {finding.remedy}" for word in words)
@@ -154,7 +154,7 @@ def test_graves_that_would_never_be_drawn_are_found(sound: Path) -> None:
     assert found(report, "warning", "smaller than prediction.decoding.min_area_m2 = 1")
 
 
-def test_a_large_file_in_strips_is_found_with_the_line_that_mends_it(
+def test_a_large_file_in_strips_is_found_with_the_command_that_converts_it(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def strip(profile: dict, pixels: np.ndarray) -> np.ndarray:
@@ -231,7 +231,7 @@ def test_holes_in_the_dem_are_found(data: Path) -> None:
     assert found(check(data), "warning", "the DEM covers only 5", "% of the orthophoto")
 
 
-def test_what_stops_training_is_an_error_and_the_others_are_looked_at(data: Path) -> None:
+def test_an_unusable_cemetery_is_an_error_and_the_others_are_examined(data: Path) -> None:
     shutil.copy(orthophoto(data), data / "orthophotos" / "unlabelled.tif")
     report = check(data)
     assert found(report, "error", "unlabelled.tif", "no annotations")
@@ -243,7 +243,7 @@ def test_a_split_without_graves_is_an_error(data: Path) -> None:
     assert not check(data).can_train
 
 
-def test_a_folder_that_is_none_is_one_error(tmp_path: Path) -> None:
+def test_a_missing_folder_is_one_error(tmp_path: Path) -> None:
     report = check(tmp_path / "nowhere")
     assert [finding.severity for finding in report.findings] == ["error"]
 

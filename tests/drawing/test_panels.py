@@ -28,7 +28,7 @@ def boxes(*places: tuple[int, int, int, int]) -> np.ndarray:
 
 
 def view(**changes: object) -> SampleView:
-    """One grave found, one missed, and one drawn where there is none."""
+    """One grave found, one missed, and one false prediction."""
     values = {
         "name": "Köln, place 1",
         "gsd_m": 0.05,
@@ -55,7 +55,7 @@ def test_error_map_is_green_for_hits_red_for_false_and_blue_for_missed_pixels() 
     assert np.ptp(picture[60, 60]) == 0
 
 
-def test_where_the_truth_is_not_known_nothing_is_judged() -> None:
+def test_nothing_is_judged_where_the_truth_is_unknown() -> None:
     unknown = view(scored=np.zeros((SIZE, SIZE), bool))
     assert [len(ids) for ids in unknown.verdicts[1:]] == [0, 0]
     assert np.ptp(error_map(unknown)[35, 50]) == 0

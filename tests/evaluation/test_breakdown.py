@@ -95,7 +95,7 @@ def test_the_calibration_error_of_two_groups_is_worked_out_on_paper() -> None:
     assert calibration_error(by_confidence(some_right(right, confidence))) == pytest.approx(0.175)
 
 
-def test_without_confidence_nothing_is_said_of_it() -> None:
+def test_without_confidence_there_are_no_groups() -> None:
     judgement = some_right(np.ones(3, bool), np.full(3, np.nan))
     assert by_confidence(judgement) == ()
     assert calibration_error(()) is None

@@ -1,4 +1,4 @@
-"""Maps and truths as files: every kind, CRS and layer gives the same score, or says why not."""
+"""Maps and ground truth as files: any format, CRS and layer gives the same score, or an error."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -51,7 +51,7 @@ def truth(tmp_path: Path) -> Path:
         (".fgb", "EPSG:3857"),
     ],
 )
-def test_whatever_crs_and_format_a_shift_of_5_cm_is_one_of_5_cm(
+def test_a_shift_of_5_cm_is_measured_as_5_cm_in_any_crs_and_format(
     tmp_path: Path, truth: Path, ending: str, crs: str
 ) -> None:
     drawn = write(tmp_path / f"drawn{ending}", moved(SHIFTED, crs), crs=crs)
@@ -215,7 +215,7 @@ def test_a_confidence_in_percent_is_ignored_with_a_note(tmp_path: Path, truth: P
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(60)  # seconds are enough; what grows with the square would take an hour
+@pytest.mark.timeout(60)  # it takes seconds; quadratic growth would take an hour
 def test_ten_thousand_graves_take_seconds(tmp_path: Path) -> None:
     x, y = np.meshgrid(np.arange(100) * 1.05, np.arange(100) * 2.8)
     left, bottom = x.ravel() + 500000, y.ravel() + 5400000

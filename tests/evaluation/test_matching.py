@@ -1,4 +1,4 @@
-"""Which graves belong together, on geometry made by hand."""
+"""Matches of graves on geometry made by hand."""
 
 import numpy as np
 import pytest

@@ -22,7 +22,7 @@ VOID = {"meta", "input", "br"}
 
 
 class Checker(HTMLParser):
-    """Checks that each tag is closed; collects tags, text, and what would be fetched."""
+    """Checks that each tag is closed; collects tags, text, and addresses to be fetched."""
 
     def __init__(self) -> None:
         super().__init__()

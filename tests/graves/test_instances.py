@@ -1,4 +1,4 @@
-"""Decoding undoes encoding: as many graves come out as went in, each in its place."""
+"""Decoding undoes encoding: the same number of graves comes out, each in its place."""
 
 import numpy as np
 import pytest
@@ -76,7 +76,7 @@ def test_without_the_contact_channel_touching_graves_would_be_one() -> None:
     assert decode(probabilities, GSD_M, DecodingSettings()).max() == 1
 
 
-def test_what_has_a_body_but_no_seed_is_a_grave_all_the_same() -> None:
+def test_a_body_without_a_seed_is_a_grave() -> None:
     probabilities = np.zeros((3, 40, 40), np.float32)
     probabilities[0, 10:30, 10:30] = 0.52  # above the body threshold, below that of seeds
     decoded = decode(probabilities, GSD_M, DecodingSettings(min_peak_body=0))
@@ -206,7 +206,7 @@ def seeds_at_once(
 
 
 def flooded_at_once(probabilities: np.ndarray, options: DecodingSettings) -> np.ndarray:
-    """Decode with one watershed over the whole raster, seeds and all: what parts must equal."""
+    """Decode with one watershed over the whole raster: the referee of the decoder."""
     inside = probabilities[0] >= options.body_threshold
     body, border, contact = probabilities
     certainty = body * (1 - contact) * (1 - border / 2)
@@ -227,7 +227,7 @@ def test_parts_decoded_by_themselves_are_those_of_one_flood(seed: int, sigma: fl
     noise = np.random.default_rng(seed).random((3, 90, 110), np.float32)
     smooth = blurred(noise, sigma)
     probabilities = ((smooth - smooth.mean()) / smooth.std() * 0.4 + 0.5).clip(0, 1)
-    probabilities += noise * np.float32(1e-4)  # a tie is settled by what else is in the queue
+    probabilities += noise * np.float32(1e-4)  # a watershed settles ties by the rest of its queue
     options = DecodingSettings(min_area_m2=0.02, min_peak_body=0.6)
     decoded = decode(probabilities, GSD_M, options)
     assert decoded.max() > 1

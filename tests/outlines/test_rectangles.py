@@ -1,4 +1,4 @@
-"""Rectangles lie along the sides of outlines, rounded, noisy or bumpy as they may be."""
+"""Rectangles lie along the sides of outlines, however rounded, noisy or bumpy they are."""
 
 import numpy as np
 import pytest

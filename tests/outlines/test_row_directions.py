@@ -1,4 +1,4 @@
-"""Graves follow their row, but not those that lie askew on purpose."""
+"""Graves follow their row, unless they lie askew on purpose."""
 
 import numpy as np
 import pytest
@@ -36,14 +36,14 @@ def test_a_rows_directions_become_one_with_less_noise(direction: float, seed: in
     assert np.abs(aligned - direction).max() < np.radians(0.6)
 
 
-def test_one_that_lies_askew_keeps_its_direction_and_turns_nobody() -> None:
+def test_a_grave_that_lies_askew_keeps_its_direction_and_turns_no_other() -> None:
     angles = np.zeros(9)
     angles[4] = np.radians(8)
     aligned = follow_rows(angles, np.ones(9), row(9), 60.0, within(9))
     assert np.degrees(aligned) == pytest.approx(np.degrees(angles), abs=1e-6)
 
 
-def test_who_has_no_say_follows_all_the_same() -> None:
+def test_a_grave_without_weight_follows_the_others() -> None:
     angles = np.radians([0.0, 0.0, 2.0, 0.0])
     aligned = follow_rows(angles, np.array([1.0, 1, 0, 1]), row(4), 60.0, within(4))
     assert np.degrees(aligned) == pytest.approx(0, abs=0.01)
@@ -62,7 +62,7 @@ def test_far_rows_do_not_matter() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1])
-def test_who_has_no_neighbours_stays(count: int) -> None:
+def test_a_grave_without_neighbours_keeps_its_direction(count: int) -> None:
     aligned = follow_rows(np.full(count, 0.3), np.zeros(count), row(count), 100.0, within(count))
     assert aligned.tolist() == [0.3] * count
 

@@ -1,4 +1,4 @@
-"""Neighbours share their sides: no gap, no overlap, and nobody moves far."""
+"""Neighbours share their sides: no gap, no overlap, and no side moves far."""
 
 import numpy as np
 import pytest

@@ -73,7 +73,7 @@ def test_graves_that_only_touch_are_left_as_they_are() -> None:
 
 @settings(deadline=None, max_examples=60)
 @given(seed=st.integers(0, 2**32 - 1), count=st.integers(1, 12))
-def test_overlaps_are_resolved_whatever_lies_on_what(seed: int, count: int) -> None:
+def test_any_pile_of_graves_is_resolved(seed: int, count: int) -> None:
     random = np.random.default_rng(seed)
     corners = random.uniform(0, 10, (count, 2))
     sides = random.uniform(0.5, 5, (count, 2))

@@ -97,7 +97,7 @@ AREAS: dict[str, Callable[[Path], Path]] = {
 
 
 @pytest.mark.parametrize("name", AREAS)
-def test_an_area_is_read_from_whatever_says_it(tmp_path: Path, name: str) -> None:
+def test_an_area_is_read_from_any_file(tmp_path: Path, name: str) -> None:
     area = read_area(AREAS[name](tmp_path), GRID)
     assert area.area == pytest.approx(AREA.area, rel=1e-3)
     drawn = rasterize_area(area, GRID)

@@ -1,4 +1,4 @@
-"""Graves as offices deliver them: every kind of file gives the same graves, or says why not."""
+"""Graves as offices deliver them: any kind of file gives the same graves, or an error."""
 
 import json
 import sqlite3

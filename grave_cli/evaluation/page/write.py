@@ -17,7 +17,7 @@ def write_page(evaluation: Evaluation, path: Path) -> None:
 
     Args:
         evaluation: What it shows.
-        path: The file; one that is there is replaced.
+        path: The file; an existing one is replaced.
 
     Raises:
         ExportError: It cannot be written.
