@@ -100,7 +100,7 @@ def test_a_long_side_weighs_more_than_a_short_one() -> None:
 
 
 def test_many_pairs_are_pooled() -> None:
-    count = 5000  # more than are measured at once
+    count = 2500  # more than are measured at once
     left = np.arange(count) * 3.0
     truth = shapely.box(left, 0, left + 1, 2)
     distances = boundary_distances(truth, shapely.box(left, 0.02, left + 1, 2.02))
