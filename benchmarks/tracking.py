@@ -1,11 +1,11 @@
-"""How much of a training is spent in tracking: parameters, metrics, pictures, checkpoints.
+"""The share of a training spent on tracking: parameters, metrics, pictures, checkpoints.
 
     python benchmarks/tracking.py [epochs] [images_every]
 
-Trains for two epochs (a minute on 2 cores) on sample cemeteries and adds up the wall clock of every
-call into the run, of the logger and of the callback that draws, each counted once however they
-nest. The last line projects that to a whole training at default settings. Target: at most 3 % for
-tracking; what checkpoints cost, without which a killed training could not go on, stands apart.
+Trains for two epochs (a minute on 2 cores) on sample cemeteries and sums up the wall-clock time of
+every call into the run, of the logger and of the callback that draws; nested calls count once. The
+last line projects this to a whole training at default settings. Goal: at most 3 % for tracking.
+Checkpoints, which make a killed training resumable, are reported separately.
 """
 
 import sys
@@ -28,7 +28,7 @@ DEFAULT = Settings()
 
 
 class Clock:
-    """Adds up the time spent within wrapped functions."""
+    """Sums up the time spent in wrapped functions."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -48,7 +48,7 @@ class Clock:
             self.by_name[name] = self.by_name.get(name, 0.0) + spent
             if not self._depth:
                 self.seconds += spent
-            self.sets += name == "SamplePanels.draw" and spent > 0.05  # not those drawn before
+            self.sets += name == "SamplePanels.draw" and spent > 0.05  # without cached ones
 
     def wrap(self, owner: Any, name: str) -> None:
         inner: Callable[..., Any] = getattr(owner, name)
@@ -107,7 +107,7 @@ def main() -> None:
 
 
 def project(clock: Clock, finish: float, whole: float, epochs: int) -> None:
-    """Say what a whole training at default settings would spend, from what was measured."""
+    """Project the measured times to a whole training at default settings."""
     names = clock.by_name
     a_set = names["SamplePanels.draw"] / clock.sets
     metrics = names["MLFlowLogger.log_metrics"] / epochs
@@ -127,7 +127,7 @@ def project(clock: Clock, finish: float, whole: float, epochs: int) -> None:
     resume = written * usual / (tracked + epoch * usual + finish)
     print(
         f"{usual} epochs with {sets} sets of pictures: {share - resume:.1%} for tracking, "
-        f"{resume:.1%} for checkpoints to resume from"
+        f"{resume:.1%} for checkpoints"
     )
 
 

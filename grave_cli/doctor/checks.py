@@ -30,7 +30,7 @@ _LEAST_GRAVE_SHARE = 0.01
 
 def check_scale(patient: Patient) -> Iterator[Finding]:
     """Find a CRS whose metres are not metres on the ground, such as Web Mercator."""
-    grid = patient.plan.cemetery_grid
+    grid = patient.whole.grid
     unit = CRS.from_user_input(grid.crs).axis_info[0].unit_conversion_factor
     scale = grid.metres_per_unit / unit
     if abs(scale - 1) > _SCALE_TOLERANCE:
@@ -65,7 +65,7 @@ def check_file_layout(patient: Patient) -> Iterator[Finding]:
 
 def check_annotations(patient: Patient) -> Iterator[Finding]:
     """Report repaired and ignored outlines, and graves of an implausible size."""
-    for sentence in patient.plan.found.findings.sentences():
+    for sentence in patient.whole.graves.findings.sentences():
         yield Finding("warning", patient.name, sentence, f"check {patient.cemetery.labels}")
     areas, (small, large) = patient.areas_m2, _PLAUSIBLE_M2
     odd = int(((areas < small) | (areas > large)).sum())
@@ -91,9 +91,9 @@ def check_annotations(patient: Patient) -> Iterator[Finding]:
 def check_labelled_part(patient: Patient) -> Iterator[Finding]:
     """Find large parts without labels although no labelled area is given, and rare graves."""
     valid, graves = patient.pixels.valid, _graves_drawn(patient)
-    whole = "orthophoto"
+    extent = "orthophoto"
     share = float(graves[valid].mean()) if valid.any() else 0.0
-    area = patient.plan.area
+    area = patient.whole.area
     if area is None:
         distance = ndimage.distance_transform_edt(~graves) * patient.grid.gsd_m
         far = float((distance[valid] > _FAR_M).mean()) if valid.any() else 0.0
@@ -106,14 +106,14 @@ def check_labelled_part(patient: Patient) -> Iterator[Finding]:
                 f"areas/{patient.name}.gpkg",
             )
     else:
-        whole = "labelled area"
+        extent = "labelled area"
         inside = valid & rasterize_area(area, patient.grid)
         share = float(graves[inside].mean()) if inside.any() else 0.0
     if share < _LEAST_GRAVE_SHARE:
         yield Finding(
             "warning",
             patient.name,
-            f"graves cover only {share:.2%} of the {whole}; a class this rare is hard to learn",
+            f"graves cover only {share:.2%} of the {extent}; a class this rare is hard to learn",
             "increase chips.grave_share, or crop the orthophoto",
         )
 
@@ -150,7 +150,7 @@ def check_annotations_lie_right(patient: Patient) -> Iterator[Finding]:
     """Find outlines that are shifted against the graves in the orthophoto."""
     valid = patient.pixels.valid
     grey = patient.pixels.rgb.mean(axis=0, dtype=np.float32)
-    rings = [(ring, 1) for ring in shapely.get_exterior_ring(patient.plan.found.polygons)]
+    rings = [(ring, 1) for ring in shapely.get_exterior_ring(patient.whole.graves.polygons)]
     lines = rasterio.features.rasterize(
         rings, out_shape=patient.grid.shape, transform=patient.grid.transform, dtype="float32"
     )
@@ -175,7 +175,7 @@ CHECKS: tuple[Check, ...] = (
 
 
 def _graves_drawn(patient: Patient) -> np.ndarray:
-    shapes = [(grave, 1) for grave in patient.plan.found.polygons]
+    shapes = [(grave, 1) for grave in patient.whole.graves.polygons]
     drawn = rasterio.features.rasterize(
         shapes, out_shape=patient.grid.shape, transform=patient.grid.transform, dtype="uint8"
     )

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 BODY, BORDER, CONTACT = range(3)
+CHANNEL_NAMES = ("body", "border", "contact")
 MIN_BAND_PX = 2  # thinner bands are lost in the last upsampling of the decoder
 
 _NONE = np.iinfo(np.int32).max

@@ -6,7 +6,6 @@ set looks like. They say nothing about accuracy on real graves.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import rasterio
 import shapely
 from rasterio.enums import Resampling
 
+from grave_cli.atomic_writes import whole_file
 from grave_cli.errors import DatasetError
 from grave_cli.progress import SILENT, Progress
 from grave_cli.sample_data.elevation import NODATA, SurfaceModel, model_surface
@@ -28,7 +28,7 @@ from grave_cli.sample_data.place import Place, find_place, read_crs
 from grave_cli.sample_data.style import draw_style
 
 GSD_M = 0.025
-PREFIX, UNFINISHED = "sample_", ".unfinished_"
+PREFIX = "sample_"
 FOLDERS = ("orthophotos", "dems", "annotations")
 SIZES_M = (10.0, 200.0)
 WRITTEN_ON = "2024-01-01T00:00:00.000Z"
@@ -79,6 +79,7 @@ def write_sample_data(
     Raises:
         DatasetError: A size is out of bounds, the CRS is not a projected one, or the folder already
             holds data.
+        ExportError: A file cannot be written.
     """
     _check_sizes(cemeteries, size_m)
     target = read_crs(crs)
@@ -133,7 +134,7 @@ def _nothing_left_on_failure(root: Path) -> Iterator[None]:
     except BaseException:
         for name in FOLDERS:
             for path in (root / name).iterdir():
-                if path.name.startswith((PREFIX, UNFINISHED)):
+                if path.name.startswith(PREFIX):
                     path.unlink()
         raise
 
@@ -154,21 +155,13 @@ def _write_cemetery(
         root / "annotations" / f"{name}.gpkg",
         len(picture.graves),
     )
-    with _in_place(cemetery.orthophoto) as path:
+    with whole_file(cemetery.orthophoto) as path:
         _write_orthophoto(path, picture, place)
-    with _in_place(cemetery.dem) as path:
+    with whole_file(cemetery.dem) as path:
         _write_dem(path, surface, place)
-    with _in_place(cemetery.annotations) as path:
+    with whole_file(cemetery.annotations) as path:
         _write_annotations(path, picture, place)
     return cemetery
-
-
-@contextmanager
-def _in_place(path: Path) -> Iterator[Path]:
-    """Yield a temporary name beside `path` and rename it when the file is whole."""
-    unfinished = path.with_name(f"{UNFINISHED}{path.name}")
-    yield unfinished
-    os.replace(unfinished, path)
 
 
 def _write_orthophoto(path: Path, picture: Picture, place: Place) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from grave_cli.graves.targets import BODY, BORDER, CONTACT, encode, extreme
+from grave_cli.graves.targets import BODY, BORDER, CHANNEL_NAMES, CONTACT, encode, extreme
 
 BORDER_M, CONTACT_M = 0.10, 0.20
 angles = st.floats(0, 180)
@@ -30,6 +30,7 @@ def test_channels_are_body_border_and_contact() -> None:
     assert channels.shape == (3, 30, 60)
     assert channels.dtype == np.uint8
     assert (BODY, BORDER, CONTACT) == (0, 1, 2)  # bundles and stored arrays rely on this order
+    assert CHANNEL_NAMES == ("body", "border", "contact")
     assert channels[:, 15, [2, 5, 15, 24]].T.tolist() == [
         [0, 0, 0],  # beside the first grave
         [1, 1, 0],  # on its left edge
