@@ -1,4 +1,4 @@
-"""The preflight doctor: a data folder in, what stops or spoils a training out."""
+"""A data folder in, a report on problems that would stop or spoil a training out."""
 
 from collections.abc import Iterator, Sequence
 
@@ -16,17 +16,17 @@ from grave_cli.errors import GraveError
 from grave_cli.progress import SILENT, Progress
 from grave_cli.settings.tree import Settings
 
-_GSD_SPREAD = 2.5  # ratio of the coarsest to the finest orthophoto that is worth a warning
+_GSD_SPREAD = 2.5  # ratio of the coarsest to the finest pixel size that deserves a warning
 
 
 def examine(settings: Settings, progress: Progress = SILENT) -> CheckReport:
-    """Look at a data set before an hour of training is spent on it.
+    """Examine a data set before training.
 
-    Nothing that a file does stops the examination: what is wrong becomes a finding.
+    A faulty file never stops the examination; each fault becomes a finding.
 
     Args:
-        settings: Data folder, channels, splits, sizes.
-        progress: Is told of each cemetery.
+        settings: Data folder, channels, splits and sizes.
+        progress: Progress listener.
     """
     try:
         manifest = manifest_of(settings.data)
@@ -50,7 +50,7 @@ def examine(settings: Settings, progress: Progress = SILENT) -> CheckReport:
 
 
 def _assign(manifest: Manifest, settings: Settings, findings: list[Finding]) -> Sequence[Part]:
-    """Assign the splits; where that fails, look at every labelled cemetery all the same."""
+    """Assign the splits; if that fails, examine every labelled cemetery anyway."""
     try:
         return assign_parts(manifest, settings.data)
     except GraveError as error:
@@ -62,7 +62,7 @@ def _examine_cemetery(
     cemetery: Cemetery, parts: Sequence[Part], settings: Settings, findings: list[Finding]
 ) -> Iterator[Patient]:
     if not parts:
-        findings.append(Finding("note", cemetery.name, "not used: no split names it"))
+        findings.append(Finding("note", cemetery.name, "not used, because it is in no split"))
         return
     try:
         whole = plan_cemetery(cemetery, settings)
@@ -89,7 +89,7 @@ def _examine_cemetery(
 
 
 def _compare(patients: Sequence[Patient]) -> Iterator[Finding]:
-    """Find what only shows between cemeteries: pixels of very different size, DEMs for some."""
+    """Find differences between cemeteries: very different pixel sizes, missing DEMs."""
     sizes = {patient.name: patient.layout.gsd_m for patient in patients}
     if not sizes:
         return
@@ -98,13 +98,15 @@ def _compare(patients: Sequence[Patient]) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "",
-            f"pixels differ from {sizes[finest]:.3f} m ({finest}) to {sizes[coarsest]:.3f} m "
-            f"({coarsest}): what the finest shows cannot be seen in the coarsest",
-            "set grid.gsd_m near the coarsest",
+            f"pixel sizes range from {sizes[finest]:.3f} m ({finest}) to {sizes[coarsest]:.3f} m "
+            f"({coarsest}); details of the finest orthophoto are invisible in the coarsest",
+            "set grid.gsd_m close to the coarsest",
         )
     without = [patient.name for patient in patients if patient.cemetery.dem is None]
     if 0 < len(without) < len(patients):
-        yield Finding("note", "", f"no DEM for {', '.join(without)}: only --channels rgb fits all")
+        yield Finding(
+            "note", "", f"no DEM for {', '.join(without)}; only --channels rgb works for all"
+        )
 
 
 def _check_depths(patients: Sequence[Patient]) -> Iterator[Finding]:

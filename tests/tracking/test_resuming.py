@@ -271,7 +271,7 @@ def test_thresholds_of_the_review_may_change_but_not_those_that_scores_depend_on
 def test_fewer_epochs_than_were_trained_are_refused(copied: Settings) -> None:
     left = find_unfinished("left", copied)
     fewer = with_values(copied, {"training.epochs": 1})
-    with pytest.raises(SettingsError, match=r"beyond training\.epochs .*found 1, expected 2"):
+    with pytest.raises(SettingsError, match=r"has trained more epochs .*found 1, expected 2"):
         run_training(fewer, start=left)
 
 
