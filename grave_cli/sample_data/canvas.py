@@ -124,7 +124,7 @@ class Patch:
 
     def lift(self, cover: Array, height_m: Array | float) -> None:
         """Raise the surface to a height in metres where covered; nothing is lowered."""
-        np.maximum(self.height, np.where(cover > 0.5, height_m, 0.0), out=self.height)
+        np.copyto(self.height, np.maximum(self.height, height_m), where=cover > 0.5)
 
 
 def box_inside(u: Array, v: Array, size: tuple[float, float], radius: float = 0.0) -> Array:
