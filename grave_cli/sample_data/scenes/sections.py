@@ -1,0 +1,224 @@
+"""One section of a varied cemetery: its ground, rows of graves, hedges, trees and traces."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import shapely
+
+from grave_cli.sample_data.canvas import Array
+from grave_cli.sample_data.clutter.thing import Thing
+from grave_cli.sample_data.plan import Frame, Hedge, Tree, TreeKind
+from grave_cli.sample_data.scenes.plan import Area, ScenePlan
+from grave_cli.sample_data.scenes.rows import (
+    Place,
+    RowLine,
+    Standard,
+    draw_standard,
+    fill_line,
+    without_overlaps,
+)
+from grave_cli.sample_data.sections import Box
+from grave_cli.sample_data.texture.look import Look
+from grave_cli.sample_data.tombs.draw import MAKES, draw_tomb
+from grave_cli.sample_data.variety.draw import choose
+from grave_cli.sample_data.variety.settings import HabitKind, Variety
+
+MINERAL: Mapping[str, float] = {
+    "gravel": 4,
+    "grit": 3,
+    "slabs": 1,
+    "paving": 0.7,
+    "concrete": 1,
+    "soil": 1.5,
+    "sand": 0.7,
+    "asphalt": 0.3,
+    "cobbles": 0.4,
+}
+MIXED: Mapping[str, float] = {**MINERAL, "lawn": 6, "meadow": 1.5, "mulch": 0.3}
+GREEN: Mapping[str, float] = {"lawn": 7, "meadow": 2, "gravel": 0.5}
+GROUNDS: Mapping[HabitKind, Mapping[str, float]] = {
+    "bordered": MIXED,
+    "slabs": {**MINERAL, "lawn": 1.5},
+    "lawn plots": GREEN,
+    "headstones": {"lawn": 7, "meadow": 3},
+    "headstone plots": {"lawn": 7, "meadow": 2},
+    "kerb sets": {"lawn": 5, "meadow": 2, "gravel": 2},
+    "urns": MIXED,
+    "children": MIXED,
+    "family": MIXED,
+    "mounds": {"lawn": 3, "meadow": 3, "soil": 3, "grit": 1, "sand": 1},
+    "hedged": {"gravel": 4, "lawn": 3, "grit": 2},
+    "fenced": {"lawn": 2, "meadow": 2, "soil": 3, "grit": 2, "sand": 1, "concrete": 1},
+    "cleared": GREEN,
+}
+"""What lies between the graves of each habit."""
+
+
+def fill_section(
+    rng: np.random.Generator,
+    plan: ScenePlan,
+    box: Box,
+    site: Frame,
+    habit: HabitKind,
+    variety: Variety,
+    look: Look,
+) -> None:
+    """Add one section of graves with its ground, hedges, traces and trees to the plan.
+
+    Args:
+        rng: Source of randomness.
+        plan: Receives what is built.
+        box: The section in the frame of the cemetery.
+        site: Frame of the cemetery.
+        habit: Its layout.
+        variety: Settings of the scene.
+        look: Stones of the scene.
+    """
+    if not plan.fits(site.box(*box), 1.0):
+        return
+    outline = shapely.Polygon(site.box(*box))
+    edging = float(rng.uniform(0.05, 0.14)) if rng.random() < 0.4 else 0.0
+    plan.areas.append(Area(outline, choose(rng, GROUNDS[habit]), edging))
+    frame, half = _draw_frame(rng, box, site, variety)
+    standard = draw_standard(rng, habit, list(MAKES[habit].kinds))
+    lines, spare = _lines(rng, half, standard, habit, variety)
+    inner, places = outline.buffer(-0.1), list[Place]()
+    for line in lines:
+        filled = fill_line(rng, line, frame, standard, MAKES[habit].kinds, variety.order)
+        places += [p for p in filled if inner.contains(shapely.Polygon(p.corners))]
+    _add_places(rng, plan, without_overlaps(places), habit, frame, variety, look)
+    _add_hedges(rng, plan, frame, half, lines, spare, standard, variety)
+    scatter_trees(rng, plan, box, site, 0.02 * variety.care.trees)
+
+
+def _draw_frame(
+    rng: np.random.Generator, box: Box, site: Frame, variety: Variety
+) -> tuple[Frame, tuple[float, float]]:
+    """Return the frame of the rows and half the room they have along u and v."""
+    left, top, right, bottom = box
+    middle = site.place(np.array([((left + right) / 2, (top + bottom) / 2)]))[0]
+    quarter = int(rng.integers(4))
+    half_u, half_v = (right - left) / 2, (bottom - top) / 2
+    if quarter % 2:
+        half_u, half_v = half_v, half_u
+    turn = float(rng.normal(0, 0.01))
+    if rng.random() < variety.order.turned and min(half_u, half_v) > 3:
+        turn += float(rng.choice([-1, 1]) * rng.uniform(0.15, 0.8))
+        half_u, half_v = 1.4 * half_u, 1.4 * half_v
+    bend = variety.order.bend_per_m * float(rng.choice([-1, 1]))
+    return Frame(middle, site.angle + quarter * math.pi / 2 + turn, bend), (half_u, half_v)
+
+
+def _lines(
+    rng: np.random.Generator,
+    half: tuple[float, float],
+    standard: Standard,
+    habit: HabitKind,
+    variety: Variety,
+) -> tuple[list[RowLine], float]:
+    """Return the rows of a section and the distance between rows that stand back to back."""
+    half_u, half_v = half[0] - 0.2, half[1] - 0.2
+    built = habit in ("lawn plots", "headstones")
+    depth = standard.depth_m
+    aisle = variety.order.aisle_m + (float(rng.uniform(0.8, 2.0)) if built else 0.0)
+    paired = rng.random() < 0.4
+    spare = float(rng.choice([0.0, 0.05, 0.3, 0.6])) if paired else 0.0
+    lines: list[RowLine] = []
+    top = -half_v + float(rng.uniform(0, 0.3))
+    while top + depth <= half_v:
+        back = paired and len(lines) % 2 == 0
+        head = top + depth if back else top
+        start = -half_u + float(rng.uniform(0, 0.3))
+        lines.append(RowLine(head, -1 if back else 1, start, half_u))
+        top += depth + (spare if back else aisle)
+    return lines, spare
+
+
+def _add_places(
+    rng: np.random.Generator,
+    plan: ScenePlan,
+    places: list[Place],
+    habit: HabitKind,
+    frame: Frame,
+    variety: Variety,
+    look: Look,
+) -> None:
+    """Put graves, and the traces of former ones, on their places."""
+    for place in places:
+        if not plan.fits(place.corners):
+            continue
+        if place.taken and habit != "cleared":
+            tomb = draw_tomb(rng, habit, place.kind, place.corners, variety.care, look)
+            plan.tombs.append(tomb)
+        elif rng.random() < 0.6:
+            plan.things.append(_trace(place.corners, frame.angle))
+
+
+def _trace(corners: Array, angle: float) -> Thing:
+    size = np.linalg.norm(corners[1] - corners[0]), np.linalg.norm(corners[3] - corners[0])
+    return Thing(
+        "trace", corners.mean(axis=0), (float(size[0]) * 0.95, float(size[1]) * 0.95), angle
+    )
+
+
+def _add_hedges(
+    rng: np.random.Generator,
+    plan: ScenePlan,
+    frame: Frame,
+    half: tuple[float, float],
+    lines: list[RowLine],
+    spare: float,
+    standard: Standard,
+    variety: Variety,
+) -> None:
+    """Grow hedges behind the heads, or along one side of the section."""
+    low, high = float(rng.uniform(0.25, 0.5)), float(rng.uniform(0.4, 1.5))
+    chance = rng.random()
+    if chance < 0.12 and variety.order.bend_per_m == 0:
+        for line in lines:
+            if spare >= 0.3 or variety.order.aisle_m > 0.9:
+                v = line.head_v - line.towards * 0.22
+                ends = frame.place(np.array([(line.start_u, v), (line.end_u, v)]))
+                plan.hedges.append(Hedge(ends[0], ends[1], low, high))
+    elif chance < 0.35:
+        side = half[1] * float(rng.choice([-1, 1]))
+        ends = frame.place(np.array([(-half[0], side), (half[0], side)]))
+        plan.hedges.append(Hedge(ends[0], ends[1], low + 0.1, high, bool(rng.random() < 0.25)))
+
+
+def scatter_trees(
+    rng: np.random.Generator, plan: ScenePlan, box: Box, site: Frame, per_m2: float
+) -> None:
+    """Plant shrubs and trees over a box.
+
+    Args:
+        rng: Source of randomness.
+        plan: Receives them.
+        box: Where they may stand, in the frame of the site.
+        site: That frame.
+        per_m2: Their mean number per square metre.
+    """
+    left, top, right, bottom = box
+    for _ in range(min(400, int(rng.poisson(per_m2 * (right - left) * (bottom - top))))):
+        spot = site.place(np.array([(rng.uniform(left, right), rng.uniform(top, bottom))]))[0]
+        tree = draw_tree(rng, spot) if rng.random() < 0.35 else draw_shrub(rng, spot)
+        if plan.fits(spot[None, :], tree.radius_m + 8):
+            plan.trees.append(tree)
+
+
+def draw_tree(rng: np.random.Generator, centre: Array) -> Tree:
+    """Return a tree with a crown of 1 to 5 m radius."""
+    radius = float(1.0 + 4.0 * rng.random() ** 1.7)
+    kind: TreeKind = "conifer" if rng.random() < 0.3 else "broadleaf"
+    radius *= 0.6 if kind == "conifer" else 1.0
+    return Tree(centre, radius, radius * float(rng.uniform(1.2, 2.4)), kind)
+
+
+def draw_shrub(rng: np.random.Generator, centre: Array) -> Tree:
+    """Return a shrub with a radius of 0.25 to 0.9 m."""
+    radius = float(rng.uniform(0.25, 0.9))
+    kind: TreeKind = "conifer" if rng.random() < 0.4 else "shrub"
+    return Tree(centre, radius, radius * float(rng.uniform(0.9, 2.2)), kind)
