@@ -14,6 +14,15 @@ def sample_data(
     size_m: Annotated[float, typer.Option(min=10, max=200, help="Edge of each, metres.")] = 40.0,
     seed: Annotated[int, typer.Option(min=0, help="Another seed, other cemeteries.")] = 0,
     crs: Annotated[str, typer.Option(help="Any projected CRS.")] = "EPSG:25832",
+    variety: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PRESET",
+            help="Varied scenes instead of the default look: all, or one of central-europe, "
+            "france-italy, netherlands-scandinavia, britain-us, east-europe, headstone-plots, "
+            "negatives (ground without graves, written to DIR/ground).",
+        ),
+    ] = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
@@ -22,8 +31,16 @@ def sample_data(
 
     progress = options.show_progress(quiet, verbose)
     made = write_sample_data(
-        folder, cemeteries=cemeteries, size_m=size_m, seed=seed, crs=crs, progress=progress
+        folder,
+        cemeteries=cemeteries,
+        size_m=size_m,
+        seed=seed,
+        crs=crs,
+        variety=variety,
+        progress=progress,
     )
     for cemetery in made:
-        typer.echo(f"{cemetery.name}: {cemetery.graves} graves")
-    typer.echo(f"train with: gravecli train --data {folder} --channels rgb+dem")
+        ground = "" if cemetery.annotations else " (ground)"
+        typer.echo(f"{cemetery.name}: {cemetery.graves} graves{ground}")
+    if any(cemetery.annotations for cemetery in made):
+        typer.echo(f"train with: gravecli train --data {folder} --channels rgb+dem")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -62,14 +62,17 @@ class Scene:
 
 
 def make_scene(
-    seed: int, preset: str = ALL, size_m: float = 25.0, gsd_m: float | None = None
+    seed: int | Sequence[int],
+    preset: str = ALL,
+    size_m: float = 25.0,
+    gsd_m: float | None = None,
 ) -> Scene:
     """Make one varied scene.
 
     The same arguments give the same arrays, in whatever process or order scenes are made.
 
     Args:
-        seed: Number of the scene, not negative.
+        seed: Number of the scene, or several numbers such as a seed and an index; none negative.
         preset: A name from `preset_names`.
         size_m: Edge of the square in metres, 10–200.
         gsd_m: Pixel edge in metres; None draws it from 0.015–0.06.
@@ -77,7 +80,7 @@ def make_scene(
     Raises:
         DatasetError: No preset has this name.
     """
-    rng = np.random.default_rng([seed, zlib.crc32(preset.encode())])
+    rng = np.random.default_rng([*np.atleast_1d(seed), zlib.crc32(preset.encode())])
     variety = draw_variety(rng, preset)
     if gsd_m is not None:
         variety = replace(variety, lens=replace(variety.lens, gsd_m=gsd_m))
@@ -90,6 +93,29 @@ def make_scenes(
     """Yield one varied scene per seed; see `make_scene`."""
     for seed in seeds:
         yield make_scene(seed, preset, size_m, gsd_m)
+
+
+def make_scene_with_graves(
+    seed: Sequence[int], preset: str, size_m: float
+) -> tuple[Scene, SurfaceModel]:
+    """Make a scene for a data set: with a DEM, and with a grave unless it is ground.
+
+    A cemetery whose graves are all hidden is drawn again with the next number.
+
+    Args:
+        seed: A seed and an index, not negative.
+        preset: A name from `preset_names`.
+        size_m: Edge of the square in metres, 10–200.
+
+    Raises:
+        DatasetError: No preset has this name.
+    """
+    attempt = 0
+    scene = make_scene([*seed, attempt], preset, size_m)
+    while scene.surface is None or not (scene.graves or scene.is_ground):
+        attempt += 1
+        scene = make_scene([*seed, attempt], preset, size_m)
+    return scene, scene.surface
 
 
 def paint_scene(rng: np.random.Generator, size_m: float, variety: Variety) -> Scene:
