@@ -119,12 +119,11 @@ def _plan_cemetery(
     half_v = half * float(rng.uniform(0.7, 1.0))
     yard: Box = (-half, -half_v, half, half_v)
     _surround(rng, plan, yard, site)
-    path = choose(rng, PATHS)
-    plan.areas.append(Area(shapely.Polygon(site.box(*yard)), path))
+    plan.areas.append(Area(shapely.Polygon(site.box(*yard)), choose(rng, PATHS)))
     inner = (yard[0] + 0.5, yard[1] + 0.5, yard[2] - 0.5, yard[3] - 0.5)
     boxes = split_boxes(rng, inner, variety.order.section_m, variety.order.path_m)
     for number, box in enumerate(boxes):
-        if len(boxes) > 2 and number and rng.random() < 0.05 + 0.12 * variety.care.clutter:
+        if len(boxes) > 2 and number and rng.random() < 0.03 + 0.1 * variety.care.clutter:
             _add_special(rng, plan, box, site)
         else:
             habits = variety.habits
@@ -132,7 +131,8 @@ def _plan_cemetery(
             fill_section(rng, plan, box, site, habit, variety, look)
         _furnish(rng, plan, box, site, variety)
     if rng.random() < 0.15:
-        lay_path(rng, plan, inner, site, choose(rng, PATHS), variety.order.path_m)
+        path = lay_path(rng, plan, inner, site, choose(rng, PATHS), variety.order.path_m)
+        plan.tombs = [tomb for tomb in plan.tombs if not tomb.outline.intersects(path)]
 
 
 def _surround(rng: np.random.Generator, plan: ScenePlan, yard: Box, site: Frame) -> None:
@@ -153,7 +153,7 @@ def _surround(rng: np.random.Generator, plan: ScenePlan, yard: Box, site: Frame)
 
 
 def _narrowed(side: Box, yard: Box, most_m: float) -> Box:
-    """Return the part of a side strip that lies within `most_m` of the yard... or all of it."""
+    """Return the part of a strip that lies within `most_m` of the yard."""
     left, top, right, bottom = side
     return (
         max(left, yard[0] - most_m - 6),
@@ -216,7 +216,7 @@ def _furnish(
 
 
 def _clear(plan: ScenePlan) -> list[Tomb]:
-    """Return the graves on which no hedge, wall, path or thing stands."""
+    """Return the graves on which no hedge, wall or thing stands."""
     solid = [
         shapely.LineString([hedge.start, hedge.end]).buffer(hedge.width_m / 2 + 0.08)
         for hedge in plan.hedges
@@ -226,7 +226,5 @@ def _clear(plan: ScenePlan) -> list[Tomb]:
             frame = Frame(thing.centre, thing.angle)
             half = thing.size[0] / 2 + 0.1, thing.size[1] / 2 + 0.1
             solid.append(shapely.Polygon(frame.box(-half[0], -half[1], half[0], half[1])))
-    if plan.areas[-1].shape.area < plan.size_m**2 / 3:
-        solid += [area.shape for area in plan.areas if len(area.shape.exterior.coords) > 12]
     tree = shapely.STRtree(solid)
     return [t for t in plan.tombs if tree.query(t.outline, predicate="intersects").size == 0]

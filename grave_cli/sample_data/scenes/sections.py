@@ -90,7 +90,7 @@ def fill_section(
         filled = fill_line(rng, line, frame, standard, MAKES[habit].kinds, variety.order)
         places += [p for p in filled if inner.contains(shapely.Polygon(p.corners))]
     _add_places(rng, plan, without_overlaps(places), habit, frame, variety, look)
-    _add_hedges(rng, plan, frame, half, lines, spare, standard, variety)
+    _add_hedges(rng, plan, frame, half, lines, spare, variety)
     scatter_trees(rng, plan, box, site, 0.02 * variety.care.trees)
 
 
@@ -125,7 +125,7 @@ def _lines(
     depth = standard.depth_m
     aisle = variety.order.aisle_m + (float(rng.uniform(0.8, 2.0)) if built else 0.0)
     paired = rng.random() < 0.4
-    spare = float(rng.choice([0.0, 0.05, 0.3, 0.6])) if paired else 0.0
+    spare = float(rng.choice([0.0, 0.05, 0.3, 0.9])) if paired else 0.0
     lines: list[RowLine] = []
     top = -half_v + float(rng.uniform(0, 0.3))
     while top + depth <= half_v:
@@ -171,22 +171,21 @@ def _add_hedges(
     half: tuple[float, float],
     lines: list[RowLine],
     spare: float,
-    standard: Standard,
     variety: Variety,
 ) -> None:
-    """Grow hedges behind the heads, or along one side of the section."""
-    low, high = float(rng.uniform(0.25, 0.5)), float(rng.uniform(0.4, 1.5))
+    """Grow hedges behind the heads where there is room, or along one side of the section."""
+    width, height = float(rng.uniform(0.25, 0.5)), float(rng.uniform(0.4, 1.5))
+    room = spare if spare else variety.order.aisle_m
     chance = rng.random()
-    if chance < 0.12 and variety.order.bend_per_m == 0:
+    if chance < 0.2 and variety.order.bend_per_m == 0 and room > 2 * width + 0.2:
         for line in lines:
-            if spare >= 0.3 or variety.order.aisle_m > 0.9:
-                v = line.head_v - line.towards * 0.22
-                ends = frame.place(np.array([(line.start_u, v), (line.end_u, v)]))
-                plan.hedges.append(Hedge(ends[0], ends[1], low, high))
-    elif chance < 0.35:
-        side = half[1] * float(rng.choice([-1, 1]))
+            v = line.head_v - line.towards * (width / 2 + 0.12)
+            ends = frame.place(np.array([(line.start_u, v), (line.end_u, v)]))
+            plan.hedges.append(Hedge(ends[0], ends[1], width, height))
+    elif chance < 0.4:
+        side = (half[1] + width / 2) * float(rng.choice([-1, 1]))
         ends = frame.place(np.array([(-half[0], side), (half[0], side)]))
-        plan.hedges.append(Hedge(ends[0], ends[1], low + 0.1, high, bool(rng.random() < 0.25)))
+        plan.hedges.append(Hedge(ends[0], ends[1], width, height, bool(rng.random() < 0.25)))
 
 
 def scatter_trees(

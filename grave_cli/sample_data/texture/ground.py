@@ -16,8 +16,10 @@ from grave_cli.sample_data.noise import Noise
 from grave_cli.sample_data.texture.look import Look
 
 BAND_PX = 384
-FRAY_M = 0.045
-"""Standard deviation of the border between two surfaces in metres."""
+KEPT = ""
+"""Stands for ground that no area covers."""
+FRAY_M = 0.03
+"""How far the border between two surfaces wanders: standard deviation in metres."""
 
 
 class Area(Protocol):
@@ -47,13 +49,17 @@ class Area(Protocol):
 def paint_areas(canvas: Canvas, areas: Sequence[Area], noise: Noise, look: Look) -> None:
     """Cover the canvas with the surfaces of the areas; later ones lie on top.
 
+    What no area covers keeps its colours.
+
     Args:
         canvas: Receives colours and heights.
-        areas: Grounds; the first one covers everything.
+        areas: Grounds, the lowest first.
         noise: Texture fields.
         look: Surfaces by name.
     """
-    names = sorted({area.surface for area in areas})
+    if not areas:
+        return
+    names = [KEPT, *sorted({area.surface for area in areas})]
     codes = _burn(canvas, [(area.shape, names.index(area.surface)) for area in areas])
     for top in range(0, codes.shape[0], BAND_PX):
         _paint_band(canvas, codes, names, top, noise, look)
@@ -64,7 +70,7 @@ def paint_areas(canvas: Canvas, areas: Sequence[Area], noise: Noise, look: Look)
 
 
 def _burn(canvas: Canvas, shapes: list[tuple[shapely.Polygon, int]]) -> Array:
-    codes: Array = np.full(canvas.height.shape, shapes[0][1], np.uint8)
+    codes: Array = np.zeros(canvas.height.shape, np.uint8)
     features.rasterize(shapes, out=codes, transform=Affine.scale(canvas.gsd_m))
     return codes
 
@@ -78,10 +84,11 @@ def _paint_band(
     cols = np.arange(band.shape[1])[None, :]
     moved = _frayed(codes, rows, cols, noise, canvas.gsd_m)
     counts = np.bincount(moved.ravel(), minlength=len(names))
-    most = int(counts.argmax())
-    band[...] = np.clip(look.ground(names[most], noise, (rows, cols)), 0, 255)
+    most = int(counts.argmax()) if counts[0] == 0 else 0
+    if most:
+        band[...] = np.clip(look.ground(names[most], noise, (rows, cols)), 0, 255)
     for code in np.nonzero(counts)[0]:
-        if code != most:
+        if code and code != most:
             here_rows, here_cols = np.nonzero(moved == code)
             spot = (here_rows + top, here_cols)
             band[here_rows, here_cols] = np.clip(look.ground(names[code], noise, spot), 0, 255)
@@ -89,7 +96,7 @@ def _paint_band(
 
 def _frayed(codes: Array, rows: Array, cols: Array, noise: Noise, gsd_m: float) -> Array:
     amount = FRAY_M / gsd_m
-    fray = noise.at("clump", (rows, cols), 20) + 0.4 * noise.at("pebble", (rows, cols), 21)
+    fray = noise.at("patch", (rows, cols), 20) + 0.5 * noise.at("clump", (rows, cols), 21)
     step = np.rint(fray * amount).astype(np.int32)
     moved_rows = np.clip(rows + step, 0, codes.shape[0] - 1)
     moved_cols = np.clip(cols - step, 0, codes.shape[1] - 1)
@@ -100,7 +107,7 @@ def _dig(canvas: Canvas, areas: Sequence[Area]) -> None:
     """Lower the sunken areas; nothing stands on the ground yet."""
     for area in areas:
         if area.depth_m > 0:
-            inside = _burn(canvas, [(shapely.box(0, 0, 0, 0), 0), (area.shape, 1)])
+            inside = _burn(canvas, [(area.shape, 1)])
             canvas.height[inside == 1] = -area.depth_m
 
 

@@ -31,9 +31,9 @@ def _stains(rng: np.random.Generator, fine: float, broad: float) -> tuple[Layer,
     """Return slow changes of brightness, from decimetres to metres."""
     seeds = rng.integers(400, size=3)
     return (
-        Layer("clump", int(seeds[0]), _grey(fine * float(rng.uniform(0.4, 1.2)))),
-        Layer("patch", int(seeds[1]), _grey(fine * float(rng.uniform(0.4, 1.3)))),
-        Layer("broad", int(seeds[2]), _grey(broad * float(rng.uniform(0.3, 1.3)))),
+        Layer("clump", int(seeds[0]), _grey(fine * float(rng.uniform(0.1, 0.7)))),
+        Layer("patch", int(seeds[1]), _grey(fine * float(rng.uniform(0.1, 1.0)))),
+        Layer("broad", int(seeds[2]), _grey(broad * float(rng.uniform(0.2, 1.2)))),
     )
 
 
@@ -71,7 +71,7 @@ def _weeds(rng: np.random.Generator, variety: Variety, level: float) -> tuple[Sp
 def _grass(rng: np.random.Generator, variety: Variety, rough: float) -> Surface:
     base = pick(rng, LAWNS[variety.season], 9)
     field = str(rng.choice(["grass", "turf", "pebble"]))
-    fine = rough * float(rng.uniform(4, 9))
+    fine = rough * float(rng.uniform(5, 14))
     dry = float(rng.uniform(0, 12)) * (2 if variety.season == "drought" else 1)
     layers = (
         Layer("grain", int(rng.integers(400)), (fine, fine, fine * 0.8)),

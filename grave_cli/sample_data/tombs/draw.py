@@ -50,7 +50,7 @@ class Make:
     outlined: bool = True
 
 
-ADULTS: Mapping[TombKind, float] = {"single": 6, "double": 3, "child": 0.3, "family": 0.3}
+ADULTS: Mapping[TombKind, float] = {"single": 6, "double": 3, "child": 0.3}
 STONES: Mapping[HeadKind, float] = {
     "block": 6,
     "stele": 1.2,

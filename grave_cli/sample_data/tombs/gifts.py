@@ -11,7 +11,7 @@ from grave_cli.sample_data.noise import Noise
 from grave_cli.sample_data.plants import scatter_flowers
 from grave_cli.sample_data.site import Site, open_site
 from grave_cli.sample_data.texture.look import Look
-from grave_cli.sample_data.texture.palettes import PAINTS, pick
+from grave_cli.sample_data.texture.palettes import STONES, pick
 from grave_cli.sample_data.tombs.tomb import Tomb
 
 LANTERNS: tuple[Colour, ...] = (
@@ -84,5 +84,5 @@ def _bush(rng: np.random.Generator, site: Site, radius: float) -> None:
 def _plaque(rng: np.random.Generator, site: Site, radius: float) -> None:
     """A small stone with an inscription, lying or leaning."""
     size = (float(rng.uniform(0.18, 0.4)), float(rng.uniform(0.12, 0.28)))
-    colour: Array = np.asarray(pick(rng, PAINTS, 10), np.float32)
+    colour: Array = np.asarray(pick(rng, STONES, 12), np.float32)
     site.rise(size, colour, float(rng.uniform(0.04, 0.22)))

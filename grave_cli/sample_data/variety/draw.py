@@ -37,16 +37,16 @@ SUN_DEG: dict[Season, tuple[float, float]] = {
     "summer": (32, 70),
     "drought": (35, 68),
     "autumn": (20, 48),
-    "late autumn": (14, 34),
-    "winter": (14, 32),
+    "late autumn": (17, 36),
+    "winter": (17, 34),
 }
 """Lowest and highest sun of a flight, degrees, between 40° and 60° of latitude."""
 OUTLINES: dict[Outline, float] = {
-    "full": 2,
+    "full": 5,
     "square": 3,
     "round": 1.5,
     "turned": 2.5,
-    "strip": 1,
+    "strip": 0.7,
 }
 
 
@@ -130,10 +130,10 @@ def _draw_order(rng: np.random.Generator, preset: Preset) -> Order:
         yard_share=between(rng, 0.7, 1.5),
         section_m=between(rng, 7, 24),
         path_m=between(rng, 0.9, 4),
-        aisle_m=between(rng, 0.3, 2.2),
+        aisle_m=_mostly(rng, 0.3, 2.2, 1.4),
         gap_m=between(rng, *preset.gap_m),
         touching=between(rng, *preset.touching),
-        occupancy=1 - _mostly(rng, 0, 0.7),
+        occupancy=1 - _mostly(rng, 0, 0.6, 2.5),
         jitter_m=between(rng, 0.02, 0.10) if wild else between(rng, 0, 0.03),
         twist_deg=between(rng, 1, 5) if wild else between(rng, 0, 0.8),
         bend_per_m=between(rng, 0.005, 0.03) if rng.random() < 0.2 else 0.0,
@@ -144,12 +144,12 @@ def _draw_order(rng: np.random.Generator, preset: Preset) -> Order:
 def _draw_sun(rng: np.random.Generator, season: Season) -> Sun:
     clear = rng.random()
     share = 0.0 if clear < 0.15 else between(rng, 0.15, 0.7) if clear < 0.4 else 1.0
-    deep = between(rng, 0.20, 0.55)
+    deep = between(rng, 0.27, 0.55)
     return Sun(
         azimuth_deg=between(rng, 0, 360) if rng.random() < 0.3 else between(rng, 90, 270),
         elevation_deg=between(rng, *SUN_DEG[season]),
         share=share,
-        shadow=(deep * 0.92, deep, deep * between(rng, 1.0, 1.25)),
+        shadow=(deep * 0.95, deep, deep * between(rng, 1.0, 1.42)),
         blur_m=between(rng, 0.01, 0.04) if share == 1.0 else between(rng, 0.04, 0.12),
     )
 
@@ -159,14 +159,14 @@ def _draw_lens(rng: np.random.Generator) -> Lens:
     balance = np.clip([1 + warmth, 1 + green, 1 - warmth], 0.87, 1.13)
     return Lens(
         gsd_m=_geometric(rng, 0.015, 0.06),
-        blur_px=_mostly(rng, 0.3, 1.3, 1.6),
-        gain=float(np.clip(np.exp(rng.normal(0.02, 0.2)), 0.65, 1.55)),
-        contrast=between(rng, 0.8, 1.3),
-        saturation=float(np.clip(rng.normal(1.0, 0.2), 0.55, 1.5)),
+        blur_px=_mostly(rng, 0.3, 1.2, 2.0),
+        gain=float(np.clip(np.exp(rng.normal(0.02, 0.15)), 0.65, 1.5)),
+        contrast=between(rng, 0.8, 1.2),
+        saturation=float(np.clip(rng.normal(1.0, 0.16), 0.55, 1.4)),
         white_balance=(float(balance[0]), float(balance[1]), float(balance[2])),
         haze=_mostly(rng, 0, 0.25, 3),
         noise=_mostly(rng, 0.4, 5),
-        sharpen=_mostly(rng, 0, 0.8),
+        sharpen=_mostly(rng, 0, 0.5),
         jpeg_quality=int(rng.integers(60, 98))
         if rng.random() < 0.85
         else int(rng.integers(45, 60)),

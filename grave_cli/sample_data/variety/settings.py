@@ -49,9 +49,10 @@ class Sun:
 
     Args:
         azimuth_deg: Compass direction of the sun, 0–360.
-        elevation_deg: Height above the horizon, 14–70.
+        elevation_deg: Height above the horizon, 17–70.
         share: Share of direct light: 0 overcast, 1 a clear sky.
-        shadow: Light left in a full shadow of red, green and blue, 0.18–0.6 of full light.
+        shadow: Light left in a full shadow of red, green and blue, 0.25–0.85 of full light; the
+            sky gives most blue.
         blur_m: Softness of a shadow's edge, standard deviation in metres, 0.01–0.12.
     """
 
@@ -68,14 +69,14 @@ class Lens:
 
     Args:
         gsd_m: Pixel edge on the ground in metres, 0.015–0.06.
-        blur_px: Lens and motion blur, standard deviation in pixels, 0.3–1.3.
-        gain: Exposure, 0.65 (dark) to 1.55 (washed out).
-        contrast: Steepness around middle grey, 0.8–1.3.
-        saturation: Strength of colours, 0.55–1.5.
+        blur_px: Lens and motion blur, standard deviation in pixels, 0.3–1.2.
+        gain: Exposure, 0.65 (dark) to 1.5 (washed out).
+        contrast: Steepness around middle grey, 0.8–1.2.
+        saturation: Strength of colours, 0.55–1.4.
         white_balance: Gains of red, green and blue, 0.87–1.13.
         haze: Share of the picture lost to grey veil, 0–0.25.
         noise: Sensor noise in grey levels, 0.4–5.
-        sharpen: Strength of the camera's sharpening, 0–0.8.
+        sharpen: Strength of the camera's sharpening, 0–0.5.
         jpeg_quality: 45–97.
     """
 
@@ -153,7 +154,7 @@ class Order:
         aisle_m: Free width between rows in metres, 0.3–2.2.
         gap_m: Largest distance between neighbours in a row in metres, 0–0.8.
         touching: Share of neighbours that share an edge, 0–0.95.
-        occupancy: Share of places in a row that hold a grave, 0.3–1.
+        occupancy: Share of places in a row that hold a grave, 0.4–1.
         jitter_m: Standard deviation of a grave's place in metres, 0–0.10.
         twist_deg: Standard deviation of a grave's direction in degrees, 0–5.
         bend_per_m: Curvature of rows, 0–0.03 per metre.
