@@ -45,17 +45,19 @@ def _leafy(rng: np.random.Generator, patch: Patch, tree: Tree, noise: Noise, loo
     colour = np.asarray(pick(rng, palette, 6), np.float32)
     top, tone = leaf_clumps(rng, patch, tree)
     layer = int(rng.integers(40, 400))
-    leaf = 0.6 * noise.at("grain", patch.spot, layer) + 0.6 * noise.at("pebble", patch.spot, layer)
-    open_ = float(rng.uniform(1.3, 2.6))
-    gaps = noise.at("clump", patch.spot, layer + 3) + 0.5 * leaf > open_
-    crown = (top + 0.05 * leaf * min(1.0, tree.radius_m) > 0.3 * tree.height_m) & ~gaps
+    leaf = 0.7 * noise.at("grain", patch.spot, layer) + 0.7 * noise.at("pebble", patch.spot, layer)
+    bough = noise.at("clump", patch.spot, layer + 3)
+    top = top * (1 + np.float32(0.08) * bough)
+    gaps = bough + 0.5 * leaf > float(rng.uniform(1.3, 2.6))
+    frayed = top * (1 + 0.2 * bough + 0.1 * leaf)
+    crown = (frayed > float(rng.uniform(0.25, 0.45)) * tree.height_m) & ~gaps
     depth = np.clip(top / tree.height_m, 0, 1)
-    shade = 0.42 + 0.55 * depth + 0.17 * leaf
+    shade = float(rng.uniform(0.25, 0.5)) + 0.55 * depth + 0.2 * leaf + 0.1 * bough
     hue = tone[..., None] * np.array([0.09, 0.07, 0.03], np.float32)
     patch.paint(crown * 0.97, colour * (shade[..., None] + hue))
     if tree.kind == "broadleaf" and rng.random() < 0.4:
         _twigs(rng, patch, crown & (leaf > 1.5), float(rng.uniform(0.3, 0.8)))
-    patch.lift(crown, np.maximum(top + 0.08 * leaf * min(1.0, tree.radius_m), 0.05))
+    patch.lift(crown, np.maximum(top + 0.1 * leaf * min(1.0, tree.radius_m), 0.05))
     return np.asarray(crown)
 
 

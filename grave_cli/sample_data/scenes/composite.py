@@ -131,6 +131,8 @@ def _plan(
     _add_clutter(rng, plan, taken)
     plan.tombs = [t for t in plan.tombs if _open_share(free, canvas, t.outline) >= LEAST_OPEN]
     plan.things = [t for t in plan.things if _open_share(free, canvas, _shape(t)) >= LEAST_OPEN]
+    used = shapely.union_all([tomb.outline for tomb in plan.tombs])
+    plan.areas = [area for area in plan.areas if area.shape.intersects(used)]
     return plan
 
 
@@ -187,7 +189,7 @@ def _develop(rng: np.random.Generator, canvas: Canvas, rgb: Array, variety: Vari
     """Return the photograph with lit objects and their shadows; the rest keeps its pixels."""
     shadow = shadow_of(canvas.height, canvas.gsd_m, variety.sun)
     picture, edge = np.empty_like(rgb), rgb.shape[0]
-    gain = float(np.clip(rng.normal(0.95, 0.12), 0.7, 1.2))
+    gain = float(np.clip(rng.normal(1.05, 0.12), 0.8, 1.3))
     for top in range(0, edge, BAND_PX):
         bottom = min(top + BAND_PX, edge)
         rows = slice(max(0, top - HALO_PX), min(bottom + HALO_PX, edge))

@@ -9,8 +9,8 @@ from grave_cli.sample_data.canvas import Array
 
 WINDOW_M = 0.6
 """Size of the window in which ground has to be even."""
-MOST_ROUGH = 17.0
-"""Largest standard deviation of brightness in grey levels: lawn has 6–14, crowns 25 and more."""
+MOST_ROUGH = 23.0
+"""Largest standard deviation of brightness in grey levels: lawn has 6–18, crowns 30 and more."""
 DARKEST = 0.62
 """Share of the median brightness of even ground below which a place lies in shadow."""
 

@@ -12,6 +12,8 @@ from grave_cli.sample_data.canvas import Array, Colour
 from grave_cli.sample_data.noise import Noise
 
 Spot = tuple[Array, Array]
+SHARPNESS = {"grain": 8.0, "pebble": 4.0, "clump": 1.6, "patch": 3.0}
+"""How fast a spot becomes opaque from its edge: leaves are crisp, bare earth fades in."""
 PatternKind = Literal["slabs", "pavers", "herringbone", "cobbles", "stripes", "rows"]
 
 
@@ -120,8 +122,10 @@ def _scatter(colours: Array, spots: Spots, noise: Noise, spot: Spot) -> None:
     if spots.gathered:
         field = field + np.float32(spots.gathered) * noise.at("patch", spot, spots.seed + 1)
     where = field > spots.level
-    share = np.float32(spots.strength)
-    colours[where] = colours[where] * (1 - share) + np.asarray(spots.colour, np.float32) * share
+    share = np.clip(SHARPNESS[spots.field] * (field[where] - spots.level), 0, 1)[:, None]
+    colours[where] += (np.asarray(spots.colour, np.float32) - colours[where]) * (
+        share * np.float32(spots.strength)
+    )
 
 
 def _lay_pattern(colours: Array, pattern: Pattern, noise: Noise, spot: Spot, gsd_m: float) -> None:
