@@ -38,6 +38,16 @@ MINERAL: Mapping[str, float] = {
     "cobbles": 0.4,
 }
 MIXED: Mapping[str, float] = {**MINERAL, "lawn": 6, "meadow": 1.5, "mulch": 0.3}
+AISLES: Mapping[str, float] = {
+    "gravel": 3,
+    "grit": 2,
+    "slabs": 3,
+    "lawn": 2,
+    "soil": 1.5,
+    "paving": 1,
+    "mulch": 0.7,
+    "sand": 0.5,
+}
 GREEN: Mapping[str, float] = {"lawn": 7, "meadow": 2, "gravel": 0.5}
 GROUNDS: Mapping[HabitKind, Mapping[str, float]] = {
     "bordered": MIXED,
@@ -85,6 +95,7 @@ def fill_section(
     frame, half = _draw_frame(rng, box, site, variety)
     standard = draw_standard(rng, habit, list(MAKES[habit].kinds))
     lines, spare = _lines(rng, half, standard, habit, variety)
+    _lay_aisles(rng, plan, outline, frame, lines, standard)
     inner, places = outline.buffer(-0.1), list[Place]()
     for line in lines:
         filled = fill_line(rng, line, frame, standard, MAKES[habit].kinds, variety.order)
@@ -135,6 +146,29 @@ def _lines(
         lines.append(RowLine(head, -1 if back else 1, start, half_u))
         top += depth + (spare if back else aisle)
     return lines, spare
+
+
+def _lay_aisles(
+    rng: np.random.Generator,
+    plan: ScenePlan,
+    outline: shapely.Polygon,
+    frame: Frame,
+    lines: list[RowLine],
+    standard: Standard,
+) -> None:
+    """Cover the strips between rows, or those under the rows, with another surface."""
+    chance = rng.random()
+    if chance > 0.4 or frame.bend:
+        return
+    surface = choose(rng, AISLES)
+    for line in lines:
+        foot = line.head_v + line.towards * standard.depth_m
+        edges = (line.head_v, foot) if chance < 0.12 else (foot, foot + line.towards * 0.7)
+        ends = line.start_u - 1, line.end_u + 1
+        strip = frame.box(ends[0], min(edges) - 0.05, ends[1], max(edges) + 0.05)
+        shape = shapely.Polygon(strip).intersection(outline)
+        if shape.geom_type == "Polygon" and shape.area > 0.3:
+            plan.areas.append(Area(shape, surface, 0.06 if chance < 0.04 else 0.0))
 
 
 def _add_places(
