@@ -28,7 +28,7 @@ class Outlined(Protocol):
 
     @property
     def kind(self) -> str:
-        """What it was sold as."""
+        """Kind of plot, such as single or urn."""
 
     @property
     def status(self) -> str:

@@ -1,4 +1,4 @@
-"""Paints a planned cemetery: plan → picture with alpha, heights, and which graves can be seen."""
+"""Paints a planned cemetery: plan → picture with alpha, heights, visible graves."""
 
 from __future__ import annotations
 

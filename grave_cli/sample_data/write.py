@@ -1,7 +1,7 @@
 """The built-in sample cemeteries: a seed → orthophotos, DEMs and annotations on disk.
 
-They stand in for a survey one does not have yet: to try every command, to test, to see what a data
-set looks like. They say nothing about accuracy on real graves.
+They stand in for a missing survey: to try every command, to test, to see the layout of a data set.
+They say nothing about accuracy on real graves.
 """
 
 from __future__ import annotations

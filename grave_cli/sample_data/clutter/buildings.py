@@ -1,4 +1,4 @@
-"""Roofs and what is built: tiled, flat and tin roofs, sheds, chapels, pergolas, greenhouses."""
+"""Buildings seen from above: tiled, flat and tin roofs, sheds, chapels, pergolas, greenhouses."""
 
 from __future__ import annotations
 

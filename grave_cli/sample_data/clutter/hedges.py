@@ -23,7 +23,7 @@ def paint_hedge(
     Args:
         rng: Source of randomness.
         canvas: Receives colours and heights.
-        hedge: What to paint.
+        hedge: Its position and size.
         noise: Texture fields.
         look: Whether leaves have fallen.
     """

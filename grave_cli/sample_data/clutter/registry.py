@@ -129,7 +129,7 @@ def paint_thing(
     Args:
         rng: Source of randomness.
         canvas: Receives colours and heights.
-        thing: What to paint.
+        thing: The object.
         noise: Texture fields.
         look: Surfaces and colours of the scene.
     """

@@ -26,7 +26,7 @@ def paint_tree(
     Args:
         rng: Source of randomness.
         canvas: Receives colours, heights and canopy.
-        tree: What to paint.
+        tree: Its position, size and kind.
         noise: Texture fields.
         look: Colours of leaves, and whether they have fallen.
     """

@@ -1,4 +1,4 @@
-"""The plan of a varied scene: a cemetery and its surroundings, or ground without graves."""
+"""Plans a varied scene: a cemetery and its surroundings, or ground without graves."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ SPECIAL: Mapping[str, float] = {
     "store": 1.2,
     "tomb chapels": 0.6,
 }
-"""What a section without graves may hold."""
+"""Uses of a section without graves, by relative frequency."""
 
 
 def plan_scene(rng: np.random.Generator, size_m: float, variety: Variety, look: Look) -> ScenePlan:

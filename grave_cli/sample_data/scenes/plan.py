@@ -1,4 +1,4 @@
-"""What stands where in one varied scene: plain values in metres, x to the right, y down."""
+"""The layout of one varied scene: plain values in metres, x to the right, y down."""
 
 from __future__ import annotations
 

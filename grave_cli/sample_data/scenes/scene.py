@@ -153,7 +153,7 @@ def paint_objects(
     Args:
         rng: Source of randomness.
         canvas: Receives colours, heights and canopy.
-        plan: What stands where.
+        plan: Position of every object.
         noise: Texture fields.
         look: Surfaces and colours of the scene.
     """

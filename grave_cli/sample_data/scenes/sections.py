@@ -64,7 +64,7 @@ GROUNDS: Mapping[HabitKind, Mapping[str, float]] = {
     "fenced": {"lawn": 2, "meadow": 2, "soil": 3, "grit": 2, "sand": 1, "concrete": 1},
     "cleared": GREEN,
 }
-"""What lies between the graves of each habit."""
+"""Ground between the graves of each habit, by relative frequency."""
 
 
 def fill_section(
@@ -80,7 +80,7 @@ def fill_section(
 
     Args:
         rng: Source of randomness.
-        plan: Receives what is built.
+        plan: Receives the section.
         box: The section in the frame of the cemetery.
         site: Frame of the cemetery.
         habit: Its layout.

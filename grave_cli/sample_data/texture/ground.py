@@ -49,7 +49,7 @@ class Area(Protocol):
 def paint_areas(canvas: Canvas, areas: Sequence[Area], noise: Noise, look: Look) -> None:
     """Cover the canvas with the surfaces of the areas; later ones lie on top.
 
-    What no area covers keeps its colours.
+    Pixels outside all areas keep their colours.
 
     Args:
         canvas: Receives colours and heights.

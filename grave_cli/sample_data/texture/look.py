@@ -26,7 +26,7 @@ from grave_cli.sample_data.variety.settings import Variety
 
 @dataclass(frozen=True)
 class Look:
-    """What a scene is painted with.
+    """Surfaces, stones and colours of one scene.
 
     Args:
         gsd_m: Pixel edge in metres.

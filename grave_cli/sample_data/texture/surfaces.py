@@ -55,7 +55,7 @@ class Pattern:
 
 @dataclass(frozen=True)
 class Spots:
-    """Something that covers the surface in places: weeds, bare earth, daisies, puddles, leaves.
+    """Spots that cover a surface in places: weeds, bare earth, daisies, leaves.
 
     Args:
         field: Fine field that shapes one spot.
@@ -82,7 +82,7 @@ class Surface:
         base: Mean colour.
         layers: Textures.
         pattern: Joints or stripes.
-        spots: What covers it in places.
+        spots: Weeds, leaves and stains in places.
     """
 
     base: Colour
@@ -95,7 +95,7 @@ def paint_surface(surface: Surface, noise: Noise, spot: Spot, gsd_m: float) -> A
     """Return the colours of a surface at pixels.
 
     Args:
-        surface: What to paint.
+        surface: Its colours, textures and pattern.
         noise: Texture fields.
         spot: Rows and columns that broadcast to a shape S.
         gsd_m: Pixel edge in metres.

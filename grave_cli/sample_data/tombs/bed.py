@@ -22,7 +22,7 @@ class Bed:
 
     Args:
         patch: Where it is painted.
-        tomb: What is painted.
+        tomb: The grave.
         inside: Distance to its outline in metres, positive inside.
         u: Metres across from the left edge, head up.
         v: Metres along from the head.

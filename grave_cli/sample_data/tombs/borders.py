@@ -1,4 +1,4 @@
-"""What runs around a grave: stone, a low hedge, pebbles, metal, a fence."""
+"""Paints the border of a grave: stone, a low hedge, pebbles, metal, a fence."""
 
 from __future__ import annotations
 

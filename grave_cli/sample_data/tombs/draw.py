@@ -1,4 +1,4 @@
-"""Draws what a grave is made of, by the habit of its section."""
+"""Draws the parts and materials of a grave by the habit of its section."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True)
 class Make:
-    """What the graves of one habit are made of.
+    """Parts and materials of the graves of one habit.
 
     Args:
         kinds: Relative frequency of each kind.
@@ -174,7 +174,7 @@ MAKES: dict[HabitKind, Make] = {
     ),
     "cleared": Make({"single": 1}, {"none": 1}, {"soil": 1}, {"none": 1}, outlined=False),
 }
-"""What each habit's graves are made of. `cleared` sections get traces of former graves instead."""
+"""Parts and materials by habit. `cleared` sections get traces of former graves instead."""
 
 
 def draw_tomb(
@@ -185,12 +185,12 @@ def draw_tomb(
     care: Care,
     look: Look,
 ) -> Tomb:
-    """Draw what one grave is made of.
+    """Draw the parts and materials of one grave.
 
     Args:
         rng: Source of randomness.
         habit: Layout of its section.
-        kind: What it was sold as.
+        kind: Kind of plot.
         corners: Where it lies.
         care: Age and overgrowth of the cemetery.
         look: Stones of the scene.

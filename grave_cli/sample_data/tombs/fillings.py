@@ -1,4 +1,4 @@
-"""What lies within the border of a grave: plants, slabs, gravel, earth."""
+"""Paints the area within the border of a grave: plants, slabs, gravel, earth."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people put on a grave: lanterns, vases, pots, plaques, dwarf shrubs."""
+"""Ornaments on a grave: lanterns, vases, pots, plaques, dwarf shrubs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands at the head of a grave: stones, crosses, boulders."""
+"""Paints the head of a grave: stones, crosses, boulders."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WOOD = (138.0, 104.0, 70.0)
 def add_head(
     rng: np.random.Generator, canvas: Canvas, tomb: Tomb, noise: Noise, look: Look
 ) -> None:
-    """Set up what stands at the head of a grave.
+    """Set up the stone or cross at the head of a grave.
 
     Args:
         rng: Source of randomness.

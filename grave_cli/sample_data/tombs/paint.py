@@ -24,7 +24,7 @@ def paint_tomb(
     Args:
         rng: Source of randomness.
         canvas: Receives colours and heights.
-        tomb: What to paint.
+        tomb: The grave.
         noise: Texture fields.
         look: Surfaces and colours of the scene.
     """

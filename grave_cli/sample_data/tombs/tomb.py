@@ -1,4 +1,4 @@
-"""One grave: where it lies and what it is made of."""
+"""One grave of a varied scene: its outline, parts and materials."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ HeadKind = Literal["none", "block", "stele", "cross", "iron cross", "boulder", "
 
 @dataclass(frozen=True)
 class Tomb:
-    """One grave.
+    """One grave of a varied scene.
 
     Args:
-        corners: Head left, head right, foot right, foot left, at the outer edge of what is built.
-        kind: What it was sold as.
-        status: How it is looked after.
+        corners: Head left, head right, foot right, foot left, at the outer edge of the border or bed.
+        kind: Kind of plot.
+        status: State of care.
         outlined: Whether it belongs to the ground truth; headstones in a lawn may not.
-        border: What runs around it.
+        border: Kind of border.
         rim_m: Width of the border in metres.
         rim_height_m: Height of the border in metres.
-        filling: What lies within.
-        head: What stands at its head.
+        filling: Ground cover within the border.
+        head: Stone or cross at its head.
         stone: Stone of border and slab.
         head_stone: Stone of the head.
         lift_m: Height of slab or bed above the ground in metres.

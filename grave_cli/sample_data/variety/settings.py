@@ -1,6 +1,6 @@
-"""What sets one varied scene apart from the next: frozen values with their ranges and units.
+"""Settings of one varied scene: frozen values with their ranges and units.
 
-The ranges are those that `draw_variety` draws from; a training script may build its own values.
+`draw_variety` draws from these ranges; a training script may build its own values.
 """
 
 from __future__ import annotations
@@ -176,7 +176,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Care:
-    """Age, weather and how well things are looked after; every value from 0 to 1.
+    """Age, weather and care of the grounds; every value from 0 to 1.
 
     Args:
         age: Moss, stains, sunken and neglected graves.
