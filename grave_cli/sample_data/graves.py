@@ -39,7 +39,7 @@ class Bed:
 
     @property
     def filling(self) -> Array:
-        """Coverage of what lies within the curb."""
+        """Coverage of the area within the curb."""
         return self.patch.cover(self.inside - self.rim_m)
 
 

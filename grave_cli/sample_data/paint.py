@@ -44,7 +44,7 @@ def paint_cemetery(rng: np.random.Generator, plan: Plan, gsd_m: float) -> Pictur
 
     Args:
         rng: Source of randomness; equal generators and plans give equal pixels.
-        plan: What stands where.
+        plan: Position of every object.
         gsd_m: Pixel edge on the ground in metres.
     """
     canvas, noise = Canvas.blank(plan.size_m, gsd_m), Noise(rng)

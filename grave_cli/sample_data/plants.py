@@ -29,7 +29,7 @@ FLOWERS: tuple[Colour, ...] = (
 
 
 def paint_trees(rng: np.random.Generator, canvas: Canvas, plan: Plan, noise: Noise) -> None:
-    """Paint all trees and shrubs, the low ones first, and mark what tree crowns hide.
+    """Paint all trees and shrubs, the low ones first, and mark the canopy.
 
     Args:
         rng: Source of randomness.
@@ -51,7 +51,7 @@ def paint_crown(
     Args:
         rng: Source of randomness.
         canvas: Receives colours, heights and canopy.
-        tree: What to paint.
+        tree: Its position, size and kind.
         colour: Colour of its leaves.
         noise: Texture of the leaves.
     """

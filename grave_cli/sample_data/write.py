@@ -152,7 +152,7 @@ def _prepare_folders(root: Path, folders: Sequence[str]) -> None:
 
 @contextmanager
 def _nothing_left_on_failure(root: Path, folders: Sequence[str]) -> Iterator[None]:
-    """Remove what was written into the folders, which were empty before, when writing fails."""
+    """Remove written files when writing fails; the folders were empty before."""
     try:
         yield
     except BaseException:

@@ -1,4 +1,4 @@
-"""Graves of varied scenes: what is painted fills the outline and hardly anything beyond it."""
+"""Graves of varied scenes: paint fills the outline and hardly reaches beyond it."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import pytest
 
 from grave_cli.errors import DatasetError
 from grave_cli.sample_data.clutter.registry import KINDS
-from grave_cli.sample_data.scenes import cemetery, surroundings
+from grave_cli.sample_data.scenes import cemetery, strew, surroundings
 from grave_cli.sample_data.scenes.sections import GROUNDS
 from grave_cli.sample_data.texture.grounds import SURFACES
 from grave_cli.sample_data.tombs.borders import BORDERS
@@ -141,9 +141,9 @@ def test_first_habit_of_a_cemetery_has_graves_to_outline() -> None:
 
 def test_names_used_by_the_layouts_have_painters() -> None:
     kinds: set[str] = set(cemetery.ALONG_PATHS)
-    for mix in (surroundings.PARK, surroundings.YARD, surroundings.PLOT):
+    for mix in (strew.PARK, strew.YARD, strew.PLOT):
         kinds |= set(mix)
-    kinds |= set(surroundings.SITE) | set(surroundings.PLAY)
+    kinds |= set(strew.SITE) | set(strew.PLAY)
     assert kinds <= set(KINDS)
     assert set(cemetery.PATHS) <= set(SURFACES)
     assert set(cemetery.OUTSIDE) <= set(surroundings.BUILDERS)

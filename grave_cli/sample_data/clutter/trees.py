@@ -21,7 +21,7 @@ SHRUB_M = 0.6
 def paint_tree(
     rng: np.random.Generator, canvas: Canvas, tree: Tree, noise: Noise, look: Look
 ) -> None:
-    """Paint one crown and mark what it hides.
+    """Paint one crown and mark the ground that it hides.
 
     Args:
         rng: Source of randomness.

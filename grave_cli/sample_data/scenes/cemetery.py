@@ -11,8 +11,9 @@ import shapely
 from grave_cli.sample_data.clutter.registry import draw_thing
 from grave_cli.sample_data.plan import Frame, Hedge
 from grave_cli.sample_data.scenes.plan import Area, ScenePlan
-from grave_cli.sample_data.scenes.sections import fill_section
-from grave_cli.sample_data.scenes.surroundings import BUILDERS, PARK, lay_path, strew
+from grave_cli.sample_data.scenes.sections import Section, fill_section
+from grave_cli.sample_data.scenes.strew import PARK, strew
+from grave_cli.sample_data.scenes.surroundings import BUILDERS, lay_path
 from grave_cli.sample_data.sections import Box, split_boxes
 from grave_cli.sample_data.texture.look import Look
 from grave_cli.sample_data.tombs.tomb import Tomb
@@ -128,7 +129,7 @@ def _plan_cemetery(
         else:
             habits = variety.habits
             habit = habits[0] if number == 0 else habits[int(rng.integers(len(habits)))]
-            fill_section(rng, plan, box, site, habit, variety, look)
+            fill_section(rng, plan, Section(box, site, habit), variety, look)
         _furnish(rng, plan, box, site, variety)
     if rng.random() < 0.15:
         path = lay_path(rng, plan, inner, site, choose(rng, PATHS), variety.order.path_m)

@@ -21,15 +21,15 @@ from grave_cli.sample_data.relief import model_relief
 from grave_cli.sample_data.scenes.open_ground import find_open_ground, guess_heights
 from grave_cli.sample_data.scenes.plan import ScenePlan
 from grave_cli.sample_data.scenes.scene import Scene, paint_objects, visible_graves
-from grave_cli.sample_data.scenes.sections import fill_section
-from grave_cli.sample_data.scenes.surroundings import PARK, SITE, YARD, strew
+from grave_cli.sample_data.scenes.sections import Section, fill_section
+from grave_cli.sample_data.scenes.strew import PARK, SITE, YARD, strew
 from grave_cli.sample_data.sections import Box
 from grave_cli.sample_data.texture.ground import paint_areas
 from grave_cli.sample_data.texture.look import Look, draw_look
 from grave_cli.sample_data.texture.photographs import Texture
 from grave_cli.sample_data.variety.draw import draw_variety
 from grave_cli.sample_data.variety.presets import ALL
-from grave_cli.sample_data.variety.settings import HabitKind, Sun, Variety
+from grave_cli.sample_data.variety.settings import Sun, Variety
 
 TRIES, CLUTTER_PER_M2 = 80, 0.02
 LEAST_OPEN = 0.9
@@ -127,7 +127,7 @@ def _plan(
         if _open_share(free, canvas, shape) > 0.5 and not any(map(shape.intersects, taken)):
             taken.append(shape)
             habit = variety.habits[int(rng.integers(len(variety.habits)))]
-            _add_section(rng, plan, box, site, habit, variety, look)
+            _add_section(rng, plan, Section(box, site, habit), variety, look)
     _add_clutter(rng, plan, taken)
     plan.tombs = [t for t in plan.tombs if _open_share(free, canvas, t.outline) >= LEAST_OPEN]
     plan.things = [t for t in plan.things if _open_share(free, canvas, _shape(t)) >= LEAST_OPEN]
@@ -137,17 +137,11 @@ def _plan(
 
 
 def _add_section(
-    rng: np.random.Generator,
-    plan: ScenePlan,
-    box: Box,
-    site: Frame,
-    habit: HabitKind,
-    variety: Variety,
-    look: Look,
+    rng: np.random.Generator, plan: ScenePlan, section: Section, variety: Variety, look: Look
 ) -> None:
     """Add one section on the photograph's own ground; some get a ground of their own."""
     before = len(plan.areas), len(plan.hedges), len(plan.trees)
-    fill_section(rng, plan, box, site, habit, variety, look)
+    fill_section(rng, plan, section, variety, look)
     if rng.random() < 0.7:
         del plan.areas[before[0] :]
     del plan.hedges[before[1] :], plan.trees[before[2] :]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import shapely
@@ -67,158 +68,178 @@ GROUNDS: Mapping[HabitKind, Mapping[str, float]] = {
 """Ground between the graves of each habit, by relative frequency."""
 
 
+@dataclass(frozen=True)
+class Section:
+    """One section of a cemetery.
+
+    Args:
+        box: Its extent in the frame of the site.
+        site: Frame of the site.
+        habit: Its layout.
+    """
+
+    box: Box
+    site: Frame
+    habit: HabitKind
+
+    @property
+    def outline(self) -> shapely.Polygon:
+        """Its shape in metres."""
+        return shapely.Polygon(self.site.box(*self.box))
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The rows of one section.
+
+    Args:
+        frame: Frame of the rows.
+        half_m: Half their room along u and v.
+        standard: Sizes of the graves.
+        lines: The rows.
+        spare_m: Distance between rows that stand back to back, 0 without such rows.
+    """
+
+    frame: Frame
+    half_m: tuple[float, float]
+    standard: Standard
+    lines: list[RowLine]
+    spare_m: float
+
+
 def fill_section(
-    rng: np.random.Generator,
-    plan: ScenePlan,
-    box: Box,
-    site: Frame,
-    habit: HabitKind,
-    variety: Variety,
-    look: Look,
+    rng: np.random.Generator, plan: ScenePlan, section: Section, variety: Variety, look: Look
 ) -> None:
     """Add one section of graves with its ground, hedges, traces and trees to the plan.
 
     Args:
         rng: Source of randomness.
         plan: Receives the section.
-        box: The section in the frame of the cemetery.
-        site: Frame of the cemetery.
-        habit: Its layout.
+        section: Its extent and layout.
         variety: Settings of the scene.
         look: Stones of the scene.
     """
-    if not plan.fits(site.box(*box), 1.0):
+    outline, make = section.outline, MAKES[section.habit]
+    if not plan.fits(np.asarray(outline.exterior.coords), 1.0):
         return
-    outline = shapely.Polygon(site.box(*box))
     edging = float(rng.uniform(0.05, 0.14)) if rng.random() < 0.4 else 0.0
-    plan.areas.append(Area(outline, choose(rng, GROUNDS[habit]), edging))
-    frame, half = _draw_frame(rng, box, site, variety)
-    standard = draw_standard(rng, habit, list(MAKES[habit].kinds))
-    lines, spare = _lines(rng, half, standard, habit, variety)
-    _lay_aisles(rng, plan, outline, frame, lines, standard)
+    plan.areas.append(Area(outline, choose(rng, GROUNDS[section.habit]), edging))
+    rows = _draw_rows(rng, section, variety)
+    _lay_aisles(rng, plan, outline, rows)
     inner, places = outline.buffer(-0.1), list[Place]()
-    for line in lines:
-        filled = fill_line(rng, line, frame, standard, MAKES[habit].kinds, variety.order)
+    for line in rows.lines:
+        filled = fill_line(rng, line, rows.frame, rows.standard, make.kinds, variety.order)
         places += [p for p in filled if inner.contains(shapely.Polygon(p.corners))]
-    _add_places(rng, plan, without_overlaps(places), habit, frame, variety, look)
-    _add_hedges(rng, plan, frame, half, lines, spare, variety)
-    scatter_trees(rng, plan, box, site, 0.02 * variety.care.trees)
+    for place in without_overlaps(places):
+        _add_place(rng, plan, place, section.habit, variety, look)
+    _add_hedges(rng, plan, rows, variety)
+    scatter_trees(rng, plan, section.box, section.site, 0.02 * variety.care.trees)
 
 
-def _draw_frame(
-    rng: np.random.Generator, box: Box, site: Frame, variety: Variety
-) -> tuple[Frame, tuple[float, float]]:
-    """Return the frame of the rows and half the room they have along u and v."""
-    left, top, right, bottom = box
-    middle = site.place(np.array([((left + right) / 2, (top + bottom) / 2)]))[0]
+def _draw_rows(rng: np.random.Generator, section: Section, variety: Variety) -> _Rows:
+    """Draw the direction of the rows, the sizes of the graves and the distance between rows."""
+    left, top, right, bottom = section.box
+    middle = section.site.place(np.array([((left + right) / 2, (top + bottom) / 2)]))[0]
     quarter = int(rng.integers(4))
-    half_u, half_v = (right - left) / 2, (bottom - top) / 2
+    half = ((right - left) / 2, (bottom - top) / 2)
     if quarter % 2:
-        half_u, half_v = half_v, half_u
+        half = (half[1], half[0])
     turn = float(rng.normal(0, 0.01))
-    if rng.random() < variety.order.turned and min(half_u, half_v) > 3:
+    if rng.random() < variety.order.turned and min(half) > 3:
         turn += float(rng.choice([-1, 1]) * rng.uniform(0.15, 0.8))
-        half_u, half_v = 1.4 * half_u, 1.4 * half_v
+        half = (1.4 * half[0], 1.4 * half[1])
     bend = variety.order.bend_per_m * float(rng.choice([-1, 1]))
-    return Frame(middle, site.angle + quarter * math.pi / 2 + turn, bend), (half_u, half_v)
+    frame = Frame(middle, section.site.angle + quarter * math.pi / 2 + turn, bend)
+    standard = draw_standard(rng, section.habit, list(MAKES[section.habit].kinds))
+    spare = float(rng.choice([0.0, 0.05, 0.3, 0.9])) if rng.random() < 0.4 else None
+    aisle = variety.order.aisle_m
+    if section.habit in ("lawn plots", "headstones"):
+        aisle += float(rng.uniform(0.8, 2.0))
+    lines = _stack_lines(rng, half, standard.depth_m, aisle, spare)
+    return _Rows(frame, half, standard, lines, spare or 0.0)
 
 
-def _lines(
+def _stack_lines(
     rng: np.random.Generator,
-    half: tuple[float, float],
-    standard: Standard,
-    habit: HabitKind,
-    variety: Variety,
-) -> tuple[list[RowLine], float]:
-    """Return the rows of a section and the distance between rows that stand back to back."""
-    half_u, half_v = half[0] - 0.2, half[1] - 0.2
-    built = habit in ("lawn plots", "headstones")
-    depth = standard.depth_m
-    aisle = variety.order.aisle_m + (float(rng.uniform(0.8, 2.0)) if built else 0.0)
-    paired = rng.random() < 0.4
-    spare = float(rng.choice([0.0, 0.05, 0.3, 0.9])) if paired else 0.0
+    half_m: tuple[float, float],
+    depth_m: float,
+    aisle_m: float,
+    spare_m: float | None,
+) -> list[RowLine]:
+    """Return the rows from one end of a section to the other.
+
+    With `spare_m`, rows stand back to back in pairs, and their heads meet at that distance.
+    """
+    half_u, half_v = half_m[0] - 0.2, half_m[1] - 0.2
     lines: list[RowLine] = []
     top = -half_v + float(rng.uniform(0, 0.3))
-    while top + depth <= half_v:
-        back = paired and len(lines) % 2 == 0
-        head = top + depth if back else top
+    while top + depth_m <= half_v:
+        back = spare_m is not None and len(lines) % 2 == 0
         start = -half_u + float(rng.uniform(0, 0.3))
-        lines.append(RowLine(head, -1 if back else 1, start, half_u))
-        top += depth + (spare if back else aisle)
-    return lines, spare
+        head, towards = (top + depth_m, -1) if back else (top, 1)
+        lines.append(RowLine(head, towards, start, half_u))
+        top += depth_m + (spare_m if back and spare_m is not None else aisle_m)
+    return lines
 
 
 def _lay_aisles(
-    rng: np.random.Generator,
-    plan: ScenePlan,
-    outline: shapely.Polygon,
-    frame: Frame,
-    lines: list[RowLine],
-    standard: Standard,
+    rng: np.random.Generator, plan: ScenePlan, outline: shapely.Polygon, rows: _Rows
 ) -> None:
     """Cover the strips between rows, or those under the rows, with another surface."""
     chance = rng.random()
-    if chance > 0.4 or frame.bend:
+    if chance > 0.4 or rows.frame.bend:
         return
     surface = choose(rng, AISLES)
-    for line in lines:
-        foot = line.head_v + line.towards * standard.depth_m
+    for line in rows.lines:
+        foot = line.head_v + line.towards * rows.standard.depth_m
         edges = (line.head_v, foot) if chance < 0.12 else (foot, foot + line.towards * 0.7)
         ends = line.start_u - 1, line.end_u + 1
-        strip = frame.box(ends[0], min(edges) - 0.05, ends[1], max(edges) + 0.05)
+        strip = rows.frame.box(ends[0], min(edges) - 0.05, ends[1], max(edges) + 0.05)
         shape = shapely.Polygon(strip).intersection(outline)
         if shape.geom_type == "Polygon" and shape.area > 0.3:
             plan.areas.append(Area(shape, surface, 0.06 if chance < 0.04 else 0.0))
 
 
-def _add_places(
+def _add_place(
     rng: np.random.Generator,
     plan: ScenePlan,
-    places: list[Place],
+    place: Place,
     habit: HabitKind,
-    frame: Frame,
     variety: Variety,
     look: Look,
 ) -> None:
-    """Put graves, and the traces of former ones, on their places."""
-    for place in places:
-        if not plan.fits(place.corners):
-            continue
-        if place.taken and habit != "cleared":
-            tomb = draw_tomb(rng, habit, place.kind, place.corners, variety.care, look)
-            plan.tombs.append(tomb)
-        elif rng.random() < 0.6:
-            plan.things.append(_trace(place.corners, frame.angle))
+    """Put a grave, or the trace of a former one, on its place."""
+    if not plan.fits(place.corners):
+        return
+    if place.taken and habit != "cleared":
+        plan.tombs.append(draw_tomb(rng, habit, place.kind, place.corners, variety.care, look))
+    elif rng.random() < 0.6:
+        plan.things.append(_trace(place.corners))
 
 
-def _trace(corners: Array, angle: float) -> Thing:
+def _trace(corners: Array) -> Thing:
+    across = corners[1] - corners[0]
+    angle = math.atan2(across[1], across[0])
     size = np.linalg.norm(corners[1] - corners[0]), np.linalg.norm(corners[3] - corners[0])
     return Thing(
         "trace", corners.mean(axis=0), (float(size[0]) * 0.95, float(size[1]) * 0.95), angle
     )
 
 
-def _add_hedges(
-    rng: np.random.Generator,
-    plan: ScenePlan,
-    frame: Frame,
-    half: tuple[float, float],
-    lines: list[RowLine],
-    spare: float,
-    variety: Variety,
-) -> None:
+def _add_hedges(rng: np.random.Generator, plan: ScenePlan, rows: _Rows, variety: Variety) -> None:
     """Grow hedges behind the heads where there is room, or along one side of the section."""
     width, height = float(rng.uniform(0.25, 0.5)), float(rng.uniform(0.4, 1.5))
-    room = spare if spare else variety.order.aisle_m
+    room = rows.spare_m if rows.spare_m else variety.order.aisle_m
     chance = rng.random()
-    if chance < 0.2 and variety.order.bend_per_m == 0 and room > 2 * width + 0.2:
-        for line in lines:
+    if chance < 0.2 and not rows.frame.bend and room > 2 * width + 0.2:
+        for line in rows.lines:
             v = line.head_v - line.towards * (width / 2 + 0.12)
-            ends = frame.place(np.array([(line.start_u, v), (line.end_u, v)]))
+            ends = rows.frame.place(np.array([(line.start_u, v), (line.end_u, v)]))
             plan.hedges.append(Hedge(ends[0], ends[1], width, height))
     elif chance < 0.4:
-        side = (half[1] + width / 2) * float(rng.choice([-1, 1]))
-        ends = frame.place(np.array([(-half[0], side), (half[0], side)]))
+        half_u, half_v = rows.half_m
+        side = (half_v + width / 2) * float(rng.choice([-1, 1]))
+        ends = rows.frame.place(np.array([(-half_u, side), (half_u, side)]))
         plan.hedges.append(Hedge(ends[0], ends[1], width, height, bool(rng.random() < 0.25)))
 
 

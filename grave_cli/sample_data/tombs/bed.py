@@ -49,7 +49,7 @@ class Bed:
 
     @property
     def filling(self) -> Array:
-        """Coverage of what lies within the border."""
+        """Coverage of the area within the border."""
         return self.patch.cover(self.inside - self.tomb.rim_m)
 
     def field(self, name: str, layer: int = 0) -> Array:

@@ -37,7 +37,7 @@ class Tomb:
     """One grave of a varied scene.
 
     Args:
-        corners: Head left, head right, foot right, foot left, at the outer edge of the border or bed.
+        corners: Head left, head right, foot right, foot left, at the outer edge of border or bed.
         kind: Kind of plot.
         status: State of care.
         outlined: Whether it belongs to the ground truth; headstones in a lawn may not.
