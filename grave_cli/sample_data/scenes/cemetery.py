@@ -121,7 +121,12 @@ def _plan_cemetery(
     yard: Box = (-half, -half_v, half, half_v)
     _surround(rng, plan, yard, site)
     plan.areas.append(Area(shapely.Polygon(site.box(*yard)), choose(rng, PATHS)))
-    inner = (yard[0] + 0.5, yard[1] + 0.5, yard[2] - 0.5, yard[3] - 0.5)
+    top = yard[1] + 0.5
+    if "family" in variety.habits and rng.random() < 0.6:
+        strip = Section((yard[0] + 0.5, top, yard[2] - 0.5, top + 3.4), site, "family")
+        fill_section(rng, plan, strip, variety, look)
+        top += 3.4 + variety.order.path_m
+    inner = (yard[0] + 0.5, top, yard[2] - 0.5, yard[3] - 0.5)
     boxes = split_boxes(rng, inner, variety.order.section_m, variety.order.path_m)
     for number, box in enumerate(boxes):
         if len(boxes) > 2 and number and rng.random() < 0.03 + 0.1 * variety.care.clutter:

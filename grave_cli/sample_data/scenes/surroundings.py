@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import shapely
 
+from grave_cli.sample_data.canvas import Array
 from grave_cli.sample_data.clutter.registry import draw_thing
 from grave_cli.sample_data.plan import Frame, Hedge
 from grave_cli.sample_data.scenes.plan import Area, ScenePlan

@@ -106,7 +106,7 @@ MAKES: dict[HabitKind, Make] = {
     "headstones": Make(
         {"single": 8, "double": 2, "child": 0.5},
         {"none": 1},
-        {"slab": 6, "soil": 1, "planted": 1},
+        {"slab": 6, "soil": 1},
         {"block": 8, "cross": 1, "stele": 0.5, "obelisk": 0.3, "none": 1},
         lift_m=(0.03, 0.15),
         gifts=0.4,
@@ -177,6 +177,10 @@ MAKES: dict[HabitKind, Make] = {
 """Parts and materials by habit. `cleared` sections get traces of former graves instead."""
 
 
+UNMARKED: tuple[FillingKind, ...] = ("soil", "lawn", "mulch", "pebbles")
+"""Fillings that nobody can tell from a cleared plot without a border or a stone."""
+
+
 def draw_tomb(
     rng: np.random.Generator,
     habit: HabitKind,
@@ -200,6 +204,9 @@ def draw_tomb(
     stone = look.stone(rng)
     filling: FillingKind = "mound" if fresh else choose(rng, make.fillings)
     border: BorderKind = "none" if fresh else choose(rng, make.borders)
+    head: HeadKind = choose(rng, {"cross": 3, "none": 1}) if fresh else choose(rng, make.heads)
+    if border == "none" and head == "none" and filling in UNMARKED:
+        head = "block"
     wild = rng.random() < 0.15 + 0.35 * care.overgrowth
     return Tomb(
         corners=corners,
@@ -210,7 +217,7 @@ def draw_tomb(
         rim_m=0.0 if border == "none" else float(rng.uniform(*make.rim_m)),
         rim_height_m=float(rng.uniform(*make.rim_height_m)),
         filling=filling,
-        head=choose(rng, {"cross": 3, "none": 1}) if fresh else choose(rng, make.heads),
+        head=head,
         stone=stone,
         head_stone=stone if rng.random() < 0.5 else look.stone(rng),
         lift_m=float(rng.uniform(*make.lift_m)),
