@@ -139,6 +139,11 @@ def _plan_cemetery(
     if rng.random() < 0.15:
         path = lay_path(rng, plan, inner, site, choose(rng, PATHS), variety.order.path_m)
         plan.tombs = [tomb for tomb in plan.tombs if not tomb.outline.intersects(path)]
+        plan.hedges = [
+            hedge
+            for hedge in plan.hedges
+            if not shapely.LineString([hedge.start, hedge.end]).intersects(path)
+        ]
 
 
 def _surround(rng: np.random.Generator, plan: ScenePlan, yard: Box, site: Frame) -> None:

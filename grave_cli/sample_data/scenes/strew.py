@@ -15,7 +15,6 @@ from grave_cli.sample_data.scenes.plan import ScenePlan
 from grave_cli.sample_data.sections import Box
 from grave_cli.sample_data.variety.draw import choose
 
-
 PARK: Mapping[str, float] = {
     "bench": 4,
     "bin": 1.5,
