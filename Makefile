@@ -1,20 +1,20 @@
-# Each target sets up what it needs on a fresh machine. Works with GNU Make 3.81 (macOS) and later.
-#   make check PYTHON=python3.12 VENV=.venv312    another interpreter, another environment
+# Every target works on a fresh machine: it installs its requirements first. Needs GNU Make 3.81 (macOS) or later.
+#   make check PYTHON=python3.12 VENV=.venv312    use another interpreter and environment
 
 PYTHON ?= python3
 VENV ?= .venv
 
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.stamp
-# The cemetery that the demo keeps for testing: training never sees it.
+# Held out by the demo: training never sees this cemetery.
 HELD_OUT = sample_04
-# Runs in demo/, so that the data, the runs and the prediction all stay below it.
+# Run in demo/, which then holds the data, the runs and the prediction.
 IN_DEMO = PATH="$$(cd '$(BIN)' && pwd):$$PATH" && cd demo &&
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-slow check bench lock clean
 
-help: ## list the targets
+help: ## list all targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(firstword $(MAKEFILE_LIST)) | sort | \
 		while IFS='	' read -r name what; do printf '  make %-10s %s\n' "$$name" "$$what"; done
 
@@ -25,7 +25,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[dev]"
 	@touch $@
 
-demo: $(STAMP) demo/.sample-data ## train on sample cemeteries (4 min) and map one it has not seen
+demo: $(STAMP) demo/.sample-data ## train on sample cemeteries (4 min) and map one that training never saw
 	$(IN_DEMO) gravecli train --data data --channels rgb+dem --max-time 4m --name demo \
 		--set 'data.test=["$(HELD_OUT)"]'
 	$(IN_DEMO) gravecli predict-cemetery data/orthophotos/$(HELD_OUT).tif \
@@ -46,19 +46,19 @@ test: $(STAMP) ## run the quick tests
 test-slow: $(STAMP) ## run the slow tests
 	$(BIN)/python -m pytest -m slow
 
-check: $(STAMP) ## format, lint, types and quick tests: what a change has to pass
+check: $(STAMP) ## check format, lint, types and quick tests; every change must pass
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -m "not slow"
 
-bench: $(STAMP) ## run every benchmark in benchmarks/
+bench: $(STAMP) ## run all benchmarks (about an hour)
 	@set -e; for file in benchmarks/*.py; do \
-		test -e "$$file" || { echo "benchmarks/ holds no benchmark"; continue; }; \
+		test -e "$$file" || { echo "no benchmarks found"; continue; }; \
 		echo "== $$file"; $(BIN)/python "$$file"; \
 	done
 
-lock: ## renew constraints.txt from a fresh environment with the newest releases
+lock: ## renew constraints.txt with the newest releases
 	rm -rf build/lock
 	$(PYTHON) -m venv build/lock
 	build/lock/bin/python -m pip install --disable-pip-version-check -e ".[dev]"
@@ -67,6 +67,6 @@ lock: ## renew constraints.txt from a fresh environment with the newest releases
 	mv build/constraints.txt constraints.txt
 	rm -rf build/lock
 
-clean: ## remove the environment, caches, builds and the demo
+clean: ## delete the environment, caches, builds and the demo
 	rm -rf $(VENV) build dist demo .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 	find grave_cli tests -name __pycache__ -type d -prune -exec rm -rf {} +

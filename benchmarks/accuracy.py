@@ -1,11 +1,12 @@
-"""What each ingredient is worth: graves found on cemeteries that training never saw.
+"""Ablation study: the accuracy of the method on unseen cemeteries, and without each ingredient.
 
     python benchmarks/accuracy.py                  # sample cemeteries, 10 minutes a training
-    python benchmarks/accuracy.py --data data --train a b --test c --only full "body only"
+    python benchmarks/accuracy.py --data data --train a b --test c --only full "body channel only"
 
-Each row of the table leaves one thing out. Some need a training of their own, all of the same time;
-others map with the full training's network. "body only" is the usual way: one channel, connected
-parts, no thresholds tuned. Trainings run one after the other: leave the machine alone meanwhile.
+Each row of the table leaves one ingredient out. Some rows need their own training, of the same
+duration; the others map with the network of the full training. "body channel only" is the usual
+method: one channel, connected components, default thresholds. Trainings run one after the other;
+run nothing else meanwhile.
 """
 
 import argparse
@@ -30,22 +31,22 @@ from grave_cli.settings.load import load_settings, with_values
 from grave_cli.settings.mapping import DecodingSettings
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.models import resolve_model
-from grave_cli.training.final_score import judge_part
+from grave_cli.training.judged_part import judge_part
 from grave_cli.training.trainer import run_training
 
-HEADINGS = ("F1@0.5", "F1@0.75", "touching", "lonely", "merges", "splits", "outline", "corner")
+HEADINGS = ("F1@0.5", "F1@0.75", "touching", "isolated", "merges", "splits", "outline", "corner")
 CONNECTED = DecodingSettings(seed_threshold=1e-6, min_seed_area_m2=0)
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One row: a training, and how its network maps.
+    """One row of the table.
 
     Args:
-        training: Settings of the training that differ from the full method.
-        mapping: Settings of the mapping that differ.
-        silent: Output channels that are not looked at.
-        decoding: Thresholds instead of the model's own.
+        training: Training settings that differ from the full method.
+        mapping: Mapping settings that differ from the full method.
+        silent: Output channels to ignore.
+        decoding: Thresholds that replace the model's own.
     """
 
     training: dict[str, Any] = field(default_factory=dict)
@@ -55,34 +56,34 @@ class Variant:
 
 
 VARIANTS = {
-    "body only": Variant(
+    "body channel only": Variant(
         {"training.border_weight": 0.0, "training.contact_weight": 0.0},
         silent=(BORDER, CONTACT),
         decoding=CONNECTED,
     ),
     "full": Variant(),
-    "full, 8 symmetries": Variant(mapping={"prediction.tta": 8}),
-    "thresholds not tuned": Variant(decoding=DecodingSettings()),
-    "contact not used": Variant(silent=(CONTACT,)),
-    "border not used": Variant(silent=(BORDER,)),
-    "outlines as traced": Variant(
+    "full with tta 8": Variant(mapping={"prediction.tta": 8}),
+    "default thresholds": Variant(decoding=DecodingSettings()),
+    "without contact channel": Variant(silent=(CONTACT,)),
+    "without border channel": Variant(silent=(BORDER,)),
+    "outlines not regularised": Variant(
         mapping={"outlines.rectangle_iou": 1.0, "outlines.simplify_m": 0.0}
     ),
-    "no revisits": Variant({"chips.revisit_share": 0.0}),
-    "no graves pasted": Variant({"chips.paste_share": 0.0}),
+    "no hard examples": Variant({"chips.revisit_share": 0.0}),
+    "no pasted graves": Variant({"chips.paste_share": 0.0}),
     "scaled by 0.8 to 1.25": Variant({"chips.scale_range": (0.8, 1.25)}),
-    "encoder statistics trained": Variant({"model.freeze_encoder_norm": False}),
-    "no average of weights": Variant({"training.ema_decay": 0.0}),
-    "colours not varied": Variant(
+    "batch-norm statistics trained": Variant({"model.freeze_encoder_norm": False}),
+    "no weight averaging": Variant({"training.ema_decay": 0.0}),
+    "no colour augmentation": Variant(
         {"chips.color_jitter": 0.0, "chips.hue_jitter": 0.0, "chips.blur_share": 0.0}
     ),
-    "the very best epoch kept": Variant({"training.monitor_tolerance": 0.0}),
-    "kept by val/object_f1": Variant({"training.monitor": "val/object_f1"}),
+    "best epoch without ties": Variant({"training.monitor_tolerance": 0.0}),
+    "ranked by val/object_f1": Variant({"training.monitor": "val/object_f1"}),
 }
 
 
 class Partly:
-    """An engine some of whose output channels are not looked at."""
+    """An engine that returns 0 in some output channels."""
 
     def __init__(self, engine: Engine, silent: tuple[int, ...]) -> None:
         self._engine = engine
@@ -98,13 +99,13 @@ class Partly:
 
 def main() -> None:
     parser = option_parser(__doc__, minutes=10.0)
-    parser.add_argument("--only", nargs="*", choices=VARIANTS, help="rows wanted")
+    parser.add_argument("--only", nargs="*", choices=VARIANTS, help="rows to compute; default: all")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="gravecli-accuracy-") as scratch:
         settings = full_settings(options, Path(scratch))
         plan = plan_training(settings)
         print(f"data set {plan.dataset_id}: {describe(plan)}; {options.minutes:g} minutes each")
-        print(f"{'':27}" + "".join(f"{heading:>9}" for heading in HEADINGS))
+        print(f"{'':30}" + "".join(f"{heading:>9}" for heading in HEADINGS))
         bundles: dict[str, Bundle] = {}
         reviews: list[ReviewCurve] = []
         for name in options.only or VARIANTS:
@@ -113,21 +114,27 @@ def main() -> None:
             if key not in bundles:
                 bundles[key] = train(with_values(settings, variant.training))
             card, review = score(bundles[key], plan, settings, variant)
-            print(f"{name:27}" + "".join(f"{cell:>9}" for cell in cells(card)), flush=True)
+            print(f"{name:30}" + "".join(f"{cell:>9}" for cell in cells(card)), flush=True)
             if name == "full":
                 reviews.append(review)
         for review in reviews:
             report_review(review)
 
 
-def option_parser(what: str, minutes: float) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=what.splitlines()[0])
+def option_parser(doc: str, minutes: float) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     parser.add_argument("--data", type=Path, help="data folder; default: sample cemeteries")
     parser.add_argument("--train", nargs="*", default=[], help="cemeteries to train on")
-    parser.add_argument("--test", nargs="*", default=[], help="cemeteries to judge on")
-    parser.add_argument("--channels", default="rgb+dem")
-    parser.add_argument("--minutes", type=float, default=minutes, help="of each training")
-    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE")
+    parser.add_argument("--test", nargs="*", default=[], help="cemeteries to test on")
+    parser.add_argument("--channels", default="rgb+dem", help="rgb or rgb+dem")
+    parser.add_argument("--minutes", type=float, default=minutes, help="duration of each training")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="SECTION.KEY=VALUE",
+        help="change a setting",
+    )
     return parser
 
 
@@ -182,15 +189,15 @@ def score(
 
 def report_review(review: ReviewCurve) -> None:
     if review.flagged_caught is None:
-        print("full: no grave is drawn wrongly")
+        print("full: every predicted grave is correct")
         return
     print(
-        f"full: {review.wrong} graves are drawn wrongly; {review.flagged:.0%} carry a flag, "
-        f"{review.flagged_caught:.0%} of the wrong ones are among them"
+        f"full: {review.wrong} wrong graves; {review.flagged:.0%} of all are flagged "
+        f"and hold {review.flagged_caught:.0%} of the wrong ones"
     )
     for looked_at, caught in zip(review.reviewed, review.caught, strict=True):
         if 0 < looked_at <= 0.5:
-            print(f"    reviewing {looked_at:4.0%} finds {caught:4.0%} of the wrong ones")
+            print(f"    a review of {looked_at:4.0%} finds {caught:4.0%} of the wrong ones")
 
 
 def cells(card: Scorecard) -> Iterator[str]:

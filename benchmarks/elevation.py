@@ -1,11 +1,11 @@
-"""Does height help? Graves found with colours alone and with each elevation feature.
+"""Does a DEM help? Accuracy with colours alone and with each elevation feature.
 
     python benchmarks/elevation.py                        # sample cemeteries
     python benchmarks/elevation.py --data teak --set grid.gsd_m=0.1 --steps 300
 
-Every training has the same number of steps, so that a busy machine changes nothing but the time.
-Rows are written to a file as they are done; run again, it does what is left. The last rows map with
-DEMs of which a half, or nearly all, is missing.
+Every training has the same number of steps, so a busy machine changes only the duration. Finished
+rows are written to a file; run the script again to compute the missing ones. The last rows map with
+DEMs of which half, or nearly all, is missing.
 """
 
 import argparse
@@ -27,13 +27,13 @@ from grave_cli.sample_data.write import write_sample_data
 from grave_cli.settings.load import load_settings
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.models import resolve_model
-from grave_cli.training.final_score import judge_part
+from grave_cli.training.judged_part import judge_part
 from grave_cli.training.trainer import run_training
 
 FEATURES = ("height", "slope", "zscore", "robust_zscore", "percentile")
 STEPS_PER_EPOCH = 50
-DROPOUT = 0.15  # share of chips whose heights are taken away in training
-MISSING = (0.0, 0.5, 0.95)  # shares of a DEM that are taken away
+DROPOUT = 0.15  # share of training chips whose heights are removed
+MISSING = (0.0, 0.5, 0.95)  # share of the DEM that is removed
 
 
 def main() -> None:
@@ -63,11 +63,19 @@ def main() -> None:
 def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, help="data folder; default: sample cemeteries")
-    parser.add_argument("--steps", type=int, default=250, help="of each training")
-    parser.add_argument("--seeds", type=int, default=3, help="of rgb and of height")
-    parser.add_argument("--out", type=Path, default=Path("elevation.jsonl"), help="rows so far")
-    parser.add_argument("--picture", type=Path, help="PNG to draw the table into")
-    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE")
+    parser.add_argument("--steps", type=int, default=250, help="steps of each training")
+    parser.add_argument("--seeds", type=int, default=3, help="seeds of rgb and of height")
+    parser.add_argument(
+        "--out", type=Path, default=Path("elevation.jsonl"), help="file of finished rows"
+    )
+    parser.add_argument("--picture", type=Path, help="PNG of the results to write")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="SECTION.KEY=VALUE",
+        help="change a setting",
+    )
     return parser.parse_args()
 
 
@@ -77,9 +85,9 @@ def make_samples(scratch: Path) -> Path:
 
 
 def wanted(options: argparse.Namespace) -> Iterator[tuple[str, tuple[str, ...], float, int]]:
-    """List what is trained: channels, features, DEM dropout, seed; the most telling first.
+    """List the trainings (channels, features, DEM dropout, seed), the most informative first.
 
-    The best of the other features, as its first seed shows, is trained with all seeds, too.
+    The best of the other features at the first seed is also trained with the other seeds.
     """
     for seed in range(options.seeds):
         yield "rgb", (), DROPOUT, seed
@@ -137,7 +145,7 @@ def score(bundle: Bundle, settings: Settings, scratch: Path, missing: float) -> 
 
 
 def without_part(dem: Path, missing: float, path: Path) -> Path:
-    """Copy a DEM whose lower rows hold no heights."""
+    """Copy a DEM and remove the heights of its lower rows."""
     with rasterio.open(dem) as source:
         profile, heights = source.profile | {"nodata": -9999.0}, source.read()
     heights[:, round(heights.shape[1] * (1 - missing)) :] = -9999.0
@@ -152,7 +160,7 @@ def read_rows(path: Path) -> dict[str, dict]:
 
 
 def report(rows: Collection[dict]) -> None:
-    print(f"{'':44}{'F1@0.5':>9}{'F1@0.75':>9}{'mean F1':>9}   F1@0.5 from to (seeds)")
+    print(f"{'':44}{'F1@0.5':>9}{'F1@0.75':>9}{'mean F1':>9}   F1@0.5 min max (seeds)")
     for title, scores in by_title(rows).items():
         means = "".join(f"{statistics.mean(values):9.3f}" for values in zip(*scores, strict=True))
         firsts = [score[0] for score in scores]
@@ -160,7 +168,7 @@ def report(rows: Collection[dict]) -> None:
 
 
 def draw(rows: Collection[dict], path: Path) -> None:
-    """Draw each training's F1 as a dot, the mean of its seeds as a line."""
+    """Plot each training's F1 as a dot, and the mean of its seeds as a line."""
     from matplotlib.figure import Figure
 
     found = by_title(rows)
@@ -178,7 +186,7 @@ def draw(rows: Collection[dict], path: Path) -> None:
 
 
 def by_title(rows: Collection[dict]) -> dict[str, list[list[float]]]:
-    """Collect F1@0.5, F1@0.75 and mean F1 of each seed, by what was trained and mapped."""
+    """Collect F1@0.5, F1@0.75 and mean F1 of each seed, by training and DEM."""
     found: dict[str, list[list[float]]] = {}
     for row in rows:
         for missing, scores in row["scores"].items():

@@ -1,8 +1,8 @@
-"""What a trial of a study costs besides its training.
+"""The overhead of a study: a trial against a training alone.
 
-A study of some trials, each of one epoch, against as many trainings of the same settings alone; all
-are recorded in MLflow, none is finished with a final score. Seconds for each trial, and between the
-end of one trial's run and the start of the next one's.
+Trials of one epoch each against the same number of trainings with the same settings. All are
+recorded in MLflow, none has a final score. Reports the seconds of each trial, and the pause between
+the end of one trial's run and the start of the next.
 
     python benchmarks/hpo.py [--quick]
 """
@@ -28,7 +28,7 @@ SPACE = "hpo.studies.bench.search_space"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="two trials with small chips")
     quick = parser.parse_args().quick
     trials = 2 if quick else 8
@@ -44,7 +44,7 @@ def main() -> None:
         }
         settings = load_settings(options=options, environ={}).settings
         data = read_training_data(plan_training(settings), settings)
-        run_training(settings, data, finish=False)  # imports, and the stores are made
+        run_training(settings, data, finish=False)  # warm-up: imports, creates the stores
         start = time.perf_counter()
         for _ in range(trials):
             run_training(settings, data, finish=False)
@@ -60,11 +60,11 @@ def main() -> None:
         ["pause between trials, mean", mean(pauses), mean(pauses) / alone],
         ["pause between trials, longest", max(pauses), max(pauses) / alone],
     ]
-    print_table("Studies", ["", "seconds", "of a training alone"], rows)
+    print_table("Studies", ["", "seconds", "relative to a training"], rows)
 
 
 def pauses_between_trials(settings: Settings) -> list[float]:
-    """Seconds from the end of each trial's run to the start of the next one's, by MLflow."""
+    """Compute the seconds between the end of each trial's run and the start of the next."""
     client = open_client(settings)
     runs = all_runs(client, experiment_id(client, settings), "tags.`optuna.state` = 'COMPLETE'")
     times = [(run.info.start_time, run.info.end_time) for run in reversed(list(runs))]

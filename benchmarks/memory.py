@@ -1,10 +1,10 @@
-"""How much memory and temporary disk `predict-cemetery` takes for larger and larger orthophotos.
+"""Memory and temporary disk of `predict-cemetery` for orthophotos of growing size.
 
-The orthophotos have working pixels: what grows is what is computed. (One of 2 cm shrinks before the
-network sees it; only reading knows its size.) Each is mapped by the real
-command in a process of its own, with the default network and random weights, which finds what it
-finds. Peak memory is that of the process; the ratio is to the second smallest (100 Mpx). A process
-inherits the peak of the one that starts it, so what is large is prepared in others.
+The orthophotos have the pixels of the working grid, so that the computation grows with them. (One
+of 2 cm shrinks before the network sees it.) The real command maps each in its own process, with the
+default network and random weights. Peak memory is that of this process, also relative to the second
+size (100 Mpx). A process inherits the peak memory of its parent, so other processes prepare the
+files.
 
     python benchmarks/memory.py [--quick] [--mpx 25 100]
 """
@@ -29,9 +29,11 @@ CLI = "import sys; from grave_cli.cli.app import main; main()"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="1 and 4 Mpx")
-    parser.add_argument("--mpx", nargs="+", type=float, default=[25, 100, 400, 900])
+    parser.add_argument(
+        "--mpx", nargs="+", type=float, default=[25, 100, 400, 900], help="sizes in working Mpx"
+    )
     options = parser.parse_args()
     sizes = [1, 4] if options.quick else options.mpx
     with tempfile.TemporaryDirectory() as name:
@@ -44,7 +46,7 @@ def main() -> None:
         row.append(row[2] / base)  # type: ignore[operator]
     print_table(
         "Memory of predict-cemetery",
-        ["working Mpx", "seconds", "peak GB", "temporary bytes/px", "peak to 100 Mpx"],
+        ["working Mpx", "seconds", "peak GB", "temporary bytes/px", "relative to 100 Mpx"],
         rows,
     )
 
@@ -68,7 +70,7 @@ def measure(folder: Path, megapixels: float, gsd_m: float) -> list[object]:
 
 
 def elsewhere(task: Callable[..., object], *arguments: object) -> None:
-    """Do something in a process of its own, whose memory ends with it."""
+    """Run a function in its own process, which frees its memory."""
     process = multiprocessing.get_context("spawn").Process(target=task, args=arguments)
     process.start()
     process.join()
@@ -77,7 +79,7 @@ def elsewhere(task: Callable[..., object], *arguments: object) -> None:
 
 
 def run(arguments: list[str], folder: Path) -> float:
-    """Run a command and return the peak of its memory, in GB (Linux and macOS)."""
+    """Run a command and return its peak memory in GB (Linux and macOS)."""
     pid = os.fork()
     if pid == 0:
         os.chdir(folder)
@@ -89,7 +91,7 @@ def run(arguments: list[str], folder: Path) -> float:
 
 
 class Disk:
-    """Watches how large a folder becomes."""
+    """Watches the size of a folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -99,7 +101,7 @@ class Disk:
         self._thread.start()
 
     def stop(self) -> int:
-        """Return the largest size seen, in bytes."""
+        """Stop, and return the largest size in bytes."""
         self._over.set()
         self._thread.join()
         return self._largest

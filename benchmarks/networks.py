@@ -1,11 +1,11 @@
-"""Which network finds most graves after the same time: accuracy and speed of some of them.
+"""Accuracy and speed of several networks after the same training time.
 
     python benchmarks/networks.py                         # sample cemeteries, 5 minutes a training
     python benchmarks/networks.py --data data --train a b --test c
 
-Each is trained for the same time, so that a slow one gets fewer steps, and judged on cemeteries
-that training never saw. Speeds are of the same run: chips per second of a training, and working Mpx
-per second of the engine that predicts. Trainings run one after the other: leave the machine alone.
+A slow network gets fewer steps in that time. Each is tested on cemeteries that training never saw.
+Speeds are from the same run: chips per second of the training, and working Mpx per second of the
+engine. Trainings run one after the other; run nothing else meanwhile.
 """
 
 import statistics

@@ -1,8 +1,8 @@
-"""How long drawing graves takes: probabilities in, a GeoPackage out, for more and more graves.
+"""Speed of grave extraction: from probabilities to a GeoPackage, for growing numbers of graves.
 
-Rows of eight graves that touch, from a map that is never in memory as a whole: close together (3.5
-m² for each grave), then with free ground around (100 m² for each). Times are seconds, for each
-stage; the last column says how the whole grows with the number of graves (1 is linear).
+Rows of eight touching graves, from a map that is never in memory as a whole: first dense (3.5 m²
+for each grave), then sparse (100 m² for each). Times are seconds of each stage. The last column is
+the time per grave relative to the first row (1: linear growth).
 
     python benchmarks/polygons.py [--quick]
 """
@@ -18,12 +18,15 @@ from tools.table import print_table
 
 from grave_cli.graves.attributes import measure
 from grave_cli.mapping.blocks import find_graves
+from grave_cli.mapping.extract_graves import extract_graves
 from grave_cli.mapping.geopackage import write_geopackage
-from grave_cli.mapping.predict_cemetery import extract_graves
 from grave_cli.mapping.probability_map import ProbabilityMap
 from grave_cli.mapping.scene import Scene
 from grave_cli.outlines.polygons import to_crs
 from grave_cli.outlines.regularise import regularise
+from grave_cli.rasters.bands import Bands
+from grave_cli.rasters.georeference import Georeference
+from grave_cli.rasters.orthophoto import Orthophoto
 from grave_cli.rasters.recipe import InputRecipe
 from grave_cli.settings.tree import Settings
 
@@ -31,11 +34,11 @@ RECIPE = InputRecipe(channels="rgb", gsd_m=0.05, mean=(0, 0, 0), std=(1, 1, 1), 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="200 and 1000 graves")
     counts = (200, 1000) if parser.parse_args().quick else (1000, 10_000, 80_000)
-    find(repeated_graves(16), 1)  # imports
-    report("Polygons, graves close together", counts, free_px=20)
+    find(repeated_graves(16), 1)  # warm-up: imports
+    report("Polygons, dense graves", counts, free_px=20)
     report("Polygons, sparse graves", counts[:2], free_px=360)
 
 
@@ -47,7 +50,7 @@ def report(title: str, counts: Sequence[int], free_px: int) -> None:
         per_grave_s.append(row[-1] / row[0])
         rows.append([*row, per_grave_s[-1] / per_grave_s[0]])
     columns = ["graves", "Mpx", "1 thread", "all cores", "Mpx/s/core", "regularise", "measure"]
-    print_table(title, [*columns, "all and GeoPackage", "growth"], rows)
+    print_table(title, [*columns, "all, with GeoPackage", "growth"], rows)
 
 
 def time_stages(probabilities: ProbabilityMap) -> list[float]:
@@ -81,7 +84,9 @@ def find(probabilities: ProbabilityMap, threads: int) -> tuple:
 
 def scene_of(probabilities: ProbabilityMap) -> Scene:
     grid = probabilities.grid
-    return Scene(Path("scene.tif"), None, grid, grid.crs, RECIPE, None)
+    place = Georeference(grid.crs, grid.transform, grid.width, grid.height)
+    orthophoto = Orthophoto(Path("scene.tif"), place, Bands((1, 2, 3)), "uint8", False, ())
+    return Scene(orthophoto, None, grid, RECIPE, None)
 
 
 if __name__ == "__main__":

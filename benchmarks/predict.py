@@ -1,15 +1,16 @@
-"""The whole of `predict-cemetery` and its stages, against three ways to compare with.
+"""Speed of `predict-cemetery` and its stages, against three baselines.
 
 An orthophoto of 4096 x 3920 pixels of 2 cm in EPSG:3857 at 48 degrees north (1.34 cm on the ground)
-with a DEM, once with overviews and once without. Compared with, on the same machine and file:
+with a DEM, once with overviews and once without. Baselines on the same machine and file:
 
-    engine alone     the same engine on the same tiles, which lie ready in memory
-    ordinary loop    torch, 512-pixel windows at the file's full resolution, a batch of one, mean
-                     blending, a polygon for each label (tools/ordinary.py)
-    the same, grid   that loop on the working grid: what the code itself brings, apart from the grid
+    engine alone           the same engine on the same tiles, which are already in memory
+    ordinary loop          torch, 512-pixel windows at the file's full resolution, a batch of one,
+                           mean blending, a polygon for each label (tools/ordinary.py)
+    ordinary loop, grid    that loop on the working grid: separates the gain of the grid from that
+                           of the code
 
-Seconds, and rates in working Mpx; "times" is how often the whole command fits into each. Without
---model, one is trained on sample cemeteries first, so that what is drawn looks like graves.
+Reports seconds, working Mpx per second, and the time relative to the whole command. Without
+--model, a model is trained on sample cemeteries first, so that the predictions look like graves.
 
     python benchmarks/predict.py [--quick] [--model PATH] [--device cpu] [--no-ordinary]
 """
@@ -29,14 +30,14 @@ from tools.table import print_table
 
 from grave_cli.mapping.blocks import find_graves
 from grave_cli.mapping.engine import Engine, open_engine
+from grave_cli.mapping.extract_graves import extract_graves
 from grave_cli.mapping.geopackage import write_geopackage
-from grave_cli.mapping.predict_cemetery import extract_graves
 from grave_cli.mapping.read_ahead import reading_ahead
 from grave_cli.mapping.scene import Scene, open_scene
 from grave_cli.mapping.stream import map_probabilities, plan_scene
 from grave_cli.model.bundle import Bundle, read_bundle
 from grave_cli.rasters.grid import WorkingGrid
-from grave_cli.rasters.orthophoto import open_orthophoto, orthophoto_grid
+from grave_cli.rasters.orthophoto import inspect_orthophoto, orthophoto_grid
 from grave_cli.settings.load import load_settings
 from grave_cli.settings.tree import Settings
 
@@ -44,7 +45,7 @@ CLI = "import sys; from grave_cli.cli.app import main; main()"
 
 
 class Timed:
-    """An engine that adds up the seconds it computes."""
+    """An engine that sums up its computing time in seconds."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -59,11 +60,13 @@ class Timed:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a quarter of each side, brief model")
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--quick", action="store_true", help="a quarter of each side, short training"
+    )
     parser.add_argument("--model", type=Path, help="folder of a model for rgb+dem")
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--no-ordinary", action="store_true", help="leave the slow loops out")
+    parser.add_argument("--device", default="cpu", help="auto, cpu, cuda or mps")
+    parser.add_argument("--no-ordinary", action="store_true", help="skip the slow loops")
     options = parser.parse_args()
     shape = (980, 1024) if options.quick else (3920, 4096)
     settings = load_settings(options={"prediction.device": options.device}).settings
@@ -81,7 +84,7 @@ def report(
     bundle: Bundle, orthophoto: Path, dem: Path, settings: Settings, *, overviews: bool,
     ordinary: bool,
 ) -> None:  # fmt: skip
-    grid = orthophoto_grid(orthophoto, bundle.card.recipe.gsd_m, 3)
+    grid = orthophoto_grid(inspect_orthophoto(orthophoto), bundle.card.recipe.gsd_m, 3)
     megapixels = grid.height * grid.width / 1e6
     whole = time_command(bundle, orthophoto, dem, settings.prediction.device)
     rows: list[list[object]] = [["whole command", whole, megapixels / whole, 1.0]]
@@ -102,11 +105,11 @@ def report(
                 add(f"  of it {stage}", seconds)
     title = f"predict-cemetery, {megapixels:.2f} working Mpx, "
     title += f"{'with' if overviews else 'without'} overviews"
-    print_table(title, ["what", "seconds", "working Mpx/s", "times"], rows)
+    print_table(title, ["stage", "seconds", "working Mpx/s", "relative"], rows)
 
 
 def time_command(bundle: Bundle, orthophoto: Path, dem: Path, device: str) -> float:
-    """Time the real command, after one run that fills the disk's cache."""
+    """Time the real command, after a warm-up run that fills the disk cache."""
     command = [sys.executable, "-c", CLI, "predict-cemetery", orthophoto, "--dem", dem]
     command += ["--model", bundle.folder, "--device", device, "--quiet"]
     for _ in range(2):
@@ -118,7 +121,7 @@ def time_command(bundle: Bundle, orthophoto: Path, dem: Path, device: str) -> fl
 def time_stages(
     bundle: Bundle, orthophoto: Path, dem: Path, settings: Settings
 ) -> dict[str, float]:
-    """Time each stage in this process, where everything is imported already."""
+    """Time each stage in this process, after all imports."""
     seconds: dict[str, float] = {}
 
     def lap(name: str, since: float) -> float:
@@ -128,18 +131,19 @@ def time_stages(
     now = time.perf_counter()
     engine = Timed(open_engine(bundle, settings.prediction))
     now = lap("open the model", now)
-    recipe = bundle.card.recipe
-    scene = open_scene(orthophoto, dem, orthophoto_grid(orthophoto, recipe.gsd_m, 3), recipe)
-    now = lap("lay the grid, measure the DEM", now)
+    scene = open_scene(orthophoto, dem, bundle.card.recipe, 3)
+    now = lap("build the grid, measure the DEM", now)
     probabilities = map_probabilities(scene, engine, settings.prediction)
     now = lap("map", now)
     seconds["  of it in the engine"] = engine.seconds
     decoding = bundle.card.decoding
     now = time.perf_counter()
     find_graves(probabilities, scene, decoding)
-    now = lap("find graves", now)
+    now = lap("extract graves", now)
     result = extract_graves(probabilities, scene, decoding, settings, {})
-    seconds[f"find, regularise, measure {len(result.polygons)} graves"] = time.perf_counter() - now
+    seconds[f"extract, regularise, measure {len(result.polygons)} graves"] = (
+        time.perf_counter() - now
+    )
     now = time.perf_counter()
     write_geopackage(result, orthophoto.with_suffix(".gpkg"))
     lap("write the GeoPackage", now)
@@ -148,7 +152,7 @@ def time_stages(
 
 
 def engine_alone(scene: Scene, engine: Engine, settings: Settings) -> float:
-    """Time the engine on all tiles, which have been read before."""
+    """Time the engine on all tiles after they have been read."""
     plan = plan_scene(scene, engine, settings.prediction)
     with reading_ahead(scene, plan.sections) as inputs:
         tiles = [found.tile_input(tile) for found in inputs for tile in found.tiles]
@@ -161,9 +165,8 @@ def engine_alone(scene: Scene, engine: Engine, settings: Settings) -> float:
 
 
 def own_grid(orthophoto: Path, grid: WorkingGrid) -> WorkingGrid:
-    """Lay a grid of the file's own pixels."""
-    with open_orthophoto(orthophoto) as opened:
-        place = opened.georeference
+    """Build a grid of the file's own pixels."""
+    place = inspect_orthophoto(orthophoto).georeference
     pixel = place.transform.a
     return replace(
         grid,

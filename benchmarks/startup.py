@@ -1,7 +1,7 @@
-"""How long commands take before they work, against `python -c pass` in the same run.
+"""Start-up time of commands, relative to `python -c pass` in the same run.
 
-The median of some runs of each, in seconds. "ready to compute" is `predict-cemetery --model PATH`
-on a CPU up to where its first tile could be computed: imports, settings, model.
+The median of several runs, in seconds. "ready to compute" is `predict-cemetery --model PATH` on a
+CPU until the first tile could be computed: imports, settings, model.
 
     python benchmarks/startup.py [--quick]
 """
@@ -40,7 +40,7 @@ open_engine(resolve_model(sys.argv[1], settings).bundle, settings.prediction)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="one run of each")
     runs = 1 if parser.parse_args().quick else 7
     with tempfile.TemporaryDirectory() as name:
@@ -52,17 +52,17 @@ def main() -> None:
             "gravecli --help": [CLI, "--help"],
             "gravecli dataset-id": [CLI, "dataset-id", "data"],
             "gravecli check": [CLI, "check", "data"],
-            "importing what predicting needs": [NEEDED],
+            "importing what prediction needs": [NEEDED],
             "predict-cemetery, ready to compute": [READY, "model"],
         }
         seconds = {key: time_of(command, folder, runs) for key, command in commands.items()}
     base = seconds["python -c pass"]
     rows: list[list[object]] = [[key, took, took / base] for key, took in seconds.items()]
-    print_table("Start-up", ["command", "seconds", "times python -c pass"], rows)
+    print_table("Start-up", ["command", "seconds", "relative to python -c pass"], rows)
 
 
 def time_of(arguments: list[str], folder: Path, runs: int) -> float:
-    """Take the median of some runs, after one that fills the disk's cache."""
+    """Measure the median of several runs, after a warm-up run that fills the disk cache."""
     command = [sys.executable, "-c", *arguments]
     took = []
     for _ in range(runs + 1):

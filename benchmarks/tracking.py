@@ -1,11 +1,11 @@
-"""How much of a training is spent in tracking: parameters, metrics, pictures, checkpoints.
+"""The share of a training spent on tracking: parameters, metrics, pictures, checkpoints.
 
     python benchmarks/tracking.py [epochs] [images_every]
 
-Trains for two epochs (a minute on 2 cores) on sample cemeteries and adds up the wall clock of every
-call into the run, of the logger and of the callback that draws, each counted once however they
-nest. The last line projects that to a whole training at default settings. Target: at most 3 % for
-tracking; what checkpoints cost, without which a killed training could not go on, stands apart.
+Trains for two epochs (a minute on 2 cores) on sample cemeteries and sums up the wall-clock time of
+every call into the run, of the logger and of the callback that draws; nested calls count once. The
+last line projects this to a whole training at default settings. Goal: at most 3 % for tracking.
+Checkpoints, which make a killed training resumable, are reported separately.
 """
 
 import sys
@@ -16,19 +16,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from grave_cli import trainer
 from grave_cli.dataset.training_data import plan_training, read_training_data
 from grave_cli.learning import checkpoints
 from grave_cli.sample_data.write import write_sample_data
 from grave_cli.settings.load import load_settings
 from grave_cli.settings.tree import Settings
-from grave_cli.tracking import callbacks, dataset_input, runs, store
+from grave_cli.tracking import dataset_input, runs, store
+from grave_cli.training import sample_panels, trainer
 
 DEFAULT = Settings()
 
 
 class Clock:
-    """Adds up the time spent within wrapped functions."""
+    """Sums up the time spent in wrapped functions."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -48,7 +48,7 @@ class Clock:
             self.by_name[name] = self.by_name.get(name, 0.0) + spent
             if not self._depth:
                 self.seconds += spent
-            self.sets += name == "SamplePanels.draw" and spent > 0.05  # not those drawn before
+            self.sets += name == "SamplePanels.draw" and spent > 0.05  # without cached ones
 
     def wrap(self, owner: Any, name: str) -> None:
         inner: Callable[..., Any] = getattr(owner, name)
@@ -75,10 +75,10 @@ def main() -> None:
     for name in ("log_artifact", "log_artifacts", "create_model_version"):
         clock.wrap(MlflowClient, name)
     clock.wrap(MLFlowLogger, "log_metrics")
-    clock.wrap(callbacks.SamplePanels, "draw")
+    clock.wrap(sample_panels.SamplePanels, "draw")
     clock.wrap(checkpoints.KeepCheckpoints, "on_train_epoch_end")
     for name in ("predict_samples", "combined", "part_picture", "decode"):
-        clock.wrap(callbacks, name)
+        clock.wrap(sample_panels, name)
     clock.wrap(trainer, "choose_samples")
     finishing = Clock()
     finishing.wrap(trainer, "finish_model")
@@ -107,7 +107,7 @@ def main() -> None:
 
 
 def project(clock: Clock, finish: float, whole: float, epochs: int) -> None:
-    """Say what a whole training at default settings would spend, from what was measured."""
+    """Project the measured times to a whole training at default settings."""
     names = clock.by_name
     a_set = names["SamplePanels.draw"] / clock.sets
     metrics = names["MLFlowLogger.log_metrics"] / epochs
@@ -127,7 +127,7 @@ def project(clock: Clock, finish: float, whole: float, epochs: int) -> None:
     resume = written * usual / (tracked + epoch * usual + finish)
     print(
         f"{usual} epochs with {sets} sets of pictures: {share - resume:.1%} for tracking, "
-        f"{resume:.1%} for checkpoints to resume from"
+        f"{resume:.1%} for checkpoints"
     )
 
 

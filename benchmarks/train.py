@@ -1,7 +1,7 @@
-"""Training against a bare loop of forward, loss, backward and step on batches that lie ready.
+"""Training speed, relative to a bare loop of forward, loss, backward and step.
 
-Chips per second of the training steps as logged by the training itself (validation apart), and of
-the same network, loss and optimiser in a loop over one batch. The first epoch is left out.
+Chips per second of the training steps, without validation, and of the same network, loss and
+optimiser in a loop over one prepared batch. The first epoch does not count.
 
     python benchmarks/train.py [--quick]
 """
@@ -24,7 +24,7 @@ from grave_cli.training.trainer import run_training
 
 
 class Watch(Callback):
-    """Measures the chips per second of each epoch's steps, and keeps what the bare loop needs."""
+    """Measures the chips per second of each epoch, and keeps a batch for the bare loop."""
 
     def __init__(self) -> None:
         self.speeds: list[float] = []
@@ -46,7 +46,7 @@ class Watch(Callback):
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="small chips, two epochs of 8")
     quick = parser.parse_args().quick
     with tempfile.TemporaryDirectory() as name:
@@ -65,15 +65,15 @@ def main() -> None:
         run_training(settings, data, [watch], finish=False)
     trained = sorted(watch.speeds[1:])[len(watch.speeds[1:]) // 2]
     bare = bare_loop(watch, steps=3 if quick else 20)
-    columns = ["loop", "chips/s", "of the bare loop"]
+    columns = ["loop", "chips/s", "relative to the bare loop"]
     rows: list[list[object]] = [["training", trained, trained / bare], ["bare", bare, 1.0]]
     print_table("Training steps", columns, rows)
 
 
 def bare_loop(watch: Watch, steps: int) -> float:
-    """Measure chips per second without data loading, logging or anything else."""
+    """Measure chips per second without data loading and logging."""
     task, batch = watch.task, watch.batch
-    assert task is not None  # there was a step
+    assert task is not None  # at least one step ran
     device = batch["input"].device
     task = task.to(device).train()
     FreezeEncoderNorm().on_train_epoch_start(None, task)  # type: ignore[arg-type]  # as in training

@@ -1,32 +1,33 @@
-"""Everything gravecli refuses or fails at, as one tree of exceptions.
+"""All errors of gravecli, as one tree of exceptions.
 
     GraveError
     ├── SettingsError       an unknown setting, a value out of bounds, a missing config file
-    ├── DatasetError        a folder, manifest, annotation or split that cannot be used
-    ├── GridError           a CRS or geotransform that no working grid can be laid on
-    ├── RasterReadError     a raster that cannot be read, or holds something else than expected
-    ├── ModelError          a bundle, encoder or set of weights that is missing or does not fit
-    ├── TrackingError       an MLflow store that cannot be used, or a run that is not there
-    ├── TuningError         an Optuna storage, study or search space that cannot be used
+    ├── DatasetError        an unusable data folder, manifest, annotation file or split
+    ├── GridError           a CRS or geotransform that no working grid fits
+    ├── RasterReadError     an unreadable raster, or one with unexpected content
+    ├── ModelError          a missing or unsuitable bundle, encoder or set of weights
+    ├── TrackingError       an unusable MLflow store, or a missing run
+    ├── TuningError         an unusable Optuna storage, study or search space
     ├── ExportError         an output that cannot be written
-    └── TrainingError       training started and failed (exit code 1)
-        └── OutOfMemoryError    for want of memory
+    └── TrainingError       a training that started and failed (exit code 1)
+        └── OutOfMemoryError    a training for which the memory is too small
 
-Each carries one sentence for the person at the terminal: what, where, found, expected, what to do.
+Each message is one line for the user: where, what, found, expected, remedy. The exit code is 2, a
+usage or input error, unless noted.
 """
 
 from pathlib import Path
 
 
 class GraveError(Exception):
-    """Tell the user in one line what is wrong and what mends it.
+    """An error that its user reads as one line.
 
     Args:
         what: The fault, as a short clause without a full stop.
-        where: The file or cemetery it is about.
-        found: What was there.
-        expected: What should have been there.
-        remedy: What to do about it, as a short clause.
+        where: The file or cemetery concerned.
+        found: The actual value or content.
+        expected: The value or content that was needed.
+        remedy: The way out, as a short clause.
     """
 
     exit_code = 2
@@ -66,15 +67,15 @@ class SettingsError(GraveError):
 
 
 class DatasetError(GraveError):
-    """The data folder, or something in it, cannot be used."""
+    """The data folder or its content cannot be used."""
 
 
 class GridError(GraveError):
-    """No working grid can be laid on this raster."""
+    """No working grid fits this raster."""
 
 
 class RasterReadError(GraveError):
-    """A raster cannot be read or holds something else than it should."""
+    """A raster cannot be read or has unexpected content."""
 
 
 class ModelError(GraveError):
@@ -82,7 +83,7 @@ class ModelError(GraveError):
 
 
 class TrackingError(GraveError):
-    """The tracking store cannot be used, or holds no such run."""
+    """The tracking store cannot be used, or has no such run."""
 
 
 class TuningError(GraveError):
@@ -100,4 +101,4 @@ class TrainingError(GraveError):
 
 
 class OutOfMemoryError(TrainingError):
-    """Memory did not suffice for a training."""
+    """The memory is too small for a training."""

@@ -1,7 +1,7 @@
-"""How long work tells an onlooker how far it is, without knowing who looks.
+"""Progress of long work, reported to any listener.
 
-The core reports through `Progress`; the command line draws it with Rich; tests and libraries stay
-silent.
+The core reports through `Progress`; the command line draws it with Rich; tests and library users
+stay silent.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,11 +9,11 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 Advance = Callable[[float], None]
-"""Called with the amount of work done since the last call, in the unit of its task."""
+"""Reports the amount of work done since the last call, in the unit of the task."""
 
 
 class Progress(Protocol):
-    """Shows one task at a time, or nests them."""
+    """A progress listener: shows tasks, one after the other or nested, and notes."""
 
     def task(
         self, description: str, total: float | None, unit: str = ""
@@ -21,19 +21,19 @@ class Progress(Protocol):
         """Open a task and yield the function that advances it.
 
         Args:
-            description: What is being done, in a few words.
-            total: Amount of work in `unit`; None when it is not known.
-            unit: What is counted, for the rate ("Mpx", "chips").
+            description: Name of the task, in a few words.
+            total: Amount of work in `unit`; None if unknown.
+            unit: Unit of the work, shown in the rate ("Mpx", "chips").
         """
         ...
 
     def note(self, message: str) -> None:
-        """Tell the onlooker something worth a line (which DEM was taken, what was repaired)."""
+        """Show a message of one line (the DEM found, a repair made)."""
         ...
 
 
 class Silent:
-    """A progress that shows nothing."""
+    """A progress listener that shows nothing."""
 
     @contextmanager
     def task(self, description: str, total: float | None, unit: str = "") -> Iterator[Advance]:
@@ -41,7 +41,7 @@ class Silent:
         yield lambda amount: None
 
     def note(self, message: str) -> None:
-        """Say nothing."""
+        """Show nothing."""
 
 
 SILENT = Silent()

@@ -18,7 +18,7 @@ from rasterio.enums import ColorInterp
 from skimage.measure import find_contours
 
 from grave_cli.rasters.grid import WorkingGrid, geodesic_areas_m2
-from grave_cli.rasters.orthophoto import GridPixels
+from grave_cli.rasters.orthophoto_pixels import GridPixels
 
 UTM = "EPSG:32618"
 LEFT, TOP = 587_000.0, 4_515_000.0  # Central Park

@@ -3,14 +3,18 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from grave_cli.mapping.scene import Scene, open_scene
-from grave_cli.model.bundle import Bundle, ModelCard, read_bundle
+from grave_cli.model.bundle import Bundle, ModelCard, read_bundle, write_card
 from grave_cli.progress import Advance
 from grave_cli.rasters.recipe import InputRecipe
 from grave_cli.settings.load import load_settings
 from grave_cli.settings.mapping import DecodingSettings
 from grave_cli.settings.tree import Settings
+
+if TYPE_CHECKING:
+    from torch import nn
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -60,11 +64,19 @@ def tiny_settings(root: Path, work_dir: Path, **changes: object) -> Settings:
     return load_settings(options=options, environ={}).settings
 
 
+def write_model(folder: Path, network: "nn.Module", card: ModelCard) -> Bundle:
+    """Write a whole model: weights, ONNX form and card."""
+    from grave_cli.model.export import write_network
+
+    write_network(folder, network, card)
+    write_card(folder, card)
+    return read_bundle(folder)
+
+
 def untrained_bundle(folder: Path, channels: str = "rgb+dem", seed: int = 0) -> Bundle:
     """A model of the tiny network with random weights, at 0.1 m."""
     import torch
 
-    from grave_cli.model.export import write_bundle
     from grave_cli.model.network import architecture_for, build_network
 
     settings = tiny_settings(folder, folder, data__channels=channels)
@@ -83,8 +95,7 @@ def untrained_bundle(folder: Path, channels: str = "rgb+dem", seed: int = 0) -> 
         metrics={},
         settings={},
     )
-    write_bundle(folder, build_network(architecture).eval(), card)
-    return read_bundle(folder)
+    return write_model(folder, build_network(architecture).eval(), card)
 
 
 def one_scene(folder: Path) -> Scene:
@@ -93,8 +104,6 @@ def one_scene(folder: Path) -> Scene:
     import rasterio
     from rasterio.transform import from_origin
 
-    from grave_cli.rasters.orthophoto import orthophoto_grid
-
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "anna.tif"
     how = {"driver": "GTiff", "height": 150, "width": 210, "count": 3, "dtype": "uint8"}
@@ -102,4 +111,4 @@ def one_scene(folder: Path) -> Scene:
     with rasterio.open(path, "w", **how, **place) as dataset:
         dataset.write(np.random.default_rng(0).integers(1, 256, (3, 150, 210), dtype=np.uint8))
     recipe = InputRecipe(channels="rgb", gsd_m=0.1, mean=(0, 0, 0), std=(1, 1, 1), elevation=None)
-    return open_scene(path, None, orthophoto_grid(path, 0.1, 3), recipe)
+    return open_scene(path, None, recipe, 3)

@@ -1,4 +1,4 @@
-"""Every refusal is one sentence that says what is wrong, where, and what mends it."""
+"""Every error is one line with the place, the fault and the remedy."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -14,7 +14,6 @@ from grave_cli.mapping.engine import open_engine
 from grave_cli.mapping.geopackage import write_geopackage
 from grave_cli.mapping.predict_cemetery import predict_cemetery
 from grave_cli.mapping.result import PredictionResult
-from grave_cli.rasters.orthophoto import orthophoto_grid
 from grave_cli.settings.load import load_settings
 from grave_cli.tracking.models import newest_model
 from grave_cli.training.trainer import run_training
@@ -67,7 +66,7 @@ def covered_share(polygons: np.ndarray, truth: np.ndarray) -> float:
 def test_polygons_lie_on_the_roofs_of_kampala(tmp_path: Path) -> None:
     result = train_and_map("kampala", "kampala_a", ROOFS, tmp_path / "runs")
     cemetery = read_manifest(SHARED_DATA / "kampala")["kampala_a"]
-    truth = read_graves(cemetery, orthophoto_grid(cemetery.orthophoto, 0.2, 3)).polygons
+    truth = read_graves(cemetery, result.grid).polygons
     write_geopackage(result, tmp_path / "roofs.gpkg")
     with fiona.open(tmp_path / "roofs.gpkg", layer="graves") as layer:
         assert len(layer) > 40
@@ -78,7 +77,7 @@ def test_polygons_lie_on_the_roofs_of_kampala(tmp_path: Path) -> None:
 def test_polygons_lie_on_the_crowns_of_a_plot_kept_for_testing(tmp_path: Path) -> None:
     result = train_and_map("teak", "TEAK_043", CROWNS, tmp_path / "runs")
     cemetery = read_manifest(SHARED_DATA / "teak")["TEAK_043"]
-    truth = read_graves(cemetery, orthophoto_grid(cemetery.orthophoto, 0.1, 3)).polygons
+    truth = read_graves(cemetery, result.grid).polygons
     assert len(result.polygons) > 8
     assert covered_share(result.polygons, truth) > 0.5
     assert covered_share(truth, result.polygons) > 0.4

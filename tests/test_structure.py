@@ -20,8 +20,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "grave_cli"
 # on its own floor, so there is no circle.
 GROUND = ("errors", "progress")
 FLOORS = (
-    ("settings", "sample_data"),
-    ("outlines",),
+    ("settings", "atomic_writes"),
+    ("outlines", "sample_data"),
     ("rasters",),
     ("graves", "vectors"),
     ("dataset", "evaluation", "model"),
@@ -53,6 +53,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "rich": ("cli",),
     "segmentation_models_pytorch": ("model",),
     "timm": ("model",),
+    "tomlkit": ("settings",),
     "torch": TORCH_ROOMS,
     "torchmetrics": ("learning",),
     "torchvision": TORCH_ROOMS,
@@ -65,6 +66,9 @@ ONLY_INSIDE_FUNCTIONS: dict[str, tuple[str, ...]] = {
     # MLflow's telemetry is switched off before MLflow is imported.
     "tracking": ("mlflow",),
 }
+
+# Modules of the standard library that Windows lacks: imported only inside functions.
+POSIX_ONLY = ("fcntl", "grp", "pwd", "resource", "termios")
 
 # Importer -> modules of gravecli that it never imports although they lie below it: bundles are
 # read and cards written without a network or an engine.
@@ -79,7 +83,7 @@ FORBIDDEN: dict[str, tuple[str, ...]] = {
 }
 
 # What `gravecli --help` must not wait for.
-SLOW_TO_IMPORT = {"torch", "lightning", "mlflow", "optuna", "rasterio"}
+SLOW_TO_IMPORT = {"torch", "lightning", "mlflow", "optuna", "rasterio", "tomlkit"}
 
 
 class Import(NamedTuple):
@@ -171,6 +175,8 @@ def wrong_room(found: Import) -> str | None:
         if found.at_load and within(found.importer, room):
             for library in filter(found.is_of, libraries):
                 return f"{library} is imported at module level; move it into the function"
+    if found.at_load and any(map(found.is_of, POSIX_ONLY)):
+        return "Windows lacks this module; move it into the function"
     return None
 
 
@@ -252,6 +258,7 @@ def write_package(root: Path, sources: dict[str, str]) -> Path:
         ("tracking/runs.py", "def start():\n    import mlflow"),
         ("tracking/models.py", "from grave_cli.model.bundle import read_bundle"),
         ("tuning/study.py", "import optuna"),
+        ("learning/callbacks.py", "def f():\n    import resource"),
         ("settings/tree.py", "import torchless"),  # a name that merely begins alike
     ],
 )
@@ -266,6 +273,7 @@ def test_imports_that_point_down_pass(tmp_path: Path, path: str, source: str) ->
         ("rasters/grid.py", "from grave_cli import graves", "not lie below"),
         ("errors.py", "import grave_cli.settings.tree", "not lie below"),
         ("errors.py", "import grave_cli.progress", "not lie below"),
+        ("errors.py", "import grave_cli.atomic_writes", "not lie below"),
         ("vectors/areas.py", "from grave_cli.graves import targets", "not lie below"),
         ("drawing/panels.py", "def f():\n    from grave_cli.mapping import blocks", "not lie"),
         ("tracking/models.py", "import grave_cli.mapping.engine", "not lie below"),
@@ -273,7 +281,7 @@ def test_imports_that_point_down_pass(tmp_path: Path, path: str, source: str) ->
         ("tracking/models.py", "def f():\n    import torch", "torch belongs to"),
         ("evaluation/score.py", "from grave_cli.mapping import engine", "not lie below"),
         ("evaluation/score.py", "def f():\n    import torch", "torch belongs to"),
-        ("sample_data/write.py", "import grave_cli.settings.tree", "not lie below"),
+        ("sample_data/write.py", "import grave_cli.settings.tree", "never imports"),
         ("sample_data/write.py", "import grave_cli.rasters.grid", "not lie below"),
         ("graves/score.py", "from . import targets", "relative"),
         ("graves/score.py", "from ..rasters.grid import WorkingGrid", "relative"),
@@ -295,6 +303,7 @@ def test_imports_that_point_down_pass(tmp_path: Path, path: str, source: str) ->
         ("tracking/runs.py", "import mlflow.tracking", "module level"),
         ("training/trainer.py", "def f():\n    import optuna", "optuna belongs to"),
         ("learning/task.py", "from rich.progress import Progress", "rich belongs to"),
+        ("learning/callbacks.py", "import resource", "Windows lacks"),
         ("cli/app.py", "import click", "click belongs to nobody"),
         ("cli/app.py", "try:\n    import click\nexcept ImportError:\n    pass", "click"),
     ],

@@ -1,8 +1,8 @@
-"""Mapping an orthophoto the ordinary way, to compare with: torch, tile by tile, all in memory.
+"""The baseline of `predict.py`: an ordinary prediction loop in torch, with everything in memory.
 
-Windows of 512 pixels that overlap by a quarter, a batch of one, the mean of what overlaps in
-float64; then one watershed over the whole raster, and for each grave a mask of the whole raster
-that is turned into polygons.
+Windows of 512 pixels that overlap by a quarter, a batch of one, and the mean of overlapping windows
+in float64. Then one watershed over the whole raster, and for each grave a mask of the whole raster,
+which is polygonised.
 """
 
 import time
@@ -15,29 +15,31 @@ import torch
 from scipy import ndimage
 from skimage.segmentation import watershed
 
-from grave_cli.mapping.scene import open_scene, read_heights
+from grave_cli.mapping.scene import open_scene, reading_heights
 from grave_cli.model.bundle import Bundle
 from grave_cli.model.export import load_network
-from grave_cli.rasters.orthophoto import read_orthophoto
+from grave_cli.rasters.orthophoto_pixels import read_orthophoto
 
 WINDOW, STRIDE = 512, 384
 
 
 def map_ordinarily(bundle: Bundle, orthophoto: Path, dem: Path, grid) -> dict[str, float]:  # type: ignore[no-untyped-def]
-    """Map an orthophoto on a grid; return the seconds of each stage, and the number of graves.
+    """Map an orthophoto on a grid; return the seconds of each stage and the number of graves.
 
     Args:
         bundle: The model.
         orthophoto: RGBA image.
         dem: Heights.
-        grid: Where windows lie: the working grid, or one of the file's own pixels.
+        grid: The working grid, or a grid of the file's own pixels.
     """
     network = load_network(bundle)
     start = time.perf_counter()
     recipe = bundle.card.recipe
-    pixels = read_orthophoto(orthophoto, grid)
-    heights = read_heights(open_scene(orthophoto, dem, grid, recipe), grid)
-    assert heights is not None  # there is a DEM
+    scene = open_scene(orthophoto, dem, recipe, 3)
+    pixels = read_orthophoto(scene.orthophoto, grid)
+    with reading_heights(scene) as read_heights:
+        heights = read_heights(grid)
+    assert heights is not None  # a DEM was given
     inputs = recipe.network_input(pixels.rgb, heights[None], pixels.valid)
     read_s = time.perf_counter() - start
     start = time.perf_counter()
@@ -50,7 +52,7 @@ def map_ordinarily(bundle: Bundle, orthophoto: Path, dem: Path, grid) -> dict[st
 
 
 def blend(network: torch.nn.Module, inputs: np.ndarray) -> np.ndarray:
-    """Compute overlapping windows one by one, and average."""
+    """Predict overlapping windows one by one and average them."""
     _, height, width = inputs.shape
     padded = np.pad(inputs, ((0, 0), (0, WINDOW), (0, WINDOW)))
     total, count = np.zeros((3, *padded.shape[1:])), np.zeros(padded.shape[1:])
@@ -65,7 +67,7 @@ def blend(network: torch.nn.Module, inputs: np.ndarray) -> np.ndarray:
 
 
 def draw(probabilities: np.ndarray, threshold: float) -> list[shapely.Polygon]:
-    """Separate graves over the whole raster, then outline each from a mask of its own."""
+    """Separate graves over the whole raster, then trace each one from its own mask."""
     body, border, contact = probabilities
     certainty = body * (1 - contact) * (1 - border / 2)
     seeds, _ = ndimage.label(certainty >= threshold)

@@ -1,4 +1,4 @@
-"""Orthophotos, DEMs, models and probability maps of any size, made cheaply by repetition."""
+"""Orthophotos, DEMs, models and probability maps of any size, built by repetition."""
 
 import tempfile
 from pathlib import Path
@@ -10,7 +10,7 @@ from rasterio.enums import Resampling
 
 from grave_cli.graves.targets import encode
 from grave_cli.mapping.probability_map import ProbabilityMap, to_levels
-from grave_cli.model.bundle import Bundle, ModelCard, read_bundle
+from grave_cli.model.bundle import Bundle, ModelCard, read_bundle, write_card
 from grave_cli.rasters.grid import WorkingGrid
 from grave_cli.rasters.recipe import InputRecipe
 from grave_cli.sample_data.write import write_sample_data
@@ -30,14 +30,14 @@ def write_scene(
     crs: str = "EPSG:25832",
     overviews: bool = True,
 ) -> tuple[Path, Path]:
-    """Write an RGBA orthophoto, tiled and compressed, and a DEM four times as coarse.
+    """Write a tiled, compressed RGBA orthophoto, and a DEM of a quarter of its resolution.
 
     Args:
-        folder: Gets `orthophotos/scene.tif` and `dems/scene.tif`.
+        folder: Receives `orthophotos/scene.tif` and `dems/scene.tif`.
         shape: Rows and columns of the orthophoto.
-        pixel: Its pixel in map units.
+        pixel: Pixel size in map units.
         crs: EPSG:25832 or EPSG:3857.
-        overviews: Give the orthophoto overviews, as a COG has.
+        overviews: Build overviews, as in a COG.
     """
     colours, heights = _sample_arrays()
     origin = AT_48_NORTH if crs == "EPSG:3857" else IN_UTM
@@ -55,7 +55,7 @@ def write_scene(
 
 
 def _sample_arrays() -> tuple[np.ndarray, np.ndarray]:
-    """Paint one sample cemetery, at 2.5 cm, and its surface."""
+    """Generate one sample cemetery at 2.5 cm, and its heights."""
     with tempfile.TemporaryDirectory() as folder:
         (one,) = write_sample_data(Path(folder, "data"), cemeteries=1, size_m=40, seed=0)
         with rasterio.open(one.orthophoto) as dataset, rasterio.open(one.dem) as dem:
@@ -88,10 +88,10 @@ def _repeat(
 
 
 def random_model(folder: Path, channels: str = "rgb+dem") -> Bundle:
-    """Write the default network with random weights: as fast as a trained one, but blind."""
+    """Write the default network with random weights, which is as fast as a trained one."""
     import torch
 
-    from grave_cli.model.export import write_bundle
+    from grave_cli.model.export import write_network
     from grave_cli.model.network import architecture_for, build_network
 
     settings = load_settings(options={"data.channels": channels}, environ={}).settings
@@ -102,12 +102,13 @@ def random_model(folder: Path, channels: str = "rgb+dem") -> Bundle:
         gravecli_version="0", name="random", run_id="", dataset_id="", created="", recipe=recipe,
         architecture=architecture, decoding=DecodingSettings(), metrics={}, settings={},
     )  # fmt: skip
-    write_bundle(folder, build_network(architecture).eval(), card)
+    write_network(folder, build_network(architecture).eval(), card)
+    write_card(folder, card)
     return read_bundle(folder)
 
 
 def trained_model(work_dir: Path, seconds: float) -> Bundle:
-    """Train a model on sample cemeteries for some time: what it draws looks like graves."""
+    """Train a model on sample cemeteries, so that its predictions look like graves."""
     from grave_cli.tracking.models import newest_model
     from grave_cli.training.trainer import run_training
 
@@ -124,7 +125,7 @@ def trained_model(work_dir: Path, seconds: float) -> Bundle:
 
 
 class Repeated:
-    """A shelf on which every section is the same array."""
+    """A shelf that returns the same array for every section."""
 
     def __init__(self, levels: np.ndarray) -> None:
         self._levels = levels
@@ -136,16 +137,16 @@ class Repeated:
         return self._levels
 
     def __setitem__(self, index: object, levels: np.ndarray) -> None:
-        raise TypeError("it cannot be changed")
+        raise TypeError("the shelf is read-only")
 
 
 def repeated_graves(count: int, per_row: int = 8, free_px: int = 20) -> ProbabilityMap:
-    """Make a map with so many graves, in rows that touch, of which no pixel is kept twice.
+    """Build a map of touching graves in rows from one small piece, so that it needs little memory.
 
     Args:
-        count: Graves, at least.
-        per_row: Graves of a row.
-        free_px: Ground around each row, in pixels of 5 cm.
+        count: Least number of graves.
+        per_row: Graves per row.
+        free_px: Free ground around each row, in pixels of 5 cm.
     """
     gsd_m, across, down = 0.05, 18, 40  # pixels of a grave of 0.9 m x 2.0 m
     width, height = per_row * across + 2 * free_px, 2 * (down + free_px)

@@ -1,4 +1,4 @@
-"""One table on stdout, with the machine and the date above it."""
+"""Print a table to stdout, with the machine and the date above it."""
 
 import os
 import platform
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 
 def print_table(title: str, columns: list[str], rows: list[list[object]]) -> None:
-    """Print rows under headings; numbers with three digits, everything else as it is."""
+    """Print rows under headings; floats get three digits."""
     cells = [columns, *([_cell(value) for value in row] for row in rows)]
     widths = [max(len(row[index]) for row in cells) for index in range(len(columns))]
     print(f"\n{title}\n{machine()}\n")
@@ -17,7 +17,7 @@ def print_table(title: str, columns: list[str], rows: list[list[object]]) -> Non
 
 
 def machine() -> str:
-    """Name the machine, the date and how busy it is."""
+    """Describe the machine, the date and the load."""
     load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
     today = datetime.now(UTC).date().isoformat()
     return f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, {today}{load}"

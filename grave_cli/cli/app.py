@@ -1,6 +1,6 @@
-"""The `gravecli` command: its sub-commands, and how errors become one line and an exit code.
+"""The `gravecli` command: its subcommands, and errors as one line and an exit code.
 
-Nothing heavy is imported here; each command imports what it needs when it runs.
+Nothing heavy is imported here; each command imports its libraries when it runs.
 """
 
 import sys
@@ -25,6 +25,7 @@ from grave_cli.errors import GraveError
 app = typer.Typer(
     name="gravecli",
     help="Map graves from drone orthophotos: one clean polygon per grave.",
+    epilog="Exit codes: 0 success, 2 usage or input error, 1 failure.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -51,14 +52,16 @@ def _print_version(wanted: bool) -> None:
 def options(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Show the version and exit."
+        ),
     ] = False,
 ) -> None:
     """Map graves from drone orthophotos: one clean polygon per grave."""
 
 
 def main() -> None:
-    """Run the command line; an error is one line, exit 2 if the user can mend it, 1 if not."""
+    """Run the command line; an error becomes one line on stderr and an exit code."""
     try:
         app()
     except GraveError as error:

@@ -14,7 +14,7 @@ _COLORS = {"error": "bold red", "warning": "yellow", "note": "dim"}
 
 
 def check(
-    data: Annotated[Path, typer.Argument(help="Data folder.")],
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="Data folder.")],
     channels: options.Channels = None,
     config: options.Config = None,
     assignments: options.Assignments = None,
@@ -22,7 +22,7 @@ def check(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Examine a data folder before training: a table, and what would stop or spoil it."""
+    """Check a data folder for problems before training."""
     from dataclasses import asdict
 
     from grave_cli.cli.console import print_json
@@ -61,7 +61,7 @@ def _print(report: "CheckReport") -> None:
             soft_wrap=True,
         )
     count = {kind: sum(f.severity == kind for f in report.findings) for kind in _COLORS}
-    print_line(", ".join(f"{number} {kind}s" for kind, number in count.items()))
+    print_line(", ".join(f"{n} {kind}{'' if n == 1 else 's'}" for kind, n in count.items()))
 
 
 def _cells(row: "CemeteryRow") -> tuple[str, ...]:

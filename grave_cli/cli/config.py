@@ -10,13 +10,14 @@ from grave_cli.cli import options
 
 def config(
     init: Annotated[
-        bool, typer.Option("--init", help="Write a commented gravecli.toml with all defaults.")
+        bool,
+        typer.Option("--init", help="Write gravecli.toml with all defaults and their help texts."),
     ] = False,
     config: options.Config = None,
     assignments: options.Assignments = None,
     json: options.Json = False,
 ) -> None:
-    """Show all settings, and where each value comes from."""
+    """Show all settings and where each value comes from."""
     if init:
         _init(config)
         return
@@ -34,12 +35,14 @@ def config(
 
 
 def _init(path: Path | None) -> None:
+    from grave_cli.atomic_writes import whole_file
     from grave_cli.errors import ExportError
     from grave_cli.settings.example import example_toml
     from grave_cli.settings.load import DEFAULT_CONFIG
 
     path = path or DEFAULT_CONFIG
     if path.exists():
-        raise ExportError("file is there already", where=path, remedy="move it away first")
-    path.write_text(example_toml(), encoding="utf-8")
+        raise ExportError("file already exists", where=path, remedy="move or delete it first")
+    with whole_file(path) as new:
+        new.write_text(example_toml(), encoding="utf-8")
     typer.echo(f"wrote {path}")

@@ -1,4 +1,4 @@
-"""What the terminal shows: progress bars and notes on stderr, results on stdout."""
+"""Terminal output: progress bars and notes on stderr, results on stdout."""
 
 import json
 import logging
@@ -22,20 +22,20 @@ from rich.text import Text
 
 from grave_cli.progress import Advance
 
-_WIDE = 160  # columns where there is no terminal to ask: tables in a file should not be folded
+_WIDE = 160  # columns without a terminal: tables in a file should not be folded
 
 ERR = Console(stderr=True, highlight=False, soft_wrap=True)
 OUT = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
 
 
 class RateColumn(TextColumn):
-    """Shows how much is done per second, in the task's unit."""
+    """Shows the work done per second, in the unit of the task."""
 
     def __init__(self) -> None:
         super().__init__("")
 
     def render(self, task: Any) -> Text:
-        """Write the rate."""
+        """Format the rate."""
         speed = task.finished_speed or task.speed
         if not speed:
             return Text("")
@@ -43,7 +43,7 @@ class RateColumn(TextColumn):
 
 
 class TerminalProgress:
-    """Draws progress with Rich; without a terminal it writes only the notes."""
+    """Draws progress with Rich; without a terminal it only writes the notes."""
 
     def __init__(self) -> None:
         self._bars = Progress(
@@ -62,7 +62,7 @@ class TerminalProgress:
 
     @contextmanager
     def task(self, description: str, total: float | None, unit: str = "") -> Iterator[Advance]:
-        """Show a bar while the block runs."""
+        """Show a progress bar while the block runs."""
         if not self._open:
             self._bars.start()
         self._open += 1
@@ -76,14 +76,14 @@ class TerminalProgress:
                 self._bars.stop()
 
     def note(self, message: str) -> None:
-        """Write a line above the bars."""
+        """Write a line above the progress bars."""
         ERR.print(message, markup=False)
 
 
 def set_up_logging(verbose: bool) -> None:
-    """Keep the libraries' chatter off the terminal, unless it is asked for.
+    """Hide log messages and warnings of libraries, unless verbose.
 
-    Lightning and MLflow set their own levels when they are imported, later than this; only
+    Lightning and MLflow set their own levels when they are imported, which is later; only
     `logging.disable` outlasts that.
     """
     level = logging.INFO if verbose else logging.ERROR
@@ -95,10 +95,10 @@ def set_up_logging(verbose: bool) -> None:
 
 
 def print_json(value: Mapping[str, Any]) -> None:
-    """Write a result for programs."""
+    """Print a result as JSON."""
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
 def print_line(text: str) -> None:
-    """Write a line of a result for people."""
+    """Print one line of a result as text."""
     OUT.print(text, markup=False, soft_wrap=True)

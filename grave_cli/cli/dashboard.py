@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from grave_cli.settings.tree import Settings
     from grave_cli.tuning.dashboard import StudyPages
 
-_BESIDE = 1000  # from the port of the studies to that of the runs
+_BESIDE = 1000  # distance between the ports of the studies and of the runs
 _LOCAL = "127.0.0.1"
 
 
 @dataclass(frozen=True)
 class _Pages:
-    """Which pages are served, where, and whether a browser is to show them."""
+    """The pages to serve, their address, and whether to open a browser."""
 
     study: str | None
     host: str
@@ -30,34 +30,35 @@ class _Pages:
 
 
 def dashboard(
-    mlflow: Annotated[bool, typer.Option("--mlflow", help="Show the runs in MLflow, too.")] = False,
-    storage: Annotated[
-        str | None, typer.Option(metavar="URL", help="Optuna storage; default: runs/optuna.db.")
-    ] = None,
+    mlflow: Annotated[bool, typer.Option("--mlflow", help="Also show the runs in MLflow.")] = False,
+    storage: Annotated[str | None, typer.Option(metavar="URL", help=options.STORAGE_HELP)] = None,
     study: Annotated[
-        str | None, typer.Option(help="Open the page of this study; default: the list of all.")
+        str | None, typer.Option(help="Study to open. Default: the list of all studies.")
     ] = None,
     port: Annotated[
-        int, typer.Option(min=1, max=64000, help="Port; the next free one if taken.")
+        int, typer.Option(min=1, max=64000, help="Port. If it is taken, the next free one.")
     ] = 8080,
     host: Annotated[
         str,
         typer.Option(
             metavar="ADDRESS",
-            help="Serve the studies on this address; any but 127.0.0.1 lets others change them.",
+            help="Address to serve the studies on. With any other than 127.0.0.1, other people can "
+            "change them.",
         ),
     ] = _LOCAL,
-    no_browser: Annotated[bool, typer.Option("--no-browser", help="Open no browser.")] = False,
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="Do not open a browser.")
+    ] = False,
     config: options.Config = None,
     assignments: options.Assignments = None,
     verbose: options.Verbose = False,
 ) -> None:
-    """Look at studies and runs in the browser until Ctrl-C."""
+    """Show studies and runs in the browser until Ctrl-C."""
     from grave_cli.cli.console import set_up_logging
 
     set_up_logging(verbose)
     settings = options.load(config, assignments, {"hpo.storage": storage}).settings
-    # A child process must not outlive us: SIGTERM ends like Ctrl-C.
+    # SIGTERM ends like Ctrl-C, so that no child process outlives this one.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt):
         _serve(settings, _Pages(study, host, port, mlflow, not no_browser))
@@ -92,7 +93,7 @@ def _serve_studies(studies: "StudyPages", pages: _Pages) -> None:
     page = studies.path(pages.study)
     port = free_port(pages.port, pages.host)
     if pages.host != _LOCAL:
-        warning = "anyone who reaches this address can look at the studies, change and delete them"
+        warning = "anyone who reaches this address can view, change and delete the studies"
         typer.echo(f"{pages.host}: {warning}", err=True)
     with studies.listening(pages.host, port) as serve:
         _announce("dashboard", f"http://{pages.host}:{port}/{page}", pages.browser)

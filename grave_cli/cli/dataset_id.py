@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 
 def dataset_id(
-    data: Annotated[Path, typer.Argument(help="Data folder.")],
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="Data folder.")],
     content: Annotated[
         bool,
         typer.Option(
             "--content",
-            help="Hash the bytes instead of sizes and times. This is another id, which survives "
-            "lost times (git clone); hashes are remembered in the cache of work_dir.",
+            help="Hash file contents instead of sizes and times. This gives another id, which "
+            "survives changed times (git clone). The hashes are cached in work_dir.",
         ),
     ] = False,
     manifest: Annotated[
@@ -27,17 +27,18 @@ def dataset_id(
     ] = None,
     diff: Annotated[
         Path | None,
-        typer.Option(metavar="OLD.json", help="Say on stderr what changed since that list."),
+        typer.Option(metavar="OLD.json", help="Report the changes since this list on stderr."),
     ] = None,
     config: options.Config = None,
     assignments: options.Assignments = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Print the fingerprint of a data folder: the same files give the same eight digits.
+    """Print the id of a data set: the same files give the same eight hex digits.
 
-    Relative path, size and modification time (whole seconds) of each orthophoto, DEM, annotation,
-    mask and area, and of what belongs to them (parts of a Shapefile, world files, sources of a
-    VRT) count. train and hpo record the same id.
+    The id covers the relative path, size and modification time (whole
+    seconds) of each orthophoto, DEM, annotation, mask and area, and of the
+    files they depend on (parts of a Shapefile, world files, sources of a
+    VRT). train and hpo record the same id.
     """
     from grave_cli.dataset.identity.listing import in_words, read_list, write_list
 

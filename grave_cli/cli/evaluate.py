@@ -16,34 +16,41 @@ if TYPE_CHECKING:
 
 def evaluate(
     prediction: Annotated[
-        Path | None, typer.Argument(help="Graves drawn: a vector file (GeoPackage, GeoJSON, …).")
+        Path | None,
+        typer.Argument(
+            metavar="PREDICTION", help="Predicted graves: a vector file (GeoPackage, GeoJSON, …)."
+        ),
     ] = None,
     truth: Annotated[
-        Path | None, typer.Argument(help="Graves there are: a vector file, in whatever CRS.")
+        Path | None, typer.Argument(metavar="TRUTH", help="Ground truth: a vector file in any CRS.")
     ] = None,
     by_attribute: Annotated[
         str | None,
-        typer.Option(metavar="COLUMN", help="Score by the values of a column of TRUTH, too."),
+        typer.Option(
+            metavar="COLUMN", help="Column of TRUTH. Also report the score for each of its values."
+        ),
     ] = None,
     area: Annotated[
-        Path | None, typer.Option(help="Polygons: score only the graves whose centroid is in them.")
+        Path | None,
+        typer.Option(help="Polygon file: score only graves with their centroid inside."),
     ] = None,
     report: Annotated[
-        Path | None, typer.Option(help="HTML page to write: map, tables, charts in one file.")
+        Path | None, typer.Option(help="HTML page to write: map, tables and charts in one file.")
     ] = None,
     prediction_layer: Annotated[
         str | None,
-        typer.Option(help="Layer of PREDICTION; default: graves, or the only one of polygons."),
+        typer.Option(help="Layer of PREDICTION. Default: graves, or the only polygon layer."),
     ] = None,
     truth_layer: Annotated[
-        str | None, typer.Option(help="Layer of TRUTH; default: setting data.annotation_layer.")
+        str | None,
+        typer.Option(help="Layer of TRUTH. Default: data.annotation_layer in the settings."),
     ] = None,
     cross_validate: Annotated[
         bool,
         typer.Option(
             "--cross-validate",
-            help="Instead of files: train once per cemetery, without it, and score it there; "
-            "run it again and it does what is left.",
+            help="Instead of files: train once per cemetery on the others and score the model on "
+            "it. Repeat the command to continue after an interruption.",
         ),
     ] = False,
     data: options.Data = None,
@@ -57,7 +64,11 @@ def evaluate(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Say how good a map is (PREDICTION against TRUTH), or a training (--cross-validate)."""
+    """Score a map against ground truth, or a training by cross-validation.
+
+    --data, --channels, --epochs, --max-time and --seed belong to
+    --cross-validate.
+    """
     of_files = {
         "PREDICTION": prediction,
         "TRUTH": truth,
@@ -75,14 +86,8 @@ def evaluate(
         "--seed": seed,
     }
     _refuse_mixed(of_files, of_training, cross_validate)
-    chosen = {
-        "data.root": data,
-        "data.channels": channels,
-        "data.annotation_layer": truth_layer,
-        "training.epochs": epochs,
-        "training.max_time_s": options.parse_duration(max_time),
-        "training.seed": seed,
-    }
+    chosen = options.training_settings(data, channels, epochs, max_time, seed)
+    chosen["data.annotation_layer"] = truth_layer
     settings = options.load(config, assignments, chosen).settings
     progress = options.show_progress(quiet, verbose)
     if prediction is None or truth is None:
@@ -104,15 +109,15 @@ def evaluate(
 def _refuse_mixed(
     of_files: Mapping[str, Any], of_training: Mapping[str, Any], cross_validate: bool
 ) -> None:
-    """Refuse what belongs to the other of the two ways, and files that are missing.
+    """Refuse arguments of the other kind of evaluation, and missing ones of this kind.
 
     Raises:
         SettingsError: The arguments do not go together.
     """
     from grave_cli.errors import SettingsError
 
-    needless = of_files if cross_validate else of_training
-    found = [name for name, value in needless.items() if value is not None]
+    unused = of_files if cross_validate else of_training
+    found = [name for name, value in unused.items() if value is not None]
     if found and cross_validate:
         raise SettingsError(
             "evaluate takes PREDICTION TRUTH or --cross-validate, not both",

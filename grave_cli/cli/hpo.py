@@ -13,42 +13,51 @@ if TYPE_CHECKING:
 
 
 def hpo(
-    study: Annotated[str, typer.Option(help="Name of the study; it goes on where it stopped.")],
+    study: Annotated[str, typer.Option(help="Name of the study. An existing one continues.")],
     preset: Annotated[
         str | None,
-        typer.Option(help="Preset [hpo.studies.NAME]; default: the study's name, else default."),
+        typer.Option(
+            help='Preset in hpo.studies. Default: the one named like the study, else "default".'
+        ),
     ] = None,
     trials: Annotated[
-        int | None, typer.Option(min=1, help="Finished trials the study is to have in all.")
+        int | None, typer.Option(min=1, help="Finished trials in all. Default: as in the preset.")
     ] = None,
     data: options.Data = None,
     channels: options.Channels = None,
     epochs: Annotated[
         str | None,
-        typer.Option(metavar="N|A..B", help="Epochs of the trials: a number, or searched between."),
+        typer.Option(
+            metavar="N|A..B", help="Epochs of each trial: a number, or a range to search."
+        ),
     ] = None,
     workers: Annotated[
-        int, typer.Option(min=1, max=256, help="Processes that run trials at the same time.")
+        int, typer.Option(min=1, max=256, help="Number of processes that run trials.")
     ] = 1,
     timeout: Annotated[
         str | None,
-        typer.Option(metavar="DURATION", help="No trial begins after that: 90s, 10m, 1h30m."),
+        typer.Option(
+            metavar="DURATION", help="Start no trial after this time, such as 90s, 10m or 1h30m."
+        ),
     ] = None,
     storage: Annotated[
         str | None,
         typer.Option(
             metavar="URL",
-            help="Optuna storage, shared by all machines that run the command; "
-            "default: runs/optuna.db.",
+            help=f"{options.STORAGE_HELP} Machines with the same storage share the study.",
         ),
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(help="Model whose thresholds are tuned (preset decode); default: the newest."),
+        typer.Option(
+            help="Model whose thresholds the preset decode tunes. Default: the newest that fits."
+        ),
     ] = None,
     force: Annotated[
         bool,
-        typer.Option("--force", help="Go on though data, channels or search space have changed."),
+        typer.Option(
+            "--force", help="Continue although data, channels or search space have changed."
+        ),
     ] = False,
     config: options.Config = None,
     assignments: options.Assignments = None,
@@ -56,7 +65,7 @@ def hpo(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Search good settings: an Optuna study whose trials are trainings."""
+    """Search for good settings in an Optuna study."""
     from dataclasses import asdict
 
     from grave_cli.cli.console import print_json
@@ -83,10 +92,10 @@ def hpo(
 def _with_epochs(
     settings: "Settings", study: str, preset: str | None, epochs: str | None
 ) -> "Settings":
-    """Let the preset search the epochs in a range, or fix them.
+    """Make the preset search a range of epochs, or fix their number.
 
     Raises:
-        SettingsError: The range cannot be read.
+        SettingsError: The text is neither a number nor a range.
     """
     from grave_cli.errors import SettingsError
     from grave_cli.settings.load import with_values
@@ -106,10 +115,9 @@ def _with_epochs(
 def _print(result: "StudyResult") -> None:
     from grave_cli.cli.console import print_line
 
-    failed = f", {result.failed} failed besides" if result.failed else ""
+    failed = f", {result.failed} failed" if result.failed else ""
     print_line(
-        f"study {result.name}: {result.finished} finished trials, "
-        f"{result.pruned} of them pruned{failed}"
+        f"study {result.name}: {result.finished} finished trials ({result.pruned} pruned){failed}"
     )
     if result.best_value is None:
         return
@@ -120,4 +128,4 @@ def _print(result: "StudyResult") -> None:
         print_line(f"use with: gravecli predict-cemetery ORTHOPHOTO --config {result.best_config}")
     else:
         print_line(f"train with: gravecli train --config {result.best_config}")
-    print_line("look at it with: gravecli dashboard")
+    print_line("view with: gravecli dashboard")

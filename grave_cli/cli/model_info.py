@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 def model_info(
     model: Annotated[
         str,
-        typer.Argument(help="Model folder, name or id of a run, or models:/graves@champion."),
+        typer.Argument(metavar="MODEL", help=f"Model: {options.MODEL_NAME}."),
     ],
     config: options.Config = None,
     assignments: options.Assignments = None,
     json: options.Json = False,
 ) -> None:
-    """Tell what a model expects and how good it was."""
+    """Show the input, scores and thresholds of a model."""
     from grave_cli.cli.console import print_json, set_up_logging
     from grave_cli.tracking.models import resolve_model
 
@@ -27,9 +27,9 @@ def model_info(
     found = resolve_model(model, options.load(config, assignments).settings)
     card = found.bundle.card
     if json:
-        print_json({**card.model_dump(mode="json"), "sha256": found.bundle.sha256()})
+        print_json({**card.model_dump(mode="json"), "sha256": found.bundle.sha256})
     else:
-        _print_card(card, found.bundle.sha256())
+        _print_card(card, found.bundle.sha256)
 
 
 def _print_card(card: "ModelCard", sha256: str) -> None:

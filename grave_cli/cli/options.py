@@ -1,4 +1,4 @@
-"""Options that several commands share, and how they become settings."""
+"""Options that several commands share, and their conversion to settings."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,31 +13,40 @@ if TYPE_CHECKING:
 
 Config = Annotated[
     Path | None,
-    typer.Option("--config", help="Settings file; default: gravecli.toml here, if there is one."),
+    typer.Option("--config", help="Settings file. Default: gravecli.toml in this folder, if any."),
 ]
 Assignments = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Change any setting; can be repeated."),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Override a setting of `gravecli config`. Can be repeated.",
+    ),
 ]
 Data = Annotated[
-    Path | None, typer.Option("--data", help="Data folder; default: setting data.root (data/).")
+    Path | None,
+    typer.Option("--data", help="Data folder. Default: data.root in the settings (data/)."),
 ]
 Channels = Annotated[
-    str | None, typer.Option("--channels", metavar="rgb|rgb+dem", help="What the network sees.")
+    str | None,
+    typer.Option("--channels", metavar="rgb|rgb+dem", help="Input: orthophoto alone, or with DEM."),
 ]
-Epochs = Annotated[int | None, typer.Option("--epochs", help="Epochs at most.")]
+Epochs = Annotated[int | None, typer.Option("--epochs", help="Maximum number of epochs.")]
 MaxTime = Annotated[
     str | None,
     typer.Option(
         "--max-time",
         metavar="DURATION",
-        help="Wall clock of a training at most: 90s, 10m, 1h30m.",
+        help="Time limit of a training, such as 90s, 10m or 1h30m.",
     ),
 ]
-Seed = Annotated[int | None, typer.Option("--seed", help="Seed of everything random.")]
-Json = Annotated[bool, typer.Option("--json", help="Write the result as JSON.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no notes.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the libraries' own logs.")]
+Seed = Annotated[int | None, typer.Option("--seed", help="Random seed of the training.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress and no notes.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show log messages of libraries.")]
+
+MODEL_NAME = "folder, name or id of a run, or models:/graves@champion"
+STORAGE_HELP = "Optuna storage. Default: hpo.storage in the settings (runs/optuna.db)."
 
 
 def load(
@@ -56,18 +65,39 @@ def load(
 
 
 def show_progress(quiet: bool, verbose: bool) -> Progress:
-    """Set the terminal up and return what draws progress on it."""
+    """Set up the terminal and return its progress listener."""
     from grave_cli.cli.console import TerminalProgress, set_up_logging
 
     set_up_logging(verbose)
     return SILENT if quiet else TerminalProgress()
 
 
-def parse_duration(text: str | None) -> float | None:
-    """Read a duration such as 90, 90s, 10m, 1.5h or 1h30m, in seconds.
+def training_settings(
+    data: Path | None,
+    channels: str | None,
+    epochs: int | None,
+    max_time: str | None,
+    seed: int | None,
+) -> dict[str, Any]:
+    """Map the options of a training to settings; None stands for an option that is not given.
 
     Raises:
-        SettingsError: It cannot be read.
+        SettingsError: The time limit cannot be read.
+    """
+    return {
+        "data.root": data,
+        "data.channels": channels,
+        "training.epochs": epochs,
+        "training.max_time_s": parse_duration(max_time),
+        "training.seed": seed,
+    }
+
+
+def parse_duration(text: str | None) -> float | None:
+    """Convert a duration such as 90, 90s, 10m, 1.5h or 1h30m to seconds.
+
+    Raises:
+        SettingsError: The text is not a duration.
     """
     import re
 

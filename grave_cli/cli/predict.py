@@ -18,41 +18,47 @@ if TYPE_CHECKING:
 
 
 def predict_cemetery(
-    orthophoto: Annotated[Path, typer.Argument(help="Orthophoto of the cemetery (GeoTIFF).")],
+    orthophoto: Annotated[
+        Path, typer.Argument(metavar="ORTHOPHOTO", help="Orthophoto of the cemetery (GeoTIFF).")
+    ],
     dem: Annotated[
-        Path | None, typer.Option(help="Its DEM; default: the one in the sibling folder dems/.")
+        Path | None,
+        typer.Option(help="DEM of the cemetery. Default: the one in the sibling folder dems/."),
     ] = None,
     model: Annotated[
         str | None,
         typer.Option(
             metavar="MODEL",
-            help="Model folder, name or id of a run, or models:/graves@champion; "
-            "default: the newest that fits.",
+            help=f"Model: {options.MODEL_NAME}. Default: the newest that fits.",
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="GeoPackage to write; default: <cemetery>.gpkg here.")
+        Path | None,
+        typer.Option(help="GeoPackage to write. Default: <cemetery>.gpkg in this folder."),
     ] = None,
     preview: Annotated[Path | None, typer.Option(help="PNG overview to write.")] = None,
     truth: Annotated[
-        Path | None, typer.Option(help="Known graves: say and draw how well they are matched.")
+        Path | None,
+        typer.Option(help="Ground truth: score the map against it and draw it in the preview."),
     ] = None,
     aoi: Annotated[
-        Path | None, typer.Option(help="Polygons (GeoPackage, GeoJSON, …): map only inside them.")
+        Path | None, typer.Option(help="Polygon file (GeoPackage, GeoJSON, …): map only inside.")
     ] = None,
     crs: Annotated[
         str | None,
-        typer.Option(metavar="EPSG:…", help="CRS to write in; default: the orthophoto's."),
+        typer.Option(metavar="EPSG:…", help="CRS of the output. Default: that of the orthophoto."),
     ] = None,
     device: Annotated[
-        str | None, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to compute.")
+        str | None, typer.Option(metavar="auto|cpu|cuda|mps", help="Device for prediction.")
     ] = None,
     tta: Annotated[
         int | None,
-        typer.Option(metavar="1|4|8", help="Orientations each tile is looked at in, averaged."),
+        typer.Option(
+            metavar="1|4|8", help="Test-time augmentation: average over this many orientations."
+        ),
     ] = None,
     resume: Annotated[
-        bool, typer.Option(help="Take up what a killed prediction of the same has computed.")
+        bool, typer.Option(help="Continue an interrupted prediction of the same orthophoto.")
     ] = True,
     config: options.Config = None,
     assignments: options.Assignments = None,
@@ -60,11 +66,11 @@ def predict_cemetery(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Map the graves of one orthophoto and write them as a GeoPackage."""
+    """Map the graves of an orthophoto and write them to a GeoPackage."""
     from grave_cli.dataset.manifest import cemetery_name
     from grave_cli.rasters.georeference import parse_crs
 
-    target_crs = parse_crs(crs) if crs else None  # a wrong one is told before the work
+    target_crs = parse_crs(crs) if crs else None  # a wrong one fails before the work
     chosen = {"prediction.device": device, "prediction.tta": tta}
     loaded = options.load(config, assignments, chosen)
     progress = options.show_progress(quiet, verbose)
@@ -108,7 +114,7 @@ _SHOWN = ("val/dice", "val/object_f1", "test/object_f1")
 
 
 def _chosen_thresholds(loaded: "LoadedSettings", found: "FoundModel") -> "DecodingSettings":
-    """Take the model's thresholds, but for those that the user has set."""
+    """Take the thresholds of the model, except for those that the user set."""
     chosen = loaded.settings.prediction.decoding.model_dump()
     own = {key: chosen[key] for key in chosen if f"prediction.decoding.{key}" in loaded.origins}
     return found.bundle.card.decoding.model_copy(update=own)
@@ -128,7 +134,7 @@ def _predict(
 
     card = found.bundle.card
     if card.recipe.elevation is None and dem is not None:
-        progress.note("The model is for rgb: the DEM is used for grave heights only")
+        progress.note("The model takes rgb only; the DEM is used for grave heights alone")
     engine = open_engine(found.bundle, settings.prediction, progress)
     return run(orthophoto, dem, found.bundle, engine, settings, thresholds, progress, **how)
 
@@ -136,7 +142,7 @@ def _predict(
 def _read_truth(
     truth: Path, aoi: Path | None, result: "PredictionResult", settings: "Settings"
 ) -> "Polygons":
-    """Read known graves like annotations, those within the area that was mapped."""
+    """Read the ground truth like annotations, limited to the mapped area."""
     from grave_cli.dataset.annotations import read_grave_file
     from grave_cli.vectors.areas import read_area, within_area
 
@@ -189,8 +195,8 @@ def _print(summary: dict[str, Any], json: bool) -> None:
     if score := summary.get("score"):
         found = score["at_50"]
         print_line(
-            f"of {score['truths']} known graves {found['matches']} were found "
-            f"(object F1 {found['f1']:.3f}, precision {found['precision']:.3f}, "
-            f"recall {found['recall']:.3f}, mean IoU of the found {found['mean_iou']:.3f}), "
+            f"found {found['matches']} of {score['truths']} graves of the ground truth: "
+            f"object F1 {found['f1']:.3f}, precision {found['precision']:.3f}, "
+            f"recall {found['recall']:.3f}, mean IoU {found['mean_iou']:.3f}, "
             f"{score['merges']} merges, {score['splits']} splits"
         )

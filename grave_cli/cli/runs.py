@@ -14,18 +14,21 @@ _COLORS = {"FINISHED": "green", "FAILED": "bold red", "KILLED": "yellow", "RUNNI
 
 
 def runs(
-    limit: Annotated[int, typer.Option(min=1, help="Runs at most, the newest.")] = 20,
-    trials: Annotated[bool, typer.Option("--all", help="List the trials of studies, too.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of runs.")] = 20,
+    trials: Annotated[bool, typer.Option("--all", help="Also list the trials of studies.")] = False,
     prune: Annotated[
         bool,
-        typer.Option("--prune", help="Remove what runs that were left need to be resumed."),
+        typer.Option(
+            "--prune",
+            help="Delete the work files of interrupted runs. They cannot be resumed afterwards.",
+        ),
     ] = False,
     config: options.Config = None,
     assignments: options.Assignments = None,
     json: options.Json = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """List the trainings that are recorded, newest first."""
+    """List the recorded trainings, newest first."""
     from dataclasses import asdict
 
     from grave_cli.cli.console import print_json, set_up_logging
@@ -96,7 +99,7 @@ def _cells(row: "RunRow") -> tuple[str, ...]:
 
 
 def _duration(seconds: float) -> str:
-    """Write a duration: 45 s, 3:20 min, 2:05 h."""
+    """Format a duration: 45 s, 3:20 min, 2:05 h."""
     if seconds < 60:
         return f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)

@@ -9,11 +9,15 @@ from grave_cli.cli import options
 
 
 def sample_data(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Data folder to make.")],
-    cemeteries: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 4,
-    size_m: Annotated[float, typer.Option(min=10, max=200, help="Edge of each, metres.")] = 40.0,
-    seed: Annotated[int, typer.Option(min=0, help="Another seed, other cemeteries.")] = 0,
-    crs: Annotated[str, typer.Option(help="Any projected CRS.")] = "EPSG:25832",
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Data folder to create.")],
+    cemeteries: Annotated[int, typer.Option(min=1, max=1000, help="Number of cemeteries.")] = 4,
+    size_m: Annotated[
+        float, typer.Option(min=10, max=200, help="Edge of a cemetery, in metres.")
+    ] = 40.0,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Random seed: another one gives other cemeteries.")
+    ] = 0,
+    crs: Annotated[str, typer.Option(help="Projected CRS of the files.")] = "EPSG:25832",
     variety: Annotated[
         str | None,
         typer.Option(
@@ -26,7 +30,7 @@ def sample_data(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Make sample cemeteries: orthophotos, DEMs and annotations to try gravecli with."""
+    """Generate sample cemeteries: orthophotos, DEMs and annotations."""
     from grave_cli.sample_data.write import write_sample_data
 
     progress = options.show_progress(quiet, verbose)

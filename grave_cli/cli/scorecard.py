@@ -1,4 +1,4 @@
-"""How an evaluation looks on the terminal."""
+"""Evaluations as tables on the terminal."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from grave_cli.training.cross_validate import CrossValidation
 
 
 def print_evaluation(evaluation: Evaluation) -> None:
-    """Write the tables of an evaluation."""
+    """Print the tables of an evaluation."""
     scorecard = evaluation.scorecard
     print_line(f"{evaluation.prediction.path} against {evaluation.truth.path}")
     OUT.print(_matches(scorecard))
@@ -28,7 +28,7 @@ def print_evaluation(evaluation: Evaluation) -> None:
 
 
 def print_cross_validation(result: CrossValidation) -> None:
-    """Write the scores of each fold, their mean and how far they spread."""
+    """Print the scores of each fold, their mean and their standard deviation."""
     table = _table(f"cross-validation {result.identity}", *_SHOWN.values())
     for fold in result.folds:
         table.add_row(fold.cemetery, *(_number(fold.scores.get(name), ".3f") for name in _SHOWN))
@@ -54,17 +54,17 @@ _SHOWN = {
 
 
 def review_sentence(review: ReviewCurve) -> str:
-    """Say what reviewing is worth, in a line."""
+    """Summarise the review curve in one line."""
     at_15 = review.caught[review.reviewed.index(0.15)]
-    sentence = f"review                {review.wrong} polygons are wrong; "
+    sentence = f"review                {review.wrong} wrong polygons: "
     if review.flagged:
-        sentence += f"the {_number(review.flagged, '.0%')} flagged hold "
-        sentence += f"{_number(review.flagged_caught, '.0%')} of them; "
-    return sentence + f"the first 15 % of a review find {_number(at_15, '.0%')}"
+        sentence += f"the {_number(review.flagged, '.0%')} flagged contain "
+        sentence += f"{_number(review.flagged_caught, '.0%')} of them, "
+    return sentence + f"the first 15 % reviewed contain {_number(at_15, '.0%')}"
 
 
 def _matches(scorecard: Scorecard) -> Table:
-    table = _table("match at", "precision", "recall", "F1", "mean IoU", "found")
+    table = _table("matched at", "precision", "recall", "F1", "mean IoU", "found")
     for name, score in (("IoU 0.5", scorecard.at_50), ("IoU 0.75", scorecard.at_75)):
         rates = (score.precision, score.recall, score.f1, score.mean_iou)
         cells = (f"{value:.3f}" for value in rates)
@@ -76,25 +76,25 @@ def _matches(scorecard: Scorecard) -> Table:
 
 def _sentences(card: Scorecard) -> list[str]:
     return [
-        f"graves                {card.truths} there are, {card.predictions} drawn "
+        f"graves                {card.truths} in the ground truth, {card.predictions} predicted "
         f"({card.count_error:+d})",
         f"panoptic quality      {card.at_50.panoptic_quality:.3f}",
-        f"merges                {card.merges}, of {card.merged_truths} graves",
-        f"splits                {card.splits}, in {card.split_pieces} pieces",
+        f"merges                {card.merges} polygons over {card.merged_truths} graves",
+        f"splits                {card.splits} graves into {card.split_pieces} pieces",
         f"area                  bias {_number(card.area_bias_m2, '+.3f', ' m²')} "
         f"({_number(card.area_bias_share, '+.1%')}), "
         f"error {_number(card.area_error_m2, '.3f', ' m²')} "
         f"({_number(card.area_error_share, '.1%')})",
         f"outline               mean {_number(card.boundary_mean_cm, '.1f', ' cm')}, "
         f"95 % within {_number(card.boundary_p95_cm, '.1f', ' cm')}",
-        f"corners               {_number(card.corner_rmse_cm, '.1f', ' cm')} RMSE "
-        f"of {card.rectangles} rectangles",
+        f"corners               RMSE {_number(card.corner_rmse_cm, '.1f', ' cm')} "
+        f"({card.rectangles} rectangles)",
     ]
 
 
 def _kinds(evaluation: Evaluation) -> Table:
     card = evaluation.scorecard
-    table = _table("graves", "there are", "found", "recall", "drawn on them", "precision")
+    table = _table("kind of grave", "ground truth", "found", "recall", "predicted", "precision")
     families: list[Sequence[Group]] = [card.by_size, card.by_neighbours, evaluation.by_attribute]
     for family in families:
         for group in family:
@@ -111,7 +111,7 @@ def _kinds(evaluation: Evaluation) -> Table:
 
 
 def _confidence(groups: Sequence[ConfidenceGroup]) -> Table:
-    table = _table("confidence", "mean", "drawn", "right", "precision")
+    table = _table("confidence", "mean", "predicted", "right", "precision")
     for group in groups:
         table.add_row(
             f"{group.lowest:.2f} – {group.highest:.2f}",
@@ -131,5 +131,5 @@ def _table(first: str, *others: str) -> Table:
 
 
 def _number(value: float | None, form: str, unit: str = "") -> str:
-    """Write a number, or a dash where there is none."""
+    """Format a number; None becomes a dash."""
     return "–" if value is None else f"{value:{form}}{unit}".replace("%", " %")

@@ -1,4 +1,4 @@
-"""The live table of a study: its trials, the best so far, and the time left."""
+"""The live table of a study: its trials, the best one so far, the time left."""
 
 import time
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from grave_cli.tuning.result import Standing, StudyWatch, TrialRow
 
 _ROWS = 12  # of the newest trials
-_LOOK_S = 1.0  # between two looks at the storage
+_LOOK_S = 1.0  # between two queries of the storage
 _COLORS = {"RUNNING": "cyan", "COMPLETE": "green", "PRUNED": "yellow", "FAIL": "red"}
 
 
@@ -26,7 +26,7 @@ class StudyScreen(TerminalProgress):
     """Draws a study as a table above the progress bars.
 
     Args:
-        watch: Looks at the study.
+        watch: Reads the state of the study.
     """
 
     def __init__(self, watch: "StudyWatch") -> None:
@@ -37,8 +37,8 @@ class StudyScreen(TerminalProgress):
 
     @contextmanager
     def live(self) -> Iterator[None]:
-        """Show it while the block runs."""
-        self._open += 1  # the bars are part of this picture, and do not start one of their own
+        """Show the table while the block runs."""
+        self._open += 1  # the bars are part of this display and start none of their own
         try:
             with Live(get_renderable=self._draw, console=ERR, refresh_per_second=4, transient=True):
                 yield
@@ -57,7 +57,7 @@ class StudyScreen(TerminalProgress):
 
 @contextmanager
 def show_study(watch: "StudyWatch", progress: Progress) -> Iterator[Progress]:
-    """Show a study while the block works on it, if there is a terminal to draw on."""
+    """Show a study while the block works on it, if stderr is a terminal."""
     if not isinstance(progress, TerminalProgress) or not ERR.is_terminal:
         yield progress
         return
@@ -67,7 +67,7 @@ def show_study(watch: "StudyWatch", progress: Progress) -> Iterator[Progress]:
 
 
 def study_table(standing: "Standing") -> Table:
-    """List the newest trials, and the best one among them or above."""
+    """List the newest trials; the best one is among them or above them."""
     rows = list(standing.rows[-_ROWS:])
     if standing.best is not None and standing.best not in rows:
         rows.insert(0, standing.best)
@@ -82,7 +82,7 @@ def study_table(standing: "Standing") -> Table:
 
 
 def summary(standing: "Standing") -> Text:
-    """Say in a line how far the study is."""
+    """Summarise the state of a study in one line."""
     parts = [f"{standing.finished} of {standing.wanted} trials"]
     if standing.best is not None:
         parts.append(f"best {_short(standing.best.value)} (trial {standing.best.number})")
@@ -102,7 +102,7 @@ def _cells(row: "TrialRow") -> tuple[str | Text, ...]:
 
 
 def _parameters(row: "TrialRow") -> str:
-    """List what was tried, by the last part of each key."""
+    """List the parameters of a trial, by the last part of each key."""
     named = {key.rpartition(".")[2]: value for key, value in row.params.items()}
     return " ".join(f"{name}={_short(value)}" for name, value in named.items())
 

@@ -19,17 +19,21 @@ def train(
     epochs: options.Epochs = None,
     max_time: options.MaxTime = None,
     seed: options.Seed = None,
-    name: Annotated[str | None, typer.Option(help="Name of the run.")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the run. Default: channels and time.")
+    ] = None,
     resume: Annotated[
         str | None,
-        typer.Option(metavar="RUN", help="Go on with a run that was killed, with its settings."),
+        typer.Option(metavar="RUN", help="Continue an interrupted run with its own settings."),
     ] = None,
     init_from: Annotated[
         str | None,
-        typer.Option(metavar="MODEL", help="Start from a model's weights (as --model names it)."),
+        typer.Option(
+            metavar="MODEL", help=f"Start from the weights of this model: {options.MODEL_NAME}."
+        ),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")
+        bool, typer.Option("--dry-run", help="Estimate time and memory; write nothing.")
     ] = False,
     config: options.Config = None,
     assignments: options.Assignments = None,
@@ -38,13 +42,7 @@ def train(
     verbose: options.Verbose = False,
 ) -> None:
     """Train a model on a data folder and record it in MLflow."""
-    chosen = {
-        "data.root": data,
-        "data.channels": channels,
-        "training.epochs": epochs,
-        "training.max_time_s": options.parse_duration(max_time),
-        "training.seed": seed,
-    }
+    chosen = options.training_settings(data, channels, epochs, max_time, seed)
     loaded = options.load(config, assignments, chosen)
     progress = options.show_progress(quiet, verbose)
     settings, start = _find_start(loaded, resume, init_from, name)
@@ -57,7 +55,7 @@ def train(
 def _find_start(
     loaded: "LoadedSettings", resume: str | None, init_from: str | None, name: str | None
 ) -> tuple["Settings", "Start"]:
-    """Find what a training starts from; a run that is resumed brings its settings."""
+    """Find the start of a training; a resumed run brings its own settings."""
     from grave_cli.errors import SettingsError
     from grave_cli.tracking.models import resolve_model
     from grave_cli.tracking.resuming import find_unfinished, resumed_settings
@@ -66,7 +64,7 @@ def _find_start(
         model = None if init_from is None else resolve_model(init_from, loaded.settings).bundle
         return loaded.settings, model
     if init_from is not None or name is not None:
-        raise SettingsError("--resume goes on with a run as it is", found="--init-from or --name")
+        raise SettingsError("--resume cannot be combined with --init-from or --name")
     left = find_unfinished(resume, loaded.settings)
     return resumed_settings(left, loaded), left
 
@@ -79,7 +77,7 @@ def _train(
     from grave_cli.cli.console import print_json, print_line
     from grave_cli.dataset.training_data import plan_training, read_training_data
 
-    # Data that cannot be used is told before torch is loaded, which takes seconds.
+    # Unusable data is reported before torch is loaded, which takes seconds.
     data = read_training_data(plan_training(settings, progress), settings, progress)
     from grave_cli.training.trainer import run_training
 
@@ -92,7 +90,7 @@ def _train(
     print_line(f"epochs     {result.epochs}")
     for key, value in result.metrics.items():
         print_line(f"{key:26} {value:.4f}")
-    print_line("look at it with: gravecli dashboard --mlflow")
+    print_line("view with: gravecli dashboard --mlflow")
     print_line(f"predict with: gravecli predict-cemetery ORTHOPHOTO --model {result.name}")
 
 

@@ -1,11 +1,10 @@
-"""Labels in, polygons in the grid's CRS and an instance raster out.
+"""Ground truth: the labelled graves of a cemetery, as polygons and as an instance raster.
 
-Of a vector file with several layers, `data.annotation_layer` says which one has the graves; without
-it the only layer of polygons has, and of several the one named `graves` (as in the files that
-gravecli writes itself: graves, graves_raw, coverage).
+`data.annotation_layer` names the layer with the graves. Without it, the only layer of polygons is
+used, or the one named `graves` (the files that gravecli writes hold graves, graves_raw, coverage).
 
-A mask's graves are its connected pixels above 0. Pixels that touch at a corner only are not
-connected (4-connectivity): two graves set corner to corner stay two.
+A mask's graves are its connected pixels above 0. Pixels that touch only at a corner are not
+connected (4-connectivity), so that two graves set corner to corner stay two.
 """
 
 from dataclasses import dataclass, field, replace
@@ -24,14 +23,14 @@ from grave_cli.dataset.manifest import Cemetery
 from grave_cli.errors import DatasetError, RasterReadError
 from grave_cli.outlines.polygons import Polygons
 from grave_cli.rasters.grid import WorkingGrid
-from grave_cli.rasters.orthophoto import open_raster
+from grave_cli.rasters.raster_file import damaged_file, open_raster
 from grave_cli.settings.inputs import DataSettings
 from grave_cli.vectors.areas import Area, read_area
 from grave_cli.vectors.outline_repair import Findings, clean_outlines
 from grave_cli.vectors.vector_io import GRAVE_LAYER, LayerChoice, read_geometries
 
-_CLIPPED_SHARE = 0.01  # of its area: a grave that loses less has not been cut, only rounded
-_REST_SHARE = 0.05  # of its area: a grave of which less is within the orthophoto lies outside
+_CLIPPED_SHARE = 0.01  # of its area: a grave that loses less counts as whole (rounding)
+_REST_SHARE = 0.05  # of its area: a grave with less than this within the orthophoto is outside
 
 
 @dataclass(frozen=True)
@@ -39,8 +38,8 @@ class Graves:
     """The labelled graves of a cemetery.
 
     Args:
-        polygons: Valid shapely Polygons in the grid's CRS, one a grave, within the grid.
-        findings: What was mended or left out.
+        polygons: Valid shapely Polygons in the grid's CRS, one per grave, within the grid.
+        findings: Counts of repaired and ignored features.
     """
 
     polygons: Polygons
@@ -48,15 +47,16 @@ class Graves:
 
 
 def read_graves(cemetery: Cemetery, grid: WorkingGrid, data: DataSettings | None = None) -> Graves:
-    """Read where the graves of a cemetery are, from its annotations or its mask.
+    """Read the graves of a cemetery from its annotations or its mask.
 
     Args:
         cemetery: The cemetery; it has labels.
         grid: Its whole working grid.
-        data: Layer and filter of annotations, and the file that all cemeteries share.
+        data: Layer and filter of the annotations, and the file that cemeteries share.
 
     Raises:
-        DatasetError: There are no graves, or all of them lie outside, or their file cannot be used.
+        DatasetError: There are no graves, all lie outside of the orthophoto, or their file cannot
+            be used.
         RasterReadError: The mask cannot be used.
     """
     data = data or DataSettings()
@@ -77,10 +77,10 @@ def read_grave_file(
         path: GeoPackage, GeoJSON, Shapefile or FlatGeobuf.
         grid: The whole working grid of an orthophoto.
         data: Layer and filter.
-        shared: The file is for several cemeteries: that graves lie outside is no finding.
+        shared: The file belongs to several cemeteries, so that graves outside are not a finding.
 
     Raises:
-        DatasetError: There are no graves, or all of them lie outside, or the file cannot be used.
+        DatasetError: There are no graves, all lie outside of the grid, or the file cannot be used.
     """
     choice = LayerChoice(
         data.annotation_layer, data.annotation_filter, GRAVE_LAYER, besides=data.area_layer
@@ -104,7 +104,7 @@ def read_grave_file(
 
 
 def rasterize_instances(polygons: Polygons, grid: WorkingGrid) -> NDArray[np.int32]:
-    """Draw graves as instance ids: grave i of the list becomes i + 1, background is 0.
+    """Draw graves as instance ids: grave i becomes i + 1, background is 0.
 
     Where outlines overlap, the smaller grave is on top.
 
@@ -127,7 +127,7 @@ def rasterize_instances(polygons: Polygons, grid: WorkingGrid) -> NDArray[np.int
 
 
 def _clip(outlines: Polygons, findings: Findings, grid: WorkingGrid) -> Graves:
-    """Cut outlines at the grid's edge and leave out those beyond it."""
+    """Cut outlines at the grid's edge and drop those outside of it."""
     edge = shapely.box(*grid.bounds)
     pieces = np.where(shapely.within(outlines, edge), outlines, _cut(outlines, edge))
     rest, whole = shapely.area(pieces), shapely.area(outlines)
@@ -139,7 +139,7 @@ def _clip(outlines: Polygons, findings: Findings, grid: WorkingGrid) -> Graves:
 
 
 def _cut(outlines: Polygons, edge: shapely.Polygon) -> Polygons:
-    """Return the part of each outline within the edge, without lines and points of mere contact."""
+    """Return the part of each outline within the edge, without lines and points of contact."""
     pieces = shapely.intersection(outlines, edge)
     mixed = shapely.get_type_id(pieces) == shapely.GeometryType.GEOMETRYCOLLECTION
     for index in np.flatnonzero(mixed):
@@ -154,9 +154,9 @@ def _outside_error(path: Path, outlines: Polygons, grid: WorkingGrid, shared: bo
             "none of its graves lie within this orthophoto",
             where=path,
             expected=f"graves within {_rounded(grid.bounds)}",
-            remedy="label this cemetery, leave it out of data.train, or mend the CRS",
+            remedy="label this cemetery, remove it from data.train, or correct the CRS",
         )
-    where = "where the orthophoto’s CRS ends"
+    where = "beyond the range of the orthophoto's CRS"
     if len(outlines):
         where = f"within {_rounded(shapely.total_bounds(outlines))}"
     return DatasetError(
@@ -173,14 +173,14 @@ def _rounded(bounds: object) -> tuple[int, ...]:
 
 
 def _mask_polygons(path: Path, grid: WorkingGrid) -> Polygons:
-    """Outline the connected pixels of a mask, read by the nearest pixel."""
+    """Outline the connected pixels of a mask, resampled by nearest neighbour."""
     mask = _read_mask(path, grid)
     components, count = ndimage.label(mask)
     if not count:
         raise DatasetError(
             "no graves within the orthophoto",
             where=path,
-            found="no pixel above 0 there",
+            found="no pixel above 0",
             remedy="the mask is empty, or its CRS or position is wrong",
         )
     shapes = rasterio.features.shapes(components, mask=mask, transform=grid.transform)
@@ -191,12 +191,18 @@ def _read_mask(path: Path, grid: WorkingGrid) -> NDArray[np.bool_]:
     with open_raster(path) as dataset:
         if dataset.count != 1:
             raise RasterReadError(
-                "not a mask", where=path, found=f"{dataset.count} bands", expected="one band"
+                "not a mask",
+                where=path,
+                found=f"{dataset.count} bands",
+                expected="one band",
+                remedy=f"`gdal_translate -b 1 {path.name} mask.tif` keeps the first band",
             )
         if dataset.crs is None:
             raise RasterReadError(
                 "mask has no CRS",
                 where=path,
+                found="no tag",
+                expected="the CRS it was exported in",
                 remedy="`gdal_edit.py -a_srs EPSG:25832` adds one",
             )
         try:
@@ -210,20 +216,20 @@ def _read_mask(path: Path, grid: WorkingGrid) -> NDArray[np.bool_]:
             ) as vrt:
                 values, known = vrt.read(1), vrt.dataset_mask()
         except RasterioError as error:
-            raise RasterReadError(f"mask cannot be read: {error}", where=path) from None
+            raise damaged_file(path, error) from None
     return np.asarray((values > 0) & (known > 0))
 
 
 def read_labelled_area(cemetery: Cemetery, grid: WorkingGrid, data: DataSettings) -> Area | None:
-    """Read which part of a cemetery has been labelled; None when all of it has.
+    """Read the labelled part of a cemetery; None if all of it is labelled.
 
-    Its file in areas/ says so, else the layer `data.area_layer` of its annotations. The layer says
-    nothing of a cemetery that is labelled by a mask.
+    It comes from the cemetery's file in areas/, or from the layer `data.area_layer` of its
+    annotations. A cemetery that is labelled by a mask has no such layer.
 
     Args:
         cemetery: The cemetery.
         grid: Its whole working grid.
-        data: Names the layer.
+        data: Name of the layer.
 
     Raises:
         DatasetError: The area cannot be read, or lies outside of the orthophoto.

@@ -1,34 +1,28 @@
-"""One part of a cemetery, read once: pixels, heights and graves on the working grid."""
+"""One part of a cemetery as arrays: pixels, heights and graves on the working grid."""
 
 import hashlib
-import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from rasterio.windows import Window
 
-from grave_cli.dataset.annotations import (
-    Graves,
-    rasterize_instances,
-    read_graves,
-    read_labelled_area,
-)
+from grave_cli.atomic_writes import whole_folder
+from grave_cli.dataset.annotations import rasterize_instances
 from grave_cli.dataset.identity.dataset_id import dataset_id
 from grave_cli.dataset.manifest import Manifest
-from grave_cli.dataset.splits import Part, strip_window
-from grave_cli.errors import DatasetError
+from grave_cli.dataset.plans import PartPlan
+from grave_cli.dataset.splits import Part
 from grave_cli.outlines.polygons import Polygons
 from grave_cli.progress import SILENT, Progress
-from grave_cli.rasters.elevation import measure_elevation, read_elevation
+from grave_cli.rasters.dem_heights import open_dem
+from grave_cli.rasters.elevation import read_elevation
 from grave_cli.rasters.grid import WorkingGrid
-from grave_cli.rasters.orthophoto import orthophoto_grid, read_orthophoto
+from grave_cli.rasters.orthophoto_pixels import read_orthophoto
 from grave_cli.rasters.recipe import InputRecipe
-from grave_cli.settings.tree import Settings
-from grave_cli.vectors.areas import Area, rasterize_area, within_area
+from grave_cli.vectors.areas import rasterize_area
 
 _BYTES_PER_PX = 9  # rgb 3, valid 1, instances 4, labelled 1
 _BYTES_PER_FEATURE = 4
@@ -40,15 +34,14 @@ class CemeteryArrays:
     """A part of a cemetery as arrays.
 
     Args:
-        part: Which part.
-        grid: Where its pixels lie.
-        graves: Its graves, in the grid's CRS; those whose centroid lies within it and within the
-            labelled area.
+        part: The part: cemetery, split and strip.
+        grid: The grid of its pixels.
+        graves: Graves whose centroid lies within the part and the labelled area, in the grid's CRS.
         rgb: Colours.
-        valid: Where the orthophoto shows something.
+        valid: True where the orthophoto shows something.
         elevation: Features in their own units, NaN where unknown; None for rgb.
-        instances: Grave ids from 1, 0 is background.
-        labelled: Where graves would have been labelled; None is everywhere.
+        instances: Grave ids from 1; 0 is background.
+        labelled: True in the labelled area; None: everything is labelled.
 
     Shapes:
         rgb: (3, H, W); valid: (H, W); elevation: (features, H, W); instances: (H, W);
@@ -65,108 +58,41 @@ class CemeteryArrays:
     labelled: NDArray[np.bool_] | None = None
 
     @property
-    def usable(self) -> NDArray[np.bool_]:
-        """Where there is something to learn: the image is valid and has been labelled."""
-        return self.valid if self.labelled is None else self.valid & self.labelled
-
-    @property
     def scored(self) -> NDArray[np.bool_]:
-        """Where loss and metrics count: it is usable, and heights are known if used."""
-        if self.elevation is None:
-            return self.usable
-        return self.usable & np.isfinite(self.elevation).all(axis=0)
-
-
-@dataclass(frozen=True)
-class PartPlan:
-    """What will be read for a part, known before any pixel is.
-
-    Args:
-        part: Which part.
-        cemetery_grid: The whole cemetery's grid.
-        window: The part's pixels on it.
-        graves: The part's graves, in the grid's CRS.
-        found: How the cemetery's annotations were.
-        area: The part of the cemetery that has been labelled, in the grid's CRS; None is all.
-    """
-
-    part: Part
-    cemetery_grid: WorkingGrid
-    window: Window
-    graves: Polygons
-    found: Graves
-    area: Area | None = None
-
-    @property
-    def grid(self) -> WorkingGrid:
-        """The part's own grid."""
-        return self.cemetery_grid.crop(self.window)
-
-    def owns(self, graves: Polygons) -> NDArray[np.bool_]:
-        """Say which graves belong to the part: by their centroid, as everywhere."""
-        mine = within_area(graves, self.area)
-        if self.part.strip is not None:
-            mine &= within_area(graves, shapely.box(*self.grid.bounds))
-        return mine
-
-
-def plan_part(part: Part, settings: Settings) -> PartPlan:
-    """Lay the grid of a part and find its graves.
-
-    Args:
-        part: Which part.
-        settings: GSD, layers and filter of the annotations, and the guard between strips.
-
-    Raises:
-        DatasetError: The part has no graves, or its labels or labelled area cannot be used.
-        GridError: No grid can be laid on the orthophoto.
-        RasterReadError: The orthophoto cannot be used.
-    """
-    cemetery = part.cemetery
-    grid = orthophoto_grid(cemetery.orthophoto, settings.grid.gsd_m, settings.grid.max_upsampling)
-    found = read_graves(cemetery, grid, settings.data)
-    area = read_labelled_area(cemetery, grid, settings.data)
-    graves = found.polygons[within_area(found.polygons, area)]
-    if not len(graves):
-        raise DatasetError("no graves in the labelled area", where=cemetery.area or cemetery.labels)
-    window = grid.window
-    if part.strip is not None:
-        guard_m, where = settings.data.guard_m, cemetery.orthophoto
-        window = strip_window(grid, tuple(graves), part.strip, guard_m, where)
-    plan = PartPlan(part, grid, window, graves, found, area)
-    plan = replace(plan, graves=graves[plan.owns(graves)])
-    if not len(plan.graves):
-        raise DatasetError(f"no graves in {part.name} ({part.split})", where=cemetery.labels)
-    return plan
+        """True where the ground truth is known: the image is valid and labelled."""
+        return self.valid if self.labelled is None else self.valid & self.labelled
 
 
 def read_part(plan: PartPlan, recipe: InputRecipe) -> CemeteryArrays:
-    """Read a part's pixels, heights and graves.
+    """Read the pixels, heights and graves of a part.
 
     Args:
-        plan: Which part, and its grid.
-        recipe: Which elevation features.
+        plan: The part.
+        recipe: Elevation features and range of 16-bit values.
 
     Raises:
         RasterReadError: A raster cannot be used.
     """
-    grid, cemetery = plan.grid, plan.part.cemetery
-    pixels = read_orthophoto(cemetery.orthophoto, grid, recipe.value_range)
-    elevation = None
-    if recipe.elevation is not None:
-        assert cemetery.dem is not None  # checked when the parts were assigned
-        statistics = measure_elevation(cemetery.dem, plan.cemetery_grid, recipe.elevation)
-        elevation = read_elevation(cemetery.dem, grid, statistics, recipe.features)
+    pixels = read_orthophoto(plan.whole.orthophoto, plan.grid, recipe.value_range)
+    elevation = _read_elevation(plan, recipe)
+    instances, labelled = draw_truth(plan)
     return CemeteryArrays(
-        plan.part,
-        grid,
-        plan.graves,
-        pixels.rgb,
-        pixels.valid,
-        elevation,
-        rasterize_instances(_drawn_graves(plan), grid),
-        None if plan.area is None else rasterize_area(plan.area, grid),
+        plan.part, plan.grid, plan.graves, pixels.rgb, pixels.valid, elevation, instances, labelled
     )
+
+
+def draw_truth(plan: PartPlan) -> tuple[NDArray[np.int32], NDArray[np.bool_] | None]:
+    """Draw the ground truth of a part: its graves and its labelled area.
+
+    Returns:
+        Grave ids from 1, with 0 as background; True in the labelled area, None for all of it.
+
+    Shapes:
+        each: (H, W)
+    """
+    area = plan.whole.area
+    labelled = None if area is None else rasterize_area(area, plan.grid)
+    return rasterize_instances(_drawn_graves(plan), plan.grid), labelled
 
 
 def read_parts(
@@ -177,14 +103,14 @@ def read_parts(
     cache: Path,
     progress: Progress = SILENT,
 ) -> list[CemeteryArrays]:
-    """Read all parts, into memory when they fit, else into memory-mapped files.
+    """Read parts into memory if they fit, or else into memory-mapped files.
 
     Args:
-        plans: What to read.
-        recipe: Which elevation features.
-        max_bytes: Largest sum of the arrays that is held in memory, bytes.
-        cache: Folder for memory-mapped files; made only when needed.
-        progress: Is told of each part.
+        plans: The parts.
+        recipe: Elevation features and range of 16-bit values.
+        max_bytes: Largest total size of the arrays in memory, bytes.
+        cache: Folder for memory-mapped files; created only when needed.
+        progress: Progress listener; it counts parts.
     """
     mapped = sum(memory_bytes(plan, recipe) for plan in plans) > max_bytes
     arrays = []
@@ -203,28 +129,37 @@ def read_parts(
 
 
 def memory_bytes(plan: PartPlan, recipe: InputRecipe) -> int:
-    """Say how much memory a part's arrays take, in bytes."""
+    """Compute the memory that the arrays of a part take, in bytes."""
     pixels = int(plan.window.width) * int(plan.window.height)
     return pixels * (_BYTES_PER_PX + _BYTES_PER_FEATURE * len(recipe.features))
 
 
 def valid_share(plan: PartPlan) -> float:
-    """Estimate which share of a part's pixels is usable, from a coarse look."""
-    coarse = plan.grid.coarsened(_COARSE_LOOK)
-    valid = read_orthophoto(plan.part.cemetery.orthophoto, coarse).valid
-    return float((valid if plan.area is None else valid & rasterize_area(plan.area, coarse)).mean())
+    """Estimate the share of usable pixels in a part, from a coarse look at the orthophoto."""
+    coarse, area = plan.grid.coarsened(_COARSE_LOOK), plan.whole.area
+    valid = read_orthophoto(plan.whole.orthophoto, coarse).valid
+    return float((valid if area is None else valid & rasterize_area(area, coarse)).mean())
+
+
+def _read_elevation(plan: PartPlan, recipe: InputRecipe) -> NDArray[np.float32] | None:
+    if recipe.elevation is None:
+        return None
+    statistics = plan.whole.elevation_statistics(recipe.elevation)
+    assert plan.whole.dem is not None  # it has been measured
+    with open_dem(plan.whole.dem) as dem:
+        return read_elevation(dem, plan.grid, statistics, recipe.features)
 
 
 def _drawn_graves(plan: PartPlan) -> Polygons:
-    """Choose the graves that show in a part.
+    """Choose the graves that are drawn in a part.
 
-    Those cut by its edge are drawn too: what shows of them is a grave. Those wholly outside of the
-    labelled area are not, because the few that happen to be labelled there say nothing.
+    A grave cut by the part's edge is included, because the visible rest is a grave. A grave wholly
+    outside of the labelled area is not: that a few are labelled there proves nothing.
     """
-    graves = plan.found.polygons
+    graves, area = plan.whole.graves.polygons, plan.whole.area
     drawn = shapely.intersects(graves, shapely.box(*plan.grid.bounds))
-    if plan.area is not None:
-        drawn &= shapely.intersects(graves, plan.area) & ~shapely.touches(graves, plan.area)
+    if area is not None:
+        drawn &= shapely.intersects(graves, area) & ~shapely.touches(graves, area)
     return np.asarray(graves[drawn])
 
 
@@ -232,8 +167,9 @@ def _cache_key(plan: PartPlan, recipe: InputRecipe) -> str:
     cemetery = plan.part.cemetery
     place = cemetery.orthophoto.resolve()
     files = dataset_id(Manifest(cemetery.orthophoto.parent.parent, (cemetery,)))
-    # Layers and filters change what the same files mean.
-    shapes = [shapely.to_wkb(plan.found.polygons).tolist(), shapely.to_wkb(plan.area)]
+    # The same files with another layer or filter have other graves.
+    graves, area = plan.whole.graves.polygons, plan.whole.area
+    shapes = [shapely.to_wkb(graves).tolist(), shapely.to_wkb(area)]
     text = repr((place, files, shapes, plan.window, recipe.model_dump_json()))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -244,15 +180,11 @@ def _array_names() -> tuple[str, ...]:
 
 
 def _save(arrays: CemeteryArrays, folder: Path) -> None:
-    """Write the arrays beside their final place, then rename: a killed run leaves no half cache."""
-    unfinished = folder.with_suffix(".unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True)
-    for name in _array_names():
-        array = getattr(arrays, name)
-        if array is not None:
-            np.save(unfinished / f"{name}.npy", array)
-    unfinished.rename(folder)
+    with whole_folder(folder) as new:
+        for name in _array_names():
+            array = getattr(arrays, name)
+            if array is not None:
+                np.save(new / f"{name}.npy", array)
 
 
 def _load(plan: PartPlan, folder: Path) -> CemeteryArrays:

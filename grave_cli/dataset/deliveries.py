@@ -1,64 +1,60 @@
-"""Does a cemetery fit a model? What cannot be honest is refused, the rest is adapted and said."""
+"""The rasters of a data set as delivered: notes on how they are read, and their bit depths."""
 
 from collections.abc import Iterable
-from pathlib import Path
 
-from grave_cli.rasters.bands import look_at_colours
+from grave_cli.rasters.bands import sample_colours
 from grave_cli.rasters.bit_depth import ValueRange, range_of
-from grave_cli.rasters.dem import open_dem
-from grave_cli.rasters.orthophoto import open_orthophoto
+from grave_cli.rasters.dem import Dem
+from grave_cli.rasters.orthophoto import Orthophoto
+from grave_cli.rasters.raster_file import open_raster
 
 
-def delivery_notes(orthophoto: Path, dem: Path | None) -> tuple[str, ...]:
-    """Say what is not plain about the rasters of a cemetery and how they are read.
+def delivery_notes(orthophoto: Orthophoto, dem: Dem | None) -> tuple[str, ...]:
+    """Return the notes on how the rasters of a cemetery are read, one line each.
 
     Args:
         orthophoto: Its orthophoto.
-        dem: Its DEM, if that is used.
-
-    Raises:
-        GraveError: One of them cannot be used.
+        dem: Its DEM; None if there is none or it is not used.
     """
-    with open_orthophoto(orthophoto) as opened:
-        notes = opened.notes
-    if dem is not None:
-        with open_dem(dem) as heights:
-            notes += heights.notes
-    return notes
+    return orthophoto.notes + (() if dem is None else dem.notes)
 
 
-def measure_value_range(paths: Iterable[Path]) -> ValueRange | None:
-    """Measure the range of the values of the 16-bit ones among some orthophotos.
+def measure_value_range(orthophotos: Iterable[Orthophoto]) -> ValueRange | None:
+    """Measure the common range of the values of those orthophotos that have 16 bits.
 
     Args:
-        paths: Those that are trained on.
+        orthophotos: The training orthophotos; one that occurs twice counts once.
 
     Returns:
-        The range that holds all but a thousandth of their valid values at each end; None when all
+        The range that holds all but a thousandth of their valid values at each end; None if all
         have 8 bits.
 
     Raises:
         RasterReadError: One cannot be opened.
     """
-    sixteen = []
-    for path in sorted(set(paths)):
-        with open_orthophoto(path) as orthophoto:
-            if not orthophoto.is_eight_bit:
-                sixteen.append(look_at_colours(orthophoto.dataset, orthophoto.bands))
-    return range_of(sixteen) if sixteen else None
+    samples = []
+    for orthophoto in _each_once(orthophotos):
+        if not orthophoto.is_eight_bit:
+            with open_raster(orthophoto.path) as dataset:
+                samples.append(sample_colours(dataset, orthophoto.bands))
+    return range_of(samples) if samples else None
 
 
-def check_depths(paths: Iterable[Path], value_range: ValueRange | None) -> None:
-    """Refuse 16-bit orthophotos among those that are only looked at later, before any work.
+def check_depths(orthophotos: Iterable[Orthophoto], value_range: ValueRange | None) -> None:
+    """Refuse 16-bit orthophotos that a model trained on 8 bits would meet after hours of training.
 
     Args:
-        paths: Those that are trained, validated or tested on.
-        value_range: Of those that are trained on; None when all have 8 bits.
+        orthophotos: The orthophotos of all splits.
+        value_range: Range of the training orthophotos; None if all of them have 8 bits.
 
     Raises:
-        RasterReadError: One has 16 bits, and none that is trained on has.
+        RasterReadError: An orthophoto has 16 bits, but no training orthophoto has.
     """
-    for path in sorted(set(paths)) if value_range is None else ():
-        with open_orthophoto(path) as orthophoto:
-            if not orthophoto.is_eight_bit:
-                raise orthophoto.refusal()
+    for orthophoto in _each_once(orthophotos) if value_range is None else ():
+        if not orthophoto.is_eight_bit:
+            raise orthophoto.sixteen_bit_refusal()
+
+
+def _each_once(orthophotos: Iterable[Orthophoto]) -> list[Orthophoto]:
+    by_path = {orthophoto.path: orthophoto for orthophoto in orthophotos}
+    return [by_path[path] for path in sorted(by_path)]

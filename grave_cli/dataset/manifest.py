@@ -1,4 +1,4 @@
-"""A data folder in, the cemeteries in it out: which files belong together, and nothing passed over.
+"""The manifest of a data folder: its cemeteries and their files, with nothing silently skipped.
 
 The layout (only orthophotos/ and labels are required):
 
@@ -6,7 +6,7 @@ The layout (only orthophotos/ and labels are required):
     dems/<cemetery>.tif           may end in _dem, _dsm, _dtm
     annotations/<cemetery>.gpkg   may end in _graves, _annotations
     masks/<cemetery>.tif          instead of annotations; may end in _mask
-    areas/<cemetery>.gpkg         the part that has been labelled; may end in _area
+    areas/<cemetery>.gpkg         the labelled part; may end in _area
 """
 
 from collections.abc import Iterator
@@ -26,8 +26,8 @@ class Kind:
 
     Args:
         folder: Its folder below the data root.
-        endings: File name endings it can have.
-        tags: What its stem may end in besides the cemetery's name.
+        endings: Allowed file name endings.
+        tags: Suffixes that the stem may have after the cemetery's name.
     """
 
     folder: str
@@ -48,12 +48,12 @@ class Cemetery:
     """The files of one cemetery.
 
     Args:
-        name: Cemetery id: the stem of its files without their ending.
+        name: Cemetery id: the stem of its files without their tag.
         orthophoto: RGB(A) image.
-        dem: Heights, if there are any.
-        annotations: Grave outlines, if there are any.
+        dem: Heights; None without them.
+        annotations: Grave outlines; None without them.
         mask: Raster with graves above 0, instead of outlines.
-        area: The part of the cemetery that has been labelled, if it is not all of it.
+        area: The labelled part of the cemetery; None: all of it, or see `data.area_layer`.
     """
 
     name: str
@@ -65,7 +65,7 @@ class Cemetery:
 
     @property
     def labels(self) -> Path | None:
-        """The file that says where the graves are."""
+        """The file with the graves: annotations or mask."""
         return self.annotations or self.mask
 
     @property
@@ -82,17 +82,17 @@ class Manifest:
 
     Args:
         root: The data folder.
-        cemeteries: What is in it.
+        cemeteries: Its cemeteries.
     """
 
     root: Path
     cemeteries: tuple[Cemetery, ...]
 
     def __getitem__(self, name: str) -> Cemetery:
-        """Find a cemetery by its name.
+        """Find a cemetery by name.
 
         Raises:
-            DatasetError: There is none.
+            DatasetError: There is no such cemetery.
         """
         for cemetery in self.cemeteries:
             if cemetery.name == name:
@@ -102,25 +102,25 @@ class Manifest:
 
 
 def read_manifest(root: Path, annotations: Path | None = None) -> Manifest:
-    """Find out which files of a data folder belong to which cemetery.
+    """Find the cemeteries of a data folder and the files of each.
 
     Args:
         root: The data folder.
         annotations: One file with the graves of all cemeteries that have no labels of their own.
 
     Raises:
-        DatasetError: The folder, its orthophotos or the common annotations are missing, two files
-            claim one place, or a file belongs to no orthophoto.
+        DatasetError: The folder, its orthophotos or the shared annotations are missing, a cemetery
+            has two files of one kind, or a file belongs to no orthophoto.
     """
     if annotations is not None and not annotations.is_file():
         raise DatasetError(
-            "file is missing", where=annotations, remedy="data.annotations names it: mend that"
+            "file is missing", where=annotations, remedy="correct the setting data.annotations"
         )
     if not root.is_dir():
         raise DatasetError(
             "data folder is missing",
             where=root,
-            remedy="name one with --data, or make one with `gravecli sample-data`",
+            remedy="name one with --data, or create one with `gravecli sample-data`",
         )
     found = {kind.folder: _find(root, kind, annotations) for kind in KINDS}
     orthophotos = found[ORTHOPHOTO.folder]
@@ -148,7 +148,9 @@ def read_manifest(root: Path, annotations: Path | None = None) -> Manifest:
 
 
 def manifest_of(data: DataSettings) -> Manifest:
-    """Read the manifest that the settings name: train, hpo, check and dataset-id agree by it.
+    """Read the manifest of the data folder in the settings.
+
+    train, hpo, check and dataset-id all use it, so that they agree on the files.
 
     Raises:
         DatasetError: As for `read_manifest`.
@@ -157,10 +159,10 @@ def manifest_of(data: DataSettings) -> Manifest:
 
 
 def sibling_dem(orthophoto: Path) -> Path | None:
-    """Find the DEM beside an orthophoto that lies in a data folder.
+    """Find the DEM of an orthophoto that lies in a data folder.
 
     Raises:
-        DatasetError: Two DEMs claim the place.
+        DatasetError: There are two.
     """
     root = orthophoto.resolve().parent.parent
     if orthophoto.resolve().parent.name != ORTHOPHOTO.folder:
@@ -169,18 +171,18 @@ def sibling_dem(orthophoto: Path) -> Path | None:
 
 
 def cemetery_name(orthophoto: Path) -> str:
-    """Return the cemetery id that an orthophoto's file name gives."""
+    """Return the cemetery id from the file name of an orthophoto."""
     return _name_of(orthophoto, ORTHOPHOTO)
 
 
-def _find(root: Path, kind: Kind, besides: Path | None = None) -> dict[str, Path]:
-    """Find the files of one kind by cemetery; `besides` is a file that belongs to all of them."""
+def _find(root: Path, kind: Kind, shared: Path | None = None) -> dict[str, Path]:
+    """Find the files of one kind by cemetery, except one that belongs to all cemeteries."""
     folder = root / kind.folder
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         if path.name.startswith(".") or path.suffix.lower() not in kind.endings:
             continue
-        if besides is not None and path.samefile(besides):
+        if shared is not None and path.samefile(shared):
             continue
         name = _name_of(path, kind)
         if name in found:
@@ -207,10 +209,10 @@ def _refuse_orphans(folder: str, files: dict[str, Path], orthophotos: dict[str, 
     for name, path in files.items():
         if name not in orthophotos:
             raise DatasetError(
-                f"no orthophoto belongs to this file of {folder}",
+                f"no orthophoto for this file in {folder}",
                 where=path,
                 expected=f"{ORTHOPHOTO.folder}/{name}.tif",
-                remedy="add it, or move this file away",
+                remedy="add the orthophoto, or move this file away",
             )
 
 

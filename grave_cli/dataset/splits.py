@@ -1,7 +1,7 @@
-"""Who is trained on, who validates, who is kept for the score: whole cemeteries, or strips of one.
+"""Splits for training, validation and test: whole cemeteries, or strips of one.
 
-A strip is a share of a cemetery's *graves* along its longer side, so that each has some; a guard is
-left unused on both sides of a cut.
+A strip holds a share of a cemetery's *graves* along its longer side, so that every strip has some.
+A guard on both sides of each cut is left unused.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ class Strip:
     """A share of a cemetery's graves along its longer side.
 
     Args:
-        start: Share of the graves before it, in [0, 1].
+        start: Share of the graves before the strip, in [0, 1].
         stop: Share of the graves up to its end, in [0, 1].
     """
 
@@ -39,12 +39,12 @@ class Strip:
 
 @dataclass(frozen=True)
 class Part:
-    """What one split has of one cemetery.
+    """The part of a cemetery that belongs to one split.
 
     Args:
         cemetery: The cemetery.
         split: train, val or test.
-        strip: The part of it; None for the whole.
+        strip: Strip of the cemetery; None: all of it.
     """
 
     cemetery: Cemetery
@@ -53,20 +53,21 @@ class Part:
 
     @property
     def name(self) -> str:
-        """Name the part: the cemetery, and the split where it has only a strip."""
+        """The cemetery's name, with the split if the part is only a strip."""
         return self.cemetery.name if self.strip is None else f"{self.cemetery.name}:{self.split}"
 
 
 def assign_parts(manifest: Manifest, data: DataSettings) -> tuple[Part, ...]:
-    """Decide which cemetery, or which strip of one, belongs to which split.
+    """Assign cemeteries, or strips of them, to the splits.
 
-    Lists in the settings are followed. What they leave open: one cemetery is cut into strips; of
-    two, one trains and one tests; of more, each split has at least one, always the same. Without a
-    validation cemetery, a strip of each training cemetery serves.
+    The settings may list the cemeteries of each split. The rest is assigned by a fixed rule: a
+    single cemetery is cut into strips; of two, one is for training and one for test; of more, each
+    split gets at least one. Without a validation cemetery, a strip of each training cemetery is
+    used.
 
     Args:
         manifest: The data set.
-        data: The lists, the shares of strips, the channels.
+        data: Cemeteries of each split, shares of the strips, channels.
 
     Raises:
         DatasetError: A listed cemetery is missing or listed twice, nothing is left to train on, or
@@ -96,9 +97,9 @@ def strip_window(
     Args:
         grid: The whole cemetery's grid.
         graves: Its graves, in the grid's CRS.
-        strip: Which share of them.
-        guard_m: Metres left unused at each cut, half of it on this side.
-        where: The file this is for, named in errors.
+        strip: The strip.
+        guard_m: Metres left unused at each cut, half of them in this strip.
+        where: The file, named in errors.
 
     Raises:
         DatasetError: The guard leaves nothing of the strip.
@@ -117,7 +118,8 @@ def strip_window(
             "cemetery is too small for a spatial split",
             where=where,
             found=f"{length * grid.gsd_m:.0f} m",
-            remedy="add a second cemetery, or set data.guard_m lower",
+            expected="space for all strips and the guards between them",
+            remedy="add a second cemetery, or set a smaller data.guard_m",
         )
     if along_columns:
         return Window(first, 0, last - first, grid.height)
@@ -143,7 +145,7 @@ def _listed(manifest: Manifest, data: DataSettings) -> dict[str, list[Cemetery]]
 
 
 def _fill(chosen: dict[str, list[Cemetery]], free: Sequence[Cemetery]) -> None:
-    """Give the cemeteries that no list names to the splits that no list fills."""
+    """Distribute the cemeteries that are in no list over the splits without a list."""
     order = sorted(free, key=lambda cemetery: hashlib.sha256(cemetery.name.encode()).digest())
     share = max(1, round(_HELD_OUT * len(order)))
     if not chosen["test"] and len(order) >= 2:
@@ -180,7 +182,7 @@ def _check_complete(part: Part, data: DataSettings) -> None:
             f"no annotations for cemetery {cemetery.name} ({part.split})",
             where=cemetery.orthophoto,
             expected=f"annotations/{cemetery.name}.gpkg or masks/{cemetery.name}.tif",
-            remedy="add them, or name the cemeteries to use in data.train",
+            remedy="add them, or list the cemeteries to use in data.train",
         )
     if data.channels == "rgb+dem" and cemetery.dem is None:
         raise DatasetError(

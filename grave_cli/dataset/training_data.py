@@ -1,21 +1,16 @@
-"""What a training is given: the parts of each split, read once, and the identity of the data set.
+"""The data of a training: the parts of each split, read once, and the id of the data set.
 
-A study prepares it once and hands it to every trial.
+A study reads them once and passes them to every trial.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from grave_cli.dataset.cemetery_arrays import (
-    CemeteryArrays,
-    PartPlan,
-    memory_bytes,
-    plan_part,
-    read_parts,
-)
+from grave_cli.dataset.cemetery_arrays import CemeteryArrays, memory_bytes, read_parts
 from grave_cli.dataset.deliveries import check_depths, delivery_notes, measure_value_range
 from grave_cli.dataset.identity.dataset_id import dataset_id
 from grave_cli.dataset.manifest import Manifest, manifest_of
+from grave_cli.dataset.plans import CemeteryPlan, PartPlan, plan_parts
 from grave_cli.dataset.splits import Split, assign_parts
 from grave_cli.progress import SILENT, Progress
 from grave_cli.rasters.bit_depth import ValueRange
@@ -27,11 +22,11 @@ _GIGA = 1e9
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """What will be trained on, known before any pixel is read.
+    """The data of a training, planned before any pixel is read.
 
     Args:
         manifest: The data set.
-        dataset_id: Its fingerprint.
+        dataset_id: The id of the data set.
         parts: All parts of all splits.
     """
 
@@ -45,19 +40,19 @@ class TrainingPlan:
 
     @property
     def final(self) -> list[PartPlan]:
-        """The parts that give the final score: test, else validation."""
+        """The parts of the final score: test, or validation if there is no test split."""
         return self.split("test") or self.split("val")
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """A plan whose training and validation parts have been read.
+    """The training and validation parts of a plan as arrays.
 
     Args:
         plan: The plan.
-        train: Arrays to train on.
-        val: Arrays to validate on.
-        features: The elevation settings and GSD they were read with, as a recipe.
+        train: Training parts.
+        val: Validation parts.
+        features: The recipe they were read with; it is not settled how they are normalised.
     """
 
     plan: TrainingPlan
@@ -67,11 +62,11 @@ class TrainingData:
 
 
 def plan_training(settings: Settings, progress: Progress = SILENT) -> TrainingPlan:
-    """Find out what there is to train on.
+    """Plan the parts of all splits, and report what was repaired or ignored.
 
     Args:
-        settings: Data folder, lists, channels, GSD.
-        progress: Is told of what was mended or left out.
+        settings: Data folder, cemeteries of each split, channels, GSD.
+        progress: Receives a note for each finding.
 
     Raises:
         DatasetError: The data folder cannot be used.
@@ -79,9 +74,9 @@ def plan_training(settings: Settings, progress: Progress = SILENT) -> TrainingPl
         RasterReadError: An orthophoto cannot be used.
     """
     manifest = manifest_of(settings.data)
-    parts = [plan_part(part, settings) for part in assign_parts(manifest, settings.data)]
-    for plan in {plan.part.cemetery.name: plan for plan in parts}.values():
-        _tell_findings(plan, settings.data.channels == "rgb+dem", progress)
+    parts = list(plan_parts(assign_parts(manifest, settings.data), settings))
+    for whole in {plan.whole.files.name: plan.whole for plan in parts}.values():
+        _report_findings(whole, settings.data.channels == "rgb+dem", progress)
     return TrainingPlan(manifest, dataset_id(manifest), tuple(parts))
 
 
@@ -91,16 +86,15 @@ def read_training_data(
     """Read the training and validation parts of a plan.
 
     Args:
-        plan: What to read.
+        plan: The plan.
         settings: Elevation features, memory, cache.
-        progress: Is told of each part.
+        progress: Progress listener; it counts parts.
 
     Raises:
         RasterReadError: A raster cannot be used.
     """
-    trained_on = [part.part.cemetery.orthophoto for part in plan.split("train")]
-    value_range = measure_value_range(trained_on)
-    check_depths((part.part.cemetery.orthophoto for part in plan.parts), value_range)
+    value_range = measure_value_range(part.whole.orthophoto for part in plan.split("train"))
+    check_depths((part.whole.orthophoto for part in plan.parts), value_range)
     features = reading_recipe(settings, value_range)
     parts = plan.split("train") + plan.split("val")
     arrays = read_parts(
@@ -115,10 +109,10 @@ def read_training_data(
 
 
 def select_features(data: TrainingData, settings: Settings) -> TrainingData:
-    """Take of arrays that were read for several trainings what this one would have read.
+    """Select from arrays that were read for several trainings what one of them would have read.
 
     Args:
-        data: Read with at least the elevation features of `settings`.
+        data: Arrays with at least the elevation features of `settings`.
         settings: Channels and elevation features of the training.
     """
     features = reading_recipe(settings, data.features.value_range)
@@ -135,19 +129,18 @@ def select_features(data: TrainingData, settings: Settings) -> TrainingData:
 
 
 def reading_recipe(settings: Settings, value_range: ValueRange | None = None) -> InputRecipe:
-    """Return a recipe good for reading: what it normalises by is not settled yet."""
+    """Return a recipe to read arrays with; its normalisation is a placeholder."""
     return InputRecipe.from_settings(settings, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), value_range)
 
 
 def arrays_bytes(parts: Sequence[PartPlan], settings: Settings) -> int:
-    """Say how much memory the arrays of some parts take, in bytes."""
+    """Compute the memory that the arrays of some parts take, in bytes."""
     recipe = reading_recipe(settings)
     return sum(memory_bytes(plan, recipe) for plan in parts)
 
 
-def _tell_findings(plan: PartPlan, with_dem: bool, progress: Progress) -> None:
-    cemetery = plan.part.cemetery
-    for sentence in plan.found.findings.sentences():
-        progress.note(f"{cemetery.labels}: {sentence}")
-    for note in delivery_notes(cemetery.orthophoto, cemetery.dem if with_dem else None):
+def _report_findings(whole: CemeteryPlan, with_dem: bool, progress: Progress) -> None:
+    for sentence in whole.graves.findings.sentences():
+        progress.note(f"{whole.files.labels}: {sentence}")
+    for note in delivery_notes(whole.orthophoto, whole.dem if with_dem else None):
         progress.note(note)

@@ -30,7 +30,7 @@ _LEAST_GRAVE_SHARE = 0.01
 
 def check_scale(patient: Patient) -> Iterator[Finding]:
     """Find map metres that are no metres on the ground, as in Web Mercator."""
-    grid = patient.plan.cemetery_grid
+    grid = patient.whole.grid
     unit = CRS.from_user_input(grid.crs).axis_info[0].unit_conversion_factor
     scale = grid.metres_per_unit / unit
     if abs(scale - 1) > _SCALE_TOLERANCE:
@@ -63,7 +63,7 @@ def check_file_layout(patient: Patient) -> Iterator[Finding]:
 
 def check_annotations(patient: Patient) -> Iterator[Finding]:
     """Report what was mended or left out, and graves of an implausible size."""
-    for sentence in patient.plan.found.findings.sentences():
+    for sentence in patient.whole.graves.findings.sentences():
         yield Finding("warning", patient.name, sentence, f"see {patient.cemetery.labels}")
     areas, (small, large) = patient.areas_m2, _PLAUSIBLE_M2
     odd = int(((areas < small) | (areas > large)).sum())
@@ -90,7 +90,7 @@ def check_labelled_part(patient: Patient) -> Iterator[Finding]:
     """Find large parts without any grave though no labelled area is given, and few graves."""
     valid, graves = patient.pixels.valid, _graves_drawn(patient)
     share = float(graves[valid].mean()) if valid.any() else 0.0
-    area = patient.plan.area
+    area = patient.whole.area
     if area is None:
         distance = ndimage.distance_transform_edt(~graves) * patient.grid.gsd_m
         far = float((distance[valid] > _FAR_M).mean()) if valid.any() else 0.0
@@ -148,7 +148,7 @@ def check_annotations_lie_right(patient: Patient) -> Iterator[Finding]:
     """Find outlines that lie beside the graves of the image."""
     valid = patient.pixels.valid
     grey = patient.pixels.rgb.mean(axis=0, dtype=np.float32)
-    rings = [(ring, 1) for ring in shapely.get_exterior_ring(patient.plan.found.polygons)]
+    rings = [(ring, 1) for ring in shapely.get_exterior_ring(patient.whole.graves.polygons)]
     lines = rasterio.features.rasterize(
         rings, out_shape=patient.grid.shape, transform=patient.grid.transform, dtype="float32"
     )
@@ -173,7 +173,7 @@ CHECKS: tuple[Check, ...] = (
 
 
 def _graves_drawn(patient: Patient) -> np.ndarray:
-    shapes = [(grave, 1) for grave in patient.plan.found.polygons]
+    shapes = [(grave, 1) for grave in patient.whole.graves.polygons]
     drawn = rasterio.features.rasterize(
         shapes, out_shape=patient.grid.shape, transform=patient.grid.transform, dtype="uint8"
     )

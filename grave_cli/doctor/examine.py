@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from grave_cli.dataset.cemetery_arrays import PartPlan, plan_part
 from grave_cli.dataset.deliveries import check_depths, delivery_notes, measure_value_range
 from grave_cli.dataset.identity.dataset_id import dataset_id
 from grave_cli.dataset.manifest import Cemetery, Manifest, manifest_of
+from grave_cli.dataset.plans import PartPlan, plan_cemetery, plan_part
 from grave_cli.dataset.splits import Part, assign_parts
 from grave_cli.doctor.checks import CHECKS
 from grave_cli.doctor.patient import Patient
@@ -64,19 +64,24 @@ def _examine_cemetery(
     if not parts:
         findings.append(Finding("note", cemetery.name, "not used: no split names it"))
         return
+    try:
+        whole = plan_cemetery(cemetery, settings)
+    except GraveError as error:
+        findings.append(Finding("error", cemetery.name, str(error)))
+        return
     plans: list[PartPlan] = []
     for part in parts:
         try:
-            plans.append(plan_part(part, settings))
+            plans.append(plan_part(part, whole, settings))
         except GraveError as error:
             findings.append(Finding("error", cemetery.name, str(error)))
     if not plans:
         return
-    patient = Patient(plans[0], settings)
+    patient = Patient(whole, settings)
     try:
         for check in CHECKS:
             findings += check(patient)
-        notes = delivery_notes(cemetery.orthophoto, cemetery.dem)
+        notes = delivery_notes(whole.orthophoto, whole.dem)
         findings += [Finding("note", cemetery.name, note) for note in notes]
         yield patient
     except GraveError as error:
@@ -103,15 +108,15 @@ def _compare(patients: Sequence[Patient]) -> Iterator[Finding]:
 
 
 def _check_depths(patients: Sequence[Patient]) -> Iterator[Finding]:
-    paths = [patient.cemetery.orthophoto for patient in patients]
+    orthophotos = [patient.whole.orthophoto for patient in patients]
     try:
-        check_depths(paths, measure_value_range(paths))
+        check_depths(orthophotos, measure_value_range(orthophotos))
     except GraveError as error:
         yield Finding("error", "", str(error))
 
 
 def _row(patient: Patient, parts: Sequence[Part]) -> CemeteryRow:
-    grid, valid, heights = patient.plan.cemetery_grid, patient.pixels.valid, patient.heights
+    grid, valid, heights = patient.whole.grid, patient.pixels.valid, patient.heights
     known = None if heights is None else np.isfinite(heights) & valid
     measured = known is not None and bool(known.any())
     return CemeteryRow(
@@ -125,6 +130,6 @@ def _row(patient: Patient, parts: Sequence[Part]) -> CemeteryRow:
         dem_share=None if known is None else float(known.sum() / max(valid.sum(), 1)),
         dem_low_m=float(heights[known].min()) if measured and heights is not None else None,
         dem_high_m=float(heights[known].max()) if measured and heights is not None else None,
-        graves=len(patient.plan.found.polygons),
+        graves=len(patient.whole.graves.polygons),
         median_area_m2=float(np.median(patient.areas_m2)),
     )

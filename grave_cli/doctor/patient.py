@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pyproj import CRS
 
-from grave_cli.dataset.cemetery_arrays import PartPlan
 from grave_cli.dataset.manifest import Cemetery
-from grave_cli.rasters.dem import Heights, read_dem
+from grave_cli.dataset.plans import CemeteryPlan
+from grave_cli.rasters.dem_heights import Heights, read_dem
 from grave_cli.rasters.grid import WorkingGrid, geodesic_areas_m2
-from grave_cli.rasters.orthophoto import GridPixels, open_orthophoto, read_orthophoto, source_gsd_m
+from grave_cli.rasters.orthophoto_pixels import GridPixels, read_orthophoto
 from grave_cli.settings.tree import Settings
 
 _COARSER = 2.0  # how much coarser than the working grid the doctor looks
@@ -41,18 +41,18 @@ class Patient:
     """A cemetery under examination; what is looked at twice is read once.
 
     Args:
-        plan: The cemetery, its grid and graves.
+        whole: The cemetery, its grid and graves.
         settings: Channels, sizes of graves.
     """
 
-    def __init__(self, plan: PartPlan, settings: Settings) -> None:
-        self.plan = plan
+    def __init__(self, whole: CemeteryPlan, settings: Settings) -> None:
+        self.whole = whole
         self.settings = settings
 
     @property
     def cemetery(self) -> Cemetery:
         """Its files."""
-        return self.plan.part.cemetery
+        return self.whole.files
 
     @property
     def name(self) -> str:
@@ -62,37 +62,36 @@ class Patient:
     @cached_property
     def grid(self) -> WorkingGrid:
         """The grid that is looked at."""
-        whole = self.plan.cemetery_grid
-        pixels = whole.width * whole.height
-        return whole.coarsened(max(_COARSER, float(np.sqrt(pixels / _MOST_PIXELS))))
+        grid = self.whole.grid
+        pixels = grid.width * grid.height
+        return grid.coarsened(max(_COARSER, float(np.sqrt(pixels / _MOST_PIXELS))))
 
     @cached_property
     def pixels(self) -> GridPixels:
         """The orthophoto."""
-        return read_orthophoto(self.cemetery.orthophoto, self.grid)
+        return read_orthophoto(self.whole.orthophoto, self.grid)
 
     @cached_property
     def heights(self) -> Heights | None:
         """The DEM, metres; None without one."""
-        return None if self.cemetery.dem is None else read_dem(self.cemetery.dem, self.grid)
+        return None if self.whole.dem is None else read_dem(self.whole.dem, self.grid)
 
     @cached_property
     def areas_m2(self) -> NDArray[np.float64]:
         """True areas of its graves."""
-        return geodesic_areas_m2(self.plan.found.polygons, self.plan.cemetery_grid.crs)
+        return geodesic_areas_m2(self.whole.graves.polygons, self.whole.grid.crs)
 
     @cached_property
     def layout(self) -> FileLayout:
         """How its orthophoto lies in the file."""
-        with open_orthophoto(self.cemetery.orthophoto) as opened:
-            dataset = opened.dataset
-            return FileLayout(
-                megapixels=dataset.width * dataset.height / 1e6,
-                is_tiled=dataset.block_shapes[0][1] < dataset.width,
-                has_overviews=bool(dataset.overviews(1)),
-                crs=_short_name(CRS.from_user_input(opened.georeference.crs)),
-                gsd_m=source_gsd_m(opened.georeference, self.plan.cemetery_grid),
-            )
+        orthophoto = self.whole.orthophoto
+        return FileLayout(
+            megapixels=orthophoto.megapixels,
+            is_tiled=not orthophoto.is_stored_in_rows,
+            has_overviews=bool(orthophoto.overviews),
+            crs=_short_name(CRS.from_user_input(orthophoto.georeference.crs)),
+            gsd_m=orthophoto.gsd_m(self.whole.grid),
+        )
 
 
 def _short_name(crs: CRS) -> str:

@@ -1,11 +1,11 @@
-"""What happens beside the training: progress for the onlooker, and the end of the time allowed."""
+"""Callbacks of a training: averaged weights, frozen statistics, time limit, speed, progress."""
 
-import resource
 import sys
 import time
 from contextlib import ExitStack
 from typing import Any
 
+import psutil
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import WeightAveraging
@@ -23,15 +23,15 @@ _SHOWN = {
 
 
 class AverageWeights(WeightAveraging):
-    """Validates and keeps a running average of the weights.
+    """Validates and saves a moving average of the weights.
 
-    The decay starts low and rises to its end, so that the random start is soon forgotten:
-    decay_n = min(decay, (1 + n) / (10 + n)) after n updates.
+    The decay rises from a low start to its final value, so that the random initial weights are
+    soon forgotten: decay_n = min(decay, (1 + n) / (10 + n)) after n updates.
 
     Source: the `num_updates` rule of TensorFlow's ExponentialMovingAverage.
 
     Args:
-        decay: Per step, in the end.
+        decay: Final decay per step.
     """
 
     def __init__(self, decay: float) -> None:
@@ -45,14 +45,14 @@ class AverageWeights(WeightAveraging):
 
 
 class FreezeEncoderNorm(Callback):
-    """Keeps the statistics of the encoder's batch normalisation as they were before the training.
+    """Keeps the encoder's batch-normalisation statistics as they were before training.
 
-    Those of a few chips differ much: measured on 192 chips, or on other 192, the same network
-    had an object F1 of 0.54 to 0.62 on a sample cemetery.
+    A few chips estimate them badly: with statistics from one set of 192 chips or another, the same
+    network reached an object F1 between 0.54 and 0.62 on a sample cemetery.
     """
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Let it use them, instead of those of the batch, and leave them alone."""
+        """Normalise by the stored statistics, and stop updating them."""
         assert isinstance(pl_module, GraveTask)
         for module in pl_module.network.get_submodule("encoder").modules():
             if isinstance(module, nn.BatchNorm2d):
@@ -60,27 +60,27 @@ class FreezeEncoderNorm(Callback):
 
 
 class StopAtTime(Callback):
-    """Ends the training when its wall clock has run out; the last epoch is still validated."""
+    """Stops training at the time limit; the last epoch is still validated."""
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Leave a resumed training that had come to its end there."""
+        """Stop at once if a resumed training has already used up its time."""
         assert isinstance(pl_module, GraveTask)
         trainer.should_stop |= pl_module.schedule.time_is_up()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, *args: Any, **kwargs: Any
     ) -> None:
-        """Look at the clock."""
+        """Check the time limit."""
         assert isinstance(pl_module, GraveTask)
         if pl_module.schedule.time_is_up():
             trainer.should_stop = True
 
 
 class MeasureSpeed(Callback):
-    """Reports `epoch_seconds`, `samples_per_second` and `peak_memory_gb` of each epoch.
+    """Logs `epoch_seconds`, `samples_per_second` and `peak_memory_gb` of each epoch.
 
-    An epoch's seconds are all of it, validation included; samples per second are those of its
-    training steps. The memory is the GPU's while one is used, else that of the process.
+    The seconds include validation; samples per second cover the training steps alone. The memory is
+    the GPU's if CUDA is used, otherwise the process's.
     """
 
     def __init__(self) -> None:
@@ -102,10 +102,10 @@ class MeasureSpeed(Callback):
     ) -> None:
         """Count the chips."""
         self._samples += len(batch["input"])
-        self._trained = time.monotonic()
+        self._trained = time.monotonic()  # validation follows the last batch
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Report."""
+        """Log the figures of the epoch."""
         training_s = max(self._trained - self._start, 1e-9)
         values = {
             "epoch_seconds": time.monotonic() - self._start,
@@ -116,7 +116,11 @@ class MeasureSpeed(Callback):
 
 
 class ShowProgress(Callback):
-    """Tells the onlooker of each chip, and of each epoch's scores."""
+    """Reports each training step and the scores of each epoch.
+
+    Args:
+        progress: Progress listener.
+    """
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
@@ -124,7 +128,7 @@ class ShowProgress(Callback):
         self._advance: Advance | None = None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Open the bar."""
+        """Open the bar, at the step that a resumed training has reached."""
         assert isinstance(pl_module, GraveTask)
         steps = pl_module.schedule.total_steps
         self._advance = self._stack.enter_context(self._progress.task("Training", steps, "steps"))
@@ -138,7 +142,7 @@ class ShowProgress(Callback):
             self._advance(1)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Say how the epoch went."""
+        """Report the scores of the epoch."""
         values = trainer.callback_metrics
         scores = ", ".join(
             f"{label} {float(values[name]):.3f}" for name, label in _SHOWN.items() if name in values
@@ -157,8 +161,17 @@ class ShowProgress(Callback):
 
 
 def _peak_memory_gb(device: torch.device) -> float:
-    """Largest memory so far: of the GPU, else of the whole process."""
+    """Largest memory so far: of the GPU under CUDA, otherwise of the process."""
     if device.type == "cuda":
         return float(torch.cuda.max_memory_allocated(device)) / 1e9
-    unit = 1 if sys.platform == "darwin" else 1024  # getrusage counts bytes there, KiB on Linux
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
+    return _peak_process_bytes() / 1e9
+
+
+def _peak_process_bytes() -> int:
+    """Largest resident memory of the process so far; psutil knows it on Windows only."""
+    if sys.platform == "win32":
+        return int(psutil.Process().memory_info().peak_wset)
+    import resource  # Windows has no such module
+
+    unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in bytes on macOS, KiB on Linux
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -1,6 +1,6 @@
-"""Checkpoints of a training: the last one, to go on from, and the best one, to keep.
+"""Checkpoints of a training: the last one, to resume from, and the best one, to keep.
 
-Both are written whole or not at all, and hold nothing that has to be unpickled.
+Each is written completely or not at all, and neither needs unpickling.
 """
 
 from pathlib import Path
@@ -10,21 +10,23 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint, EarlyStopping
 
+from grave_cli.atomic_writes import whole_file
+
 _KEPT = ("epoch", "global_step", "pytorch-lightning_version", "state_dict", "scores")
 
 
 class KeepCheckpoints(Checkpoint):
-    """Writes a checkpoint after each epoch, and keeps the weights of the best one.
+    """Writes a checkpoint after each epoch, and keeps the weights of the best epoch.
 
-    The last one holds everything: optimiser, schedule, running average, early stopping. The best
-    one holds weights, their epoch and their scores: of the epochs that differ from the highest
-    score by chance only, the latest, which has been trained the furthest.
+    The last checkpoint holds everything needed to resume: optimiser, schedule, moving average,
+    early stopping. The best one holds weights, epoch and scores. Epochs within the tolerance of the
+    highest score are ties; the latest is kept, because it has been trained longest.
 
     Args:
-        last: Where the last one goes.
-        best: Where the best one goes.
-        monitor: Metric to be largest.
-        tolerance: How far below the highest score is chance.
+        last: File of the last checkpoint.
+        best: File of the best checkpoint.
+        monitor: Metric to maximise.
+        tolerance: Margin below the highest score that counts as a tie.
     """
 
     def __init__(self, last: Path, best: Path, monitor: str, tolerance: float = 0.0) -> None:
@@ -36,42 +38,42 @@ class KeepCheckpoints(Checkpoint):
         self._validated = False
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Note that the score is this epoch's."""
+        """Note that the score belongs to this epoch."""
         self._validated = True
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write them; Lightning calls this after the other callbacks, early stopping included."""
+        """Write both; Lightning runs this after all other callbacks, early stopping included."""
+        # A missing or undefined score is NaN, which no comparison makes the best.
         score = float(trainer.callback_metrics.get(self._monitor, float("nan")))
         is_best = self._validated and score >= self._best_score - self._tolerance
         self._validated = False
         if is_best:
             self._best_score = max(score, self._best_score)
-        new = self._last.with_suffix(".new")
-        trainer.save_checkpoint(new, weights_only=False)
-        # The best one first: a kill in between costs an epoch, and never leaves a best score
-        # without its weights.
-        if is_best:
-            _keep_weights(new, self._best)
-        new.replace(self._last)
+        with whole_file(self._last) as new:
+            trainer.save_checkpoint(new, weights_only=False)
+            # The best one first: a kill in between costs an epoch, and never leaves a best score
+            # without its weights.
+            if is_best:
+                _keep_weights(new, self._best)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the best score so far."""
         return {"best_score": self._best_score}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from the best score so far."""
+        """Restore the best score so far."""
         self._best_score = state_dict["best_score"]
 
 
 class StopEarly(EarlyStopping):
-    """Stops when epochs have brought nothing better; a resumed training may change its patience."""
+    """Stops a training whose score no longer improves; its patience may change on resume."""
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a checkpoint, but with the patience of now."""
+        """Restore everything but the patience from a checkpoint."""
         super().load_state_dict({**state_dict, "patience": self.patience})
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Leave a training that had come to its end there."""
+        """Stop at once if a resumed training has already run out of patience."""
         trainer.should_stop |= self.wait_count >= self.patience
 
 
@@ -83,6 +85,5 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 def _keep_weights(checkpoint: Path, path: Path) -> None:
     whole = read_checkpoint(checkpoint)
-    new = path.with_suffix(".new")
-    torch.save({key: whole[key] for key in _KEPT}, new)
-    new.replace(path)
+    with whole_file(path) as new:
+        torch.save({key: whole[key] for key in _KEPT}, new)

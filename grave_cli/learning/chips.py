@@ -1,4 +1,4 @@
-"""Training chips: drawn, cut, varied, with their targets; the same for the same seed."""
+"""Training chips: random, augmented, with their targets; reproducible from the seed."""
 
 import math
 
@@ -10,33 +10,33 @@ from torch.utils.data import Dataset
 
 from grave_cli.dataset.cemetery_arrays import CemeteryArrays
 from grave_cli.graves.targets import encode
-from grave_cli.learning.augmentation import cut_varied, draw_matrix, tint
+from grave_cli.learning.augmentation import color_augmentation, cut_augmented, draw_matrix
 from grave_cli.learning.cutting import Chip
-from grave_cli.learning.hard_places import ConfusedPlaces
+from grave_cli.learning.hard_examples import HardExamples
 from grave_cli.learning.pasting import paste_graves
 from grave_cli.learning.places import ChipPlaces, Place
 from grave_cli.rasters.recipe import InputRecipe
 from grave_cli.settings.learning import ChipSettings
 from grave_cli.settings.tree import Settings
 
-_COVERAGE = 4  # times that an epoch sees the training area
-_LEAST_CHIPS = 128
-_WIDEST_RIM_PX = 4  # drawn anew each time, lest the rim of what is pasted be learnt
+_COVERAGE = 4  # chips over each pixel of the training area, per epoch
+_MIN_CHIPS = 128
+_MAX_RIM_PX = 4  # the width is random: a constant rim would betray pasted graves
 
 
 class ChipDataset(Dataset[dict[str, Tensor]]):
-    """Random, varied chips of the training cemeteries.
+    """Random, augmented chips of the training cemeteries.
 
-    Item i of an epoch depends on seed, epoch, i, and on the background that was confused with
-    graves in the epochs before.
+    Item i of an epoch depends only on the seed, the epoch, i and the hard examples of earlier
+    epochs.
 
     Args:
-        parts: What to train on.
-        recipe: How arrays become input.
-        settings: Chip size, their variation, the widths of the target bands.
+        parts: Parts to train on.
+        recipe: Turns arrays into network input.
+        settings: Chip size, augmentation, widths of the target bands.
 
     Raises:
-        DatasetError: A part has nothing to train on.
+        DatasetError: A part has no usable pixel.
     """
 
     def __init__(
@@ -46,48 +46,52 @@ class ChipDataset(Dataset[dict[str, Tensor]]):
         self.settings = settings
         self.epoch = 0
         self.places = ChipPlaces(parts, settings.chips)
-        self.confused = ConfusedPlaces()
+        self.hard_examples = HardExamples()
         area_px = self.places.usable_px
         self.length = settings.chips.per_epoch or chips_for_area(area_px, settings.chips)
-        self._tint = tint(settings.chips)
+        self._recolor = color_augmentation(settings.chips)
 
     def __len__(self) -> int:
-        """Chips per epoch."""
+        """Return the number of chips per epoch."""
         return self.length
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
-        """Draw a chip: input, targets and scored as of `to_tensors`, and its place (3,)."""
+        """Draw a chip: the tensors of `to_tensors`, and `place` (part, row and column)."""
+        # A generator for each item, so that chips do not depend on the number of workers.
         rng = np.random.default_rng([self.settings.training.seed, self.epoch, index])
         chips = self.settings.chips
-        place = self.places.draw(rng, self.confused)
+        place = self.places.draw(rng, self.hard_examples)
         chip = self._cut(place, rng)
         if rng.random() < chips.paste_share:
             donor = self._cut(self.places.draw_grave(rng), rng)
-            chip = paste_graves(chip, donor, int(rng.integers(_WIDEST_RIM_PX + 1)))
+            chip = paste_graves(chip, donor, int(rng.integers(_MAX_RIM_PX + 1)))
         elevation = None if rng.random() < chips.dem_dropout else chip.elevation
         with torch.random.fork_rng(devices=[]):
-            # torch.manual_seed would note the call for GPUs, too, which takes a millisecond.
+            # torch.manual_seed would also seed the GPUs, which takes a millisecond.
             torch.default_generator.manual_seed(int(rng.integers(2**31)))
-            chip.rgb[:] = self._tint(torch.from_numpy(chip.rgb)).numpy()
+            chip.rgb[:] = self._recolor(torch.from_numpy(chip.rgb)).numpy()
         tensors = to_tensors(chip, elevation, self.recipe, self.settings)
         return {**tensors, "place": torch.tensor([place.part, place.row, place.column])}
 
     def _cut(self, place: Place, rng: np.random.Generator) -> Chip:
         chips = self.settings.chips
         part = self.places.parts[place.part]
-        return cut_varied(part, place, draw_matrix(chips, rng), chips.size_px)
+        return cut_augmented(part, place, draw_matrix(chips, rng), chips.size_px)
 
 
 def to_tensors(
     chip: Chip, elevation: NDArray[np.float32] | None, recipe: InputRecipe, settings: Settings
 ) -> dict[str, Tensor]:
-    """Make the network's input and its targets out of a chip.
+    """Turn a chip into the tensors `input`, `targets` and `scored`.
 
     Args:
         chip: The chip.
         elevation: Its elevation features, or None to blank them.
-        recipe: How arrays become input.
+        recipe: Turns arrays into network input.
         settings: Widths of the target bands.
+
+    Shapes:
+        input: (channels, H, W); targets: (3, H, W); scored: (1, H, W)
     """
     training = settings.training
     targets = encode(
@@ -101,8 +105,8 @@ def to_tensors(
 
 
 def chips_for_area(valid_px: float, settings: ChipSettings) -> int:
-    """Count the chips that cover an area of valid pixels four times, at least 128.
+    """Return the number of chips that cover an area of valid pixels four times, at least 128.
 
-    So many that validating once per epoch takes a small part of the time.
+    An epoch of that length takes much longer than its validation.
     """
-    return max(_LEAST_CHIPS, math.ceil(_COVERAGE * valid_px / settings.size_px**2))
+    return max(_MIN_CHIPS, math.ceil(_COVERAGE * valid_px / settings.size_px**2))

@@ -1,4 +1,4 @@
-"""Cemetery arrays in, batches out: random chips to train on, fixed tiles to validate on."""
+"""Cemetery arrays in, batches out: random chips for training, fixed tiles for validation."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader, Dataset
 from grave_cli.dataset.cemetery_arrays import CemeteryArrays
 from grave_cli.learning.chips import ChipDataset, to_tensors
 from grave_cli.learning.cutting import cut_chip
-from grave_cli.rasters.grid import Tile, plan_tiles
+from grave_cli.rasters.grid import plan_tiles
 from grave_cli.rasters.recipe import InputRecipe
 from grave_cli.settings.tree import Settings
 
@@ -22,8 +22,8 @@ class TileDataset(Dataset[dict[str, Tensor]]):
     """The tiles of the validation cemeteries, the same in every epoch.
 
     Args:
-        parts: What to validate on.
-        recipe: How arrays become input.
+        parts: Parts to validate on.
+        recipe: Turns arrays into network input.
         settings: Widths of the target bands.
     """
 
@@ -41,36 +41,28 @@ class TileDataset(Dataset[dict[str, Tensor]]):
         ]
 
     def __len__(self) -> int:
-        """Tiles in all."""
+        """Return the number of tiles."""
         return len(self.tiles)
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
-        """Return input, targets and scored as in training, `valid`, `instances` and `core`."""
+        """Return the tensors of `to_tensors`, and `valid`, `instances` and `core`, each (H, W)."""
         number, tile = self.tiles[index]
         chip = cut_chip(self.parts[number], tile.window)
         tensors = to_tensors(chip, chip.elevation, self.recipe, self.settings)
         core = torch.zeros(chip.valid.shape, dtype=torch.bool)
         core[tile.core_in_tile] = True
-        # Copies: arrays of a memory-mapped cache are read-only.
+        # Copied, because arrays of the memory-mapped cache are read-only.
         valid, instances = torch.tensor(chip.valid), torch.tensor(chip.instances)
         return {**tensors, "valid": valid, "instances": instances, "core": core}
 
-    def batches(self, size: int) -> DataLoader[dict[str, Tensor]]:
-        """Load all of them in order, so many at once."""
-        return DataLoader(self, batch_size=size)
-
-    def tile(self, index: int) -> Tile:
-        """Return the window of an item."""
-        return self.tiles[index][1]
-
 
 class GraveDataModule(LightningDataModule):
-    """Batches for a training.
+    """Batches for training and validation.
 
     Args:
         train: Parts to train on.
         val: Parts to validate on.
-        recipe: How arrays become input.
+        recipe: Turns arrays into network input.
         settings: Chips, batches, workers, seed.
     """
 
@@ -87,23 +79,26 @@ class GraveDataModule(LightningDataModule):
         self.settings = settings
 
     def train_dataloader(self) -> DataLoader[dict[str, Tensor]]:
-        """Load the chips of the current epoch."""
+        """Return a loader of the current epoch's chips."""
+        # Lightning reloads the loader in each epoch, and workers get a fresh copy of the chips.
         self.chips.epoch = self.trainer.current_epoch if self.trainer else 0
+        # Whole batches only, unless there is less than one.
         return self._loader(self.chips, drop_last=len(self.chips) > self.batch_size)
 
     def val_dataloader(self) -> DataLoader[dict[str, Tensor]]:
-        """Load the validation tiles."""
+        """Return a loader of the validation tiles."""
         return self._loader(self.tiles, drop_last=False)
 
     @property
     def batch_size(self) -> int:
-        """Chips or tiles per batch."""
+        """Number of chips or tiles per batch."""
         return self.settings.chips.batch_size
 
     def _loader(
         self, dataset: Dataset[dict[str, Tensor]], drop_last: bool
     ) -> DataLoader[dict[str, Tensor]]:
         workers = self.settings.training.workers
+        # A forked process could inherit locks that other threads hold.
         options: dict[str, Any] = {"multiprocessing_context": "spawn"} if workers else {}
         return DataLoader(
             dataset,

@@ -1,4 +1,4 @@
-"""What the network is punished for: cross-entropy and soft Dice, over scored pixels only."""
+"""The training loss: cross-entropy and soft Dice, over scored pixels only."""
 
 from typing import Self
 
@@ -14,17 +14,17 @@ _SMOOTH = 1.0  # pixels; keeps an empty chip from dividing by zero
 class GraveLoss(nn.Module):
     """Weighted mean over channels of bce_weight x BCE + (1 - bce_weight) x (1 - soft Dice).
 
-    Soft Dice is taken over the whole batch, per channel: 2 sum(p t) / (sum p + sum t). Per chip it
-    would be undefined on chips without graves. With a focus, the BCE of a pixel is multiplied by
-    (1 - p_t)^gamma, p_t being the probability given to what is true.
+    Soft Dice is computed over the whole batch, per channel: 2 sum(p t) / (sum p + sum t). Per chip,
+    it would be undefined without graves. The focal term multiplies the BCE of a pixel by
+    (1 - p_t)^gamma, where p_t is the probability of the true class.
 
-    Source: Milletari et al. 2016, V-Net (with first powers in the denominator); Lin et al. 2017,
-    Focal Loss (without its balance of classes, for which there are the channel weights).
+    Source: Milletari et al. 2016, V-Net (here with first powers in the denominator); Lin et al.
+    2017, Focal Loss (here without class balancing, which the channel weights replace).
 
     Args:
         bce_weight: Share of the cross-entropy, in [0, 1].
         channel_weights: Weights of body, border and contact; normalised to sum 1.
-        focal_gamma: Focus of the cross-entropy; 0 is none.
+        focal_gamma: Exponent of the focal term; 0 is plain cross-entropy.
     """
 
     weights: Tensor
@@ -43,7 +43,7 @@ class GraveLoss(nn.Module):
 
     @classmethod
     def from_settings(cls, settings: TrainingSettings) -> Self:
-        """Make the loss that the settings ask for."""
+        """Build the loss from the settings."""
         weights = (1.0, settings.border_weight, settings.contact_weight)
         return cls(settings.bce_weight, weights, settings.focal_gamma)
 
@@ -51,16 +51,16 @@ class GraveLoss(nn.Module):
         """Compute the loss of a batch.
 
         Args:
-            logits: Raw network output.
-            targets: 0 or 1.
-            scored: 1 where the loss counts.
+            logits: Network output.
+            targets: Ground truth, 0 or 1.
+            scored: 1 where the loss counts, 0 elsewhere.
 
         Shapes:
             logits: (N, 3, H, W); targets: (N, 3, H, W); scored: (N, 1, H, W); returns: ()
         """
-        logits = logits.float()
+        logits = logits.float()  # sums over a batch exceed the range of 16 bits
         dims = (0, 2, 3)
-        count = scored.sum().clamp_min(1.0)
+        count = scored.sum().clamp_min(1.0)  # a batch may have no scored pixel
         bce = functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
         if self.focal_gamma > 0:
             bce = bce * (1 - torch.exp(-bce)) ** self.focal_gamma  # exp(-BCE) is p_t

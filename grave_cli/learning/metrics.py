@@ -6,10 +6,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torchmetrics import Metric
 from torchmetrics.classification import BinaryStatScores
 
-from grave_cli.evaluation.score import ObjectScore, score_labels
+from grave_cli.evaluation.score import ObjectScore, add_scores, score_labels
 from grave_cli.graves.instances import decode, owned_labels
 from grave_cli.graves.targets import BODY
 from grave_cli.settings.mapping import DecodingSettings
@@ -20,7 +19,7 @@ _IGNORED = -1
 class PixelScores(BinaryStatScores):
     """Dice, IoU, precision and recall of the body, from counts over the whole epoch.
 
-    Never averaged over batches, and 0, not 1, when there was nothing to find.
+    They are never averaged over batches, and are 0, not 1, if there was nothing to find.
     """
 
     def __init__(self) -> None:
@@ -30,9 +29,9 @@ class PixelScores(BinaryStatScores):
         """Count the pixels of a batch.
 
         Args:
-            probability: Of the body, in [0, 1].
-            body: 0 or 1.
-            scored: True where it counts.
+            probability: Probability of body, in [0, 1].
+            body: Ground truth, 0 or 1.
+            scored: True where a pixel counts.
 
         Shapes:
             each: (N, H, W)
@@ -51,39 +50,14 @@ class PixelScores(BinaryStatScores):
         }
 
 
-class ObjectScores(Metric):
-    """F1, precision and recall of whole graves, from counts over the whole epoch."""
-
-    full_state_update = False
-    counts: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.add_state("counts", torch.zeros(3, dtype=torch.float64), dist_reduce_fx="sum")
-
-    def update(self, score: ObjectScore) -> None:
-        """Count the graves of a tile."""
-        values = [score.truths, score.predictions, score.matches]
-        self.counts += torch.tensor(values, dtype=torch.float64, device=self.counts.device)
-
-    def compute(self) -> Tensor:
-        """Return truths, predictions and matches so far, (3,)."""
-        return self.counts
-
-    def score(self) -> ObjectScore:
-        """Return the counts so far as a score."""
-        truths, predictions, matches = (int(value) for value in self.counts)
-        return ObjectScore(truths, predictions, matches, mean_iou=0.0)
-
-
 class TileScores(nn.Module):
-    """What is known of a network after it has seen the validation tiles.
+    """Scores of a network on validation tiles, accumulated until they are taken.
 
-    Scores: `val/dice`, `val/iou`, `val/precision`, `val/recall` (pixels of the body),
-    `val/object_f1`, `val/object_precision`, `val/object_recall` (graves at IoU 0.5).
+    Pixels of the body: `val/dice`, `val/iou`, `val/precision`, `val/recall`. Graves at IoU 0.5:
+    `val/object_f1`, `val/object_precision`, `val/object_recall`.
 
     Args:
-        gsd_m: Metres on the ground per pixel.
+        gsd_m: Edge of a pixel on the ground, metres.
         decoding: Thresholds that turn probabilities into graves.
     """
 
@@ -92,14 +66,14 @@ class TileScores(nn.Module):
         self.gsd_m = gsd_m
         self.decoding = decoding
         self.pixels = PixelScores()
-        self.objects = ObjectScores()
+        self._graves: list[ObjectScore] = []  # one per tile
 
     def add(self, probabilities: Tensor | NDArray[Any], batch: dict[str, Tensor]) -> None:
         """Count pixels and graves in the cores of a batch of tiles.
 
         Args:
-            probabilities: Of body, border and contact.
-            batch: Tiles, as `TileDataset` makes them.
+            probabilities: Probabilities of body, border and contact.
+            batch: Tiles, with the keys of `TileDataset`.
 
         Shapes:
             probabilities: (N, 3, H, W)
@@ -108,6 +82,7 @@ class TileScores(nn.Module):
         scored = batch["core"] & (batch["scored"][:, 0] > 0)
         self.pixels.add(probabilities[:, BODY], batch["targets"][:, BODY], scored)
         for index in range(len(probabilities)):
+            # As in prediction, there are no graves where the orthophoto has no pixels.
             self._count_graves(
                 (probabilities[index] * batch["valid"][index]).cpu().numpy(),
                 batch["instances"][index].int().cpu().numpy(),
@@ -115,23 +90,23 @@ class TileScores(nn.Module):
             )
 
     def take(self) -> dict[str, float]:
-        """Return the scores since the last time, and start anew."""
-        graves = self.objects.score()
+        """Return the scores since the last call, and reset them."""
+        graves = add_scores(self._graves)
         scores = {f"val/{name}": value for name, value in self.pixels.rates().items()}
         scores["val/object_f1"] = graves.f1
         scores["val/object_precision"] = graves.precision
         scores["val/object_recall"] = graves.recall
         self.pixels.reset()
-        self.objects.reset()
+        self._graves.clear()
         return scores
 
     def _count_graves(
         self, probabilities: NDArray[Any], truth: NDArray[np.int32], scored: NDArray[np.bool_]
     ) -> None:
-        """Count the graves of a tile whose centroid lies in the scored part of its core."""
+        """Count the graves whose centroid lies in the scored part of a tile's core."""
         labels = decode(probabilities, self.gsd_m, self.decoding)
         owned = owned_labels(truth, scored), owned_labels(labels, scored)
-        self.objects.update(score_labels(truth, labels, owned))
+        self._graves.append(score_labels(truth, labels, owned))
 
 
 def _ratio(part: float, whole: float) -> float:

@@ -1,4 +1,4 @@
-"""Graves of one chip pasted into another: they are learnt apart from the ground they lie on."""
+"""Copy-paste augmentation: graves of one chip, pasted onto the ground of another."""
 
 from dataclasses import replace
 
@@ -7,29 +7,29 @@ from scipy import ndimage
 
 from grave_cli.learning.cutting import Chip
 
-_APART_PX = 1  # pasted graves keep away from those of the chip: nobody knows how these would meet
+_GAP_PX = 1  # between pasted graves and the chip's own: their contact has no ground truth
 
 
 def paste_graves(chip: Chip, donor: Chip, rim_px: int) -> Chip:
-    """Paste graves where a chip shows nothing but ground.
+    """Paste the graves of a donor onto the free ground of a chip.
 
-    Graves that lie near each other go together, with the ground between them, or not at all. A
-    group is left out if it would cover a grave, or what either chip does not score.
+    Neighbouring graves are pasted together, with the ground between them, or not at all. A group is
+    left out if it would cover a grave, or a pixel that either chip does not score.
 
     Source: Ghiasi et al. 2021, Simple Copy-Paste.
 
     Args:
-        chip: What is pasted into.
-        donor: Where graves come from, as large as the chip.
-        rim_px: Width of the ground that comes along around each grave, pixels.
+        chip: Chip that receives graves.
+        donor: Chip whose graves are pasted, of the same size.
+        rim_px: Width of the ground that is pasted around each grave, pixels.
     """
     patch = donor.instances > 0
     if rim_px:
         patch = ndimage.binary_dilation(patch, iterations=rim_px)
     groups, count = ndimage.label(patch)
-    near = ndimage.binary_dilation(chip.instances > 0, iterations=_APART_PX)
+    near = ndimage.binary_dilation(chip.instances > 0, iterations=_GAP_PX)
     taken = np.ones(count + 1, np.bool_)
-    taken[0] = False
+    taken[0] = False  # the ground between the groups
     taken[groups[near | ~chip.scored | ~donor.scored]] = False
     pasted = taken[groups]
     elevation = chip.elevation

@@ -1,4 +1,4 @@
-"""Where training chips are cut: near graves, on what was lately taken for graves, and anywhere."""
+"""Places where training chips are cut: near graves, on hard examples, or anywhere."""
 
 from dataclasses import dataclass
 
@@ -9,20 +9,20 @@ from scipy.spatial import KDTree
 
 from grave_cli.dataset.cemetery_arrays import CemeteryArrays
 from grave_cli.errors import DatasetError
-from grave_cli.learning.hard_places import ConfusedPlaces
+from grave_cli.learning.hard_examples import HardExamples
 from grave_cli.settings.learning import ChipSettings
 
-_JITTER = 0.35  # of a chip's edge, by which it is moved away from the grave it is drawn for
+_JITTER = 0.35  # of a chip's edge: largest offset of its centre from the place drawn
 
 
 @dataclass(frozen=True)
 class Place:
-    """The middle of a chip: a usable pixel of a part.
+    """The centre of a chip: a usable pixel of a part.
 
     Args:
-        part: Number of the part.
-        row: Of the pixel.
-        column: Of the pixel.
+        part: Index of the part.
+        row: Row of the pixel.
+        column: Column of the pixel.
     """
 
     part: int
@@ -31,17 +31,17 @@ class Place:
 
 
 class ChipPlaces:
-    """Draws the middles of chips; each is valid and within the labelled area.
+    """Draws the centres of chips: usable pixels, valid and within the labelled area.
 
-    Graves in dense rows show in the chips of all their neighbours. So that each is seen about
-    equally often, a grave is drawn with a weight of one over the graves within half a chip of it.
+    Graves in dense rows also show in the chips of their neighbours. To show each grave about
+    equally often, its weight is one over the number of graves within half a chip of it.
 
     Args:
-        parts: What to train on.
-        settings: Chip size, and the shares of the kinds of places.
+        parts: Parts to train on.
+        settings: Chip size, and the share of each kind of place.
 
     Raises:
-        DatasetError: A part has nothing to train on.
+        DatasetError: A part has no usable pixel.
     """
 
     def __init__(self, parts: list[CemeteryArrays], settings: ChipSettings) -> None:
@@ -55,18 +55,17 @@ class ChipPlaces:
         weights = np.concatenate([_weights(part, settings.size_px / 2) for part in parts])
         self._by_grave = weights / weights.sum()
 
-    def draw(self, rng: np.random.Generator, confused: ConfusedPlaces) -> Place:
+    def draw(self, rng: np.random.Generator, examples: HardExamples) -> Place:
         """Draw a place.
 
         Args:
-            rng: Where chance comes from.
-            confused: Background that was lately taken for graves; when there is none, the place is
-                anywhere instead.
+            rng: Random generator.
+            examples: Hard examples; while there are none, places are anywhere instead.
         """
         if rng.random() < self.settings.grave_share:
             return self.draw_grave(rng)
-        if rng.random() < self.settings.revisit_share and len(confused):
-            return self._near(*confused.draw(rng), rng)
+        if rng.random() < self.settings.revisit_share and len(examples):
+            return self._near(*examples.draw(rng), rng)
         return self._anywhere(int(rng.choice(len(self.parts), p=self._by_area)), rng)
 
     def draw_grave(self, rng: np.random.Generator) -> Place:
@@ -75,8 +74,9 @@ class ChipPlaces:
         return self._near(int(part), int(row), int(column), rng)
 
     def _near(self, part: int, row: int, column: int, rng: np.random.Generator) -> Place:
-        """Draw a usable pixel around one; anywhere in the part when there is none."""
+        """Draw a usable pixel near a pixel, or anywhere in the part if there is none."""
         moved = rng.uniform(-_JITTER, _JITTER, 2) * self.settings.size_px
+        # If the random offset leads out of the usable area, none is used.
         for down, right in (moved, (0.0, 0.0)):
             place = Place(part, int(row + down), int(column + right))
             if _is_usable(self.parts[part], place):
@@ -84,7 +84,8 @@ class ChipPlaces:
         return self._anywhere(part, rng)
 
     def _anywhere(self, part: int, rng: np.random.Generator) -> Place:
-        """Draw a usable pixel of a part, each with the same chance."""
+        """Draw a usable pixel of a part, with uniform probability."""
+        # Row first, then pixel: a list of all usable pixels would be large.
         rows = self._usable_by_row[part]
         row = int(rng.choice(len(rows), p=rows / rows.sum()))
         usable = np.flatnonzero(_usable_row(self.parts[part], row))
@@ -92,8 +93,8 @@ class ChipPlaces:
 
 
 def _count_usable(part: CemeteryArrays) -> NDArray[np.int64]:
-    """Count the usable pixels of each row; a part without any cannot be trained on."""
-    rows: NDArray[np.int64] = part.usable.sum(axis=1)
+    """Count the usable pixels of each row; refuse a part without any."""
+    rows: NDArray[np.int64] = part.scored.sum(axis=1)
     if not rows.any():
         raise DatasetError(
             f"nothing to train on in {part.part.name}",
@@ -123,8 +124,9 @@ def _grave_pixels(number: int, part: CemeteryArrays) -> NDArray[np.int64]:
 
 
 def _weights(part: CemeteryArrays, reach_px: float) -> NDArray[np.float64]:
-    """Weigh each grave by one over the graves that lie within a square around it, itself too."""
+    """Weigh each grave by one over the number of graves in a square around it, itself included."""
     pixels = _grave_pixels(0, part)[:, 1:]
     tree = KDTree(pixels)
+    # With p = infinity, the points within reach form a square, like a chip.
     counts = tree.query_ball_point(pixels, reach_px, p=np.inf, return_length=True)
     return np.asarray(1.0 / counts)

@@ -1,4 +1,4 @@
-"""How the learning rate rises and falls: by steps or by the clock, whichever ends first."""
+"""Learning-rate schedule, by steps or by the clock, whichever ends first."""
 
 import math
 import time
@@ -6,18 +6,18 @@ from collections.abc import Callable
 
 
 class Schedule:
-    """Linear warm-up, then a cosine down to nothing, over the share of the training that is done.
+    """Linear warm-up, then cosine annealing to almost 0, over the completed share of the training.
 
-    The share is the larger of steps done and time passed, so that a training cut short by
-    `max_time_s` anneals too.
+    That share is the larger of steps done and time elapsed, so that a training limited by
+    `max_time_s` also anneals.
 
     Source: Loshchilov & Hutter 2017, SGDR, without restarts.
 
     Args:
-        total_steps: Steps in all.
-        max_time_s: Wall clock in all, seconds; 0: no limit.
+        total_steps: Number of training steps.
+        max_time_s: Time limit of the training, seconds; 0 means no limit.
         warmup_share: Share of the training in which the rate rises.
-        clock: Seconds of a clock that never goes back.
+        clock: Monotonic clock, seconds.
     """
 
     def __init__(
@@ -35,15 +35,15 @@ class Schedule:
         self._start: float | None = None
 
     def start(self) -> None:
-        """Start the clock; what was spent before an interruption counts."""
+        """Start the clock; time spent before an interruption still counts."""
         self._start = self._clock()
 
     def time_is_up(self) -> bool:
-        """Tell whether the wall clock has run out."""
+        """Return whether the time limit is reached."""
         return self.max_time_s > 0 and self.elapsed_s() >= self.max_time_s
 
     def done(self, step: int) -> float:
-        """Return the share of the training that is done, in [0, 1]."""
+        """Return the completed share of the training, in [0, 1]."""
         by_time = self.elapsed_s() / self.max_time_s if self.max_time_s > 0 else 0.0
         return min(1.0, max(step / self.total_steps, by_time))
 
@@ -51,11 +51,12 @@ class Schedule:
         """Return the factor on the peak learning rate, in (0, 1]."""
         done = self.done(step)
         if done < self.warmup_share:
+            # Step 0 gets the rate of step 1 instead of 0.
             return min(1.0, max(done, 1 / self.total_steps) / self.warmup_share)
         rest = (done - self.warmup_share) / (1 - self.warmup_share)
-        return max(0.5 * (1 + math.cos(math.pi * rest)), 1e-3)
+        return max(0.5 * (1 + math.cos(math.pi * rest)), 1e-3)  # not 0: steps may follow
 
     def elapsed_s(self) -> float:
-        """Return the seconds that the training has taken so far."""
+        """Return the seconds spent on the training so far, interruptions excluded."""
         since_start = 0.0 if self._start is None else self._clock() - self._start
         return self.spent_before_s + since_start

@@ -1,4 +1,4 @@
-"""What a training step does, and what is measured: the LightningModule."""
+"""The LightningModule: training step, validation step, metrics and optimiser."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 from grave_cli.graves.targets import BODY
-from grave_cli.learning.hard_places import false_shares
+from grave_cli.learning.hard_examples import false_positive_shares
 from grave_cli.learning.losses import GraveLoss
 from grave_cli.learning.metrics import TileScores
 from grave_cli.learning.schedule import Schedule
@@ -16,19 +16,18 @@ from grave_cli.settings.tree import Settings
 
 
 class GraveTask(LightningModule):
-    """Learns body, border and contact; reports loss, pixel scores and object scores.
+    """Learns body, border and contact; logs loss, pixel scores and object scores.
 
-    Metrics: `train/loss`, `val/loss`, the scores of `TileScores` and `learning_rate`, each computed
-    over the whole epoch.
+    Logs `train/loss`, `val/loss`, the scores of `TileScores` and `learning_rate`, once per epoch.
 
     Args:
-        network: Logits of the three channels.
+        network: Yields the logits of the three channels.
         settings: Loss, optimiser, schedule, thresholds.
     """
 
     def __init__(self, network: nn.Module, settings: Settings) -> None:
         super().__init__()
-        # Channels last is a third faster on CPUs with oneDNN, and what tensor cores want.
+        # Channels last is a third faster on CPUs with oneDNN, and the layout of tensor cores.
         self.network = network.to(memory_format=torch.channels_last)
         self.settings = settings
         training = settings.training
@@ -42,49 +41,51 @@ class GraveTask(LightningModule):
         return logits
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Tensor]:
-        """Return the loss of a batch of chips, and how much background each takes for graves."""
+        """Return the loss of a batch of chips, and the share of false positives in each."""
         logits = self(batch["input"])
         loss: Tensor = self.loss(logits, batch["targets"], batch["scored"])
         size = len(batch["input"])
         self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=size, prog_bar=True)
         body = torch.sigmoid(logits.detach()[:, BODY].float())
-        false = false_shares(body, batch["targets"][:, BODY], batch["scored"][:, 0])
-        return {"loss": loss, "false_shares": false}
+        shares = false_positive_shares(body, batch["targets"][:, BODY], batch["scored"][:, 0])
+        return {"loss": loss, "false_positive_shares": shares}
 
     def on_train_epoch_end(self) -> None:
-        """Report the learning rate that the epoch ended with."""
+        """Log the learning rate at the end of the epoch."""
         optimizer = self.optimizers()
         assert not isinstance(optimizer, list)
         self.log("learning_rate", optimizer.param_groups[0]["lr"])
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        """Count pixels and graves in the cores of a batch of tiles."""
+        """Score the cores of a batch of tiles."""
         logits = self(batch["input"]).float()
         in_core = batch["core"][:, None] * batch["scored"]
         loss = self.loss(logits, batch["targets"], in_core)
-        self.log("val/loss", loss, on_epoch=True, batch_size=len(logits))
+        # Weighted by pixels: a tile at the edge of a cemetery scores only a few.
+        self.log("val/loss", loss, on_epoch=True, batch_size=int(in_core.sum()))
         self.scores.add(torch.sigmoid(logits), batch)
 
     def on_validation_epoch_end(self) -> None:
-        """Report the scores of the whole epoch."""
+        """Log the scores of the whole epoch."""
         self.log_dict(self.scores.take(), prog_bar=False)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the scores of the epoch, and the time spent so far, beside its weights."""
+        """Save the epoch's scores and the time spent so far with the weights."""
         values = self.trainer.callback_metrics
         checkpoint["scores"] = {k: float(v) for k, v in values.items() if k.startswith("val/")}
         checkpoint["elapsed_s"] = self.schedule.elapsed_s()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on with the time that had been spent."""
+        """Restore the time spent before the interruption."""
         self.schedule.spent_before_s = checkpoint["elapsed_s"]
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """AdamW with warm-up and cosine."""
+        """Return AdamW with warm-up and cosine annealing."""
         training = self.settings.training
         optimizer = torch.optim.AdamW(
             self.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay
         )
+        # Known only now, when the trainer has the loaders.
         self.schedule.total_steps = max(1, int(self.trainer.estimated_stepping_batches))
         self.schedule.start()
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self.schedule.factor)

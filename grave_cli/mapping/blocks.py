@@ -23,7 +23,7 @@ from grave_cli.graves.instances import body_components, separate
 from grave_cli.graves.targets import BODY
 from grave_cli.mapping.components import Components, find_components, label_parts
 from grave_cli.mapping.probability_map import ProbabilityMap, is_valid, to_probabilities
-from grave_cli.mapping.scene import Scene, read_heights
+from grave_cli.mapping.scene import ReadHeights, Scene, reading_heights
 from grave_cli.mapping.sections import place_within
 from grave_cli.outlines.polygons import Polygons
 from grave_cli.progress import SILENT, Progress
@@ -103,12 +103,14 @@ def find_graves(
     found = []
     with (
         progress.task("Drawing graves", len(blocks), "blocks") as advance,
+        reading_heights(scene) as read_heights,
         ThreadPoolExecutor(threads or os.cpu_count(), "decode") as pool,
     ):
-        for graves in pool.map(partial(decode_block, probabilities, scene, decoding), blocks):
+        decode = partial(decode_block, probabilities, read_heights, decoding)
+        for graves in pool.map(decode, blocks):
             found.append(graves)
             advance(1)
-    return _join(found or [decode_block(probabilities, scene, decoding, _NOTHING)])
+        return _join(found or [decode(_NOTHING)])
 
 
 def plan_blocks(
@@ -165,7 +167,10 @@ def _block(parts: Components, probabilities: ProbabilityMap) -> Block:
 
 
 def decode_block(
-    probabilities: ProbabilityMap, scene: Scene, decoding: DecodingSettings, block: Block
+    probabilities: ProbabilityMap,
+    read_heights: ReadHeights,
+    decoding: DecodingSettings,
+    block: Block,
 ) -> RawGraves:
     """Decode and outline the parts of one block; others that its window shows are left out."""
     wider = _widened(block.window, probabilities.grid.window)
@@ -176,7 +181,7 @@ def decode_block(
     inside[inner] = _parts_at(block, values[BODY][inner] >= decoding.body_threshold)
     labels = separate(values, body_components(inside), probabilities.grid.gsd_m, decoding)
     polygons, ids = trace_instances(labels, values[BODY], decoding.body_threshold)
-    heights = read_heights(scene, probabilities.grid.crop(wider))
+    heights = read_heights(probabilities.grid.crop(wider))
     corner = np.array([wider.col_off, wider.row_off], np.float64)
     return RawGraves(
         np.asarray(shapely.transform(polygons, lambda points: points + corner)),

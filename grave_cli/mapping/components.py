@@ -1,17 +1,18 @@
 """Connected parts of the body over a whole probability map, found cell by cell.
 
-What is not connected, not even by a corner, is decoded and outlined on its own. Here each part is
-found, however many cells it crosses, with no more than a cell and the edges of its neighbours in
+Parts that touch nowhere, not even at a corner, are decoded and outlined independently. Here each
+part is found, however many cells it crosses, with one cell and the edges of its neighbours in
 memory.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from rasterio.windows import Window
 from scipy import ndimage
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from grave_cli.graves.instances import Labels
 from grave_cli.graves.targets import BODY
@@ -26,9 +27,9 @@ class Components:
     """Connected parts of the body, one entry each.
 
     Args:
-        bounds: First row and column, and those after the last.
-        anchors: Row and column of the first pixel, row by row.
-        sizes: Pixels.
+        bounds: First row and column, and the row and column after the last.
+        anchors: Row and column of the first pixel in row-major order.
+        sizes: Number of pixels.
 
     Shapes:
         bounds: (n, 4); anchors: (n, 2); sizes: (n,)
@@ -42,12 +43,12 @@ class Components:
         return len(self.sizes)
 
     def take(self, keep: NDArray[np.bool_] | NDArray[np.intp]) -> "Components":
-        """Keep some, by a mask or by indices."""
+        """Select parts by a mask or by indices."""
         return Components(self.bounds[keep], self.anchors[keep], self.sizes[keep])
 
     @property
     def areas(self) -> NDArray[np.int64]:
-        """Pixels of the windows over them."""
+        """Pixels of the bounding windows."""
         return np.asarray(np.prod(self.bounds[:, 2:] - self.bounds[:, :2], axis=1))
 
 
@@ -56,8 +57,8 @@ class FoundComponents:
     """The parts of the body in a map.
 
     Args:
-        whole: Those that can be decoded as they are.
-        pieces: What lies in single cells of those that are too large for that.
+        whole: Parts that can be decoded as they are.
+        pieces: Pieces, one per cell, of parts that are too large for that.
     """
 
     whole: Components
@@ -65,7 +66,7 @@ class FoundComponents:
 
 
 def label_parts(inside: NDArray[np.bool_]) -> Labels:
-    """Number the connected parts of a mask from 1; corners connect, too.
+    """Number the connected parts of a mask from 1; corners connect.
 
     Shapes:
         inside: (H, W); returns: (H, W)
@@ -79,10 +80,10 @@ def find_components(
     """Find the connected parts of the body.
 
     Args:
-        probabilities: Where.
-        threshold: Probability from which a pixel belongs to the body.
-        cell_px: Edge of the cells that are looked at, one after the other.
-        max_px: Largest window over a part that can be decoded whole, in pixels.
+        probabilities: The map.
+        threshold: Lowest probability of the body.
+        cell_px: Edge of the cells, which are read one after the other.
+        max_px: Largest window of a part that is decoded whole, in pixels.
     """
     inside = to_probabilities(np.arange(256, dtype=np.uint8)) >= threshold
     seams = _Seams(probabilities.grid)
@@ -115,7 +116,7 @@ def _measure(labels: Labels, window: Window) -> Components:
     corner = np.array([window.row_off, window.col_off], np.int64)
     ends = [(rows.start, columns.start, rows.stop, columns.stop) for rows, columns in places]
     bounds = np.array(ends, np.int64).reshape(-1, 4) + np.tile(corner, 2)
-    pixels = np.flatnonzero(labels)[::-1]  # the first of each label is written last
+    pixels = np.flatnonzero(labels)[::-1]  # reversed: the first pixel of each label is written last
     ids = labels.ravel()[pixels] - 1
     first = np.zeros(len(places), np.int64)
     first[ids] = pixels
@@ -124,10 +125,14 @@ def _measure(labels: Labels, window: Window) -> Components:
 
 
 class _Seams:
-    """Collects which parts of neighbouring cells touch; cells come row by row.
+    """Collects the pairs of parts that touch across the seams of cells; cells come row by row.
+
+        last row of the cells above   . 1 1 | 2 .   1 and 2 touch at an edge
+        seam                          ----- + ---
+        first row of these cells      3 . . | . 4   3 touches 1, and 4 touches 2, at a corner
 
     Args:
-        grid: What the cells cover.
+        grid: The grid that the cells cover.
     """
 
     def __init__(self, grid: WorkingGrid) -> None:
@@ -138,14 +143,14 @@ class _Seams:
         self._found: list[Numbers] = []
 
     def add(self, labels: Labels, window: Window, offset: int) -> None:
-        """Compare the edges of a cell with its neighbours; `offset` parts came before its own."""
+        """Compare the edges of a cell with its neighbours; `offset` parts precede its own."""
         named = np.where(labels > 0, labels.astype(np.int64) + offset, 0)
         first, last = int(window.col_off), int(window.col_off + window.width)
         if first == 0:
             self._above, self._below = self._below, np.zeros(self._width, np.int64)
         else:
             self._compare(self._left, named[:, 0])
-        around = slice(max(0, first - 1), last + 1)  # with the corners of the next cells
+        around = slice(max(0, first - 1), last + 1)  # including the corners of the next cells
         above = self._above[around]
         top = np.zeros(len(above), np.int64)
         top[first - around.start :][: last - first] = named[0]
@@ -159,41 +164,26 @@ class _Seams:
             pairs = np.column_stack([one[touching], other[touching]])
             self._found.append(np.unique(pairs, axis=0))
 
-    def pairs(self) -> Iterator[tuple[int, int]]:
-        """Yield the numbers, from 0, of parts that touch."""
-        for found in self._found:
-            yield from (found - 1).tolist()
+    def pairs(self) -> Numbers:
+        """Return the numbers, from 0, of parts that touch, (pairs, 2)."""
+        return np.concatenate([np.zeros((0, 2), np.int64), *self._found]) - 1
 
 
-def _join(pieces: Components, pairs: Iterator[tuple[int, int]], max_px: int) -> FoundComponents:
-    """Join the pieces that touch; what would become too large stays in pieces."""
-    roots = _roots(len(pieces), pairs)
-    names, group = np.unique(roots, return_inverse=True)
-    bounds = np.empty((len(names), 4), np.int64)
+def _join(pieces: Components, pairs: Numbers, max_px: int) -> FoundComponents:
+    """Join the pieces that touch; a part that would become too large stays in pieces.
+
+    Pieces 0 and 1 meet at a seam, and 1 and 3 at the next: the pairs (0, 1), (1, 3) are the edges
+    of a graph whose connected components are the parts, {0, 1, 3} and {2}.
+    """
+    links = coo_array((np.ones(len(pairs), np.bool_), pairs.T), shape=(len(pieces),) * 2)
+    count, group = connected_components(links, directed=False)
+    bounds = np.empty((count, 4), np.int64)
     bounds[:, :2], bounds[:, 2:] = np.iinfo(np.int64).max, 0
     np.minimum.at(bounds[:, :2], group, pieces.bounds[:, :2])
     np.maximum.at(bounds[:, 2:], group, pieces.bounds[:, 2:])
     order = np.lexsort((pieces.anchors[:, 1], pieces.anchors[:, 0], group))
-    first = order[np.searchsorted(group[order], np.arange(len(names)))]
-    sizes = np.bincount(group, pieces.sizes, len(names)).astype(np.int64)
+    first = order[np.searchsorted(group[order], np.arange(count))]
+    sizes = np.bincount(group, pieces.sizes, count).astype(np.int64)
     joined = Components(bounds, pieces.anchors[first], sizes)
     too_large = joined.areas > max_px
     return FoundComponents(joined.take(~too_large), pieces.take(too_large[group]))
-
-
-def _roots(count: int, pairs: Iterator[tuple[int, int]]) -> NDArray[np.intp]:
-    """Give connected numbers one name each (union-find with path halving).
-
-    Source: Tarjan & van Leeuwen 1984, Worst-case analysis of set union algorithms.
-    """
-    parent = list(range(count))
-
-    def root(number: int) -> int:
-        while parent[number] != number:
-            parent[number] = number = parent[parent[number]]
-        return number
-
-    for one, other in pairs:
-        low, high = sorted((root(one), root(other)))
-        parent[high] = low
-    return np.array([root(number) for number in range(count)], np.intp)

@@ -1,4 +1,4 @@
-"""A batch of network inputs in, probabilities out: one protocol, whatever computes them.
+"""A batch of network inputs in, probabilities out: one protocol for all runtimes.
 
 A CPU computes with ONNX Runtime (`onnx_engine.py`), a GPU with torch (`torch_engine.py`), which is
 not imported before it is needed. `Symmetries` wraps either.
@@ -24,12 +24,12 @@ class Engine(Protocol):
 
     @property
     def name(self) -> str:
-        """What computes, and where ("ONNX Runtime on cpu")."""
+        """Runtime and device, as in "ONNX Runtime on cpu"."""
         ...
 
     @property
     def batch_mpx(self) -> float:
-        """How much is best computed at once, in megapixels: what bounds the memory it takes."""
+        """Best size of a batch, in megapixels; it bounds the memory."""
         ...
 
     def probabilities(self, batch: Batch) -> Batch:
@@ -44,15 +44,15 @@ class Engine(Protocol):
 def open_engine(
     bundle: Bundle, settings: PredictionSettings, progress: Progress = SILENT
 ) -> Engine:
-    """Choose what computes a model, and load the model into it.
+    """Choose an engine for a model, and load the model.
 
     Args:
         bundle: The model.
         settings: Device (auto takes a GPU if there is one), threads, symmetries.
-        progress: Is told when a model can only be computed with torch.
+        progress: Receives a note if only torch can run the model.
 
     Raises:
-        ModelError: The device is not there, or the model's files are damaged or do not fit.
+        ModelError: The device is missing, or the model's files are damaged or do not fit.
     """
     engine = _open(bundle, settings, progress)
     return engine if settings.tta == 1 else Symmetries(engine, settings.tta)
@@ -74,12 +74,14 @@ def _open(bundle: Bundle, settings: PredictionSettings, progress: Progress) -> E
         return OnnxEngine(bundle, settings.threads)
     from grave_cli.mapping.torch_engine import TorchEngine
 
-    progress.note(f"Model {bundle.card.name} holds no {bundle.onnx.name}: torch computes, slower")
+    progress.note(
+        f"Model {bundle.card.name} holds no {bundle.onnx.name}: torch computes it, more slowly"
+    )
     return TorchEngine(bundle, device, settings.threads)
 
 
 def _gpu_is_likely() -> bool:
-    """Tell whether asking torch for a GPU is worth its import, from the driver alone."""
+    """Look for a GPU driver, to spare the import of torch where there is none."""
     if sys.platform == "darwin":
         return platform.machine() == "arm64"
     try:
@@ -90,15 +92,15 @@ def _gpu_is_likely() -> bool:
 
 
 Count = Literal[4, 8]
-"""4: the flips, and both at once. 8: these, and the same of the transposed picture."""
+"""4: the flips, single and combined. 8: these of the image and of its transpose."""
 
 
 class Symmetries:
-    """Averages an engine's probabilities over the symmetries of a square.
+    """Test-time augmentation: the mean of an engine's probabilities over flips and transposes.
 
     Args:
-        engine: What computes.
-        count: How many orientations it is asked in; the time it takes is as many times longer.
+        engine: The engine.
+        count: Number of orientations; multiplies the time.
     """
 
     def __init__(self, engine: "Engine", count: Count) -> None:
@@ -120,5 +122,5 @@ class Symmetries:
 
 
 def _turned(array: NDArray[np.float32], transposed: bool) -> NDArray[np.float32]:
-    """Return a view of an array with rows and columns swapped, or the array itself."""
+    """Return a view with rows and columns swapped, or the array itself."""
     return array.swapaxes(2, 3) if transposed else array

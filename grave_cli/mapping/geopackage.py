@@ -1,11 +1,5 @@
-"""Graves in, a GeoPackage out: written whole or not at all.
+"""Graves in, a GeoPackage out: written whole or not at all."""
 
-Written under a temporary name beside its place and renamed: a program that has the old file open
-keeps it, and an interruption leaves nothing half-written.
-"""
-
-import os
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +10,7 @@ import shapely
 from fiona.errors import FionaError
 from pyproj import Transformer
 
+from grave_cli.atomic_writes import whole_file
 from grave_cli.errors import ExportError
 from grave_cli.mapping.result import PredictionResult
 
@@ -34,6 +29,7 @@ _GRAVE_COLUMNS = {
 }
 _DECIMALS = {"confidence": 3, "azimuth_deg": 1}
 _TABLE = "gravecli_provenance"
+_LOGS = ("-wal", "-shm", "-journal")  # SQLite's files beside a database that is open
 
 
 def write_geopackage(result: PredictionResult, path: Path, crs: str | None = None) -> None:
@@ -44,27 +40,22 @@ def write_geopackage(result: PredictionResult, path: Path, crs: str | None = Non
     (key, value).
 
     Args:
-        result: What was found.
-        path: The file; one that is there is replaced.
-        crs: CRS to write in; None keeps the orthophoto's.
+        result: The graves.
+        path: The file; an existing one is replaced.
+        crs: CRS of the file; None keeps the orthophoto's.
 
     Raises:
-        ExportError: It cannot be written; the old file, if there was one, is untouched.
+        ExportError: It cannot be written; an existing file is untouched.
     """
-    target_crs = crs or result.source_crs
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(suffix=".gpkg", prefix=f".{path.stem}-", dir=path.parent)
-        os.close(handle)
-        unfinished = Path(name)
+    with whole_file(path) as new:
         try:
-            unfinished.unlink()
-            _write_layers(result, unfinished, target_crs)
-            unfinished.replace(path)
-        finally:
-            _remove(unfinished)
-    except (OSError, FionaError) as error:
-        raise ExportError(f"GeoPackage cannot be written: {error}", where=path) from None
+            _write_layers(result, new, crs or result.source_crs)
+        except FionaError as error:
+            raise ExportError(f"cannot be written: {error}", where=path) from None
+        # If QGIS has the old file open, SQLite would play its log into the new file.
+        place = path.resolve()
+        for suffix in _LOGS:
+            place.with_name(place.name + suffix).unlink(missing_ok=True)
 
 
 def _write_layers(result: PredictionResult, path: Path, crs: str) -> None:
@@ -114,8 +105,3 @@ def _cell(name: str, value: Any) -> Any:
     if not isinstance(value, float):
         return value
     return round(value, _DECIMALS.get(name, 3)) if np.isfinite(value) else None
-
-
-def _remove(unfinished: Path) -> None:
-    for suffix in ("", "-wal", "-shm", "-journal"):
-        unfinished.with_name(unfinished.name + suffix).unlink(missing_ok=True)

@@ -14,7 +14,7 @@ class OnnxEngine:
 
     Args:
         bundle: The model; it has an ONNX form.
-        threads: How many compute; 0: one for each physical core.
+        threads: Number of threads; 0: one per physical core.
 
     Raises:
         ModelError: The file is damaged, or was not made from the bundle's weights.
@@ -28,29 +28,29 @@ class OnnxEngine:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3  # errors
-        # Threads that wait by spinning would take the cores from those that read the next pixels.
+        # Spinning threads would take the cores from the threads that read the next pixels.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        # By default the arena doubles with each request, far beyond what is needed.
+        # By default the memory arena doubles with each request, far beyond the need.
         arena = {"arena_extend_strategy": "kSameAsRequested"}
         providers = [("CPUExecutionProvider", arena)]
         try:
             self._session = onnxruntime.InferenceSession(bundle.onnx, options, providers=providers)
-        except Exception as error:  # its exceptions have no common base but this
+        except Exception as error:  # onnxruntime has no common base of its own
             reason = str(error).splitlines()[0]
             raise ModelError(f"network cannot be loaded: {reason}", where=bundle.onnx) from None
         made_from = self._session.get_modelmeta().custom_metadata_map.get(WEIGHTS_KEY)
-        if made_from != bundle.sha256():
+        if made_from != bundle.sha256:
             raise ModelError(
-                "network was not made from the weights beside it",
+                "the ONNX file was not made from the weights beside it",
                 where=bundle.onnx,
-                found=f"one of weights {made_from}",
-                expected=bundle.sha256(),
-                remedy=f"without {bundle.onnx.name} torch computes from the weights",
+                found=f"weights {made_from}",
+                expected=bundle.sha256,
+                remedy=f"delete {bundle.onnx.name}: torch then computes from the weights",
             )
 
     @property
     def name(self) -> str:
-        """What computes, and where."""
+        """Runtime and device."""
         return "ONNX Runtime on cpu"
 
     def probabilities(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:

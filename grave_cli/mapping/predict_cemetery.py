@@ -1,4 +1,8 @@
-"""The station in one call: model and orthophoto in, graves out."""
+"""The room in one call: model and orthophoto in, graves out.
+
+The steps are functions of their own, so that a training can run the network once over a cemetery
+and extract its graves several times: `mapped_scene`, `extract_graves`.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,36 +11,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import shapely
-from numpy.typing import NDArray
-
 from grave_cli import __version__
-from grave_cli.dataset.manifest import cemetery_name
-from grave_cli.graves.attributes import measure
-from grave_cli.graves.confidence import Calibration, confidence_features
-from grave_cli.graves.flags import Review, review
-from grave_cli.mapping.blocks import find_graves
 from grave_cli.mapping.engine import Engine
+from grave_cli.mapping.extract_graves import extract_graves
 from grave_cli.mapping.model_fit import check_fit
 from grave_cli.mapping.probability_map import ProbabilityMap
 from grave_cli.mapping.result import PredictionResult
 from grave_cli.mapping.scene import Scene, open_scene
 from grave_cli.mapping.scratch import prediction_key, scratch
 from grave_cli.mapping.stream import map_probabilities, plan_scene
-from grave_cli.mapping.summary import look_over
 from grave_cli.mapping.tiling import measure_speeds
 from grave_cli.model.bundle import Bundle
-from grave_cli.outlines.polygons import to_crs
-from grave_cli.outlines.regularise import regularise
 from grave_cli.progress import SILENT, Progress
-from grave_cli.rasters.grid import WorkingGrid
-from grave_cli.rasters.orthophoto import orthophoto_grid
 from grave_cli.settings.mapping import DecodingSettings
 from grave_cli.settings.tree import Settings
-from grave_cli.vectors.areas import read_area, within_area
+from grave_cli.vectors.areas import read_area
 
-_WORTH_MEASURING_MPX = 50  # below, the measurement would take longer than it saves
+_WORTH_MEASURING_MPX = 50  # below this, measuring tile speeds takes longer than it saves
 
 
 def predict_cemetery(
@@ -55,34 +46,32 @@ def predict_cemetery(
 
     Args:
         orthophoto: RGB(A) image.
-        dem: Heights; None when there are none.
+        dem: Heights; None if there are none.
         bundle: The model; its recipe and thresholds are used.
         engine: Runs the model.
         settings: Tiles and outlines.
-        decoding: Thresholds to use instead of the model's.
-        progress: Is told how far it is.
-        aoi: Vector file with the area to be mapped; None maps all. A grave belongs to it when its
-            centroid does.
-        resume: Take up what an earlier try, which was killed, has computed of the same.
+        decoding: Thresholds that replace the model's.
+        progress: Receives progress and notes.
+        aoi: Vector file with the area to map; None maps everything. A grave belongs to the area if
+            its centroid does.
+        resume: Continue an earlier run of the same prediction that was killed.
 
     Raises:
-        DatasetError: The area cannot be read, or lies outside of the orthophoto.
+        DatasetError: The area cannot be read, or lies outside the orthophoto.
         GridError: No working grid can be laid on the orthophoto.
-        ModelError: The cemetery does not fit the model: it has no heights where these are needed,
-            or other 16-bit values than those trained on.
+        ModelError: The cemetery does not fit the model: heights are missing, or 16-bit values
+            differ from the training data.
         RasterReadError: A raster cannot be used.
     """
-    recipe = bundle.card.recipe
-    grid = orthophoto_grid(orthophoto, recipe.gsd_m, settings.grid.max_upsampling)
-    for note in check_fit(recipe, orthophoto, dem, grid, bundle.card.name):
+    scene = open_scene(orthophoto, dem, bundle.card.recipe, settings.grid.max_upsampling)
+    for note in check_fit(scene, bundle.card.name):
         progress.note(note)
-    scene = open_scene(orthophoto, dem, grid, recipe)
     if aoi is not None:
-        scene = replace(scene, aoi=read_area(aoi, grid))
+        scene = replace(scene, aoi=read_area(aoi, scene.grid))
     thresholds = decoding or bundle.card.decoding
-    provenance = _provenance(scene, bundle, thresholds, engine)
+    provenance = describe_origin(scene, bundle, thresholds, engine.name)
     provenance["aoi"] = aoi.name if aoi else ""
-    with _mapped(scene, bundle, engine, settings, progress, resume) as probabilities:
+    with mapped_scene(scene, bundle, engine, settings, progress, resume=resume) as probabilities:
         return extract_graves(
             probabilities,
             scene,
@@ -95,132 +84,60 @@ def predict_cemetery(
 
 
 @contextmanager
-def _mapped(
+def mapped_scene(
     scene: Scene,
     bundle: Bundle,
     engine: Engine,
     settings: Settings,
-    progress: Progress,
-    resume: bool,
+    progress: Progress = SILENT,
+    *,
+    resume: bool = True,
+    held_mpx: float = 0.0,
 ) -> Iterator[ProbabilityMap]:
-    """Compute the probabilities; those of a large cemetery lie in files while the block runs."""
+    """Run a model over a scene; the probabilities of a large one are files while the block runs.
+
+    Args:
+        scene: Scene at the model's GSD.
+        bundle: The model.
+        engine: Runs the model.
+        settings: Tiles, memory, cache.
+        progress: Receives the working pixels done, in Mpx.
+        resume: Use sections left by an earlier run of the same prediction.
+        held_mpx: Working pixels of other maps held at the same time, in Mpx; they count towards
+            `prediction.memory_mpx`.
+
+    Raises:
+        RasterReadError: A file is damaged.
+    """
     prediction, cache = settings.prediction, settings.work_dir / "cache"
-    megapixels = scene.grid.height * scene.grid.width / 1e6
-    if megapixels <= prediction.memory_mpx:
+    megapixels = scene.grid.megapixels
+    if held_mpx + megapixels <= prediction.memory_mpx:
         yield map_probabilities(scene, engine, prediction, progress)
         return
-    model = bundle.sha256()
     speeds = None
     if not prediction.tile_px and megapixels >= _WORTH_MEASURING_MPX:
         progress.note("Measuring which tiles are fastest on this machine")
         channels = scene.recipe.channel_count
         speeds = measure_speeds(
-            engine, channels, prediction.halo_px, cache / "tile-speeds.json", model
+            engine, channels, prediction, cache / "tile-speeds.json", bundle.sha256
         )
     plan = plan_scene(scene, engine, prediction, speeds)
-    key = prediction_key(scene, plan.tiling, model, engine.name)
+    key = prediction_key(scene, plan.tiling, bundle.sha256, engine.name)
     with scratch(cache / "predictions", key, resume=resume) as shelf:
         yield map_probabilities(scene, engine, prediction, progress, plan=plan, shelf=shelf)
 
 
-def extract_graves(
-    probabilities: ProbabilityMap,
-    scene: Scene,
-    decoding: DecodingSettings,
-    settings: Settings,
-    provenance: dict[str, Any],
-    calibration: Calibration | None = None,
-    progress: Progress = SILENT,
-) -> PredictionResult:
-    """Turn the probabilities of a cemetery into its graves.
+def describe_origin(
+    scene: Scene, bundle: Bundle, decoding: DecodingSettings, engine: str
+) -> dict[str, Any]:
+    """Describe where a map comes from: inputs, model, engine, thresholds, settings.
 
     Args:
-        probabilities: Over the whole grid.
-        scene: Where they come from.
-        decoding: Thresholds.
-        settings: Outlines, review.
-        provenance: What is said of their origin.
-        calibration: Of the model's confidence; None takes the mean probability of body.
-        progress: Is told how far it is.
-
-    Raises:
-        RasterReadError: The DEM is damaged.
+        scene: The mapped scene.
+        bundle: The model.
+        decoding: Thresholds in use.
+        engine: Name of the engine.
     """
-    grid = probabilities.grid
-    found = find_graves(
-        probabilities, scene, decoding, progress, threads=settings.prediction.threads
-    )
-    outlines = regularise(found.polygons, found.evidence.body, grid.gsd_m, settings.outlines)
-    found = found.take(outlines.index)
-    features = confidence_features(outlines, found.evidence)
-    confidence = calibration.confidence(features) if calibration else found.evidence.body
-    reviewed = review(outlines, found.evidence, confidence, grid.gsd_m, settings.review)
-    polygons = to_crs(outlines.regular, grid.transform)
-    order = _reading_order(polygons)
-    order = order[within_area(polygons[order], scene.aoi)]
-    outlines, polygons = outlines.take(order), polygons[order]
-    cemetery = cemetery_name(scene.orthophoto)
-    rows = _attributes(
-        cemetery,
-        polygons,
-        grid,
-        confidence=confidence[order],
-        heights=found.heights[order],
-        shape=outlines.shape,
-        reviewed=reviewed.take(order),
-    )
-    overview = look_over(probabilities, scene.aoi)
-    return PredictionResult(
-        cemetery=cemetery,
-        grid=grid,
-        source_crs=scene.source_crs,
-        polygons=polygons,
-        raw_polygons=to_crs(outlines.raw, grid.transform),
-        attributes=tuple(rows),
-        coverage=overview.footprint,
-        provenance=provenance,
-        features=features[order],
-        computed_share=overview.valid_share,
-        coarse_probability=overview.probability,
-    )
-
-
-def _reading_order(polygons: NDArray[np.object_]) -> NDArray[np.intp]:
-    """Sort graves from north to south, then from west to east."""
-    points = shapely.get_coordinates(shapely.centroid(polygons))
-    return np.lexsort((points[:, 0], -points[:, 1]))
-
-
-def _attributes(
-    cemetery: str,
-    polygons: NDArray[np.object_],
-    grid: WorkingGrid,
-    *,
-    confidence: NDArray[np.float64],
-    heights: NDArray[np.float64],
-    shape: NDArray[np.str_],
-    reviewed: Review,
-) -> Iterator[dict[str, Any]]:
-    measures = measure(polygons, grid.crs, grid.metres_per_unit)
-    for index in range(len(polygons)):
-        yield {
-            "grave_id": f"{cemetery}-{index + 1:04d}",
-            "cemetery_id": cemetery,
-            "confidence": float(confidence[index]),
-            "area_m2": float(measures.area_m2[index]),
-            "length_m": float(measures.length_m[index]),
-            "width_m": float(measures.width_m[index]),
-            "azimuth_deg": float(measures.azimuth_deg[index]),
-            "height_m": float(heights[index]),
-            "shape": str(shape[index]),
-            "flags": reviewed.flags[index],
-            "needs_review": bool(reviewed.needed[index]),
-        }
-
-
-def _provenance(
-    scene: Scene, bundle: Bundle, decoding: DecodingSettings, engine: Engine
-) -> dict[str, Any]:
     card = bundle.card
     return {
         "gravecli_version": __version__,
@@ -228,10 +145,10 @@ def _provenance(
         "orthophoto": scene.orthophoto.name,
         "dem": scene.dem.name if scene.dem else "",
         "model": card.name,
-        "model_sha256": bundle.sha256(),
+        "model_sha256": bundle.sha256,
         "mlflow_run": card.run_id,
         "dataset_id": card.dataset_id,
-        "engine": engine.name,
+        "engine": engine,
         "gsd_m": scene.grid.gsd_m,
         "crs": scene.grid.crs,
         "thresholds": decoding.model_dump_json(),

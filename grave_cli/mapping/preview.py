@@ -1,15 +1,16 @@
-"""A picture of the result: the orthophoto with the graves outlined, and the truth if known."""
+"""A picture of a map: the orthophoto with outlined graves, and the ground truth if known."""
 
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from grave_cli.atomic_writes import whole_file
 from grave_cli.drawing.outlines import verdict_layers
 from grave_cli.drawing.overview import overview
-from grave_cli.errors import ExportError
 from grave_cli.mapping.result import PredictionResult
-from grave_cli.rasters.orthophoto import read_orthophoto
+from grave_cli.rasters.orthophoto import inspect_orthophoto
+from grave_cli.rasters.orthophoto_pixels import read_orthophoto
 
 _LONGEST_SIDE_PX = 2000
 
@@ -23,8 +24,8 @@ def write_preview(
     """Write an overview as PNG.
 
     Args:
-        orthophoto: The image that was mapped.
-        result: What was found.
+        orthophoto: The mapped image.
+        result: The graves.
         path: The picture.
         truth: Graves there are, in the result's CRS: found ones are green, false ones red, missed
             ones blue.
@@ -33,16 +34,9 @@ def write_preview(
         ExportError: It cannot be written.
     """
     grid = result.grid.coarsened(max(1.0, max(result.grid.shape) / _LONGEST_SIDE_PX))
-    pixels = read_orthophoto(orthophoto, grid)
+    pixels = read_orthophoto(inspect_orthophoto(orthophoto), grid)
     layers = verdict_layers(result.polygons, truth)
     title = f"{result.cemetery}: {len(result.polygons)} graves"
     picture = overview(pixels.rgb, pixels.valid, grid.transform, layers, title)
-    unfinished = path.with_name(f".{path.stem}-unfinished.png")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        picture.save(unfinished, format="PNG")
-        unfinished.replace(path)
-    except OSError as error:
-        raise ExportError(f"picture cannot be written: {error}", where=path) from None
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with whole_file(path) as new:
+        picture.save(new, format="PNG")

@@ -1,7 +1,7 @@
 """Probabilities over a whole working grid, kept in sections: in memory, or one file each.
 
-A section is whole or not there: its file is written beside its place and renamed, so that after a
-crash what is there is right. Levels are 8 bits in three channels, 3 bytes per working pixel.
+A section is complete or missing, also after a crash. Levels have 8 bits in three channels, 3 bytes
+per working pixel.
 """
 
 import math
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
+from grave_cli.atomic_writes import whole_file
 from grave_cli.graves.targets import BODY
 from grave_cli.rasters.grid import WorkingGrid
 
@@ -21,11 +22,10 @@ Levels = NDArray[np.uint8]
 Index = tuple[int, int]
 
 _LEVELS = 255  # probabilities are kept in steps of 1/255: a third of the memory of float32
-_UNFINISHED = ".unfinished"
 
 
 class Shelf(Protocol):
-    """Where sections are kept; a dict is one."""
+    """Storage of sections; a dict is one."""
 
     def __contains__(self, index: object, /) -> bool: ...
     def __getitem__(self, index: Index, /) -> Levels: ...
@@ -34,10 +34,10 @@ class Shelf(Protocol):
 
 @dataclass(frozen=True)
 class SectionFiles:
-    """Keeps each section in a file of its own.
+    """Keeps each section in its own file.
 
     Args:
-        folder: Where; it is there already.
+        folder: Folder of the files; created if missing.
     """
 
     folder: Path
@@ -50,11 +50,8 @@ class SectionFiles:
         return levels
 
     def __setitem__(self, index: Index, levels: Levels) -> None:
-        path = self._path(index)
-        unfinished = path.with_suffix(_UNFINISHED)
-        with unfinished.open("wb") as file:
-            np.save(file, levels)
-        unfinished.replace(path)
+        with whole_file(self._path(index)) as new:
+            np.save(new, levels)
 
     def _path(self, index: object) -> Path:
         assert isinstance(index, tuple)
@@ -66,10 +63,10 @@ class ProbabilityMap:
     """Probabilities of body, border and contact over a working grid.
 
     Args:
-        grid: Where the pixels lie.
+        grid: Working grid of the pixels.
         height: Rows of a section.
         width: Columns of a section.
-        shelf: The sections, by row and column of sections; those that show nothing are missing.
+        shelf: Sections by row and column of sections; empty ones may be missing.
     """
 
     grid: WorkingGrid
@@ -79,12 +76,12 @@ class ProbabilityMap:
 
     @classmethod
     def of(cls, levels: Levels, valid: NDArray[np.bool_], grid: WorkingGrid) -> "ProbabilityMap":
-        """Make one of whole arrays.
+        """Build a map from whole arrays.
 
         Args:
             levels: Probabilities times 255.
-            valid: Where the orthophoto shows something.
-            grid: Where the pixels lie.
+            valid: Where the orthophoto has pixels.
+            grid: Working grid of the pixels.
 
         Shapes:
             levels: (3, H, W); valid: (H, W)
@@ -92,7 +89,7 @@ class ProbabilityMap:
         return cls(grid, *grid.shape, {(0, 0): mark_valid(levels, valid)})
 
     def read(self, window: Window) -> Levels:
-        """Read a window; 0 where nothing is known, beyond the grid too.
+        """Read a window; 0 where nothing is known, and beyond the grid.
 
         Shapes:
             returns: (3, h, w)
@@ -106,7 +103,7 @@ class ProbabilityMap:
     def _overlaps(
         self, window: Window
     ) -> Iterator[tuple[Index, tuple[slice, slice], tuple[slice, slice]]]:
-        """Yield each section under a window: which, its pixels in itself and in the window."""
+        """Yield the sections under a window: index, slices of the section, slices of the window."""
         height, width = self.grid.shape
         rows = _spans(int(window.row_off), int(window.height), self.height, height)
         columns = list(_spans(int(window.col_off), int(window.width), self.width, width))
@@ -116,10 +113,10 @@ class ProbabilityMap:
 
 
 def _spans(start: int, length: int, step: int, size: int) -> Iterator[tuple[int, slice, slice]]:
-    """Cut a stretch at multiples of a step; each piece counted from there, and from the start.
+    """Cut a range at multiples of a step; yield each piece within its step and within the range.
 
-    From 5, 10 long, in steps of 8: piece 0 is 5 to 8 of it and 0 to 3 of the stretch, piece 1 is 0
-    to 7 and 3 to 10.
+    Example: start 5, length 10, step 8. Piece 0 is 5:8 of its step and 0:3 of the range; piece 1
+    is 0:7 of its step and 3:10 of the range.
     """
     first, last = max(start, 0), min(start + length, size)
     for number in range(first // step, math.ceil(last / step) if first < last else 0):
@@ -139,7 +136,7 @@ def to_probabilities(levels: Levels) -> NDArray[np.float32]:
 
 
 def mark_valid(levels: Levels, valid: NDArray[np.bool_]) -> Levels:
-    """Write into levels where the orthophoto shows something: there the body's are at least 1.
+    """Encode validity in levels: valid pixels have a body level of at least 1, others 0.
 
     Shapes:
         levels: (3, H, W); valid: (H, W); returns: (3, H, W)
@@ -150,7 +147,7 @@ def mark_valid(levels: Levels, valid: NDArray[np.bool_]) -> Levels:
 
 
 def is_valid(levels: Levels) -> NDArray[np.bool_]:
-    """Say where the orthophoto shows something.
+    """Return where the orthophoto has pixels.
 
     Shapes:
         levels: (3, H, W); returns: (H, W)

@@ -1,4 +1,4 @@
-"""Sections of a scene in, network inputs out: read ahead by threads, in order, a few at a time."""
+"""Network inputs of a scene's sections, read ahead by threads: in order, a few at a time."""
 
 import threading
 from collections.abc import Iterator, Sequence
@@ -15,30 +15,30 @@ from rasterio.windows import Window
 
 from grave_cli.mapping.scene import Scene
 from grave_cli.mapping.sections import Section, frames_of, place_within, window_around
-from grave_cli.rasters.dem import Dem, open_dem
-from grave_cli.rasters.elevation import read_open_elevation
+from grave_cli.rasters.dem_heights import DemReader, open_dem
+from grave_cli.rasters.elevation import read_elevation
 from grave_cli.rasters.grid import Tile, WorkingGrid
-from grave_cli.rasters.orthophoto import Orthophoto, open_orthophoto
+from grave_cli.rasters.orthophoto_pixels import OrthophotoReader, open_orthophoto
 
-# Working pixels per pixel of a coarse look. What it misses is less than half such a pixel, in the
-# midst of nothing: too little to show a grave.
+# Working pixels per pixel of a coarse look. It misses only islands of less than half such a pixel,
+# which are too small to show a grave.
 _LOOK = 16
 _THREADS = 2
-# Of GDAL, which by default takes a twentieth of the machine's memory. rasterio takes bytes, GDAL
-# itself megabytes: with a bare 128 each block would be decoded anew for every band and window.
+# Block cache of GDAL, by default a twentieth of the machine's memory. rasterio expects bytes, GDAL
+# itself megabytes: with a bare 128, each block would be decoded again for every band and window.
 _CACHE_BYTES = 128 * 2**20
 
 
 @dataclass(frozen=True)
 class SectionInput:
-    """What the network sees of a section.
+    """The network input of a section.
 
     Args:
-        section: Which one.
-        tiles: Its tiles that show something.
+        section: The section.
+        tiles: Its tiles that are not empty.
         window: The pixels that were read.
-        pixels: Network input; None when nothing shows.
-        valid: Where the orthophoto shows something.
+        pixels: Network input; None if all tiles are empty.
+        valid: True where the orthophoto shows something.
 
     Shapes:
         pixels: (C, H, W); valid: (H, W); both over `window`
@@ -52,29 +52,29 @@ class SectionInput:
 
     def tile_input(self, tile: Tile) -> NDArray[np.float32]:
         """Return a tile's network input, (C, h, w)."""
-        assert self.pixels is not None  # there are tiles
+        assert self.pixels is not None  # only empty sections have none
         return self.pixels[:, *place_within(self.window, tile.window)]
 
     def core_valid(self, tile: Tile) -> NDArray[np.bool_]:
-        """Return where a tile's core shows something."""
+        """Return the validity of a tile's core."""
         return self.valid[place_within(self.window, tile.core)]
 
 
-Found = Queue[SectionInput | Exception]
+Results = Queue[SectionInput | Exception]
 
 
 @contextmanager
 def reading_ahead(scene: Scene, sections: Sequence[Section]) -> Iterator[Iterator[SectionInput]]:
-    """Read sections in threads, each with open files of its own, and yield them in their order.
+    """Read sections in threads, each with its own open files, and yield them in order.
 
-    Each thread reads every other section and waits until the one before is taken.
+    The threads take turns. Each waits until its previous section has been taken.
 
     Raises:
         RasterReadError: A file is damaged.
     """
     stop = threading.Event()
     shares = [sections[start::_THREADS] for start in range(min(_THREADS, len(sections)))]
-    queues: list[Found] = [Queue(maxsize=1) for _ in shares]
+    queues: list[Results] = [Queue(maxsize=1) for _ in shares]
     threads = [
         threading.Thread(target=_read_all, args=(scene, *share, stop), name="read", daemon=True)
         for share in zip(shares, queues, strict=True)
@@ -88,94 +88,94 @@ def reading_ahead(scene: Scene, sections: Sequence[Section]) -> Iterator[Iterato
             stop.set()
             for queue, thread in zip(queues, threads, strict=True):
                 with suppress(Empty):
-                    queue.get_nowait()  # makes room for what the thread is about to put
+                    queue.get_nowait()  # lets a thread that waits to put its result go on
                 thread.join()
 
 
-def _read_all(scene: Scene, sections: Sequence[Section], queue: Found, stop: Event) -> None:
+def _read_all(scene: Scene, sections: Sequence[Section], queue: Results, stop: Event) -> None:
     try:
         with _open_reader(scene) as reader:
             for section in sections:
                 queue.put(reader.read(section))
                 if stop.is_set():
                     return
-    except Exception as error:  # raised where the result is waited for
+    except Exception as error:  # raised again by `_result`
         queue.put(error)
 
 
-def _result(found: "SectionInput | Exception") -> SectionInput:
-    if isinstance(found, Exception):
-        raise found
-    return found
+def _result(result: SectionInput | Exception) -> SectionInput:
+    if isinstance(result, Exception):
+        raise result
+    return result
 
 
 @contextmanager
 def _open_reader(scene: Scene) -> Iterator["_Reader"]:
     with ExitStack() as stack:
         orthophoto = stack.enter_context(open_orthophoto(scene.orthophoto))
-        seen = scene.dem if scene.recipe.features else None
-        yield _Reader(scene, orthophoto, stack.enter_context(open_dem(seen)) if seen else None)
+        used = scene.dem if scene.recipe.features else None
+        yield _Reader(scene, orthophoto, stack.enter_context(open_dem(used)) if used else None)
 
 
 @dataclass(frozen=True)
 class _Reader:
-    """Reads sections; of one thread alone.
+    """Reads sections; used by one thread.
 
     Args:
-        scene: What is read.
-        orthophoto: Open.
-        dem: Open; None where the network sees no heights.
+        scene: The scene.
+        orthophoto: The orthophoto, open.
+        dem: The DEM, open; None if the network does not use heights.
     """
 
     scene: Scene
-    orthophoto: Orthophoto
-    dem: Dem | None
+    orthophoto: OrthophotoReader
+    dem: DemReader | None
 
     def read(self, section: Section) -> SectionInput:
-        """Read a section: first coarsely where that is cheap, then what shows something."""
-        tiles = self._that_may_show(self._wanted(section.tiles))
+        """Read the tiles of a section that are not empty."""
+        tiles = self._without_empty(self._within_aoi(section.tiles))
         if not tiles:
             return SectionInput(section, (), section.core, None, np.zeros((0, 0), np.bool_))
         window = window_around(tiles)
         grid = self.scene.grid.crop(window)
         pixels = self.orthophoto.read(grid, self.scene.recipe.value_range)
-        seen = tuple(tile for tile in tiles if pixels.valid[place_within(window, tile.core)].any())
+        kept = tuple(tile for tile in tiles if pixels.valid[place_within(window, tile.core)].any())
         network_input = None
-        if seen:
+        if kept:
             elevation = self._elevation(grid)
             network_input = self.scene.recipe.network_input(pixels.rgb, elevation, pixels.valid)
-        return SectionInput(section, seen, window, network_input, pixels.valid)
+        return SectionInput(section, kept, window, network_input, pixels.valid)
 
-    def _wanted(self, tiles: Sequence[Tile]) -> Sequence[Tile]:
-        """Keep tiles that see something of the area to be mapped.
+    def _within_aoi(self, tiles: Sequence[Tile]) -> Sequence[Tile]:
+        """Keep tiles that intersect the area of interest.
 
-        A tile counts when its halo does: graves that begin in the area are mapped whole.
+        The halo counts, so that graves that cross the edge of the area are mapped whole.
         """
         if self.scene.aoi is None:
             return tiles
-        seen = shapely.intersects(self.scene.aoi, frames_of(tiles, self.scene.grid))
-        return [tile for tile, sees in zip(tiles, seen, strict=True) if sees]
+        inside = shapely.intersects(self.scene.aoi, frames_of(tiles, self.scene.grid))
+        return [tile for tile, is_inside in zip(tiles, inside, strict=True) if is_inside]
 
-    def _that_may_show(self, tiles: Sequence[Tile]) -> Sequence[Tile]:
-        """Drop tiles of which a coarse look shows nothing; all stay where there is no such look."""
+    def _without_empty(self, tiles: Sequence[Tile]) -> Sequence[Tile]:
+        """Drop tiles that are empty in a coarse look; without an overview for it, keep all."""
         if not tiles:
             return tiles
         window = window_around(tiles)
         coarse = self.scene.grid.crop(window).coarsened(_LOOK)
-        if not self.orthophoto.can_be_looked_at(coarse):
+        if not self.orthophoto.has_overview_for(coarse):
             return tiles
         valid = self.orthophoto.read(coarse, self.scene.recipe.value_range).valid
-        return [tile for tile in tiles if _seen(valid, place_within(window, tile.core)).any()]
+        return [tile for tile in tiles if _coarse(valid, place_within(window, tile.core)).any()]
 
     def _elevation(self, grid: WorkingGrid) -> NDArray[np.float32] | None:
         if self.dem is None or self.scene.statistics is None:
             return None
         features = self.scene.recipe.features
-        return read_open_elevation(self.dem, grid, self.scene.statistics, features)
+        return read_elevation(self.dem, grid, self.scene.statistics, features)
 
 
-def _seen(valid: NDArray[np.bool_], place: tuple[slice, slice]) -> NDArray[np.bool_]:
-    """Return what a coarse look shows of a place, and of one coarse pixel around it."""
+def _coarse(valid: NDArray[np.bool_], place: tuple[slice, slice]) -> NDArray[np.bool_]:
+    """Return the part of a coarse look that covers a place and one coarse pixel around it."""
     rows, columns = (
         slice(max(0, side.start // _LOOK - 1), -(-side.stop // _LOOK) + 1) for side in place
     )

@@ -1,4 +1,4 @@
-"""What mapping a cemetery yields."""
+"""Result of mapping a cemetery."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,16 +18,16 @@ class PredictionResult:
     Args:
         cemetery: Cemetery id.
         grid: The working grid it was mapped on.
-        source_crs: The orthophoto's own CRS, as WKT; the grid's, or a geographic one.
-        polygons: Outlines, in the grid's CRS; valid, and none overlaps another.
-        raw_polygons: The same before they were regularised.
+        source_crs: CRS of the orthophoto, as WKT: the grid's, or a geographic one.
+        polygons: Outlines in the grid's CRS; valid, without overlaps.
+        raw_polygons: Outlines before regularisation.
         attributes: One row per grave, by column name; lengths in m, areas in m2.
         coverage: Footprint of the valid imagery, in the grid's CRS.
-        provenance: Where all this comes from.
-        computed_share: Share of the grid that showed something.
-        features: What the confidence of each grave was worked out from (`graves.confidence`).
-        coarse_probability: Of a grave, in [0, 1], over the whole grid in at most 1000 px, for
-            pictures; None where it was not kept.
+        provenance: Origin of the map: inputs, model, settings.
+        computed_share: Share of the grid with valid pixels.
+        features: Evidence behind the confidence of each grave (`graves.confidence`).
+        coarse_probability: Thumbnail of the body probability, at most 1000 px long, for pictures;
+            None if it was not kept.
 
     Shapes:
         features: (graves, features); coarse_probability: (h, w)

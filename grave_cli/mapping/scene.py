@@ -1,17 +1,23 @@
-"""What is to be mapped: an orthophoto with its DEM, on a working grid, as a model wants it."""
+"""A scene to be mapped: an orthophoto and its DEM on the working grid of a model."""
 
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
+from grave_cli.dataset.plans import CemeteryPlan
+from grave_cli.rasters.dem import Dem
+from grave_cli.rasters.dem_heights import Heights, open_dem
 from grave_cli.rasters.elevation import ElevationStatistics, measure_elevation, read_elevation
 from grave_cli.rasters.grid import WorkingGrid
-from grave_cli.rasters.orthophoto import open_orthophoto
+from grave_cli.rasters.orthophoto import Orthophoto, inspect_orthophoto, orthophoto_grid
 from grave_cli.rasters.recipe import InputRecipe
 from grave_cli.settings.inputs import ElevationSettings
 from grave_cli.vectors.areas import Area
+
+ReadHeights = Callable[[WorkingGrid], Heights | None]
+"""Reads heights above local ground, in metres: (H, W), NaN where unknown; None without a DEM."""
 
 
 @dataclass(frozen=True)
@@ -19,56 +25,77 @@ class Scene:
     """An orthophoto to be mapped, with its DEM if it has one.
 
     Args:
-        orthophoto: RGB(A) image.
-        dem: Heights; None when there are none.
+        orthophoto: The orthophoto, inspected.
+        dem: The DEM, inspected; None without one.
         grid: The orthophoto's working grid.
-        source_crs: The orthophoto's own CRS, as WKT.
-        recipe: What the model wants to see.
-        statistics: Of the DEM.
-        aoi: The part to be mapped, in the grid's CRS; None is all of it.
+        recipe: The recipe of the model's input.
+        statistics: Statistics of the DEM; None without one.
+        aoi: Area of interest, in the grid's CRS; None maps everything.
     """
 
-    orthophoto: Path
-    dem: Path | None
+    orthophoto: Orthophoto
+    dem: Dem | None
     grid: WorkingGrid
-    source_crs: str
     recipe: InputRecipe
     statistics: ElevationStatistics | None
     aoi: Area | None = None
 
 
-def open_scene(orthophoto: Path, dem: Path | None, grid: WorkingGrid, recipe: InputRecipe) -> Scene:
-    """Prepare an orthophoto for mapping.
+def open_scene(
+    orthophoto: Path, dem: Path | None, recipe: InputRecipe, max_upsampling: float
+) -> Scene:
+    """Inspect an orthophoto and its DEM, lay the working grid and measure the elevation.
 
     Args:
         orthophoto: RGB(A) image.
-        dem: Heights, or None.
-        grid: Its working grid, at the recipe's GSD.
-        recipe: What the model wants to see.
+        dem: Heights; None without them.
+        recipe: The recipe of the model's input.
+        max_upsampling: Largest ratio of the orthophoto's pixel size to the recipe's.
+
+    Raises:
+        GridError: No working grid can be laid on the orthophoto.
+        RasterReadError: A raster cannot be used.
+    """
+    inspected = inspect_orthophoto(orthophoto)
+    grid = orthophoto_grid(inspected, recipe.gsd_m, max_upsampling)
+    if dem is None:
+        return Scene(inspected, None, grid, recipe, None)
+    # A model for rgb does not use the DEM, but the heights of the graves are still reported.
+    with open_dem(dem) as reader:
+        statistics = measure_elevation(reader, grid, recipe.elevation or ElevationSettings())
+    return Scene(inspected, reader.dem, grid, recipe, statistics)
+
+
+def planned_scene(whole: CemeteryPlan, recipe: InputRecipe) -> Scene:
+    """Turn the plan of a cemetery into a scene; its files are not inspected again.
+
+    Args:
+        whole: The plan, at the recipe's GSD.
+        recipe: The recipe of the model's input; without elevation, the DEM is not used.
 
     Raises:
         RasterReadError: The DEM cannot be used.
     """
-    with open_orthophoto(orthophoto) as opened:
-        source_crs = opened.georeference.crs
-    if dem is None:
-        return Scene(orthophoto, None, grid, source_crs, recipe, None)
-    # A model for rgb does not see heights, but the graves' heights are still told.
-    statistics = measure_elevation(dem, grid, recipe.elevation or ElevationSettings())
-    return Scene(orthophoto, dem, grid, source_crs, recipe, statistics)
+    if recipe.elevation is None or whole.dem is None:
+        return Scene(whole.orthophoto, None, whole.grid, recipe, None)
+    statistics = whole.elevation_statistics(recipe.elevation)
+    return Scene(whole.orthophoto, whole.dem, whole.grid, recipe, statistics)
 
 
-def read_heights(scene: Scene, grid: WorkingGrid) -> NDArray[np.float32] | None:
-    """Read the heights above local ground, metres; None without a DEM.
+@contextmanager
+def reading_heights(scene: Scene) -> Iterator[ReadHeights]:
+    """Read heights above local ground from several threads; each opens the DEM once."""
+    dem, statistics = scene.dem, scene.statistics
+    if dem is None or statistics is None:
+        yield lambda grid: None
+        return
+    own = threading.local()
+    with ExitStack() as stack:
 
-    Args:
-        scene: Where from.
-        grid: The scene's grid or any crop of it.
+        def read(grid: WorkingGrid) -> Heights:
+            if not hasattr(own, "reader"):
+                own.reader = stack.enter_context(open_dem(dem))
+            heights: Heights = read_elevation(own.reader, grid, statistics, ("height",))[0]
+            return heights
 
-    Shapes:
-        returns: (H, W), NaN where unknown
-    """
-    if scene.dem is None or scene.statistics is None:
-        return None
-    heights: NDArray[np.float32] = read_elevation(scene.dem, grid, scene.statistics, ("height",))[0]
-    return heights
+        yield read

@@ -1,17 +1,27 @@
-"""Where the probabilities of large cemeteries lie until the graves are drawn, and what is resumed.
+"""Scratch folders: where the probabilities of large cemeteries lie until the graves are drawn.
 
-Each prediction has a folder of its own below `work_dir/cache/predictions`, named after everything
-its probabilities depend on: a killed prediction, run again, finds its finished sections. The folder
-goes when the graves are drawn; those that nobody came back to go after a week.
+Each prediction has a folder of its own below `work_dir/cache/predictions`. The name of the folder
+begins with a key of everything that the probabilities depend on: a killed prediction, run again,
+finds its finished sections. The folder is deleted when the graves are drawn; abandoned folders are
+deleted after a week.
+
+The name also holds the owner, so a single rename takes over an abandoned folder and records the new
+owner. Only one process can win that rename, because no name is used twice:
+
+    3f9a…~5be10c77                        no owner: its prediction failed
+    3f9a…~c04d9a01~office-2~4711~1732…    process 4711 of host office-2, started at 1732… s
 """
 
 import hashlib
-import os
+import platform
+import re
+import secrets
 import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Literal
 
 import psutil
 import shapely
@@ -22,26 +32,25 @@ from grave_cli.mapping.probability_map import SectionFiles, Shelf
 from grave_cli.mapping.scene import Scene
 from grave_cli.mapping.tiling import Tiling
 
-_OWNER = "owner.txt"
 _STALE_S = 7 * 24 * 3600.0
-_FORMAT = 1  # of the sections; a new one makes old folders useless
+_CLOCK_S = 10  # the start of a process is derived from the clock, which may be corrected meanwhile
+_FORMAT = 1  # of the section files; a new number invalidates old folders
 
 
 def prediction_key(scene: Scene, tiling: Tiling, model: str, engine: str) -> str:
-    """Fingerprint everything that probabilities depend on; thresholds do not count.
+    """Fingerprint everything that probabilities depend on; thresholds do not matter.
 
     Args:
         scene: Orthophoto, DEM, grid, recipe and area.
         tiling: The size of tiles.
         model: Fingerprint of the weights.
-        engine: Name of what computes.
+        engine: Name of the engine.
 
     Raises:
         DatasetError: A file is gone.
     """
-    files = [
-        (str(path.resolve()), _identity(path)) for path in (scene.orthophoto, scene.dem) if path
-    ]
+    paths = [raster.path for raster in (scene.orthophoto, scene.dem) if raster]
+    files = [(str(path.resolve()), _identity(path)) for path in paths]
     recipe, area = scene.recipe.model_dump_json(), shapely.to_wkb(scene.aoi, hex=True)
     text = repr((_FORMAT, files, scene.grid, recipe, area, tiling, model, engine))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -52,48 +61,114 @@ def scratch(folder: Path, key: str, *, resume: bool) -> Iterator[Shelf]:
     """Keep sections in files while the block runs; they stay when it is killed or fails.
 
     Args:
-        folder: Below which each prediction has its own.
+        folder: Parent of the folders of all predictions.
         key: Names the prediction.
-        resume: Keep finished sections that are there from an earlier try.
+        resume: Keep the finished sections of an earlier try.
     """
-    mine = folder / key
-    if _is_in_use(mine):
-        mine = folder / f"{key}-{os.getpid()}"
-    if not resume:
-        shutil.rmtree(mine, ignore_errors=True)
     _sweep(folder)
-    mine.mkdir(parents=True, exist_ok=True)
-    process, owner = psutil.Process(), mine / _OWNER
-    owner.write_text(f"{process.pid} {process.create_time()}", encoding="ascii")
+    mine = _claim(folder, key, resume)
     try:
         yield SectionFiles(mine)
-    finally:
-        owner.unlink()
-    shutil.rmtree(mine)
+    except BaseException:
+        # Windows renames no folder with open files; there the end of the process frees it.
+        with suppress(OSError):
+            mine.rename(folder / _new_name(key))
+        raise
+    shutil.rmtree(mine, ignore_errors=True)
     for parent in (folder, folder.parent, folder.parent.parent):
         with suppress(OSError):  # it is not empty
             parent.rmdir()
 
 
 def _identity(path: Path) -> str:
-    """Fingerprint a file, and what belongs to it, as data sets are: by sizes and times."""
+    """Fingerprint a file and its sidecars like a data set: by sizes and times."""
     return dataset_id(Manifest(path.parent, (Cemetery(path.stem, path),)))
 
 
-def _is_in_use(folder: Path) -> bool:
-    """Tell whether the process that owns a folder is still running."""
+def _claim(folder: Path, key: str, resume: bool) -> Path:
+    """Take over the newest abandoned folder of a prediction, or make a new one."""
+    for left in _folders(folder):
+        if _key(left) != key or _owner(left) != "none":
+            continue
+        if not resume:
+            _delete(left)
+        elif mine := _take_over(left):
+            return mine
+    mine = folder / _owned_name(key)
+    with suppress(FileNotFoundError):  # an empty parent was just removed: sections make it again
+        mine.mkdir(parents=True)
+    return mine
+
+
+def _take_over(left: Path) -> Path | None:
+    """Make an abandoned folder one's own; None if another process was faster."""
+    mine = left.with_name(_owned_name(_key(left)))
     try:
-        pid, created = (folder / _OWNER).read_text(encoding="ascii").split()
-        return psutil.Process(int(pid)).create_time() == float(created)
-    except (OSError, ValueError, psutil.Error):
-        return False
+        left.rename(mine)
+        mine.touch()  # it is in use again
+    except OSError:
+        return None
+    return mine
+
+
+def _delete(left: Path) -> None:
+    if mine := _take_over(left):
+        shutil.rmtree(mine, ignore_errors=True)
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what nobody has come back to."""
-    if not folder.is_dir():
-        return
+    """Delete folders that have not changed for a week, unless a process of this host owns them."""
     oldest = time.time() - _STALE_S
-    for other in folder.iterdir():
-        if other.stat().st_mtime < oldest and not _is_in_use(other):
-            shutil.rmtree(other, ignore_errors=True)
+    for left in _folders(folder):
+        with suppress(OSError):
+            if left.stat().st_mtime < oldest and _owner(left) != "here":
+                _delete(left)
+
+
+def _folders(folder: Path) -> list[Path]:
+    """List the folders of all predictions, the newest first."""
+    dated: list[tuple[float, Path]] = []
+    with suppress(FileNotFoundError):
+        for path in folder.iterdir():
+            with suppress(FileNotFoundError):  # another process has just removed it
+                dated.append((path.stat().st_mtime, path))
+    return [path for _, path in sorted(dated, reverse=True)]
+
+
+def _new_name(key: str) -> str:
+    return f"{key}~{secrets.token_hex(4)}"
+
+
+def _owned_name(key: str) -> str:
+    process = psutil.Process()
+    return f"{_new_name(key)}~{_host()}~{process.pid}~{process.create_time():.0f}"
+
+
+def _host() -> str:
+    return re.sub(r"[^A-Za-z0-9.-]", "-", platform.node())[:40]
+
+
+def _key(folder: Path) -> str:
+    return folder.name.split("~")[0]
+
+
+def _owner(folder: Path) -> Literal["none", "here", "elsewhere"]:
+    """Return where the owner of a folder is alive, as far as can be known from here."""
+    owner = folder.name.split("~")[2:]
+    if len(owner) != 3:
+        return "none"
+    host, pid, started = owner
+    if host != _host():
+        return "elsewhere"
+    return "here" if _is_running(int(pid), float(started)) else "none"
+
+
+def _is_running(pid: int, started: float) -> bool:
+    try:
+        process = psutil.Process(pid)
+        is_same = abs(process.create_time() - started) < _CLOCK_S
+        return is_same and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.AccessDenied:
+        return True

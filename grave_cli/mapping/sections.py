@@ -1,6 +1,6 @@
-"""How a working grid is cut for the network: tiles, and sections of tiles.
+"""Cutting a working grid for the network: tiles, and sections of tiles.
 
-A tile is what the network sees at once. A section is a block of tiles that is read, computed and
+A tile is one input of the network. A section is a block of tiles that is read, computed and
 kept as one; however large the grid, only a few of them are in memory.
 """
 
@@ -18,16 +18,16 @@ from grave_cli.mapping.tiling import Tiling
 from grave_cli.rasters.grid import Tile, WorkingGrid
 
 _SECTION_PX = 1536
-_LEAST_SECTIONS = 4  # so that reading and computing overlap on small grids too
+_LEAST_SECTIONS = 4  # reading and computing overlap on small grids as well
 
 
 @dataclass(frozen=True)
 class Section:
-    """A block of tiles.
+    """A block of tiles that is read, computed and kept as one.
 
     Args:
         index: Row and column of sections.
-        core: The pixels that belong to it alone.
+        core: Pixels that belong to no other section.
         tiles: Its tiles.
     """
 
@@ -41,10 +41,10 @@ class SectionPlan:
     """All sections of a grid.
 
     Args:
-        tiling: The size of their tiles.
+        tiling: Size of the tiles.
         height: Rows of a section.
         width: Columns of a section.
-        sections: From the upper left, row by row.
+        sections: Row by row from the upper left.
     """
 
     tiling: Tiling
@@ -57,10 +57,10 @@ def plan_sections(grid: WorkingGrid, tiling: Tiling, *, whole_rows: bool = False
     """Cut a grid into sections and these into tiles; their cores cover every pixel once.
 
     Args:
-        grid: What is cut.
-        tiling: The size of tiles.
-        whole_rows: Let sections reach from the left to the right edge, for a file that is stored in
-            rows: cut otherwise, each row would be decoded many times.
+        grid: The grid.
+        tiling: Size of the tiles.
+        whole_rows: Extend sections from the left to the right edge. For a file stored in rows,
+            which would otherwise decode each row many times.
     """
     core_height, core_width = tiling.core
     rows, columns = math.ceil(grid.height / core_height), math.ceil(grid.width / core_width)
@@ -78,7 +78,7 @@ def plan_sections(grid: WorkingGrid, tiling: Tiling, *, whole_rows: bool = False
 
 
 def window_around(tiles: Sequence[Tile]) -> Window:
-    """Return the smallest window over the windows of some tiles."""
+    """Return the smallest window that holds the windows of some tiles."""
     window: Window = union_of([tile.window for tile in tiles])
     return window
 

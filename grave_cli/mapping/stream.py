@@ -1,21 +1,19 @@
 """Model and orthophoto in, probabilities over the whole working grid out, in bounded memory.
 
-The grid is cut into sections of tiles. Threads read some sections ahead while others are computed;
-finished ones go to a shelf, and those that are there already are not computed again.
+The grid is cut into sections of tiles. Threads read some sections ahead while others are computed.
+Finished sections go to a shelf; sections found there are not computed again.
 """
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from grave_cli.mapping.engine import Engine
-from grave_cli.mapping.probability_map import Levels, ProbabilityMap, Shelf, mark_valid, to_levels
-from grave_cli.mapping.read_ahead import SectionInput, reading_ahead
+from grave_cli.mapping.probability_map import ProbabilityMap, Shelf
+from grave_cli.mapping.read_ahead import reading_ahead
 from grave_cli.mapping.scene import Scene
-from grave_cli.mapping.sections import Section, SectionPlan, place_within, plan_sections
+from grave_cli.mapping.sections import Section, SectionPlan, plan_sections
+from grave_cli.mapping.tile_runner import run_tiles
 from grave_cli.mapping.tiling import choose_tiling
 from grave_cli.progress import SILENT, Progress
-from grave_cli.rasters.orthophoto import open_orthophoto
 from grave_cli.settings.mapping import PredictionSettings
 
 
@@ -25,17 +23,16 @@ def plan_scene(
     settings: PredictionSettings,
     speeds: Mapping[int, float] | None = None,
 ) -> SectionPlan:
-    """Cut a scene's grid into tiles and sections, as suits the engine and the file.
+    """Cut a scene's grid into tiles and sections that suit the engine and the file.
 
     Args:
-        scene: What to map.
-        engine: What computes.
+        scene: The scene.
+        engine: The engine.
         settings: Tiles, halo, batch.
-        speeds: Mpx/s by edge of a tile; None: all are taken to be equally fast.
+        speeds: Mpx/s by tile edge; None treats all as equally fast.
     """
     tiling = choose_tiling(scene.grid.shape, engine.batch_mpx, settings, speeds)
-    with open_orthophoto(scene.orthophoto) as orthophoto:
-        return plan_sections(scene.grid, tiling, whole_rows=orthophoto.is_stored_in_rows)
+    return plan_sections(scene.grid, tiling, whole_rows=scene.orthophoto.is_stored_in_rows)
 
 
 def map_probabilities(
@@ -49,17 +46,17 @@ def map_probabilities(
 ) -> ProbabilityMap:
     """Compute the probabilities of a whole orthophoto.
 
-    Each tile is read with a halo that gives the network context and is thrown away. Tiles that show
-    nothing are not computed and, where a coarse look tells it or they lie away from the area to be
-    mapped, not even read.
+    Each tile is read with a halo, which gives the network context and is discarded. Empty tiles are
+    not computed. Tiles outside the area of interest, or empty in a coarse overview, are not even
+    read.
 
     Args:
-        scene: What to map.
-        engine: What computes.
+        scene: The scene.
+        engine: The engine.
         settings: Tiles, halo, batch.
-        progress: Is told of the working pixels done, in Mpx.
-        plan: How the grid is cut; None: as `plan_scene` does.
-        shelf: Where sections are kept, and finished ones found; None is in memory.
+        progress: Receives the working pixels done, in Mpx.
+        plan: The sections; None calls `plan_scene`.
+        shelf: Storage of the sections, perhaps with finished ones; None keeps them in memory.
 
     Raises:
         RasterReadError: A file is damaged.
@@ -76,21 +73,9 @@ def map_probabilities(
     ):
         advance(total - sum(map(_megapixels, todo)))
         for found in inputs:
-            shelf[found.section.index] = _compute(found, engine, plan.tiling.batch)
+            shelf[found.section.index] = run_tiles(found, engine, plan.tiling.batch)
             advance(_megapixels(found.section))
     return ProbabilityMap(scene.grid, plan.height, plan.width, shelf)
-
-
-def _compute(found: SectionInput, engine: Engine, batch: int) -> Levels:
-    core = found.section.core
-    levels = np.zeros((3, int(core.height), int(core.width)), np.uint8)
-    for start in range(0, len(found.tiles), batch):
-        tiles = found.tiles[start : start + batch]
-        results = engine.probabilities(np.stack([found.tile_input(tile) for tile in tiles]))
-        for tile, result in zip(tiles, results, strict=True):
-            kept = to_levels(result[:, *tile.core_in_tile])
-            levels[:, *place_within(core, tile.core)] = mark_valid(kept, found.core_valid(tile))
-    return levels
 
 
 def _megapixels(section: Section) -> float:

@@ -1,4 +1,4 @@
-"""A probability map in, what is told of it as a whole out: footprint, share, a small picture."""
+"""Summaries of a probability map: footprint, valid share, thumbnail."""
 
 from dataclasses import dataclass
 
@@ -13,19 +13,19 @@ from grave_cli.mapping.probability_map import ProbabilityMap, is_valid, to_proba
 from grave_cli.rasters.grid import WorkingGrid, iter_windows
 from grave_cli.vectors.areas import Area
 
-_FOOTPRINT_CELL_M = 0.5  # the footprint is drawn this coarsely
+_FOOTPRINT_CELL_M = 0.5  # resolution of the footprint
 _PICTURE_PX = 1000
 _WINDOW_PX = 2048
 
 
 @dataclass(frozen=True)
 class Overview:
-    """What is known of a map as a whole.
+    """Summary of a map.
 
     Args:
-        valid_share: Share of the grid that showed something.
-        footprint: Of the valid imagery, in the grid's CRS.
-        probability: Of a grave, averaged so that the longer side has at most 1000 px.
+        valid_share: Share of the grid with valid pixels.
+        footprint: Footprint of the valid imagery, in the grid's CRS.
+        probability: Thumbnail of the body probability, at most 1000 px long.
 
     Shapes:
         probability: (h, w)
@@ -37,11 +37,11 @@ class Overview:
 
 
 def look_over(probabilities: ProbabilityMap, aoi: Area | None = None) -> Overview:
-    """Look over a map, window by window.
+    """Summarise a map, window by window.
 
     Args:
         probabilities: The map.
-        aoi: The part that was to be mapped, in the grid's CRS; None is all of it.
+        aoi: Area of interest in the grid's CRS; None is the whole grid.
     """
     grid = probabilities.grid
     step = -(-max(grid.shape) // _PICTURE_PX)
@@ -66,7 +66,7 @@ def look_over(probabilities: ProbabilityMap, aoi: Area | None = None) -> Overvie
 def _add_sums(
     sums: NDArray[np.float64], values: NDArray[np.float32], window: Window, step: int
 ) -> None:
-    """Add up square blocks of a window that begins at one."""
+    """Add up the square blocks of a window that begins at a block."""
     rows, columns = (range(0, side, step) for side in values.shape)
     blocks = np.add.reduceat(np.add.reduceat(values, rows, axis=0), columns, axis=1)
     top, left = int(window.row_off) // step, int(window.col_off) // step
@@ -76,7 +76,7 @@ def _add_sums(
 def _sample(
     sampled: NDArray[np.bool_], valid: NDArray[np.bool_], window: Window, cell: int
 ) -> None:
-    """Take each cell's first pixel, where a window holds it."""
+    """Take the first pixel of each cell that a window holds."""
     offsets = (int(window.row_off), int(window.col_off))
     skipped = [-offset % cell for offset in offsets]
     taken = valid[skipped[0] :: cell, skipped[1] :: cell]

@@ -1,4 +1,4 @@
-"""How large the tiles are that the network sees: fitted to the grid, as fast as was measured."""
+"""Size of the tiles: fitted to the grid, and the fastest in a measurement."""
 
 import json
 import math
@@ -11,22 +11,23 @@ from pathlib import Path
 
 import numpy as np
 
+from grave_cli.atomic_writes import whole_file
 from grave_cli.mapping.engine import Engine
 from grave_cli.settings.mapping import PredictionSettings
 
 _EDGES_PX = (256, 384, 512, 768, 1024, 1536)
-_STRIDE = 32  # the sides of a tile are multiples of it
+_STRIDE = 32  # tile sides are multiples of it
 
 
 @dataclass(frozen=True)
 class Tiling:
-    """The size of tiles.
+    """Size of tiles.
 
     Args:
         height: Rows of a tile, halo included.
         width: Columns of a tile.
-        halo: Border that is discarded, in pixels.
-        batch: Tiles computed at once.
+        halo: Discarded border, in pixels.
+        batch: Tiles per call of the engine.
     """
 
     height: int
@@ -36,7 +37,7 @@ class Tiling:
 
     @property
     def core(self) -> tuple[int, int]:
-        """Rows and columns that are kept of a tile."""
+        """Rows and columns of a tile that are kept."""
         return self.height - 2 * self.halo, self.width - 2 * self.halo
 
 
@@ -50,9 +51,9 @@ def choose_tiling(
 
     Args:
         shape: Rows and columns of the grid.
-        batch_mpx: How much is computed at once, in megapixels.
-        settings: Tiles, halo, batch; what is set there stays.
-        speeds: Mpx/s by edge of a tile; None: all are taken to be equally fast.
+        batch_mpx: Pixels per call of the engine, in megapixels.
+        settings: Tiles, halo, batch; values set there are kept.
+        speeds: Mpx/s by tile edge; None treats all as equally fast.
     """
     edges = (settings.tile_px,) if settings.tile_px else usable_edges(batch_mpx, settings.halo_px)
     tilings = {edge: _fitted(shape, edge, batch_mpx, settings) for edge in edges}
@@ -64,40 +65,42 @@ def choose_tiling(
 
 
 def usable_edges(batch_mpx: float, halo_px: int) -> tuple[int, ...]:
-    """Return the edges of tiles that leave a core and do not exceed a batch, at least one."""
+    """Return the tile edges that leave a core and fit into a batch, at least one."""
     leaving = [edge for edge in _EDGES_PX if edge - 2 * halo_px >= edge / 2]
     fitting = [edge for edge in leaving if edge**2 <= batch_mpx * 1e6]
     return tuple(fitting or leaving[:1] or [math.ceil(4 * halo_px / _STRIDE) * _STRIDE])
 
 
 def measure_speeds(
-    engine: Engine, channels: int, halo_px: int, cache: Path, model: str
+    engine: Engine, channels: int, settings: PredictionSettings, cache: Path, model: str
 ) -> dict[int, float]:
-    """Measure how fast an engine is with tiles of several sizes, once on each machine.
+    """Measure the speed of an engine with tiles of several sizes, once per machine and threads.
 
     Args:
-        engine: What computes.
-        channels: Of its input.
-        halo_px: Border of the tiles that is discarded.
-        cache: JSON file that remembers.
-        model: Fingerprint of the model.
+        engine: The engine.
+        channels: Channels of its input.
+        settings: Halo and threads.
+        cache: JSON file with earlier measurements.
+        model: Hash of the weights.
 
     Returns:
         Mpx/s, halo included, by edge of a tile.
+
+    Raises:
+        ExportError: The cache cannot be written.
     """
-    key = f"{model} {engine.name} {platform.node()} {os.cpu_count()} {halo_px}"
-    known = _read_cache(cache)
-    if key not in known:
+    machine = f"{platform.node()} {os.cpu_count()} cores {settings.threads} threads"
+    key = f"{model} {engine.name} {machine} {settings.halo_px}"
+    speeds = _read_cache(cache).get(key)
+    if speeds is None:
         speeds = {
             str(edge): _speed(engine, channels, edge)
-            for edge in usable_edges(engine.batch_mpx, halo_px)
+            for edge in usable_edges(engine.batch_mpx, settings.halo_px)
         }
-        known = {**known, key: speeds}
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = cache.with_suffix(".unfinished")
-        unfinished.write_text(json.dumps(known, indent=1), encoding="utf-8")
-        unfinished.replace(cache)
-    return {int(edge): speed for edge, speed in known[key].items()}
+        known = {**_read_cache(cache), key: speeds}  # with those another process has added
+        with whole_file(cache) as new:
+            new.write_text(json.dumps(known, indent=1), encoding="utf-8")
+    return {int(edge): speed for edge, speed in speeds.items()}
 
 
 def _read_cache(cache: Path) -> dict[str, dict[str, float]]:
@@ -109,7 +112,7 @@ def _read_cache(cache: Path) -> dict[str, dict[str, float]]:
 
 
 def _speed(engine: Engine, channels: int, edge: int) -> float:
-    """Time a batch of tiles, after one that sets the engine up."""
+    """Time a batch of tiles, after a warm-up batch."""
     batch = np.zeros((_batch(edge, edge, engine.batch_mpx), channels, edge, edge), np.float32)
     engine.probabilities(batch)
     start = time.perf_counter()
@@ -126,15 +129,15 @@ def _fitted(
 
 
 def fit_tile(size: int, edge: int, halo_px: int) -> int:
-    """Shrink a tile so that equal ones just cover a grid.
+    """Shrink a tile so that equal tiles just cover a grid.
 
-    Edge 512, halo 48, 1000 pixels: three cores of 416 would cover 1248; 334 each are enough, which
-    makes tiles of 448.
+    Example: edge 512, halo 48, 1000 pixels. Three cores of 416 would cover 1248; cores of 334 are
+    enough, which makes tiles of 448.
 
     Args:
         size: Rows or columns of the grid.
-        edge: Of the largest tile.
-        halo_px: Border that is discarded.
+        edge: Edge of the largest tile.
+        halo_px: Discarded border.
     """
     count = math.ceil(size / (edge - 2 * halo_px))
     needed = math.ceil(size / count) + 2 * halo_px

@@ -1,4 +1,4 @@
-"""Probabilities by torch: on a GPU, or on a CPU where a model has no ONNX form."""
+"""Probabilities by torch: on a GPU, or on a CPU if a model has no ONNX form."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +15,10 @@ class TorchEngine:
     Args:
         bundle: The model.
         device: cpu, cuda, mps, or auto for the best there is.
-        threads: How many compute on a CPU; 0: as torch sees fit.
+        threads: Threads on a CPU; 0: the default of torch.
 
     Raises:
-        ModelError: The device is not there, or the weights do not fit.
+        ModelError: The device is missing, or the weights do not fit.
     """
 
     def __init__(self, bundle: Bundle, device: str = "auto", threads: int = 0) -> None:
@@ -34,12 +34,12 @@ class TorchEngine:
 
     @property
     def name(self) -> str:
-        """What computes, and where."""
+        """Runtime and device."""
         return f"torch on {self.device}"
 
     @property
     def batch_mpx(self) -> float:
-        """How much is best computed at once, in megapixels."""
+        """Best size of a batch, in megapixels."""
         return _BATCH_MPX[self.device]
 
     def probabilities(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -58,10 +58,10 @@ class TorchEngine:
 
 
 def choose_device(device: str) -> str:
-    """Return the device to compute on, the best there is for auto.
+    """Return the device of the computation; auto takes the best available one.
 
     Raises:
-        ModelError: It is not there.
+        ModelError: The device is missing.
     """
     import torch
 
@@ -74,5 +74,7 @@ def choose_device(device: str) -> str:
         return next(name for name in ("cuda", "mps", "cpu") if present[name])
     if not present.get(device, False):
         found = ", ".join(name for name, there in present.items() if there)
-        raise ModelError(f"device {device} is not there", found=found, remedy="use --device auto")
+        raise ModelError(
+            f"device {device} is not available", found=found, remedy="use --device auto"
+        )
     return device

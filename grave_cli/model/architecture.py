@@ -1,7 +1,7 @@
-"""Which network a model is, in words that are saved beside its weights.
+"""The description of a network, saved beside its weights.
 
-In: settings or the ``model.json`` of a bundle. Out: one validated value. No torch is imported here,
-so a bundle can be described, compared and run on ONNX Runtime where torch is not installed.
+In: settings or the ``model.json`` of a bundle. Out: one validated value. It imports no torch, so
+that bundles can be described, compared and run on ONNX Runtime without it.
 """
 
 from typing import Any, Literal
@@ -13,44 +13,41 @@ from grave_cli.settings.learning import DEFAULT_DECODER_CHANNELS, DEFAULT_ENCODE
 ArchitectureName = Literal[
     "unet", "unetplusplus", "manet", "linknet", "fpn", "deeplabv3plus", "upernet", "segformer"
 ]
-"""Decoders that were built, run and trained one step on ``tu-`` encoders (smp 0.6)."""
+"""Decoders tested on ``tu-`` encoders with smp 0.6: built, run and trained for one step."""
 
 UNET_FAMILY: frozenset[str] = frozenset({"unet", "unetplusplus", "manet"})
-"""Decoders whose width is chosen stage by stage with ``decoder_channels``."""
-
-OUTPUT_CHANNELS: tuple[str, ...] = ("body", "border", "contact")
-"""What each output channel says, in order; the network gives one logit per pixel for each."""
+"""Decoders whose width is set stage by stage with ``decoder_channels``."""
 
 ENCODER_DEPTH = 5
-"""Halvings in the encoder: the sides of an input are multiples of 2**5 = 32 pixels."""
+"""Halvings in the encoder: height and width of an input are multiples of 2**5 = 32 pixels."""
 
 
 class Architecture(BaseModel):
-    """Everything needed to build the same network again, and nothing about its weights.
+    """Everything needed to build a network again, except for its weights.
 
-    ``decoder_channels`` is resolved on construction, never left to a default at build time: a
-    bundle saved today still loads when the default changes.
+    ``decoder_channels`` is resolved on construction, so that a bundle still loads after the default
+    has changed.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: ArchitectureName = "unet"
-    """Decoder."""
+    """Decoder, as segmentation-models-pytorch names it."""
 
     encoder: str = Field(default=DEFAULT_ENCODER, min_length=1)
-    """Encoder as segmentation-models-pytorch names it; ``tu-`` and a timm name opens timm's."""
+    """Encoder, as segmentation-models-pytorch names it; ``tu-`` and a name of timm opens timm's."""
 
     decoder_channels: tuple[PositiveInt, ...] | None = None
-    """Channels of each decoder stage, coarse to fine; None takes the default of the U-Net
-    family."""
+    """Channels of each decoder stage, coarse to fine; None means the default for the U-Net family.
+    Other decoders take none."""
 
     in_channels: int = Field(default=3, ge=3)
-    """Input channels: red, green, blue, then those made from the DEM."""
+    """Input channels: red, green, blue, then the elevation features."""
 
     @model_validator(mode="before")
     @classmethod
     def _resolve_decoder_channels(cls, values: Any) -> Any:
-        """Write the family's default out, on a copy of the caller's mapping."""
+        """Fill in the U-Net family's default, on a copy of the caller's mapping."""
         if not isinstance(values, dict) or values.get("decoder_channels") is not None:
             return values
         if values.get("name", "unet") not in UNET_FAMILY:
@@ -59,10 +56,10 @@ class Architecture(BaseModel):
 
     @model_validator(mode="after")
     def _check_decoder_channels_are_used(self) -> "Architecture":
-        """Refuse a width that the decoder would drop without a word."""
+        """Refuse widths that the decoder would silently ignore."""
         if self.decoder_channels is not None and self.name not in UNET_FAMILY:
             raise ValueError(
                 f"{self.name} has no decoder_channels; leave them out, "
-                f"or take one of {', '.join(sorted(UNET_FAMILY))}"
+                f"or use one of {', '.join(sorted(UNET_FAMILY))}"
             )
         return self

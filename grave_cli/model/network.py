@@ -1,8 +1,8 @@
 """Build the network that an architecture describes, with or without pretrained encoder weights.
 
 In: an ``Architecture``. Out: a torch module, (N, in_channels, H, W) float32 -> (N, 3, H, W) logits.
-Building alone never reads a file nor the network: a bundle brings its own weights, and only the
-start of a training asks for ImageNet's.
+Building reads no file and downloads nothing: a bundle has its own weights, and only a new training
+asks for ImageNet's.
 """
 
 import difflib
@@ -13,7 +13,8 @@ import timm
 import torch
 
 from grave_cli.errors import ModelError
-from grave_cli.model.architecture import ENCODER_DEPTH, OUTPUT_CHANNELS, UNET_FAMILY, Architecture
+from grave_cli.graves.targets import CHANNEL_NAMES
+from grave_cli.model.architecture import ENCODER_DEPTH, UNET_FAMILY, Architecture
 from grave_cli.model.encoder_weights import load_encoder_weights
 from grave_cli.rasters.recipe import InputRecipe
 from grave_cli.settings.tree import Settings
@@ -22,25 +23,25 @@ Statistics = tuple[float, float, float]
 
 IMAGENET: tuple[Statistics, Statistics] = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 _HALF: tuple[Statistics, Statistics] = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+# Published as (pixel - mean) * 0.0167 for pixels from 0 to 255.
 _DPN: tuple[Statistics, Statistics] = (
     (124 / 255, 117 / 255, 104 / 255),
     (1 / (0.0167 * 255), 1 / (0.0167 * 255), 1 / (0.0167 * 255)),
 )
-# smp asks the hub for these even when nothing is to be downloaded, so they are written out here.
-# Source: pretrained_settings of Cadene's pretrained-models.pytorch, which smp's weights were taken
-# from.
+# Written out because smp asks the hub for them even if nothing is to be downloaded.
+# Source: pretrained_settings of Cadene's pretrained-models.pytorch, where smp's weights come from.
 _SMP_EXCEPTIONS = {"inception": _HALF, "xception": _HALF, "dpn": _DPN}
 
-# What the constructors of smp and timm raise for an encoder that cannot serve a decoder.
+# Raised by the constructors of smp and timm for an encoder that does not fit a decoder.
 _MISFITS = (ValueError, KeyError, IndexError, TypeError, AttributeError, RuntimeError)
 
 
 def architecture_for(settings: Settings, recipe: InputRecipe) -> Architecture:
-    """Describe the network that the settings ask for.
+    """Describe the network of the settings.
 
     Args:
-        settings: Decoder, encoder and widths.
-        recipe: Gives the number of input channels.
+        settings: Decoder, encoder and decoder widths.
+        recipe: Determines the number of input channels.
     """
     model = settings.model
     widths = model.decoder_channels if model.architecture in UNET_FAMILY else None
@@ -59,14 +60,14 @@ def build_network(architecture: Architecture) -> torch.nn.Module:
         architecture: Decoder, encoder and channel counts.
 
     Returns:
-        A network without a last activation: sigmoid belongs to the loss and to the export.
+        A network without a final activation: loss and export apply the sigmoid.
 
     Shapes:
         (N, in_channels, H, W) -> (N, 3, H, W); H and W are multiples of 32 pixels.
 
     Raises:
-        ModelError: No such encoder, an encoder that does not fit the decoder, or a number of
-            decoder channels other than the encoder's five stages.
+        ModelError: The encoder is unknown or does not fit the decoder, or the decoder channels are
+            not five, one for each stage.
     """
     check_encoder(architecture.encoder)
     options = _decoder_options(architecture)
@@ -76,14 +77,14 @@ def build_network(architecture: Architecture) -> torch.nn.Module:
             encoder_name=architecture.encoder,
             encoder_weights=None,
             in_channels=architecture.in_channels,
-            classes=len(OUTPUT_CHANNELS),
+            classes=len(CHANNEL_NAMES),
             **options,
         )
     except _MISFITS as error:
         raise ModelError(
             f"the encoder cannot serve a {architecture.name} decoder: {error}",
             where=architecture.encoder,
-            remedy="choose another model.encoder or model.name",
+            remedy="choose another model.encoder or model.architecture",
         ) from error
     return network
 
@@ -99,8 +100,7 @@ def build_pretrained(architecture: Architecture, weights: str) -> torch.nn.Modul
         The network of ``build_network``; its decoder and head are random.
 
     Raises:
-        ModelError: As for ``build_network``, or weights that cannot be had or do not fit the
-            encoder.
+        ModelError: As for ``build_network``; or the weights are unavailable or do not fit.
     """
     network = build_network(architecture)
     encoder = network.get_submodule("encoder")
@@ -109,25 +109,24 @@ def build_pretrained(architecture: Architecture, weights: str) -> torch.nn.Modul
 
 
 def encoder_normalisation(encoder: str, weights: str) -> tuple[Statistics, Statistics]:
-    """Tell how the encoder's weights expect red, green and blue to be normalised.
+    """Return the normalisation of red, green and blue that the encoder's weights expect.
 
-    A frozen or slowly trained encoder sees what it was trained on only if these match; lite0's
-    standard deviation of 0.5 against ImageNet's 0.229 is a factor of two in contrast. Neither a
-    file nor the hub is asked.
+    Pretrained features depend on it: between lite0's standard deviation of 0.5 and ImageNet's
+    0.229 lies a factor of two in contrast. Neither a file nor the hub is read.
 
     Args:
-        encoder: Encoder as segmentation-models-pytorch names it.
+        encoder: Encoder, as segmentation-models-pytorch names it.
         weights: As for ``build_pretrained``. "none" expects nothing and gets ImageNet's statistics;
-            a local file is taken to hold weights trained with the encoder's usual ones.
+            a local file is assumed to expect those of the encoder's published weights.
 
     Returns:
-        Mean and standard deviation of (red, green, blue), in units where 8-bit 255 is 1.0.
+        Mean and standard deviation of (red, green, blue), on a scale where 8-bit 255 is 1.0.
 
     Raises:
-        ModelError: No such encoder.
+        ModelError: The encoder is unknown.
 
     Source:
-        timm's pretrained configurations; for smp's own encoders the settings of their first
+        timm's pretrained configurations; for smp's own encoders, the settings of their first
         publication.
     """
     check_encoder(encoder)
@@ -142,14 +141,14 @@ def encoder_normalisation(encoder: str, weights: str) -> tuple[Statistics, Stati
 def check_encoder(encoder: str) -> None:
     """Refuse an encoder that neither smp nor timm has, before anything is built.
 
-    smp's own ``timm-`` encoders are refused too: they are deprecated copies of timm's, which
-    ``tu-`` opens.
+    smp's ``timm-`` encoders are also refused: they are deprecated copies of those that ``tu-``
+    opens.
 
     Args:
-        encoder: Encoder as the settings name it.
+        encoder: Encoder, as the settings name it.
 
     Raises:
-        ModelError: No such encoder; the sentence names the nearest ones.
+        ModelError: The encoder is unknown; the message suggests similar names.
     """
     own = [name for name in smp.encoders.get_encoder_names() if not name.startswith("timm-")]
     if encoder in own or _is_timm_model(encoder):
@@ -163,25 +162,25 @@ def check_encoder(encoder: str) -> None:
 
 
 def _is_timm_model(encoder: str) -> bool:
-    """Ask timm's registry, which cuts a pretrained tag off without looking at it."""
+    """Look a name up in timm's registry, including its pretrained tag, which `is_model` ignores."""
     name = encoder.removeprefix("tu-")
     if name == encoder or not timm.is_model(name):
         return False
     try:
-        timm.get_pretrained_cfg(name)
+        timm.get_pretrained_cfg(name)  # raises for an unknown tag
     except RuntimeError:
         return False
     return True
 
 
 def _triple(values: tuple[float, ...]) -> Statistics:
-    """Repeat the single statistic of a grey-scale model for each colour."""
+    """Use the single statistic of a grey-scale model for each colour."""
     red, green, blue = values if len(values) == 3 else (values[0],) * 3
     return (float(red), float(green), float(blue))
 
 
 def _decoder_options(architecture: Architecture) -> dict[str, Any]:
-    """Translate the architecture into the keywords that this decoder takes."""
+    """Translate the architecture into keyword arguments of its decoder."""
     options: dict[str, Any] = {"encoder_depth": ENCODER_DEPTH}
     if architecture.name not in UNET_FAMILY:
         return options

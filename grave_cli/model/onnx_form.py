@@ -1,6 +1,6 @@
-"""A network in, the same network as ONNX out: what ONNX Runtime computes without torch.
+"""A network in, its ONNX form out, to be computed by ONNX Runtime without torch.
 
-It is checked against the network before it is kept: both have to say the same.
+The ONNX form is kept only if it computes the same probabilities as the network.
 """
 
 import warnings
@@ -14,24 +14,24 @@ from grave_cli.errors import ModelError
 from grave_cli.model.bundle import ONNX_FILE, WEIGHTS_KEY, Bundle
 
 TOLERANCE = 1e-3
-"""Largest difference in probability between two engines, in 32 bits."""
+"""Largest difference in probability between two engines, at 32-bit precision."""
 
-_OPSET = 17  # what torch 2.6 and ONNX Runtime 1.22 both know
-_PROBES = ((2, 64, 96), (1, 160, 64))  # batch, rows, columns: none of them fixed in the file
+_OPSET = 17  # supported by both torch 2.6 and ONNX Runtime 1.22
+_PROBES = ((2, 64, 96), (1, 160, 64))  # batch, rows, columns; the file must fix none of them
 _EXPORTED = (1, 64, 64)
 
 
 def write_onnx(bundle: Bundle, network: nn.Module) -> None:
-    """Write a network as ONNX, sigmoid included, into its bundle, and check that it is the same.
+    """Export a network with its sigmoid as ONNX into its bundle, and check its probabilities.
 
-    Batch, height and width stay free. The file names the weights it was made from.
+    Batch size, height and width stay free. The file records the hash of its weights.
 
     Args:
         bundle: The bundle of the network.
         network: The network, on the CPU.
 
     Raises:
-        ModelError: It does not compute what the network does.
+        ModelError: The ONNX form computes other probabilities than the network.
 
     Shapes:
         pixels: (n, channels, height, width); probabilities: (n, 3, height, width)
@@ -41,9 +41,9 @@ def write_onnx(bundle: Bundle, network: nn.Module) -> None:
     whole = nn.Sequential(network, nn.Sigmoid()).eval()
     free = {0: "n", 2: "height", 3: "width"}
     with warnings.catch_warnings():
-        # The exporter that replaces it needs onnxscript.
+        # The successor of this exporter needs the package onnxscript.
         warnings.simplefilter("ignore", DeprecationWarning)
-        # Decisions that depend on a shape are fixed by tracing: whether that matters is checked.
+        # Tracing fixes decisions that depend on a shape; the probes below show if that matters.
         warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
         torch.onnx.export(
             whole,
@@ -56,14 +56,14 @@ def write_onnx(bundle: Bundle, network: nn.Module) -> None:
             dynamic_axes={"pixels": free, "probabilities": free},
         )
     model = onnx.load(bundle.onnx)
-    onnx.helper.set_model_props(model, {WEIGHTS_KEY: bundle.sha256()})
+    onnx.helper.set_model_props(model, {WEIGHTS_KEY: bundle.sha256})
     onnx.save(model, bundle.onnx)
     difference = max(_difference(bundle, whole, shape) for shape in _PROBES)
-    if not difference <= TOLERANCE:
+    if not difference <= TOLERANCE:  # NaN is refused as well
         raise ModelError(
-            f"{ONNX_FILE} does not compute what the network does",
+            f"{ONNX_FILE} computes other probabilities than the network",
             where=bundle.card.name,
-            found=f"probabilities that differ by {difference:.2g}",
+            found=f"a difference of {difference:.2g}",
             expected=f"at most {TOLERANCE:g}",
         )
 
@@ -80,7 +80,7 @@ def _difference(bundle: Bundle, network: nn.Module, shape: tuple[int, int, int])
 
 
 def _probe(bundle: Bundle, shape: tuple[int, int, int]) -> torch.Tensor:
-    """Make an input of the range that recipes give."""
+    """Make random input in the range of a recipe's output."""
     generator = torch.Generator().manual_seed(0)
     batch, height, width = shape
     channels = bundle.card.architecture.in_channels

@@ -1,7 +1,7 @@
-"""Arrange pretrained weights under an encoder's own names and in its shapes.
+"""Fit pretrained weights to an encoder: to the names and shapes of its layers.
 
-In: tensors under the names of timm, smp or EfficientNet-PyTorch. Out: a complete state dict. A name
-that is missing, or too many, is an error: no layer is left random without a word.
+In: tensors under the names of timm, smp or EfficientNet-PyTorch. Out: a complete state dict. A
+missing or surplus layer is an error, so that no layer silently stays random.
 """
 
 import re
@@ -14,11 +14,8 @@ from grave_cli.errors import ModelError
 
 Weights = dict[str, torch.Tensor]
 
-LITE0_REPEATS = (1, 2, 2, 3, 3, 4, 1)
-"""Blocks in each stage of EfficientNet-B0 and Lite0. Source: Tan and Le 2019, table 1."""
-
-# EfficientNet-PyTorch's name -> timm's. A block of the first stage does not expand, and timm counts
-# its normalisations from the first convolution that is there.
+# EfficientNet-PyTorch's name -> timm's. Blocks of the first stage have no expanding convolution,
+# and timm numbers normalisations from a block's first convolution.
 _OUTSIDE_BLOCKS = {
     "_conv_stem": "conv_stem",
     "_bn0": "bn1",
@@ -42,80 +39,61 @@ _EXPANDING_BLOCK = _SQUEEZE | {
     "_bn2": "bn3",
 }
 
+# module.encoder.model.conv1.weight -> conv1.weight
 _WRAPPERS = re.compile(r"^(?:(?:state_dict|module|network|model|encoder|backbone)\.)+")
 _TIMM_BLOCK = re.compile(r"(?:^|\.)blocks\.(\d+)\.(\d+)\.")
-
-
-def timm_names(names: Iterable[str], repeats: Sequence[int], where: Path | str) -> dict[str, str]:
-    """Translate EfficientNet-PyTorch's names into timm's.
-
-    Worked example, stages of 1 and 2 blocks: ``_blocks.0._project_conv.weight`` ->
-    ``blocks.0.0.conv_pw.weight`` and ``_blocks.2._project_conv.weight`` ->
-    ``blocks.1.1.conv_pwl.weight``.
-
-    Args:
-        names: Names as in EfficientNet-PyTorch, which counts blocks through.
-        repeats: Number of blocks in each stage; timm counts anew in each.
-        where: What to name in an error.
-
-    Returns:
-        timm's name for each name.
-
-    Raises:
-        ModelError: A name that no EfficientNet with these stages has.
-    """
-    places = [(stage, index) for stage, count in enumerate(repeats) for index in range(count)]
-    return {name: _timm_name(name, places, where) for name in names}
+_OTHER_ENCODER = "set model.encoder to the encoder that the weights were trained with"
 
 
 def fit_weights(
     weights: Mapping[str, torch.Tensor], wanted: Weights, in_channels: int, where: Path | str
 ) -> Weights:
-    """Arrange weights under exactly the names, and in exactly the shapes, that an encoder has.
+    """Fit weights to exactly the names and shapes of an encoder.
 
-    What is not the encoder's may be left over: a classifier, a decoder. What belongs to one of its
-    stages may not, for then the file holds a larger encoder, of which this one would silently get
-    the first half.
+    Weights of other parts, such as a classifier or a decoder, are left out. Surplus weights in one
+    of the encoder's stages are an error: they come from a larger encoder, of which this one would
+    silently get the first half.
 
     Args:
-        weights: Tensors under the names of timm, smp or EfficientNet-PyTorch, prefixed or not.
+        weights: Tensors under the names of timm, smp or EfficientNet-PyTorch, with or without
+            prefixes.
         wanted: The encoder's own state dict.
-        in_channels: The encoder's input channels.
-        where: What to name in an error.
+        in_channels: Number of the encoder's input channels.
+        where: Source of the weights, for errors.
 
     Returns:
         A complete state dict for the encoder.
 
     Raises:
-        ModelError: Weights are missing, of another shape, or of a larger encoder.
+        ModelError: Weights are missing, have another shape, or belong to a larger encoder.
     """
     found = {_bare(key): tensor for key, tensor in weights.items()}
     targets = {_bare(key): key for key in wanted}
     if "_conv_stem.weight" in found and "conv_stem.weight" in targets:
-        renamed = timm_names(found, _repeats(wanted), where)
-        found = {renamed[key]: tensor for key, tensor in found.items()}
+        blocks = _blocks(wanted)
+        found = {timm_name(key, blocks, where): tensor for key, tensor in found.items()}
     _refuse_larger_encoder(found, targets, where)
     by_joined = {_joined(key): tensor for key, tensor in found.items()}
     _refuse_missing(by_joined, targets, where)
+    # What may be missing, a counter of batch normalisation, stays as the encoder has it.
+    fitted = {key: by_joined.get(_joined(bare), wanted[key]) for bare, key in targets.items()}
     return {
-        key: fit_tensor(by_joined[_joined(bare)], wanted[key], in_channels, f"{where}: {key}")
-        if _joined(bare) in by_joined
-        else wanted[key]
-        for bare, key in targets.items()
+        key: fit_tensor(tensor, wanted[key], in_channels, f"{where}: {key}")
+        for key, tensor in fitted.items()
     }
 
 
 def extend_stem(weight: torch.Tensor, in_channels: int) -> torch.Tensor:
-    """Give the first convolution more input channels than the three it was trained with.
+    """Extend the first convolution beyond the three input channels it was trained with.
 
-    Each further channel starts as the mean of red, green and blue: it looks for the same edges, in
-    the elevation. The three stay as they are, not scaled down to make room (as smp does), so that a
-    chip whose elevation is zero, for a hole in the DEM or by DEM dropout, gives exactly the
-    pretrained features.
+    Each further channel starts as the mean of red, green and blue, to find the same edges in the
+    elevation. The weights of red, green and blue are kept; smp scales them down instead. So a chip
+    with zero elevation, in a hole of the DEM or by DEM dropout, yields exactly the pretrained
+    features.
 
     Args:
         weight: Weights trained on red, green and blue.
-        in_channels: Input channels wanted, 3 or more.
+        in_channels: Number of input channels wanted, 3 or more.
 
     Shapes:
         (out, 3, h, w) -> (out, in_channels, h, w)
@@ -124,58 +102,69 @@ def extend_stem(weight: torch.Tensor, in_channels: int) -> torch.Tensor:
     return torch.cat([weight, mean.repeat(1, in_channels - 3, 1, 1)], dim=1)
 
 
-def _timm_name(name: str, places: Sequence[tuple[int, int]], where: Path | str) -> str:
+def timm_name(name: str, blocks: Sequence[tuple[int, int]], where: Path | str) -> str:
+    """Translate a name of EfficientNet-PyTorch into timm's.
+
+    EfficientNet-PyTorch numbers all blocks in one sequence, timm within each stage. Worked example,
+    stages of 1 and 2 blocks: ``_blocks.0._project_conv.weight`` -> ``blocks.0.0.conv_pw.weight``
+    and ``_blocks.2._project_conv.weight`` -> ``blocks.1.1.conv_pwl.weight``.
+
+    Args:
+        name: Name of a tensor.
+        blocks: Stage of each block of the encoder, and its index in the stage.
+        where: Source of the weights, for errors.
+
+    Raises:
+        ModelError: The encoder has no such layer.
+    """
     part, _, rest = name.partition(".")
-    if part != "_blocks":
-        return f"{_look_up(_OUTSIDE_BLOCKS, part, name, where)}.{rest}"
-    number, layer, rest = rest.split(".", 2)
-    if int(number) >= len(places):
+    try:
+        if part != "_blocks":
+            return f"{_OUTSIDE_BLOCKS[part]}.{rest}"
+        number, layer, rest = rest.split(".", 2)
+        stage, index = blocks[int(number)]
+        names = _PLAIN_BLOCK if stage == 0 else _EXPANDING_BLOCK
+        return f"blocks.{stage}.{index}.{names[layer]}.{rest}"
+    except (KeyError, IndexError, ValueError):
         raise ModelError(
-            "holds a larger EfficientNet", where=where, found=name, expected=f"{len(places)} blocks"
-        )
-    stage, index = places[int(number)]
-    names = _PLAIN_BLOCK if stage == 0 else _EXPANDING_BLOCK
-    return f"blocks.{stage}.{index}.{_look_up(names, layer, name, where)}.{rest}"
-
-
-def _look_up(names: Mapping[str, str], part: str, name: str, where: Path | str) -> str:
-    if part not in names:
-        raise ModelError("holds a layer that no EfficientNet has", where=where, found=name)
-    return names[part]
+            f"contains a layer that no EfficientNet of {len(blocks)} blocks has",
+            where=where,
+            found=name,
+            remedy=_OTHER_ENCODER,
+        ) from None
 
 
 def _bare(key: str) -> str:
-    """Cut off what a trainer, smp or DataParallel put before the encoder's own names."""
+    """Strip the prefixes that a trainer, smp or DataParallel adds to the encoder's names."""
     return _WRAPPERS.sub("", key)
 
 
 def _joined(key: str) -> str:
-    """Write a name without dots: timm turns `stages.0` into `stages_0` for feature extraction."""
+    """Replace dots: timm renames `stages.0` to `stages_0` for feature extraction."""
     return key.replace(".", "_")
 
 
-def _repeats(keys: Iterable[str]) -> list[int]:
-    """Count the blocks in each stage of a timm EfficientNet."""
-    blocks = {(int(m[1]), int(m[2])) for m in map(_TIMM_BLOCK.search, keys) if m}
-    stages = [stage for stage, _ in blocks]
-    return [stages.count(stage) for stage in range(max(stages, default=-1) + 1)]
+def _blocks(keys: Iterable[str]) -> list[tuple[int, int]]:
+    """List stage and index of each block of a timm EfficientNet, in order."""
+    return sorted({(int(m[1]), int(m[2])) for m in map(_TIMM_BLOCK.search, keys) if m})
 
 
 def _refuse_larger_encoder(found: Iterable[str], targets: Iterable[str], where: Path | str) -> None:
+    # timm splits `stages` into `stages_0`, `stages_1` …: surplus weights of either are found.
     known = {_joined(key) for key in targets}
     modules = {re.sub(r"_\d+$", "", key.partition(".")[0]) for key in targets}
     extra = [key for key in found if _joined(key) not in known and key.partition(".")[0] in modules]
     if extra:
         raise ModelError(
-            f"{len(extra)} weights are not of this encoder",
+            f"{len(extra)} weights do not belong to this encoder",
             where=where,
             found=first_names(extra),
-            remedy="name the encoder the weights were trained with",
+            remedy=_OTHER_ENCODER,
         )
 
 
 def _refuse_missing(found: Iterable[str], targets: Iterable[str], where: Path | str) -> None:
-    # Files older than PyTorch 0.4.1 lack these counters, and no encoder here uses them.
+    # PyTorch before 0.4.1 did not save these counters, and no encoder here uses them.
     needed = [key for key in targets if not key.endswith("num_batches_tracked")]
     present = set(found)
     missing = [key for key in needed if _joined(key) not in present]
@@ -184,23 +173,23 @@ def _refuse_missing(found: Iterable[str], targets: Iterable[str], where: Path | 
             f"{len(missing)} of the encoder's {len(needed)} weights are missing",
             where=where,
             expected=first_names(missing),
-            remedy="name the encoder the weights were trained with",
+            remedy=_OTHER_ENCODER,
         )
 
 
 def fit_tensor(
     tensor: torch.Tensor, wanted: torch.Tensor, in_channels: int, where: str
 ) -> torch.Tensor:
-    """Take a tensor in the wanted shape; only the first convolution may grow.
+    """Return a tensor in the wanted shape; only the first convolution may be extended.
 
     Args:
-        tensor: The weights at hand.
-        wanted: Weights of the same layer, in the shape they are to have.
-        in_channels: Input channels of the network.
-        where: What to name in an error.
+        tensor: Weights of a layer.
+        wanted: Weights of the same layer, in the wanted shape.
+        in_channels: Number of the network's input channels.
+        where: Source and name of the weights, for errors.
 
     Raises:
-        ModelError: The shapes differ otherwise.
+        ModelError: The shapes differ in any other way.
     """
     shape, expected = tuple(tensor.shape), tuple(wanted.shape)
     if shape == expected:
@@ -211,6 +200,6 @@ def fit_tensor(
 
 
 def first_names(names: Sequence[str], count: int = 3) -> str:
-    """List the first of some names, and how many more there are."""
+    """List the first names, and the number of the others."""
     rest = len(names) - count
     return ", ".join(names[:count]) + (f" and {rest} more" if rest > 0 else "")

@@ -1,13 +1,12 @@
-"""DEM metres in, elevation features on the working grid out.
+"""Elevation features on the working grid, from the heights of a DEM.
 
-All that a feature needs to know of the whole cemetery (local ground, mean, percentiles) is computed
+Everything a feature needs from the whole cemetery (local ground, mean, percentiles) is computed
 once, on a coarse grid, and reused by every window: a chip and a streamed window of the same place
 agree.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +14,7 @@ from rasterio.windows import Window
 from scipy import ndimage
 
 from grave_cli.errors import RasterReadError
-from grave_cli.rasters.dem import Dem, Heights, open_dem
+from grave_cli.rasters.dem_heights import DemReader, Heights
 from grave_cli.rasters.grid import WorkingGrid
 from grave_cli.settings.inputs import ElevationFeature, ElevationSettings
 
@@ -26,11 +25,11 @@ _MAD_TO_SIGMA = 1.4826  # median absolute deviation of a normal distribution to 
 
 @dataclass(frozen=True)
 class ElevationStatistics:
-    """What is known of a whole cemetery's heights.
+    """Statistics of the heights of a whole cemetery.
 
     Args:
         ground: Height of the local ground, metres, on `grid`.
-        grid: Coarse grid of `ground`.
+        grid: The coarse grid of `ground`.
         mean: Mean height, metres.
         std: Standard deviation of the heights, metres.
         median: Median height, metres.
@@ -51,36 +50,35 @@ class ElevationStatistics:
 
 
 def measure_elevation(
-    path: Path, grid: WorkingGrid, settings: ElevationSettings
+    dem: DemReader, grid: WorkingGrid, settings: ElevationSettings
 ) -> ElevationStatistics:
-    """Compute a cemetery's local ground and its statistics of height.
+    """Compute the local ground of a cemetery and the statistics of its heights.
 
-    The local ground is a low percentile of the heights around, corrected for the slope of the
-    ground.
+    The local ground is a low percentile of the surrounding heights, corrected for the slope of the
+    terrain.
 
     Args:
-        path: The DEM.
+        dem: The DEM, open.
         grid: The cemetery's whole working grid.
         settings: Cell size and radius of the local ground.
 
     Raises:
-        RasterReadError: It is no DEM, or has no heights under the orthophoto.
+        RasterReadError: The DEM is damaged, or has no heights under the orthophoto.
     """
-    coarse = grid.coarsened(max(1.0, settings.ground_cell_m / grid.gsd_m))
-    with open_dem(path) as dem:
-        heights = dem.read(coarse)
-        lies = tuple(round(value) for value in dem.georeference.bounds_in(grid.crs))
+    cell_m = max(settings.ground_cell_m, grid.gsd_m)  # the coarse grid is never finer than `grid`
+    coarse = grid.coarsened(cell_m / grid.gsd_m)
+    heights = dem.read(coarse)
     known = np.isfinite(heights)
     if not known.any():
         raise RasterReadError(
             "DEM has no heights under the orthophoto",
-            where=path,
-            found=f"a DEM within {lies}",
-            expected=f"within {tuple(round(value) for value in grid.bounds)}",
+            where=dem.dem.path,
+            found=f"a DEM within {_rounded(dem.dem.georeference.bounds_in(grid.crs))}",
+            expected=f"within {_rounded(grid.bounds)}",
             remedy="it belongs to another place, or its CRS is wrong",
         )
     filled = _fill_nearest(heights, known)
-    radius = settings.ground_radius_m / settings.ground_cell_m
+    radius = settings.ground_radius_m / cell_m
     values = heights[known].astype(np.float64)
     median = float(np.median(values))
     return ElevationStatistics(
@@ -95,7 +93,7 @@ def measure_elevation(
 
 
 def read_elevation(
-    path: Path,
+    dem: DemReader,
     grid: WorkingGrid,
     statistics: ElevationStatistics,
     features: Sequence[ElevationFeature],
@@ -103,33 +101,18 @@ def read_elevation(
     """Read a DEM as features on a grid; the same for a place however the grid is cut.
 
     Args:
-        path: The DEM.
+        dem: The DEM, open.
         grid: The working grid or any crop of it.
-        statistics: Of the whole cemetery.
-        features: Which; see `elevation_features`.
+        statistics: Statistics of the whole cemetery.
+        features: Features to compute, in order; see `elevation_features`.
 
     Raises:
-        RasterReadError: It is no DEM.
+        RasterReadError: The DEM is damaged.
 
     Shapes:
         returns: (features, H, W), NaN where the height is unknown.
     """
-    with open_dem(path) as dem:
-        return read_open_elevation(dem, grid, statistics, features)
-
-
-def read_open_elevation(
-    dem: Dem,
-    grid: WorkingGrid,
-    statistics: ElevationStatistics,
-    features: Sequence[ElevationFeature],
-) -> Heights:
-    """Read like `read_elevation`, from a DEM that is open (one per thread).
-
-    Raises:
-        RasterReadError: It is damaged.
-    """
-    # A slope needs the neighbours of every pixel, those of the outermost ones too.
+    # The slope of a pixel needs its neighbours, also along the edge of the grid.
     margin = 1 if "slope" in features else 0
     wider = grid.crop(Window(-margin, -margin, grid.width + 2 * margin, grid.height + 2 * margin))
     made = elevation_features(dem.read(wider), wider, statistics, features)
@@ -147,10 +130,10 @@ def elevation_features(
     Args:
         heights: Metres on `grid`, NaN where unknown.
         grid: The working grid or a crop of it.
-        statistics: Of the whole cemetery.
-        features: Which: height (metres above local ground), slope (degrees), zscore and
-            robust_zscore (standard deviations from the cemetery's mean or median), percentile
-            (0 to 1).
+        statistics: Statistics of the whole cemetery.
+        features: Features to compute, in order: height (metres above local ground), slope
+            (degrees), zscore and robust_zscore (standard deviations from the cemetery's mean or
+            median), percentile (0 to 1).
 
     Shapes:
         heights: (H, W); returns: (features, H, W), NaN where the height is unknown.
@@ -175,7 +158,7 @@ def _feature(
 
 
 def _gradient(heights: Heights, step_m: float, axis: int) -> Heights:
-    """Differentiate along an axis; beside a hole and at the edge, from the side that is known."""
+    """Differentiate along an axis; beside a hole and at the edge, use the known side only."""
     steps = np.diff(heights, axis=axis) / np.float32(step_m)
     unknown = np.full_like(np.take(heights, [0], axis=axis), np.nan)
     before = np.concatenate([unknown, steps], axis=axis)
@@ -194,6 +177,7 @@ def _ground_on(grid: WorkingGrid, statistics: ElevationStatistics) -> Heights:
 
 
 def _interpolate(values: Heights, positions: NDArray[np.float64], axis: int) -> Heights:
+    # Linear along each axis in turn: 4 to 16 times as fast as `ndimage.affine_transform`.
     last = values.shape[axis] - 1
     inside = np.clip(positions, 0, last)
     lower = np.minimum(inside.astype(np.intp), max(last - 1, 0))
@@ -206,21 +190,26 @@ def _interpolate(values: Heights, positions: NDArray[np.float64], axis: int) -> 
 
 
 def _local_ground(heights: Heights, radius: float) -> Heights:
-    """Take a low percentile around each cell, then again of what rises above its smooth course.
+    """Take a low percentile around each cell, then correct it for the slope of the terrain.
 
-    The first pass drops what stands on the ground but lies too low on a slope; the second mends
-    that.
+    The first pass removes everything that stands on the ground. On a slope it is too low, because
+    the low percentile comes from the downhill side. The second pass does the same to the heights
+    above the smoothed first pass, which are free of the slope, and adds the result.
     """
     size = 2 * round(radius) + 1
 
     def low(values: Heights) -> Heights:
         return ndimage.percentile_filter(values, _GROUND_PERCENTILE, size, mode="nearest")
 
-    course = ndimage.gaussian_filter(low(heights), radius, mode="nearest")
-    rest = ndimage.gaussian_filter(low(heights - course), radius / 3, mode="nearest")
-    return np.asarray(course + rest, np.float32)
+    smooth = ndimage.gaussian_filter(low(heights), radius, mode="nearest")
+    rest = ndimage.gaussian_filter(low(heights - smooth), radius / 3, mode="nearest")
+    return np.asarray(smooth + rest, np.float32)
 
 
 def _fill_nearest(heights: Heights, known: NDArray[np.bool_]) -> Heights:
     nearest = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
     return np.asarray(heights[tuple(nearest)], np.float32)
+
+
+def _rounded(bounds: tuple[float, float, float, float]) -> tuple[int, ...]:
+    return tuple(round(value) for value in bounds)

@@ -1,7 +1,7 @@
-"""Where a raster lies: CRS and geotransform of a file, checked; the CRS of its working grid.
+"""The georeference of a raster: its CRS and geotransform, checked, and the CRS of its working grid.
 
-Every raster a surveyor hands over passes here: compound CRSs lose their heights, a `.prj` beside
-the file serves when the file has no CRS, geographic ones get a UTM zone to be worked in.
+All rasters pass here. Compound CRSs lose their vertical part, a `.prj` file replaces a missing CRS,
+and rasters in a geographic CRS are processed in their UTM zone.
 """
 
 from dataclasses import dataclass, replace
@@ -20,21 +20,22 @@ from rasterio.io import DatasetReader
 
 from grave_cli.errors import GridError
 
+LONLAT = "EPSG:4326"
 Bounds = tuple[float, float, float, float]
-_EDGE_POINTS = 21  # per side of a raster, when its outline is brought to another CRS
-_SURE = 70  # of 100: pyproj's certainty from which a CRS is taken for the one of an authority
+_EDGE_POINTS = 21  # per side of a raster whose outline is transformed to another CRS
+_SURE = 70  # of 100: least confidence of pyproj that a CRS is the same as one of an authority
 
 
 @dataclass(frozen=True)
 class Georeference:
-    """Where a raster's pixels lie.
+    """CRS, geotransform and size of a raster.
 
     Args:
         crs: Its horizontal CRS, projected or geographic, as WKT.
-        transform: Pixel (column, row) -> CRS units; may be rotated or south up.
+        transform: Pixel (column, row) -> CRS units; may be rotated or south-up.
         width: Columns.
         height: Rows.
-        from_prj: The CRS stands in a `.prj` file beside it.
+        from_prj: The CRS comes from a `.prj` file beside the raster.
     """
 
     crs: str
@@ -45,7 +46,7 @@ class Georeference:
 
     @property
     def is_north_up(self) -> bool:
-        """Columns run to the east and rows to the south; pixels need not be square."""
+        """Columns run east and rows run south; pixels need not be square."""
         transform = self.transform
         return transform.b == 0 == transform.d and transform.a > 0 > transform.e
 
@@ -61,12 +62,13 @@ class Georeference:
         return abs(float(self.transform.determinant))
 
     def resized(self, width: int, height: int) -> "Georeference":
-        """Return the same place in another number of pixels, as in an overview."""
+        """Return the georeference of the same area in another number of pixels (an overview)."""
         scale = Affine.scale(self.width / width, self.height / height)
         return replace(self, transform=self.transform @ scale, width=width, height=height)
 
     def bounds_in(self, crs: str) -> Bounds:
-        """Return the bounds in another CRS, of the outline with points along its sides."""
+        """Return the bounds of the raster's outline in another CRS."""
+        # Not `transform_bounds`, which starts from the bounds: too large around a rotated raster.
         if crs == self.crs:
             return self.bounds
         points = self.outline()
@@ -74,7 +76,7 @@ class Georeference:
         return (*moved.min(axis=0), *moved.max(axis=0))
 
     def pixel_area_in(self, crs: str) -> float:
-        """Return the area of the pixel in the middle, in squared units of another CRS."""
+        """Return the area of the central pixel in squared units of another CRS."""
         if crs == self.crs:
             return self.pixel_area
         middle = np.array([self.width, self.height]) / 2
@@ -83,7 +85,7 @@ class Georeference:
         return float(shapely.area(shapely.polygons(points)))
 
     def outline(self, points: int = _EDGE_POINTS) -> np.ndarray:
-        """Walk around the raster, `points` on each side.
+        """Return points along the sides of the raster, `points` per side.
 
         Shapes:
             returns: (4 * points, 2), in CRS units
@@ -100,11 +102,11 @@ class Georeference:
 
 
 def read_georeference(dataset: DatasetReader, path: Path) -> Georeference:
-    """Find out where an open raster lies.
+    """Read the georeference of an open raster.
 
     Args:
         dataset: The raster.
-        path: Its file, named in errors; a `.prj` may lie beside it.
+        path: Its file, named in errors; a `.prj` file may lie beside it.
 
     Raises:
         GridError: It has no CRS or no geotransform, or its CRS is not tied to the Earth.
@@ -114,7 +116,7 @@ def read_georeference(dataset: DatasetReader, path: Path) -> Georeference:
         raise GridError(
             "raster has no geotransform",
             where=path,
-            found=f"{points} ground control points" if points else "neither tag nor world file",
+            found=f"{points} ground control points" if points else "neither a tag nor a world file",
             expected="a position for every pixel",
             remedy="`gdalwarp -tps` applies ground control points"
             if points
@@ -127,7 +129,7 @@ def read_georeference(dataset: DatasetReader, path: Path) -> Georeference:
         raise GridError(
             "raster has no CRS",
             where=path,
-            found="neither tag nor .prj file",
+            found="neither a tag nor a .prj file",
             expected="the CRS it was exported in",
             remedy=f"`gdal_edit.py -a_srs EPSG:25832 {path.name}` adds one",
         )
@@ -136,16 +138,16 @@ def read_georeference(dataset: DatasetReader, path: Path) -> Georeference:
 
 
 def working_crs(georeference: Georeference, where: Path | str) -> str:
-    """Return the projected CRS in which a raster is worked on: its own, else its UTM zone's.
+    """Return the projected CRS of a raster's working grid: its own, or its UTM zone's.
 
-    The zone is that of the raster's middle, on the raster's own datum: nothing is shifted.
+    The zone is that of the raster's centre, on the raster's own datum, so that no datum is shifted.
 
     Args:
-        georeference: Where the raster lies.
-        where: The file this is for, named in errors.
+        georeference: The raster's georeference.
+        where: The file, named in errors.
 
     Raises:
-        GridError: Its degrees are none on the Earth.
+        GridError: Its coordinates are not degrees.
     """
     crs = _parsed(georeference.crs)
     if crs.is_projected:
@@ -165,25 +167,28 @@ def working_crs(georeference: Georeference, where: Path | str) -> str:
 
 
 def parse_crs(text: str) -> str:
-    """Read a CRS that a person named, as WKT.
+    """Parse a CRS that the user named, and return it as WKT.
 
     Args:
-        text: EPSG:25832, WKT, PROJ string or whatever else pyproj understands.
+        text: EPSG:25832, WKT, a PROJ string or any other form that pyproj accepts.
 
     Raises:
-        GridError: It is none, or not tied to the Earth.
+        GridError: It is not a CRS, or not tied to the Earth.
     """
     try:
         return _horizontal(CRS.from_user_input(text).to_wkt(), f"CRS {text}")
     except CRSError:
         raise GridError(
-            "unknown CRS", found=text, expected="such as EPSG:25832", remedy="check the spelling"
+            "unknown CRS",
+            found=text,
+            expected="for example EPSG:25832",
+            remedy="check the spelling",
         ) from None
 
 
 @lru_cache(maxsize=32)
 def transformer(source: str, target: str) -> Transformer:
-    """Return the transformation from one CRS to another, x before y on both sides."""
+    """Return the transformation between two CRSs, with x before y on both sides."""
     return Transformer.from_crs(source, target, always_xy=True)
 
 
@@ -205,16 +210,16 @@ def _utm(geographic: str, zone: int, hemisphere: str) -> str:
 
 
 def _horizontal(wkt: str, where: Path | str) -> str:
-    """Drop heights from a CRS; a datum shift it carries is kept."""
+    """Drop the vertical part of a CRS; its datum shift is kept."""
     try:
         crs = CRS.from_wkt(wkt)
     except CRSError as error:
         raise GridError(
-            "its CRS cannot be understood",
+            "its CRS cannot be parsed",
             where=where,
             found=str(error)[:120],
             expected="a projected or geographic CRS",
-            remedy="`gdal_edit.py -a_srs EPSG:25832` sets another",
+            remedy="`gdal_edit.py -a_srs EPSG:25832` replaces it",
         ) from None
     if crs.is_compound:
         crs = crs.sub_crs_list[0]
@@ -224,7 +229,7 @@ def _horizontal(wkt: str, where: Path | str) -> str:
             where=where,
             found=f"{crs.name} ({crs.type_name})",
             expected="a projected or geographic CRS",
-            remedy="`gdal_edit.py -a_srs EPSG:25832` sets the one it was exported in",
+            remedy="`gdal_edit.py -a_srs EPSG:25832` sets the CRS it was exported in",
         )
     return crs.to_2d().to_wkt()
 

@@ -1,32 +1,32 @@
-"""The working grid: raster georeference in, a grid of fixed ground sampling distance out.
+"""The working grid: a grid of fixed ground sampling distance (GSD) over an orthophoto.
 
-Everything after reading works on this grid: pixels of equal size *on the ground*, in a projected
-CRS, whatever the orthophoto's own pixels and however far its map units are from metres.
+Everything after reading works on this grid. Its pixels have one size *on the ground*, in a
+projected CRS, whatever the orthophoto's own pixel size and the length of its map units.
 """
 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import shapely
 from affine import Affine
-from pyproj import CRS, Geod, Transformer
+from pyproj import CRS, Geod
 from pyproj.exceptions import CRSError
 from rasterio.windows import Window as Window  # re-exported: rooms without rasterio use it
 
 from grave_cli.errors import GridError
+from grave_cli.rasters.georeference import LONLAT, transformer
 
 GEOD = Geod(ellps="WGS84")
 _PROBE_M = 50.0  # half length of the line along which the ground scale is measured
-_WHOLE = 1e-4  # a pixel that rounding errors shave by this share still counts as whole
+_WHOLE = 1e-4  # a pixel still counts as whole if rounding errors cost it no more than this share
 
 
 @dataclass(frozen=True)
 class WorkingGrid:
-    """Where each working pixel lies, and how large it is on the ground.
+    """Georeference of the working pixels, and their size on the ground.
 
     Args:
         crs: Projected CRS, as WKT.
@@ -65,12 +65,17 @@ class WorkingGrid:
         return left, bottom, right, top
 
     @property
+    def megapixels(self) -> float:
+        """Number of pixels, in millions."""
+        return self.height * self.width / 1e6
+
+    @property
     def window(self) -> Window:
-        """The window of the whole grid."""
+        """The window over the whole grid."""
         return Window(0, 0, self.width, self.height)
 
     def crop(self, window: Window) -> "WorkingGrid":
-        """Return the part of the grid under a window of whole pixels (it may reach beyond)."""
+        """Return the grid of a window of whole pixels, which may extend beyond this grid."""
         return replace(
             self,
             transform=self.transform @ Affine.translation(window.col_off, window.row_off),
@@ -79,7 +84,7 @@ class WorkingGrid:
         )
 
     def coarsened(self, factor: float) -> "WorkingGrid":
-        """Return a grid of larger pixels over the same place, cut to whole ones.
+        """Return a grid of larger pixels over the same area, cut to whole pixels.
 
         Args:
             factor: Pixels of this grid per pixel of the coarser one, at least 1.
@@ -96,22 +101,13 @@ class WorkingGrid:
         """Round a length on the ground to whole pixels, at least `minimum`."""
         return max(minimum, round(metres / self.gsd_m))
 
-    def window_of(self, bounds: tuple[float, float, float, float]) -> Window:
-        """Return the smallest window of whole pixels over (left, bottom, right, top)."""
-        left, bottom, right, top = bounds
-        first_col, first_row = ~self.transform @ (left, top)
-        last_col, last_row = ~self.transform @ (right, bottom)
-        col, row = math.floor(first_col + _WHOLE), math.floor(first_row + _WHOLE)
-        right_col, lower_row = math.ceil(last_col - _WHOLE), math.ceil(last_row - _WHOLE)
-        return Window(col, row, right_col - col, lower_row - row)
-
 
 @dataclass(frozen=True)
 class Tile:
-    """One window of a tiling: what is read, and the part of it that is kept.
+    """One window of a tiling: the pixels that are read, and the core that is kept of them.
 
     Args:
-        window: What is read; it may reach beyond the grid.
+        window: The pixels that are read; they may extend beyond the grid.
         core: The part that belongs to this tile alone. Cores cover the grid once.
     """
 
@@ -130,7 +126,7 @@ def plan_tiles(height: int, width: int, tile_px: int, halo_px: int) -> list[Tile
     """Cut a grid into tiles whose cores cover every pixel exactly once.
 
     Tile 8, halo 1, width 15: cores start at 0, 6 and 12 with widths 6, 6 and 3; each tile is read 8
-    wide, from -1, 5 and 11. All tiles are of one size, those at the edges reach beyond the grid.
+    wide, from -1, 5 and 11. All tiles have one size; at the edges they extend beyond the grid.
 
     Args:
         height: Rows of the grid.
@@ -159,13 +155,13 @@ def lay_grid(
 ) -> WorkingGrid:
     """Lay a working grid over bounds given in a projected CRS.
 
-    Only whole pixels: a rest at the right and lower edge, less than a pixel wide, stays out.
+    It has whole pixels only: less than one pixel is cut off at the right and at the lower edge.
 
     Args:
         crs: Projected CRS, as WKT or authority code.
         bounds: Left, bottom, right, top in CRS units.
         gsd_m: Edge of a working pixel in metres on the ground.
-        where: The file this is for, named in errors.
+        where: The file, named in errors.
 
     Raises:
         GridError: The CRS is unknown or not projected, or cannot map the bounds to the ground.
@@ -173,10 +169,10 @@ def lay_grid(
     try:
         parsed = CRS.from_user_input(crs)
     except CRSError:
-        raise GridError("its CRS cannot be understood", where=where, found=crs) from None
+        raise GridError("its CRS cannot be parsed", where=where, found=crs) from None
     if not parsed.is_projected:
         raise GridError(
-            "no working grid in this CRS",
+            "no working grid can be laid in this CRS",
             where=where,
             found=parsed.name,
             expected="a projected CRS",
@@ -200,9 +196,9 @@ def lay_grid(
 
 
 def ground_scale(crs: str, x: float, y: float) -> float:
-    """Measure how many metres on the ground one CRS unit is, around a point.
+    """Measure the metres on the ground per CRS unit around a point.
 
-    The mean of two geodesic lines through the point, one along each axis.
+    They are the mean over two geodesic lines through the point, one along each axis.
 
     Source: Karney 2013, Algorithms for geodesics (through pyproj.Geod).
 
@@ -212,18 +208,12 @@ def ground_scale(crs: str, x: float, y: float) -> float:
         y: Northing in CRS units.
     """
     half = _PROBE_M / CRS.from_user_input(crs).axis_info[0].unit_conversion_factor
-    to_lonlat = lonlat_transformer(crs)
+    to_lonlat = transformer(crs, LONLAT)
     xs = np.array([x - half, x + half, x, x])
     ys = np.array([y, y, y - half, y + half])
     lon, lat = to_lonlat.transform(xs, ys)
     _, _, lengths = GEOD.inv(lon[[0, 2]], lat[[0, 2]], lon[[1, 3]], lat[[1, 3]])
     return float(np.mean(lengths) / (2 * half))
-
-
-@lru_cache(maxsize=32)
-def lonlat_transformer(crs: str) -> Transformer:
-    """Return the transformation from a CRS to longitude and latitude on WGS 84."""
-    return Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
 
 
 def geodesic_areas_m2(polygons: np.ndarray, crs: str) -> np.ndarray:
@@ -236,7 +226,8 @@ def geodesic_areas_m2(polygons: np.ndarray, crs: str) -> np.ndarray:
     Returns:
         Areas in square metres.
     """
-    on_ellipsoid = shapely.transform(polygons, lonlat_transformer(crs).transform, interleaved=False)
+    to_lonlat = transformer(crs, LONLAT)
+    on_ellipsoid = shapely.transform(polygons, to_lonlat.transform, interleaved=False)
     return np.array([abs(GEOD.geometry_area_perimeter(polygon)[0]) for polygon in on_ellipsoid])
 
 

@@ -1,7 +1,7 @@
-"""A window of an orthophoto onto a grid: straight where it lies along the grid, else warped.
+"""Windows of an orthophoto on a grid: read straight if it is aligned with the grid, or warped.
 
-Straight is GDAL's RasterIO: exact area averages from fractional windows, 3 to 10 times as fast as
-the warper.
+A straight read is GDAL's RasterIO: exact area averages from fractional windows, 3 to 10 times as
+fast as the warper.
 """
 
 import math
@@ -18,10 +18,10 @@ from grave_cli.rasters.bands import Bands, has_mask
 from grave_cli.rasters.georeference import Georeference
 from grave_cli.rasters.grid import WorkingGrid
 
-# What keeps windows of one place alike: GDAL approximates transforms, and widens the kernel of an
-# interpolation by the sizes of the window and of what lies under it.
+# Without these, two windows over one place get different pixels: GDAL approximates transforms, and
+# scales the kernel of an interpolation by the sizes of the window and of the source under it.
 WARP = {"tolerance": 1e-3, "XSCALE": 1, "YSCALE": 1}
-_EDGE_PX = 1e-4  # working pixels by which rounding may push a pixel over the file's edge
+_EDGE_PX = 1e-4  # working pixels by which rounding may move a pixel beyond the file's edge
 
 Pixels = tuple[NDArray[Any], NDArray[np.bool_]]
 
@@ -33,8 +33,8 @@ def read_straight(
 
     Args:
         dataset: The open orthophoto, or one of its overviews.
-        bands: Which bands are used.
-        place: Where its pixels lie.
+        bands: The meaning of its bands.
+        place: Its georeference.
         grid: The working grid or any crop of it.
 
     Shapes:
@@ -58,12 +58,12 @@ def read_straight(
 def read_warped(
     dataset: DatasetReader, bands: Bands, place: Georeference, grid: WorkingGrid
 ) -> Pixels:
-    """Read colours and validity from a file that is turned, south up, in degrees or another CRS.
+    """Read colours and validity from a file that is rotated, south-up or in another CRS.
 
     Args:
         dataset: The open orthophoto, or one of its overviews.
-        bands: Which bands are used.
-        place: Where its pixels lie.
+        bands: The meaning of its bands.
+        place: Its georeference.
         grid: The working grid or any crop of it.
 
     Shapes:
@@ -99,13 +99,13 @@ def _read_valid(
         return np.asarray(alpha >= bands.alpha_full / 2)
     if not has_mask(dataset):
         return np.ones(shape, np.bool_)
-    # A pixel is nodata when all its colours are: black roofs have single zeros.
+    # A pixel is nodata if all its colours are: black roofs have zeros in single bands.
     masks = dataset.read_masks(bands.colours, out_shape=(3, *shape), **how)
     return np.asarray(masks.max(axis=0) >= 128)
 
 
 def _inside(place: Georeference, grid: WorkingGrid) -> Window | None:
-    """Find the part of the grid whose pixels lie wholly within the file."""
+    """Find the part of the grid whose pixels lie entirely within the file."""
     left, bottom, right, top = place.bounds
     first_col, first_row = ~grid.transform @ (left, top)
     last_col, last_row = ~grid.transform @ (right, bottom)

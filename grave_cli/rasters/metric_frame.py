@@ -1,4 +1,4 @@
-"""A flat frame in true metres around a place: what is measured there is right whatever the CRS."""
+"""A local projection in true metres, so that measurements do not depend on the CRS of the data."""
 
 from dataclasses import dataclass
 
@@ -6,23 +6,21 @@ import numpy as np
 import shapely
 
 from grave_cli.outlines.polygons import Polygons
-from grave_cli.rasters.georeference import transformer
-
-LONLAT = "EPSG:4326"
+from grave_cli.rasters.georeference import LONLAT, transformer
 
 
 @dataclass(frozen=True)
 class MetricFrame:
     """Lambert's azimuthal equal-area projection around a point, in metres.
 
-    Areas are true everywhere; lengths within 1 in 100 000 up to 50 km from the point. EPSG:3857
-    and degrees need no correction that could be forgotten.
+    Areas are exact everywhere, lengths to 1 in 100 000 up to 50 km from the point. Geometries in
+    EPSG:3857 or in degrees need no correction that could be forgotten.
 
     Source: Snyder 1987, Map Projections: A Working Manual, section 24 (through PROJ's `laea`).
 
     Args:
-        longitude: Of the point, degrees.
-        latitude: Of the point, degrees.
+        longitude: Longitude of the point, degrees.
+        latitude: Latitude of the point, degrees.
     """
 
     longitude: float
@@ -35,7 +33,7 @@ class MetricFrame:
         return f"+proj=laea {place} +datum=WGS84 +units=m +no_defs"
 
     def bring(self, geometries: Polygons, crs: str) -> Polygons:
-        """Bring geometries into the frame.
+        """Project geometries into the frame.
 
         Args:
             geometries: Shapely geometries, or None.
@@ -46,10 +44,10 @@ class MetricFrame:
 
 
 def frame_around(geometries: Polygons, crs: str) -> MetricFrame:
-    """Lay a frame around the middle of some geometries: the median of their corners.
+    """Lay a frame around the median of the vertices of some geometries.
 
     Args:
-        geometries: Shapely geometries, or None; those with infinite coordinates do not count.
+        geometries: Shapely geometries, or None; infinite coordinates are ignored.
         crs: Their CRS, as WKT or authority code.
     """
     points = shapely.get_coordinates(geometries)

@@ -1,4 +1,4 @@
-"""Which of a file's overviews is read from: chosen here, the same for every window.
+"""The overview that pixels are read from: chosen here, the same for every window.
 
 GDAL chooses by the size of each window, rounded to whole pixels: two windows over one place may
 come from different overviews, and most overviews in the wild are made by nearest neighbour. Here
@@ -6,31 +6,30 @@ pixels come from an overview only where many of its pixels are averaged into one
 adding overviews to a file does not change what the network sees.
 """
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 import rasterio
 from rasterio.io import DatasetReader
 
-_AVERAGED = 4.0  # pixels of an overview, along each axis, per pixel of the grid: at least this many
+_AVERAGED = 4.0  # least number of an overview's pixels, along each axis, per pixel of the grid
 
 
 class Pyramid:
-    """An open raster and its overviews, each opened when it is first needed.
+    """A raster and its overviews, each opened when it is first read.
 
     Args:
         path: The file.
-        dataset: The open file.
-        stack: Closes what is opened here.
+        factors: Decimation factors of its overviews, ascending.
+        stack: Closes the handles that are opened here.
     """
 
-    def __init__(self, path: Path, dataset: DatasetReader, stack: ExitStack) -> None:
+    def __init__(self, path: Path, factors: Sequence[int], stack: ExitStack) -> None:
         self._path = path
-        self._dataset = dataset
+        self._factors = factors
         self._stack = stack
-        self._levels: dict[str, DatasetReader] = {}
-        # A file without overviews is read as it is.
-        self._factors: list[int] = dataset.overviews(1) if dataset.count else []
+        self._levels: dict[int, DatasetReader] = {}
 
     def at(self, ratio: float) -> DatasetReader:
         """Return the file, or one of its overviews, for reading at a ratio of pixel sizes.
@@ -41,15 +40,18 @@ class Pyramid:
         Args:
             ratio: Edge of the wanted pixels in pixels of the file.
         """
-        if not self._factors:
-            return self._dataset
         usable = sum(factor * _AVERAGED <= ratio for factor in self._factors)
-        name = f"{usable - 1}only" if usable else "NONE"
-        if name not in self._levels:
-            opened = rasterio.open(self._path, OVERVIEW_LEVEL=name)
-            self._levels[name] = self._stack.enter_context(opened)
-        return self._levels[name]
+        if usable not in self._levels:
+            self._levels[usable] = self._stack.enter_context(self._open(usable))
+        return self._levels[usable]
 
     def has_for(self, ratio: float) -> bool:
         """Tell whether there is an overview for reading at a ratio of pixel sizes; see `at`."""
         return any(factor * _AVERAGED <= ratio for factor in self._factors)
+
+    def _open(self, usable: int) -> DatasetReader:
+        if not self._factors:
+            return rasterio.open(self._path)
+        # Without "NONE" GDAL would choose an overview by itself.
+        level = f"{usable - 1}only" if usable else "NONE"
+        return rasterio.open(self._path, OVERVIEW_LEVEL=level)

@@ -1,4 +1,4 @@
-"""What the network is fed: the only preprocessing there is.
+"""The input recipe: the only preprocessing, shared by training and prediction.
 
 Training builds a recipe from the settings, the bundle carries it, prediction reads it from there.
 """
@@ -15,7 +15,7 @@ from grave_cli.settings.tree import Settings
 
 RgbTriple = tuple[float, float, float]
 
-# Range in which each feature is clipped, in its own unit, and the value that becomes 0.
+# Each feature is clipped to a range in its own unit: (lowest, highest, value that becomes 0).
 _RANGES: dict[ElevationFeature, tuple[float, float, float]] = {
     "slope": (0.0, 60.0, 0.0),
     "zscore": (-4.0, 4.0, 0.0),
@@ -29,13 +29,12 @@ class InputRecipe(BaseModel):
 
     Args:
         channels: rgb, or rgb with elevation.
-        gsd_m: Working pixel in metres on the ground.
+        gsd_m: Edge of a working pixel in metres on the ground.
         mean: Subtracted from RGB in [0, 1].
-        std: RGB in [0, 1] is divided by it after that.
-        elevation: Which elevation features, how the local ground is found and how heights are
-            clipped; None for rgb.
-        value_range: What becomes 0 and 255 in 16-bit orthophotos; None: the model knows 8-bit ones
-            only.
+        std: Divisor of RGB after that.
+        elevation: Elevation features, search for the local ground, and range of heights; None for
+            rgb.
+        value_range: 16-bit values that become 0 and 255; None: the model accepts 8 bits only.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -59,9 +58,9 @@ class InputRecipe(BaseModel):
 
         Args:
             settings: Channels, GSD and elevation features.
-            mean: What the encoder's weights expect, for RGB in [0, 1].
-            std: What the encoder's weights expect, for RGB in [0, 1].
-            value_range: Of the 16-bit orthophotos that are trained on; None when there are none.
+            mean: Mean that the encoder's weights expect, for RGB in [0, 1].
+            std: Standard deviation that they expect.
+            value_range: Range of the 16-bit training orthophotos; None if there are none.
         """
         with_dem = settings.data.channels == "rgb+dem"
         return cls(
@@ -75,12 +74,12 @@ class InputRecipe(BaseModel):
 
     @property
     def features(self) -> tuple[ElevationFeature, ...]:
-        """The elevation features, none for rgb."""
+        """The elevation features; empty for rgb."""
         return self.elevation.features if self.elevation else ()
 
     @property
     def channel_count(self) -> int:
-        """Channels of the network's input."""
+        """Number of channels of the network's input."""
         return 3 + len(self.features)
 
     def network_input(
@@ -91,14 +90,14 @@ class InputRecipe(BaseModel):
     ) -> NDArray[np.float32]:
         """Normalise one chip or window.
 
-        Pixels that are not valid, and heights that are not known, become 0: the middle of the RGB
-        range, and the level of the local ground.
+        Invalid pixels and unknown heights become 0, which is the mean colour and the level of the
+        local ground.
 
         Args:
             rgb: Colours.
-            elevation: Features in their own units, NaN where unknown; None blanks them (no DEM, or
-                DEM dropout).
-            valid: Where the orthophoto shows something.
+            elevation: Features in their own units, NaN where unknown; None sets them to 0 (no DEM,
+                or DEM dropout).
+            valid: True where the orthophoto shows something.
 
         Shapes:
             rgb: (3, H, W); elevation: (features, H, W); valid: (H, W)
@@ -123,5 +122,5 @@ class InputRecipe(BaseModel):
         return np.asarray(np.nan_to_num(scaled, copy=False, nan=0.0))
 
     def _height_range(self) -> tuple[float, float]:
-        assert self.elevation is not None  # only called for a feature it names
+        assert self.elevation is not None  # called for one of its features
         return self.elevation.height_range_m

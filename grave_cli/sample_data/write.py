@@ -6,7 +6,6 @@ They say nothing about accuracy on real graves.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pyproj
 
+from grave_cli.atomic_writes import whole_file
 from grave_cli.errors import DatasetError
 from grave_cli.progress import SILENT, Progress
 from grave_cli.sample_data.canvas import Array
@@ -28,13 +28,13 @@ from grave_cli.sample_data.files import (
 from grave_cli.sample_data.layout import plan_cemetery
 from grave_cli.sample_data.paint import paint_cemetery
 from grave_cli.sample_data.place import Place, find_place, read_crs
-from grave_cli.sample_data.scenes.scene import make_scene_with_graves
+from grave_cli.sample_data.scenes.scene import Scene, make_scene_with_graves
 from grave_cli.sample_data.style import draw_style
 from grave_cli.sample_data.variety.presets import check_preset
 
 GSD_M = 0.025
 """Pixel edge of the default look in metres."""
-PREFIX, UNFINISHED = "sample_", ".unfinished_"
+PREFIX = "sample_"
 FOLDERS = ("orthophotos", "dems", "annotations")
 GROUND = "ground"
 """Folder for scenes without a single grave: a data set refuses an orthophoto without outlines."""
@@ -49,14 +49,14 @@ class SampleCemetery:
     Args:
         name: Its id.
         orthophoto: RGBA GeoTIFF.
-        dem: Surface model, GeoTIFF.
+        dem: Surface model, GeoTIFF; None for a scene without one.
         annotations: Grave outlines, GeoPackage; None for ground without graves.
         graves: Number of outlines.
     """
 
     name: str
     orthophoto: Path
-    dem: Path
+    dem: Path | None
     annotations: Path | None
     graves: int
 
@@ -67,7 +67,7 @@ class _Drawn:
 
     rgba: Array
     gsd_m: float
-    surface: SurfaceModel
+    surface: SurfaceModel | None
     graves: Sequence[Outlined]
     is_ground: bool
     place: Place
@@ -100,6 +100,7 @@ def write_sample_data(
     Raises:
         DatasetError: A size is out of bounds, the CRS is not a projected one, no preset has this
             name, or the folder already holds data.
+        ExportError: A file cannot be written.
     """
     _check_sizes(cemeteries, size_m)
     target = read_crs(crs)
@@ -158,7 +159,7 @@ def _nothing_left_on_failure(root: Path, folders: Sequence[str]) -> Iterator[Non
     except BaseException:
         for name in folders:
             for path in (root / name).iterdir():
-                if path.name.startswith((PREFIX, UNFINISHED)):
+                if path.name.startswith(PREFIX):
                     path.unlink()
         raise
 
@@ -166,13 +167,41 @@ def _nothing_left_on_failure(root: Path, folders: Sequence[str]) -> Iterator[Non
 def _draw(index: int, size_m: float, seed: int, crs: pyproj.CRS, variety: str | None) -> _Drawn:
     rng = np.random.default_rng([seed, index])
     if variety is not None:
-        scene, surface = make_scene_with_graves([seed, index], variety, size_m)
-        place = find_place(rng, crs)
-        return _Drawn(scene.rgba, scene.gsd_m, surface, scene.graves, scene.is_ground, place)
+        scene = make_scene_with_graves([seed, index], variety, size_m)
+        return _drawn(scene, find_place(rng, crs))
     plan = plan_cemetery(rng, size_m, draw_style(rng, index))
     picture = paint_cemetery(rng, plan, GSD_M)
     surface = model_surface(rng, picture.height, GSD_M)
     return _Drawn(picture.rgba, GSD_M, surface, picture.graves, False, find_place(rng, crs))
+
+
+def _drawn(scene: Scene, place: Place) -> _Drawn:
+    return _Drawn(scene.rgba, scene.gsd_m, scene.surface, scene.graves, scene.is_ground, place)
+
+
+def write_scene(root: Path, name: str, scene: Scene, crs: str = "EPSG:25832") -> SampleCemetery:
+    """Write one varied scene or composite into the data layout.
+
+    A scene without a grave goes to `root/ground`. All scenes lie near the same place.
+
+    Args:
+        root: Folder of the data set; folders are created, files of the same name replaced.
+        name: Its id.
+        scene: What `make_scene` or `composite` returned.
+        crs: A projected CRS in any unit.
+
+    Raises:
+        DatasetError: The CRS is not a projected one, or all graves are hidden or without outline.
+        ExportError: A file cannot be written.
+    """
+    if not scene.graves and not scene.is_ground:
+        raise DatasetError(
+            "no grave of this scene is visible, yet it is not ground without graves",
+            where=name,
+            remedy="leave it out",
+        )
+    place = find_place(np.random.default_rng(0), read_crs(crs))
+    return _write(root, name, _drawn(scene, place))
 
 
 def _write(root: Path, name: str, drawn: _Drawn) -> SampleCemetery:
@@ -180,23 +209,16 @@ def _write(root: Path, name: str, drawn: _Drawn) -> SampleCemetery:
     cemetery = SampleCemetery(
         name,
         folder / "orthophotos" / f"{name}.tif",
-        folder / "dems" / f"{name}.tif",
+        folder / "dems" / f"{name}.tif" if drawn.surface else None,
         None if drawn.is_ground else folder / "annotations" / f"{name}.gpkg",
         len(drawn.graves),
     )
-    with _in_place(cemetery.orthophoto) as path:
+    with whole_file(cemetery.orthophoto) as path:
         write_orthophoto(path, drawn.rgba, drawn.gsd_m, drawn.place)
-    with _in_place(cemetery.dem) as path:
-        write_dem(path, drawn.surface, drawn.place)
-    if cemetery.annotations is not None:
-        with _in_place(cemetery.annotations) as path:
+    if cemetery.dem and drawn.surface:
+        with whole_file(cemetery.dem) as path:
+            write_dem(path, drawn.surface, drawn.place)
+    if cemetery.annotations:
+        with whole_file(cemetery.annotations) as path:
             write_annotations(path, drawn.graves, drawn.place)
     return cemetery
-
-
-@contextmanager
-def _in_place(path: Path) -> Iterator[Path]:
-    """Yield a temporary name beside `path` and rename it when the file is whole."""
-    unfinished = path.with_name(f"{UNFINISHED}{path.name}")
-    yield unfinished
-    os.replace(unfinished, path)

@@ -1,10 +1,12 @@
-"""Settings as commented TOML: `config.example.toml` and `gravecli config --init`."""
+"""Settings as TOML: `config.example.toml`, `gravecli config --init`, the best settings of a study.
 
-import json
+tomlkit is imported inside functions: most commands write no TOML.
+"""
+
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
@@ -12,83 +14,117 @@ from grave_cli.settings.load import flatten
 from grave_cli.settings.studies import Study
 from grave_cli.settings.tree import Settings
 
+if TYPE_CHECKING:
+    from tomlkit import TOMLDocument
+    from tomlkit.items import Item, Table
+
 _HEADER = """\
-# gravecli settings. Every value below is the default; change what you need and delete the rest.
-# Read from `gravecli.toml` in the working directory, or from the file given with --config.
-# Stronger than this file: GRAVE_SECTION__KEY in the environment, then --set section.key=value,
-# then options of the command.
+gravecli settings. Every value below is the default: change the ones you need and delete the rest.
+gravecli reads gravecli.toml in the working directory, or the file given with --config. The
+environment (GRAVE_SECTION__KEY), --set section.key=value and options of the command override it.
 """
+_WIDTH = 96
+_ENTRIES = ("search_space", "variants")
 
 
 def example_toml() -> str:
-    """Write all settings with their defaults as TOML, each under its help text."""
-    settings = Settings()
-    blocks = [_HEADER + "\n" + "\n".join(_fields(settings))]
-    blocks += [block for name, section in _sections(settings) for block in _table(name, section)]
-    return "\n".join(block.rstrip("\n") + "\n" for block in blocks)
+    """Write all settings with their defaults as TOML, each below its help text."""
+    import tomlkit
+
+    document = tomlkit.document()
+    _comment(document, _HEADER)
+    document.add(tomlkit.nl())
+    _fill(document, Settings())
+    return tomlkit.dumps(document)
 
 
 def changed_toml(settings: Settings) -> str:
-    """Write the values that are not the defaults, but those of hpo, as a settings file."""
+    """Write the values that differ from the defaults as TOML, without the section hpo."""
+    import tomlkit
+
     defaults = dict(flatten(Settings().model_dump()))
-    lines = [
-        f"{key} = {to_toml_value(value)}"
-        for key, value in flatten(settings.model_dump(exclude={"hpo"}))
-        if defaults.get(key) != value
-    ]
-    return "".join(f"{line}\n" for line in lines)
+    document = tomlkit.document()
+    for key, value in flatten(settings.model_dump(exclude={"hpo"})):
+        if defaults.get(key) != value:
+            document.add(tomlkit.key(key.split(".")), _item(value))
+    return tomlkit.dumps(document)
 
 
 def to_toml_value(value: Any) -> str:
-    """Write one value in TOML notation."""
-    if isinstance(value, Path):
-        return json.dumps(value.as_posix())
+    """Write one value in TOML notation, on one line."""
+    return _item(value).as_string()
+
+
+def _item(value: Any) -> "Item":
+    """Convert a value; by itself tomlkit would write a mapping as a table of several lines."""
+    import tomlkit
+
+    if isinstance(value, BaseModel):
+        value = value.model_dump()
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(to_toml_value(item) for item in value) + "]"
+        array = tomlkit.array()
+        array.extend(_item(one) for one in value)
+        return array
     if isinstance(value, Mapping):
-        inner = ", ".join(f"{key} = {to_toml_value(item)}" for key, item in value.items())
-        return "{ " + inner + " }"
-    if isinstance(value, bool | str):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    return repr(value)
+        table = tomlkit.inline_table()
+        for key, inner in value.items():
+            table.append(key, _item(inner))
+        return table
+    return tomlkit.item(value.as_posix() if isinstance(value, Path) else value)
 
 
-def _sections(model: BaseModel) -> Iterator[tuple[str, BaseModel]]:
-    for name in type(model).model_fields:
-        value = getattr(model, name)
-        if isinstance(value, BaseModel):
-            yield name, value
-
-
-def _table(name: str, section: BaseModel) -> Iterator[str]:
-    title = _comment((type(section).__doc__ or "").strip())
-    yield f"{title}\n[{name}]\n" + "\n".join(_fields(section))
-    for child, value in _sections(section):
-        yield from _table(f"{name}.{child}", value)
-    for study_name, study in getattr(section, "studies", {}).items():
-        yield _study_table(f"{name}.studies.{study_name}", study)
-
-
-def _study_table(name: str, study: Study) -> str:
-    tables = {
-        "search_space": {key: domain.model_dump() for key, domain in study.search_space.items()},
-        "variants": study.variants,
-    }
-    filled = {table: entries for table, entries in tables.items() if entries}
-    lines = [f"[{name}]", *_fields(study, skip=tuple(filled))]
-    for table, entries in filled.items():
-        lines.append(f"[{name}.{table}]")
-        lines += [f"{key} = {to_toml_value(value)}" for key, value in entries.items()]
-    return "\n".join(lines)
-
-
-def _fields(model: BaseModel, skip: tuple[str, ...] = ("studies",)) -> Iterator[str]:
+def _fill(table: "TOMLDocument | Table", model: BaseModel, explained: bool = True) -> None:
+    """Write the fields of a section: the plain values, then the tables, as TOML demands."""
+    tables: dict[str, Table] = {}
     for name, field in type(model).model_fields.items():
-        value = getattr(model, name)
-        if isinstance(value, BaseModel) or name in skip:
-            continue
-        yield f"{_comment(field.description or '')}\n{name} = {to_toml_value(value)}"
+        value, text = getattr(model, name), (field.description or "") if explained else ""
+        if isinstance(value, BaseModel):
+            tables[name] = _section(value)
+        elif name == "studies":
+            tables[name] = _studies(value)
+        elif name in _ENTRIES and value:
+            tables[name] = _entries(value, text)
+        else:
+            _comment(table, text)
+            table.add(name, _item(value))
+    for name, one in tables.items():
+        table.add(name, one)
 
 
-def _comment(text: str) -> str:
-    return "\n".join(f"# {line}" for line in textwrap.wrap(" ".join(text.split()), 96))
+def _section(model: BaseModel, explained: bool = True) -> "Table":
+    import tomlkit
+
+    table = tomlkit.table()
+    if explained:
+        _comment(table, type(model).__doc__ or "")
+        table.add(tomlkit.nl())
+    _fill(table, model, explained)
+    return table
+
+
+def _studies(studies: Mapping[str, Study]) -> "Table":
+    """Write the presets; their help texts are all the same and stand in the first one."""
+    import tomlkit
+
+    tables = tomlkit.table(is_super_table=True)
+    for number, (name, study) in enumerate(studies.items()):
+        tables.add(name, _section(study, explained=number == 0))
+    return tables
+
+
+def _entries(values: Mapping[str, Any], text: str) -> "Table":
+    """Write a search space, or variants: one entry a line."""
+    import tomlkit
+
+    table = tomlkit.table()
+    _comment(table, text)
+    for name, value in values.items():
+        table.add(name, _item(value))
+    return table
+
+
+def _comment(table: "TOMLDocument | Table", text: str) -> None:
+    import tomlkit
+
+    for line in textwrap.wrap(" ".join(text.split()), _WIDTH):
+        table.add(tomlkit.comment(line))

@@ -1,6 +1,6 @@
-"""Settings of what is read: data, working grid, elevation.
+"""Settings of the input: data, working grid, elevation.
 
-A field's docstring is the comment in `config.example.toml` and the text of `gravecli config`.
+A field's docstring is its help text and its comment in `config.example.toml`.
 """
 
 from pathlib import Path
@@ -8,84 +8,95 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from grave_cli.settings.section import Section
+from grave_cli.settings.section import OnResume, Section
 
 Channels = Literal["rgb", "rgb+dem"]
-"""What the network sees: the orthophoto alone, or with heights above local ground."""
+"""Input of the network: the orthophoto alone, or with elevation channels from the DEM."""
 
 ElevationFeature = Literal["height", "slope", "zscore", "robust_zscore", "percentile"]
 
 
 class DataSettings(Section):
-    """Where the cemeteries lie, which channels are used, and who is trained on."""
+    """Data folder, input channels, and the split into train, validation and test cemeteries."""
 
-    root: Path = Path("data")
+    on_resume = OnResume.FIXED
+
+    root: Annotated[Path, OnResume.MAY_CHANGE] = Path("data")
     """Folder with orthophotos/, annotations/ (or masks/) and, for rgb+dem, dems/."""
 
     channels: Channels = "rgb"
-    """What the network sees: "rgb" or "rgb+dem"."""
+    """Input of the network: "rgb" (orthophoto) or "rgb+dem" (orthophoto and DEM)."""
 
     train: tuple[str, ...] = ()
-    """Cemeteries to train on; empty: chosen from all, the same every time."""
+    """Cemeteries to train on. Empty: chosen automatically, the same ones every time."""
 
     val: tuple[str, ...] = ()
-    """Cemeteries to validate on; empty: chosen, or a strip of each training cemetery."""
+    """Cemeteries to validate on. Empty: chosen automatically, or a strip of each training
+    cemetery."""
 
     test: tuple[str, ...] = ()
-    """Cemeteries kept for the final score; empty: chosen when there are two or more."""
+    """Cemeteries held out for the final score. Empty: chosen automatically if data.train is also
+    empty and there are at least two cemeteries."""
 
     val_share: Annotated[float, Field(gt=0, lt=0.5)] = 0.2
-    """Share of a cemetery's graves that its validation strip holds in a spatial split."""
+    """Share of a cemetery's graves in its validation strip, if it is split into strips."""
 
     test_share: Annotated[float, Field(gt=0, lt=0.5)] = 0.2
-    """Share of a cemetery's graves that its test strip holds in a spatial split."""
+    """Share of a cemetery's graves in its test strip, if it is split into strips."""
 
     guard_m: Annotated[float, Field(ge=0, le=50)] = 2.0
-    """Metres left unused between the strips of a spatial split, so that no grave is in two."""
+    """Width of the unused gap between the strips of a split cemetery, in metres. It keeps a grave
+    from appearing in two strips."""
 
     annotations: str = ""
-    """One vector file with the graves of all cemeteries that have no labels of their own; each
-    takes those within its orthophoto. Empty: none."""
+    """One vector file with the graves of all cemeteries. A cemetery without labels of its own uses
+    the graves within its orthophoto. Empty: none."""
 
     annotation_layer: str = ""
-    """Layer with the graves. Empty: the only layer of polygons, or the one named "graves"."""
+    """Layer of the annotation files that holds the graves. Empty: the only polygon layer, or the
+    one named "graves"."""
 
     annotation_filter: str = ""
-    """Which features are graves: an SQL condition on the columns of the annotations, for example
-    "NAME = 'Grab belegt'". Empty: all of them."""
+    """SQL condition that selects the graves among the annotations, for example "NAME = 'Grab
+    belegt'". Empty: every feature is a grave."""
 
     area_layer: str = ""
-    """Layer of the annotation files with the part of the cemetery that has been labelled; outside
-    it nothing counts. A file in areas/ wins over it. Empty: none."""
+    """Layer of the annotation files that outlines the labelled part of the cemetery. Training and
+    scores ignore the rest. A file in areas/ takes precedence. Empty: none."""
 
 
 class GridSettings(Section):
-    """The working grid: the ground sampling distance at which everything happens."""
+    """The working grid: the ground sampling distance of all processing."""
+
+    on_resume = OnResume.FIXED
 
     gsd_m: Annotated[float, Field(ge=0.01, le=2)] = 0.04
-    """Metres on the ground per working pixel."""
+    """Ground sampling distance: edge of a working pixel on the ground, in metres. Half the value
+    means four times as many pixels."""
 
     max_upsampling: Annotated[float, Field(ge=1, le=10)] = 3.0
-    """An orthophoto whose pixels are more than this many times coarser than gsd_m is refused."""
+    """Refuse an orthophoto whose pixels are more than this many times coarser than grid.gsd_m."""
 
 
 class ElevationSettings(Section):
-    """How heights become channels; used with channels = "rgb+dem"."""
+    """Elevation channels computed from the DEM, for data.channels = "rgb+dem"."""
+
+    on_resume = OnResume.FIXED
 
     features: Annotated[tuple[ElevationFeature, ...], Field(min_length=1)] = ("height",)
-    """Elevation channels, in order: height (above local ground), slope, zscore, robust_zscore,
-    percentile."""
+    """Elevation channels of the network, in order. Available: height (metres above local ground),
+    slope (degrees), zscore (standard deviations from the cemetery's mean height), robust_zscore
+    (robust standard deviations from the median), percentile (rank of the height, 0 to 1)."""
 
     ground_cell_m: Annotated[float, Field(ge=0.2, le=10)] = 1.0
-    """Metres per cell of the coarse grid on which the local ground and all statistics are
-    computed."""
+    """Cell size of the coarse grid for the local ground and the height statistics, in metres."""
 
     ground_radius_m: Annotated[float, Field(ge=1, le=100)] = 6.0
-    """Metres around a point in which its local ground is sought; larger than half of the widest
-    thing that stands on it."""
+    """Radius in which the local ground around a point is estimated, in metres. It should exceed
+    half the width of the widest object on the ground."""
 
     height_range_m: tuple[float, float] = (-1.0, 3.0)
-    """Heights above local ground are clipped to this range, in metres."""
+    """Range to which heights above local ground are clipped, in metres."""
 
     @model_validator(mode="after")
     def _check_range(self) -> Self:

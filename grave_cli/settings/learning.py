@@ -1,67 +1,73 @@
-"""Settings of a training: chips, network, schedule, and where it is recorded.
+"""Settings of a training: chips, network, schedule, tracking.
 
-A field's docstring is the comment in `config.example.toml` and the text of `gravecli config`.
+A field's docstring is its help text and its comment in `config.example.toml`.
 """
 
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from grave_cli.settings.section import PositiveMetres, Section, Share
+from grave_cli.settings.section import OnResume, PositiveMetres, Section, Share
 
 DEFAULT_ENCODER = "tu-tf_efficientnet_lite0"
-"""Fast on a CPU, and its ImageNet weights are installed with gravecli: nothing is downloaded."""
+"""Fast on a CPU; its ImageNet weights ship with gravecli, so that nothing is downloaded."""
 
 DEFAULT_DECODER_CHANNELS = (64, 48, 32, 24, 16)
-"""Much less than smp's (256, 128, 64, 32, 16): a training step of four chips of 256 px takes 0.69 s
-on one core, with (128, 64, 48, 32, 16) 0.87 s."""
+"""Narrower than smp's (256, 128, 64, 32, 16): on one core a training step of four chips of 256 px
+takes 0.69 s, against 0.87 s with (128, 64, 48, 32, 16)."""
 
 
 class ChipSettings(Section):
-    """What a training step sees: the crops, their number and how they are varied."""
+    """Training chips: size, number, sampling and augmentation."""
+
+    on_resume = OnResume.FIXED
 
     size_px: Annotated[int, Field(ge=64, le=2048, multiple_of=32)] = 256
-    """Edge of a training chip, in working pixels (a multiple of 32)."""
+    """Edge of a training chip, in working pixels (a multiple of 32). Larger chips show more context
+    and need more memory."""
 
     batch_size: Annotated[int, Field(ge=1, le=1024)] = 4
-    """Chips per training step."""
+    """Chips per training step. A smaller batch needs less memory."""
 
     per_epoch: Annotated[int, Field(ge=0, le=1_000_000)] = 0
-    """Chips per epoch; 0: as many as cover the training area four times, at least 128."""
+    """Chips per epoch. 0 means enough to cover the training area four times, at least 128."""
 
     grave_share: Share = 0.6
-    """Share of the chips that are centred near a grave; each grave is seen about equally often."""
+    """Share of chips centred near a grave. Crowded graves are drawn less often, so that each grave
+    is seen about equally often."""
 
     revisit_share: Share = 0.1
-    """Share of the other chips that go back to background that was lately taken for graves (cars,
-    beds, roofs); the rest fall anywhere."""
+    """Hard examples: share of the chips away from graves that revisit background recently mistaken
+    for graves (cars, flower beds, roofs)."""
 
     rotate: bool = True
-    """Rotate chips freely (any angle), not only by flips."""
+    """Augmentation: rotate chips by any angle, in addition to flipping them."""
 
     scale_range: tuple[float, float] = (0.65, 1.5)
-    """Chips are drawn at a scale between these factors: sizes that one cemetery has and others
-    have not are learnt, too."""
+    """Augmentation: range of random scale factors. A wide range prepares the model for grave sizes
+    that the training cemeteries lack."""
 
     paste_share: Share = 0.4
-    """Share of the chips into whose free ground graves from elsewhere are pasted."""
+    """Augmentation: share of chips that get graves from another place pasted onto free ground."""
 
     color_jitter: Share = 0.25
-    """Strength of the random changes of brightness, contrast and saturation (RGB only)."""
+    """Augmentation: strength of random changes in brightness, contrast and saturation (RGB
+    only)."""
 
     hue_jitter: Annotated[float, Field(ge=0, le=0.5)] = 0.05
-    """Strength of the random change of hue (RGB only); 0.5 is any hue."""
+    """Augmentation: strength of random hue changes (RGB only). 0.5 allows any hue."""
 
     blur_share: Share = 0.2
-    """Share of the chips that are blurred a little, as by another camera or flight."""
+    """Augmentation: share of chips that are slightly blurred, to imitate other cameras and
+    flights."""
 
     dem_dropout: Share = 0.15
-    """Share of the chips whose elevation channels are blanked in training, so that a model for
-    rgb+dem stays usable where the DEM has holes."""
+    """Augmentation: share of chips whose elevation channels are blanked. It keeps an rgb+dem model
+    usable where the DEM has holes."""
 
-    max_memory_gb: Annotated[float, Field(gt=0, le=10_000)] = 4.0
-    """Prepared cemeteries up to this size in all are held in memory, larger sets in a
-    memory-mapped cache under work_dir (gigabytes)."""
+    max_memory_gb: Annotated[float, Field(gt=0, le=10_000), OnResume.MAY_CHANGE] = 4.0
+    """Memory limit for the prepared cemeteries of a training, in gigabytes. Larger data sets are
+    read from a memory-mapped cache in work_dir."""
 
     @model_validator(mode="after")
     def _check_scale(self) -> Self:
@@ -74,122 +80,140 @@ class ChipSettings(Section):
 class ModelSettings(Section):
     """The network."""
 
-    architecture: Literal["unet", "unetplusplus", "fpn", "deeplabv3plus", "linknet"] = "unet"
-    """Decoder of segmentation-models-pytorch."""
+    on_resume = OnResume.FIXED
 
-    encoder: Annotated[str, Field(min_length=1)] = "tu-tf_efficientnet_lite0"
-    """Encoder name as segmentation-models-pytorch knows it; "tu-" names come from timm."""
+    architecture: Literal["unet", "unetplusplus", "fpn", "deeplabv3plus", "linknet"] = "unet"
+    """Segmentation architecture, as segmentation-models-pytorch names it."""
+
+    encoder: Annotated[str, Field(min_length=1)] = DEFAULT_ENCODER
+    """Encoder, as segmentation-models-pytorch names it. Names that start with "tu-" come from
+    timm."""
 
     encoder_weights: Annotated[str, Field(min_length=1)] = "imagenet"
-    """Start of the encoder: "imagenet", "none" (random), or a file with its weights. The weights
-    of the default encoder come with gravecli; those of others are fetched from the model hub."""
+    """Initial weights of the encoder: "imagenet", "none" (random) or a file. ImageNet weights of
+    the default encoder ship with gravecli; those of other encoders are downloaded."""
 
     freeze_encoder_norm: bool = True
-    """Batch normalisation of a pretrained encoder keeps the statistics it came with: batches of a
-    few chips measure them badly. Its scale and offset are trained."""
+    """Keep the batch-normalisation statistics of a pretrained encoder, because small batches
+    estimate them badly. Scale and offset are still trained."""
 
-    decoder_channels: tuple[Annotated[int, Field(ge=8, le=1024)], ...] = (64, 48, 32, 24, 16)
-    """Channels of the five decoder stages, coarse to fine (unet and unetplusplus only)."""
+    decoder_channels: tuple[Annotated[int, Field(ge=8, le=1024)], ...] = DEFAULT_DECODER_CHANNELS
+    """Channels of the five decoder stages, coarse to fine (unet and unetplusplus only). Fewer
+    channels are faster."""
 
 
 class TrainingSettings(Section):
-    """How long and how hard the network is trained."""
+    """Duration, optimiser, loss and checkpoints of a training."""
 
-    epochs: Annotated[int, Field(ge=1, le=10_000)] = 40
-    """Epochs at most."""
+    on_resume = OnResume.FIXED
 
-    max_time_s: Annotated[float, Field(ge=0)] = 0
-    """Wall clock at most, in seconds; 0: no limit. The learning rate anneals to its end."""
+    epochs: Annotated[int, Field(ge=1, le=10_000), OnResume.MAY_CHANGE] = 40
+    """Maximum number of epochs."""
+
+    max_time_s: Annotated[float, Field(ge=0), OnResume.MAY_CHANGE] = 0
+    """Time limit of a training, in seconds. The learning-rate schedule is shortened to fit. 0 means
+    no limit."""
 
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 2e-3
-    """Peak learning rate of AdamW."""
+    """Peak learning rate of the AdamW optimiser."""
 
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 1e-4
-    """Weight decay of AdamW."""
+    """Weight decay of the AdamW optimiser."""
 
     warmup_share: Annotated[float, Field(ge=0, lt=1)] = 0.05
-    """Share of the training in which the learning rate rises; then it falls as a cosine."""
+    """Share of the training in which the learning rate rises to its peak. Then it falls along a
+    cosine."""
 
     gradient_clip: Annotated[float, Field(ge=0, le=1000)] = 1.0
-    """Largest norm of the gradient; 0: not clipped."""
+    """Largest gradient norm; larger gradients are clipped to it. 0 means no clipping."""
 
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.98
-    """Decay per step of the running average of the weights that is validated and kept; 0: off."""
+    """Decay per step of the moving average of the weights. gravecli validates and saves the
+    average. Higher values average over more steps. 0 means no averaging."""
 
     bce_weight: Share = 0.5
-    """Weight of the cross-entropy in the loss; the soft Dice has the rest."""
+    """Weight of the cross-entropy in the loss, 0 to 1. The soft Dice loss has the rest."""
 
     border_weight: Annotated[float, Field(ge=0, le=100)] = 0.5
-    """Weight of the border channel in the loss; the body has 1."""
+    """Weight of the border channel in the loss, relative to the body channel (1)."""
 
     contact_weight: Annotated[float, Field(ge=0, le=100)] = 1.0
-    """Weight of the contact channel in the loss; the body has 1."""
+    """Weight of the contact channel in the loss, relative to the body channel (1)."""
 
     focal_gamma: Annotated[float, Field(ge=0, le=10)] = 0.0
-    """Focus of the cross-entropy on pixels that are still wrong; 0: plain cross-entropy."""
+    """Focal-loss exponent of the cross-entropy. Higher values focus on pixels that are still wrong.
+    0 means plain cross-entropy."""
 
     border_width_m: PositiveMetres = 0.10
-    """Width of the border band inside a grave's outline, in metres (at least 2 px)."""
+    """Width of the border band inside a grave's outline, in metres (at least 2 working pixels)."""
 
     contact_width_m: PositiveMetres = 0.20
-    """Width of the contact band between two graves, in metres (at least 2 px in each)."""
+    """Width of the contact band between two graves, in metres (at least 2 working pixels in
+    each)."""
 
     monitor: Literal["val/dice", "val/object_f1"] = "val/dice"
-    """Metric by which checkpoints are ranked and training stops early."""
+    """Validation metric that ranks checkpoints and decides on early stopping."""
 
     monitor_tolerance: Share = 0.01
-    """Epochs that lie no more than this below the best one count as equally good: the latest of
-    them is kept, which has been trained the furthest."""
+    """Epochs within this margin of the best score are ties; the latest one is kept."""
 
-    patience: Annotated[int, Field(ge=0, le=10_000)] = 15
-    """Epochs without a better value before training stops; 0: never."""
+    patience: Annotated[int, Field(ge=0, le=10_000), OnResume.MAY_CHANGE] = 15
+    """Early stopping: number of validations without a better score before training stops. 0 means
+    never."""
 
     tune_thresholds: bool = True
-    """After the training, seek the thresholds of prediction.decoding that separate the graves of
-    the validation cemeteries best, starting from those that are set; the model carries them."""
+    """After training, search the thresholds of prediction.decoding that best separate the graves of
+    the validation cemeteries. The search starts from the thresholds set; the model stores the
+    result."""
 
-    validate_every: Annotated[int, Field(ge=1, le=1000)] = 1
-    """Epochs between two validations."""
+    validate_every: Annotated[int, Field(ge=1, le=1000), OnResume.MAY_CHANGE] = 1
+    """Interval between validations, in epochs."""
 
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
-    """Seed of everything random in a training."""
+    """Random seed of a training."""
 
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    """Where to train."""
+    device: Annotated[Literal["auto", "cpu", "cuda", "mps"], OnResume.MAY_CHANGE] = "auto"
+    """Device for training. "auto": a GPU if there is one, otherwise the CPU."""
 
-    precision: Literal["auto", "32-true", "16-mixed", "bf16-mixed"] = "auto"
-    """Arithmetic of the training; auto: bf16 where a GPU has it, else 32 bits."""
+    precision: Annotated[
+        Literal["auto", "32-true", "16-mixed", "bf16-mixed"], OnResume.MAY_CHANGE
+    ] = "auto"
+    """Number format for training. "auto": bf16-mixed on GPUs that support it, otherwise 32-true."""
 
-    workers: Annotated[int, Field(ge=0, le=256)] = 0
-    """Processes that prepare chips beside the training; 0: the training itself does."""
+    workers: Annotated[int, Field(ge=0, le=256), OnResume.MAY_CHANGE] = 0
+    """Number of processes that prepare chips beside the training. 0 means that the training
+    prepares them itself."""
 
 
 class TrackingSettings(Section):
     """MLflow: the only place where experiments are recorded."""
 
+    on_resume = OnResume.MAY_CHANGE
+
     uri: str = ""
-    """Tracking store: an MLflow server or database URL; empty: a SQLite file in work_dir."""
+    """Tracking store: URL of an MLflow server or a database. Empty: a SQLite file in work_dir."""
 
     experiment: Annotated[str, Field(min_length=1)] = "graves"
-    """Experiment that runs belong to."""
+    """MLflow experiment that contains the runs."""
 
     artifacts: str = ""
-    """Where the files of runs go when the store is a database: a folder or a URL (S3 …); empty:
-    artifacts/ in work_dir. An MLflow server decides itself."""
+    """Folder or URL (s3://…) for the files of runs if the tracking store is a database; an MLflow
+    server uses its own. Empty: artifacts/ in work_dir."""
 
     registered_model: str = "graves"
-    """Name in the model registry of which each finished training becomes a version, the best one
-    with the alias "champion"; empty: none."""
+    """Name in the model registry. Each finished training becomes a version of it; the best version
+    has the alias "champion". Empty: nothing is registered."""
 
     rescore_champion: bool = True
-    """After a training on other data, score the champion on the new validation data, too, and let
-    the better one be champion; off: the champion stays."""
+    """If the champion was trained on other data, score it on the new validation data and let the
+    better model be champion. If false, the champion stays."""
 
     samples: Annotated[int, Field(ge=0, le=64)] = 4
-    """Places of the validation cemeteries whose predictions are shown as pictures; 0: none."""
+    """Number of validation places whose predictions are logged as pictures. 0 means none."""
 
     images_every: Annotated[int, Field(ge=1, le=10_000)] = 5
-    """Epochs between two sets of pictures; the first, the last and the best one have some, too."""
+    """Interval between pictures of the validation samples, in epochs. The first, the last and the
+    best epoch always get pictures."""
 
     system_metrics: bool = False
-    """Record the load of processors, memory, disk and network every ten seconds, too."""
+    """Log the load of processors, memory, disk and network every ten seconds."""

@@ -1,7 +1,7 @@
-"""From defaults, TOML, environment and command line to one settings tree, with origins.
+"""Defaults, TOML, environment and command line in; one settings tree with origins out.
 
-Precedence, weakest first: defaults < TOML < environment < `--set` < command-line options. Where
-nothing else sets it, OMP_NUM_THREADS says how many threads predict.
+Precedence, weakest first: defaults < TOML < environment < `--set` < command-line options.
+OMP_NUM_THREADS is the default of `prediction.threads`.
 """
 
 import os
@@ -28,11 +28,11 @@ _OPTION = "command line"
 
 @dataclass(frozen=True)
 class LoadedSettings:
-    """A settings tree and the origin of each value that is not a default.
+    """A settings tree, and the origin of each value that some layer has set.
 
     Args:
         settings: The validated tree.
-        origins: Dotted key -> where its value came from.
+        origins: Dotted key -> origin of its value.
     """
 
     settings: Settings
@@ -43,7 +43,7 @@ class LoadedSettings:
         return self.origins.get(key, "default")
 
     def given(self) -> Tree:
-        """Return what was given on the command line itself, by `--set` or an option."""
+        """Return the values set on the command line, by `--set` or an option."""
         values = flatten(self.settings.model_dump())
         return {key: value for key, value in values if self.origin(key) in (_SET, _OPTION)}
 
@@ -57,13 +57,13 @@ def load_settings(
     """Resolve the settings of one command.
 
     Args:
-        config: TOML file; None takes `gravecli.toml` of the working directory when there is one.
+        config: TOML file; None for `gravecli.toml` in the working directory, if there is one.
         assignments: `section.key=value` texts of `--set`, values in TOML notation.
         options: Dotted keys set by options of the command; None values are left out.
-        environ: Environment; None takes the process's own.
+        environ: Environment; None for that of the process.
 
     Raises:
-        SettingsError: A file is missing or no TOML, a key is unknown, a value is out of bounds.
+        SettingsError: The file is missing or not TOML, a key is unknown, a value out of bounds.
     """
     environ = os.environ if environ is None else environ
     chosen = {key: value for key, value in (options or {}).items() if value is not None}
@@ -86,7 +86,7 @@ def with_values(settings: Settings, values: Mapping[str, Any]) -> Settings:
     """Change values by dotted key and validate the whole tree again.
 
     Args:
-        settings: The tree to start from; it stays as it is.
+        settings: The original tree, which stays unchanged.
         values: Dotted key -> new value.
 
     Raises:
@@ -96,7 +96,7 @@ def with_values(settings: Settings, values: Mapping[str, Any]) -> Settings:
 
 
 def validate(tree: Tree, origins: Mapping[str, str]) -> Settings:
-    """Build the tree, or say in one line which value is wrong and where it came from.
+    """Build the tree, or report in one line the first wrong value and its origin.
 
     Raises:
         SettingsError: A key is unknown or a value out of bounds.
@@ -108,9 +108,9 @@ def validate(tree: Tree, origins: Mapping[str, str]) -> Settings:
 
 
 def merge(lower: Tree, upper: Mapping[str, Any]) -> Tree:
-    """Lay one tree over another, key by key; anything but a table is replaced as a whole.
+    """Lay one tree over another, key by key; values other than tables are replaced as a whole.
 
-    So is a list of choices by a range, and a range by choices: a search space has one or the other.
+    Choices replace a range, and a range replaces choices: a search domain is one or the other.
     """
     result = dict(lower)
     for key, value in upper.items():
@@ -133,7 +133,7 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
 
 def _preset_layer() -> Tree:
     studies = Settings().hpo.studies
-    # Without defaults: a step of 1 would keep a range from being overridden by real numbers.
+    # Without defaults: real numbers could not override a range that has a step of 1.
     trees = {name: study.model_dump(exclude_defaults=True) for name, study in studies.items()}
     return {"hpo": {"studies": trees}}
 
@@ -156,7 +156,7 @@ def _toml_layer(config: Path | None) -> tuple[str, Tree]:
 
 
 def _threads_layer(environ: Mapping[str, str]) -> Tree:
-    """Take the number of threads that is set for all programs; lists, for nested ones, are not."""
+    """Read OMP_NUM_THREADS; a list of numbers, for nested parallelism, does not count."""
     threads = environ.get(THREADS_NAME, "")
     return _nest({"prediction.threads": int(threads)}) if threads.isdecimal() else {}
 
@@ -179,10 +179,10 @@ def _environment_layer(environ: Mapping[str, str]) -> Tree:
 
 
 def _check_known(parts: Sequence[str], name: str) -> None:
-    """Refuse environment names that pydantic-settings would silently ignore."""
+    """Refuse names of variables that pydantic-settings would silently ignore."""
     annotation: Any = Settings
     for part in parts:
-        if get_origin(annotation) is dict:  # names of the user's own choice
+        if get_origin(annotation) is dict:  # keys of a dict are free
             return
         is_section = isinstance(annotation, type) and issubclass(annotation, BaseModel)
         if not is_section or part not in annotation.model_fields:
@@ -214,13 +214,15 @@ def _nest(values: Mapping[str, Any]) -> Tree:
 def _flat_studies(tree: Tree) -> Tree:
     """Turn nested search spaces and variants of studies into dotted keys.
 
-    TOML reads `training.learning_rate` as two.
+    TOML reads an unquoted `training.learning_rate` as two nested keys.
     """
     studies = tree.get("hpo", {}).get("studies", {}) if isinstance(tree.get("hpo"), dict) else {}
     if not isinstance(studies, dict):
         return tree
     flat = {name: _flat_study(study) for name, study in studies.items() if isinstance(study, dict)}
-    return merge_studies(tree, flat) if flat else tree
+    if not flat:
+        return tree
+    return {**tree, "hpo": {**tree["hpo"], "studies": {**studies, **flat}}}
 
 
 def _flat_study(study: Tree) -> Tree:
@@ -233,12 +235,6 @@ def _flat_study(study: Tree) -> Tree:
             for name, variant in study["variants"].items()
         }
     return flat
-
-
-def merge_studies(tree: Tree, studies: Tree) -> Tree:
-    """Replace the named studies of a tree."""
-    hpo = tree["hpo"]
-    return {**tree, "hpo": {**hpo, "studies": {**hpo["studies"], **studies}}}
 
 
 def _flat_space(space: Mapping[str, Any], prefix: str = "") -> Tree:
@@ -254,7 +250,7 @@ def _is_domain(value: Mapping[str, Any]) -> bool:
 
 
 def _swaps(below: Mapping[str, Any], value: Mapping[str, Any]) -> bool:
-    """Say whether a domain changes from a range to choices or back."""
+    """Report whether a domain changes from a range to choices or back."""
     return ("choices" in below and bool(_RANGE_KEYS & set(value))) or (
         "choices" in value and bool(_RANGE_KEYS & set(below))
     )
@@ -274,11 +270,13 @@ def _explain(error: ValidationError, origins: Mapping[str, str]) -> SettingsErro
     if first["type"] == "extra_forbidden":
         return SettingsError(f"unknown setting {key}{source}", remedy=_SEE_CONFIG)
     message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "model_type":  # pydantic's message names a class of ours
+        message = "Input should be a table"
     return SettingsError(
         f"setting {key or 'tree'}{source}: {message}", found=repr(first.get("input"))
     )
 
 
 def _on_one_branch(key: str, other: str) -> bool:
-    """Say whether one dotted key is the other, or lies below it."""
+    """Report whether one dotted key is the other, or lies below it."""
     return f"{key}.".startswith(f"{other}.") or f"{other}.".startswith(f"{key}.")

@@ -1,13 +1,13 @@
 """Settings of a map: prediction, separation of graves, outlines, review.
 
-A field's docstring is the comment in `config.example.toml` and the text of `gravecli config`.
+A field's docstring is its help text and its comment in `config.example.toml`.
 """
 
 from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
-from grave_cli.settings.section import PositiveMetres, Section, Share
+from grave_cli.settings.section import OnResume, PositiveMetres, Section, Share
 
 Flag = Literal[
     "edge",
@@ -19,59 +19,71 @@ Flag = Literal[
     "possible_split",
     "low_confidence",
 ]
-"""What can be said of a grave that may be wrong."""
+"""Reasons to doubt a grave."""
 
 FLAGS: tuple[Flag, ...] = get_args(Flag)
 
 
 class DecodingSettings(Section):
-    """How probabilities become single graves; a trained model carries its own."""
+    """Thresholds that separate single graves in the probabilities.
+
+    A trained model brings its own; values set here take precedence.
+    """
+
+    on_resume = OnResume.FIXED
 
     body_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    """Probability of body from which a pixel can belong to a grave."""
+    """Minimum body probability of a pixel that belongs to a grave. Lower values give larger
+    outlines."""
 
     seed_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.85
-    """Level of body x (1 - contact) x (1 - border / 2) from which a pixel can start a grave."""
+    """Minimum certainty, body x (1 - contact) x (1 - border / 2), of a pixel that starts a grave.
+    Higher values separate touching graves better but split single graves more easily."""
 
     seed_floor: Annotated[float, Field(gt=0, lt=1)] = 0.55
-    """Down to this level, in steps of 0.1, what holds no seed yet can start a grave, too."""
+    """Lowest certainty at which a body region without a seed can start a grave. Seeds are searched
+    from seed_threshold down to this value, in steps of 0.1."""
 
     min_seed_area_m2: Annotated[float, Field(ge=0, le=100)] = 0.02
-    """Smaller seeds are taken for noise, in square metres."""
+    """Ignore seeds smaller than this as noise, in square metres."""
 
     min_peak_body: Share = 0.95
-    """Graves of which not even a tenth reaches this probability of body are left out."""
+    """Drop a grave if less than a tenth of its pixels reach this body probability. Higher values
+    drop more doubtful graves."""
 
     min_area_m2: Annotated[float, Field(ge=0, le=10_000)] = 0.1
-    """Smaller graves are left out, in square metres (an urn grave has 0.16 and more)."""
+    """Drop graves smaller than this, in square metres. An urn grave has 0.16 or more."""
 
 
 class PredictionSettings(Section):
-    """How an orthophoto is mapped."""
+    """Prediction: tiles, device and memory."""
+
+    on_resume = OnResume.MAY_CHANGE
 
     tile_px: Annotated[int, Field(ge=0, le=4096, multiple_of=32)] = 0
-    """Edge of the tiles the network sees, halo included, in working pixels; 0: what was measured
-    to be fastest on this machine."""
+    """Edge of the tiles that the network sees, halo included, in working pixels (a multiple of 32).
+    0 means the fastest size on this machine."""
 
     halo_px: Annotated[int, Field(ge=0, le=512)] = 48
-    """Border of each tile that only gives context, in working pixels."""
+    """Border of each tile that only gives context and is discarded, in working pixels."""
 
     batch_size: Annotated[int, Field(ge=0, le=256)] = 0
-    """Tiles computed at once; 0: as many as goes with tile_px = 0."""
+    """Tiles computed at once. 0 means as many as suit the tile size."""
 
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    """Where to predict."""
+    """Device for prediction. "auto": a GPU if there is one, otherwise the CPU."""
 
     threads: Annotated[int, Field(ge=0, le=1024)] = 0
-    """Threads that compute on a CPU; 0: OMP_NUM_THREADS if that is set, else one per core."""
+    """CPU threads for prediction. 0 means OMP_NUM_THREADS if that is set, otherwise one per
+    core."""
 
     tta: Literal[1, 4, 8] = 1
-    """Orientations in which each tile is looked at, the mean of which counts: 1, 4 (flips) or 8
-    (flips and quarter turns). Takes as many times longer."""
+    """Test-time augmentation: average each tile over 1 orientation, 4 (flips) or 8 (flips and
+    quarter turns). Prediction takes that many times longer."""
 
     memory_mpx: Annotated[float, Field(ge=0, le=1000)] = 25
-    """Probabilities of up to so many working megapixels are held in memory (3 MB each); those of
-    larger cemeteries lie in work_dir/cache meanwhile, where a killed prediction is resumed."""
+    """Largest cemetery whose probabilities are held in memory, in working megapixels (3 MB each).
+    Larger ones use files in work_dir/cache, where an interrupted prediction resumes."""
 
     decoding: DecodingSettings = DecodingSettings()
 
@@ -83,64 +95,74 @@ class PredictionSettings(Section):
 
 
 class OutlineSettings(Section):
-    """How single graves become polygons."""
+    """Outlines: how single graves become polygons."""
+
+    on_resume = OnResume.MAY_CHANGE
 
     rectangle_iou: Share = 0.85
-    """Overlap (IoU) of an outline with its rectangle from which the rectangle is drawn."""
+    """Draw a grave as a rectangle if its outline overlaps the rectangle by at least this IoU. Lower
+    values give more rectangles."""
 
     orthogonal_iou: Share = 0.9
-    """Overlap (IoU) of any other outline with its form at right angles from which that is drawn."""
+    """Draw a grave that is no rectangle with right angles if its outline overlaps that shape by at
+    least this IoU."""
 
     simplify_m: Annotated[float, Field(ge=0, le=5)] = 0.06
-    """Tolerance of the simplification of other outlines, in metres."""
+    """Tolerance for simplifying the outlines of graves that are no rectangles, in metres."""
 
     snap_m: Annotated[float, Field(ge=0, le=1)] = 0.06
-    """Graves turn into their row's direction when that moves their ends by no more than this, in
-    metres; 0: none does."""
+    """Align a grave with its row if that moves its ends by at most this, in metres. 0 means
+    never."""
 
     row_radius_m: PositiveMetres = 5.0
-    """Distance within which graves belong to one row, in metres."""
+    """Distance within which graves count as one row, in metres."""
 
     shared_gap_m: Annotated[float, Field(ge=0, le=1)] = 0.04
-    """Gaps between neighbours up to this width are closed: they share their side then, which moves
-    by no more than this, in metres."""
+    """Close gaps between neighbouring graves up to this width, in metres. The graves then share a
+    side, and no side moves by more than this."""
 
 
 class ReviewSettings(Section):
-    """Which graves somebody should look at: those that carry a flag."""
+    """Flags of doubtful graves, and which of them call for a review."""
+
+    on_resume = OnResume.MAY_CHANGE
 
     min_confidence: Share = 0.6
-    """Confidence below which a grave is flagged low_confidence."""
+    """Flag a grave as low_confidence if its confidence is below this. Higher values flag more
+    graves."""
 
     size_range_m2: tuple[float, float] = (0.15, 20.0)
-    """A grave whose area lies outside of this range is a size_outlier, in square metres."""
+    """Flag a grave as size_outlier if its area is outside this range, in square metres."""
 
     size_deviation: Annotated[float, Field(gt=0, le=100)] = 4.0
-    """A size_outlier, too, is a grave whose area is as many spreads (robust, of the logarithms) off
-    the cemetery's median, unless several others are as large."""
+    """Flag a grave as size_outlier if its log-area deviates from the cemetery's median by more than
+    this many robust standard deviations, unless several graves are as large."""
 
     min_fit: Share = 0.75
-    """A grave whose outline overlaps its rectangle by less (IoU) is a shape_outlier."""
+    """Flag a grave as shape_outlier if its outline overlaps its rectangle by less than this IoU."""
 
     max_elongation: Annotated[float, Field(gt=1, le=100)] = 5.0
-    """So is one that is as many times longer than wide."""
+    """Flag a grave as shape_outlier if its length-to-width ratio exceeds this."""
 
     second_seed_share: Share = 0.25
-    """A grave is a possible_merge when of its pixels that are surely within one grave this share
-    lies apart from the others."""
+    """Flag a grave as possible_merge if its certain pixels form several spots and the second
+    largest holds at least this share of them."""
 
     line_inside: Share = 0.4
-    """A possible_merge, too, is a grave through which this share of a line between graves runs."""
+    """Flag a grave as possible_merge if the contact predicted inside it amounts to at least this
+    share of a whole line across it."""
 
     unsure_share: Share = 0.25
-    """A grave of irregular shape is taken for occluded from this share of doubtful pixels."""
+    """Flag a grave of irregular shape as occluded if at least this share of its pixels is
+    doubtful."""
 
     nodata_share: Share = 0.05
-    """Share of a grave's rim beyond which the orthophoto shows nothing, from which it is flagged
-    nodata."""
+    """Flag a grave as nodata if the orthophoto shows nothing beyond at least this share of its
+    rim."""
 
     without_review: tuple[Flag, ...] = ("possible_split",)
-    """Flags that are set but call for no review: double graves are often drawn as two, rightly."""
+    """Flags that do not call for a review. possible_split is one of them because double graves are
+    often rightly drawn as two."""
 
     @model_validator(mode="after")
     def _check_range(self) -> Self:

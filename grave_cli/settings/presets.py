@@ -7,14 +7,14 @@ from pydantic import Field
 
 from grave_cli.settings.inputs import ElevationFeature
 from grave_cli.settings.learning import DEFAULT_ENCODER
-from grave_cli.settings.section import Section
+from grave_cli.settings.section import OnResume, Section
 from grave_cli.settings.studies import Choice, FloatRange, IntRange, Study
 
 DEFAULT_PRESET = "default"
 
 
 def _elevation_variants() -> dict[str, dict[str, Any]]:
-    """List rgb, and rgb with each elevation feature and each pair of them."""
+    """List rgb, and rgb+dem with each elevation feature and each pair of features."""
     features: tuple[str, ...] = get_args(ElevationFeature)
     pairs = [*((one,) for one in features), *combinations(features, 2)]
     with_heights = {
@@ -80,13 +80,15 @@ PRESETS: dict[str, Study] = {
 class HpoSettings(Section):
     """Optuna: hyperparameter studies."""
 
+    on_resume = OnResume.MAY_CHANGE
+
     storage: str = ""
-    """Optuna storage URL; empty: a SQLite file in work_dir."""
+    """Optuna storage URL; several machines can share it. Empty: a SQLite file in work_dir."""
 
     heartbeat_s: Annotated[int, Field(ge=1, le=3600)] = 10
-    """Seconds between two signs of life of a trial; one that gives none for six times as long is
-    taken for dead and tried again."""
+    """Heartbeat interval of a running trial, in seconds. A trial without a sign of life for six
+    intervals counts as dead and is repeated."""
 
     studies: dict[str, Study] = PRESETS
-    """Presets by name; "default", "pilot", "loss", "elevation" and "decode" ship with gravecli and
-    can be changed key by key."""
+    """Presets by name. "default", "pilot", "loss", "elevation" and "decode" ship with gravecli;
+    each of their keys can be overridden."""

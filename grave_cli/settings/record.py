@@ -1,4 +1,4 @@
-"""Settings as they are recorded in runs, models and work files: without passwords."""
+"""Settings without passwords, for runs, models and work files."""
 
 import json
 import re
@@ -10,14 +10,14 @@ _PASSWORD = re.compile(r'(?<=://)([^:/@\s"]*):[^/@\s"]+(?=@)')
 
 
 def recorded(settings: Settings) -> dict[str, Any]:
-    """Return all settings as plain values; URLs have lost their passwords.
+    """Return all settings as plain values, without the passwords of URLs.
 
-    A run and a model are handed on to people who may not write to the database they came from.
+    Runs and models reach people who have no access to the database.
     """
     tree: dict[str, Any] = json.loads(without_password(settings.model_dump_json()))
     return tree
 
 
 def without_password(text: str) -> str:
-    """Blank the passwords of URLs: `postgresql://anna:***@host/runs`."""
+    """Hide the passwords of URLs: `postgresql://anna:***@host/runs`."""
     return _PASSWORD.sub(r"\1:***", text)

@@ -17,7 +17,7 @@ class FloatRange(Section):
     """Largest value."""
 
     log: bool = False
-    """Search the logarithm (for values that span decades)."""
+    """Search on a logarithmic scale, for values that span orders of magnitude."""
 
     @model_validator(mode="after")
     def _check_bounds(self) -> Self:
@@ -36,10 +36,10 @@ class IntRange(Section):
     """Largest value."""
 
     log: bool = False
-    """Search the logarithm (for values that span decades)."""
+    """Search on a logarithmic scale, for values that span orders of magnitude."""
 
     step: Annotated[int, Field(ge=1)] = 1
-    """Distance between two values."""
+    """Distance between two neighbouring values."""
 
     @model_validator(mode="after")
     def _check_bounds(self) -> Self:
@@ -59,7 +59,7 @@ DOMAIN_KINDS = ("choice", "whole", "real")
 
 
 def _kind(domain: Any) -> str:
-    """Tell from the bounds what is searched, so that errors speak of that alone."""
+    """Name the kind of a domain, so that errors are about that kind alone."""
     if isinstance(domain, Section):
         domain = domain.model_dump()
     if not isinstance(domain, dict) or "choices" in domain:
@@ -74,39 +74,40 @@ Domain = Annotated[
     | Annotated[FloatRange, Tag("real")],
     Discriminator(_kind),
 ]
-"""What is searched of one setting: choices, whole numbers or real ones."""
+"""Domain of one searched setting: choices, whole numbers or real numbers."""
 
 
 class Study(Section):
-    """What a study searches, for how long, and how hopeless trials are cut short."""
+    """A preset: search space, number of trials and pruning of a study."""
 
     trials: Annotated[int, Field(ge=1, le=1_000_000)] = 50
-    """Finished trials (complete or pruned) the study is to have in all."""
+    """Number of finished trials (complete or pruned) that the study should have in all."""
 
     tunes: Literal["training", "decoding"] = "training"
-    """What a trial is: a training, judged by training.monitor, or thresholds that separate graves
-    (prediction.decoding), tried on the probabilities of one model and judged by object F1."""
+    """Kind of trial. "training" trains a model and maximises training.monitor. "decoding" tries
+    thresholds of prediction.decoding on the probabilities of one model and maximises object F1."""
 
     sampler: Literal["tpe", "random", "grid"] = "tpe"
-    """How values are chosen: where good ones were found, anywhere, or every combination once."""
+    """How values are chosen. "tpe": near good values; "random": anywhere; "grid": every combination
+    once."""
 
     pruner: Literal["median", "hyperband", "none"] = "median"
-    """How trials that do badly are stopped early."""
+    """Optuna pruner that stops hopeless trials early. "none": every trial runs to its end."""
 
     startup_trials: Annotated[int, Field(ge=0, le=10_000)] = 5
-    """Trials that are never pruned, for comparison."""
+    """Median pruner: number of finished trials before any trial can be pruned."""
 
     warmup_epochs: Annotated[int, Field(ge=0, le=10_000)] = 5
-    """Epochs in which a trial is not pruned."""
+    """Median pruner: number of epochs before a trial can be pruned."""
 
     prune_every: Annotated[int, Field(ge=1, le=10_000)] = 1
-    """Epochs between two looks at whether a trial is hopeless."""
+    """Median pruner: interval between two decisions, in epochs."""
 
     final_score: bool = False
-    """Make a model of each trial and score it on the test cemeteries, as `train` does."""
+    """Turn each trial into a model and score it on the test cemeteries, as `train` does."""
 
     search_space: dict[str, Domain] = Field(default_factory=dict)
-    """Settings to search, by dotted key: {low, high, log} or {choices}."""
+    """Settings to search, by dotted key: {low, high, log, step} or {choices}."""
 
     variants: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    """Settings that go together, by the name of the variant: each trial takes one of these."""
+    """Groups of settings that change together, by name. Each trial takes one of them."""

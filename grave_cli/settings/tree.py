@@ -1,6 +1,7 @@
-"""The settings tree: one frozen, validated value that every station is given."""
+"""The settings tree: one frozen, validated value with all sections."""
 
 from pathlib import Path
+from typing import Annotated
 
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -13,13 +14,14 @@ from grave_cli.settings.learning import (
 )
 from grave_cli.settings.mapping import OutlineSettings, PredictionSettings, ReviewSettings
 from grave_cli.settings.presets import HpoSettings
+from grave_cli.settings.section import OnResume
 
 ENV_PREFIX = "GRAVE_"
 ENV_DELIMITER = "__"
 
 
 class Settings(BaseSettings):
-    """Everything that can be set, by section.
+    """All settings, by section.
 
     Building one reads neither files nor the environment; `grave_cli.settings.load` does that.
     """
@@ -32,8 +34,8 @@ class Settings(BaseSettings):
         env_nested_delimiter=ENV_DELIMITER,
     )
 
-    work_dir: Path = Path("runs")
-    """Folder of all state: tracking store, studies, caches."""
+    work_dir: Annotated[Path, OnResume.MAY_CHANGE] = Path("runs")
+    """Folder for runs, studies and caches."""
 
     data: DataSettings = DataSettings()
     grid: GridSettings = GridSettings()

@@ -1,4 +1,4 @@
-"""The data set of a training as MLflow's own Dataset: what the UI shows in its Dataset column."""
+"""The data set of a training as a native MLflow Dataset, shown in the Dataset column."""
 
 import hashlib
 import json
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import shapely
 
-from grave_cli.dataset.cemetery_arrays import PartPlan
+from grave_cli.dataset.plans import PartPlan
 from grave_cli.dataset.training_data import TrainingPlan
 from grave_cli.tracking.runs import TrackedRun
 
@@ -19,13 +19,13 @@ DATASET_TAG = "dataset_id"
 
 
 def log_dataset(run: TrackedRun, plan: TrainingPlan) -> None:
-    """Record the data set that a run learns from, as param `dataset_id` and as Dataset.
+    """Log the data set of a run as param `dataset_id` and as Dataset `dataset_<id>`.
 
-    Doing so again, in a run that is resumed, changes nothing. The name is `dataset_<id>`.
+    Logging it again, in a resumed run, changes nothing.
 
     Args:
-        run: The run, which has made sure that MLflow's telemetry is off.
-        plan: What is trained, validated and tested on.
+        run: The run; opening it has switched off MLflow's telemetry.
+        plan: Data to train, validate and test on.
     """
     from mlflow.data.pandas_dataset import from_pandas
     from mlflow.entities import Dataset, DatasetInput, InputTag
@@ -35,7 +35,7 @@ def log_dataset(run: TrackedRun, plan: TrainingPlan) -> None:
     digest = dataset_digest(plan)
     name = f"dataset_{plan.dataset_id}"
     with warnings.catch_warnings():
-        # Grave counts are never missing, and a local folder is a local folder in both ways.
+        # Grave counts are never missing, and a local folder is the same in both interpretations.
         warnings.filterwarnings("ignore", message="(?s).*integer column")
         warnings.filterwarnings("ignore", message=".*can be interpreted in multiple ways")
         made = from_pandas(table, source=source, name=name, digest=digest).to_dict()
@@ -53,7 +53,7 @@ def log_dataset(run: TrackedRun, plan: TrainingPlan) -> None:
 
 
 def dataset_table(plan: TrainingPlan) -> "pd.DataFrame":
-    """List the parts of a data set: cemetery, split, graves, area (m2) and GSD (m)."""
+    """Return a table of the parts of a data set: cemetery, split, graves, area (m2), GSD (m)."""
     import pandas as pd
 
     rows = [
@@ -70,18 +70,16 @@ def dataset_table(plan: TrainingPlan) -> "pd.DataFrame":
 
 
 def dataset_digest(plan: TrainingPlan) -> str:
-    """Fingerprint a data set as it is used.
-
-    Changes with the files, with the split and with the GSD, and with nothing else.
-    """
+    """Fingerprint the files, the split and the GSD of a data set."""
     table = dataset_table(plan).to_dict("records")
     text = json.dumps([plan.dataset_id, table], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def _area_m2(part: PartPlan) -> float:
-    """Area of the part's frame, or of what has been labelled within it."""
+    """Return the area of a part, or of the labelled area within it."""
     grid = part.grid
     frame = shapely.box(*grid.bounds)
-    area = frame if part.area is None else shapely.intersection(frame, part.area)
+    labelled = part.whole.area
+    area = frame if labelled is None else shapely.intersection(frame, labelled)
     return float(shapely.area(area)) * grid.metres_per_unit**2

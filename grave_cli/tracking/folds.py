@@ -1,4 +1,4 @@
-"""The folds of a cross-validation as runs: marked when they are finished, and found again."""
+"""The folds of a cross-validation as runs: marked when finished, so that they are found again."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -25,9 +25,9 @@ class Fold:
     """A fold whose training is finished.
 
     Args:
-        cemetery: The one that was held out.
-        run_id: MLflow run of its training.
-        scores: Of that cemetery, by name without `test/`.
+        cemetery: The held-out cemetery.
+        run_id: MLflow run of the training.
+        scores: Scores of the held-out cemetery, by name without `test/`.
     """
 
     cemetery: str
@@ -38,14 +38,14 @@ class Fold:
 def mark_fold(parent: TrackedRun, run_id: str, identity: str, cemetery: str) -> None:
     """Mark a finished training as a fold.
 
-    Its model has seen less than all cemeteries: it can be named, but is no longer offered as the
-    newest that fits.
+    Its model has not seen all cemeteries. Users can still name it, but it is no longer chosen as
+    the newest model that fits.
 
     Args:
         parent: Run of the cross-validation.
         run_id: MLflow run of the training.
         identity: Id of the cross-validation.
-        cemetery: The one that was held out.
+        cemetery: The held-out cemetery.
     """
     parent.client.delete_tag(run_id, MODEL_TAG)
     parent.client.set_tag(run_id, _FOLD_TAG, cemetery)
@@ -56,12 +56,12 @@ def mark_fold(parent: TrackedRun, run_id: str, identity: str, cemetery: str) -> 
 def cross_validation_run(
     settings: Settings, identity: str, tags: Mapping[str, str]
 ) -> Iterator[TrackedRun]:
-    """Open the run of a cross-validation: the one that was left, else a new one.
+    """Resume the run of a cross-validation, or open a new one.
 
     Args:
         settings: Store and experiment; recorded as params.
         identity: Id of the cross-validation.
-        tags: What to find it by, besides.
+        tags: Further tags of a new run.
 
     Raises:
         TrackingError: The store cannot be opened, or another process works on the run.
@@ -77,7 +77,7 @@ def cross_validation_run(
 
 
 def find_folds(settings: Settings, identity: str) -> list[Fold]:
-    """Find the finished folds of a cross-validation, the newest run of each cemetery.
+    """Find the finished folds of a cross-validation: the newest run for each cemetery.
 
     Args:
         settings: Store and experiment.
@@ -99,7 +99,7 @@ def find_folds(settings: Settings, identity: str) -> list[Fold]:
 
 
 def scores_of_test(metrics: Mapping[str, float]) -> dict[str, float]:
-    """Choose the scores of the test cemeteries, by name without `test/`."""
+    """Return the scores of the test cemeteries, by name without `test/`."""
     return {
         name.removeprefix(_SCORES): float(value)
         for name, value in metrics.items()
@@ -108,7 +108,7 @@ def scores_of_test(metrics: Mapping[str, float]) -> dict[str, float]:
 
 
 def _search(settings: Settings, condition: str) -> list["Run"]:
-    """Find runs of the experiment, the oldest first."""
+    """Find runs of the experiment, oldest first."""
     if not store_exists(settings):
         return []
     client = open_client(settings)

@@ -1,4 +1,4 @@
-"""Names of people and places in, keys that MLflow takes for images out."""
+"""Names of cemeteries → parts of image keys that MLflow accepts."""
 
 import hashlib
 import re
@@ -11,12 +11,12 @@ _REFUSED = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
 def image_slug(name: str) -> str:
-    """Turn a name into a part of an image key; different names give different ones.
+    """Turn a name into a part of an image key; different names give different parts.
 
-    A name that can stay as it is does. Another gets what is left of it and a short hash of the
-    whole: "Köln (alt)" -> "Koeln-alt-cb7e66a1".
+    An acceptable name stays as it is. Any other becomes its acceptable characters and a short hash
+    of the whole name: "Köln (alt)" -> "Koeln-alt-cb7e66a1".
 
-    Source: MLflow 3.17 takes letters, digits, `_ - . /` and spaces; `/` and `~` it uses itself.
+    Source: MLflow 3.17 accepts letters, digits, `_ - . /` and spaces, and reserves `/` and `~`.
     """
     composed = unicodedata.normalize("NFC", name)
     plain = unicodedata.normalize("NFKD", composed.translate(_GERMAN))

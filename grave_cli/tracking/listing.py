@@ -1,4 +1,4 @@
-"""The runs of a store as a table: what was trained, on which data, how well."""
+"""The runs of a store as a table: model, data set, scores and status."""
 
 import time
 from collections import defaultdict
@@ -11,7 +11,7 @@ from grave_cli.errors import TrackingError
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.params import PAUSED_TAG
 from grave_cli.tracking.runs import PARENT_TAG
-from grave_cli.tracking.store import all_runs, open_client, store_exists, tracking_uri
+from grave_cli.tracking.store import all_runs, open_client, shown_uri, store_exists
 from grave_cli.tracking.unfinished import settle, unfinished_runs
 
 if TYPE_CHECKING:
@@ -24,22 +24,22 @@ class RunRow:
     """One run.
 
     Args:
-        name: Its name.
+        name: Name of the run.
         run_id: MLflow's id.
-        parent_run_id: Study that it is a trial of; empty for others.
-        dataset_id: Data it learned from.
+        parent_run_id: Run of the study that this trial belongs to; empty for other runs.
+        dataset_id: Id of the training data.
         channels: rgb or rgb+dem.
         encoder: Encoder of the network.
-        best_dice: `val/dice` of the kept epoch, of a study's best trial, or the largest so far of a
-            run that has not got to its end; None without one.
-        best_object_f1: `val/object_f1` likewise.
-        test_object_f1: Of the test cemeteries.
+        best_dice: `val/dice` of the kept epoch or, for a study, of the best trial; the highest so
+            far if the run did not finish; None if there is none.
+        best_object_f1: `val/object_f1`, chosen in the same way.
+        test_object_f1: Object F1 on the test cemeteries.
         epochs: Epochs trained so far.
         started: Time, UTC, ISO 8601.
-        duration_s: Seconds until its end, or until now; without those between its being left and
-            resumed.
+        duration_s: Seconds until the end, or until now; without the pauses between an interruption
+            and `--resume`.
         status: RUNNING, FINISHED, FAILED or KILLED.
-        is_resumable: Whether `train --resume` can go on with it.
+        is_resumable: Whether `train --resume` can resume the run.
     """
 
     name: str
@@ -63,21 +63,21 @@ def list_runs(settings: Settings, limit: int = 20, trials: bool = False) -> list
 
     Args:
         settings: Store and experiment.
-        limit: Runs at most, trials not counted.
-        trials: List each study's trials after it, too, oldest first.
+        limit: Maximum number of runs, not counting trials.
+        trials: Also list the trials of each study after it, oldest first.
 
     Raises:
-        TrackingError: There is no store, or no such experiment in it.
+        TrackingError: There is no store, or it does not hold the experiment.
     """
     if not store_exists(settings):
         raise TrackingError(
-            "no runs are recorded", where=tracking_uri(settings), remedy="run `gravecli train`"
+            "no runs are recorded", where=shown_uri(settings), remedy="run `gravecli train`"
         )
     client = open_client(settings)
     settle(client, settings)
     left = {one.state.run_id for one in unfinished_runs(settings) if one.is_resumable}
     rows: list[RunRow] = []
-    # Newest first: the trials of a study come before the study itself.
+    # Runs come newest first, so the trials of a study come before the study itself.
     children: dict[str, list[RunRow]] = defaultdict(list)
     for run in _runs(client, settings):
         row = _row(run, client, left)
@@ -98,14 +98,14 @@ def _runs(client: "MlflowClient", settings: Settings) -> Iterator["Run"]:
     if experiment is None:
         known = ", ".join(one.name for one in client.search_experiments())
         raise TrackingError(
-            "no such experiment", where=tracking_uri(settings), found=known, expected=name
+            "no such experiment", where=shown_uri(settings), found=known, expected=name
         )
     yield from all_runs(client, experiment.experiment_id)
 
 
 def _row(run: "Run", client: "MlflowClient", left: set[str]) -> RunRow:
     info, data = run.info, run.data
-    is_running = info.status == "RUNNING"  # one that was resumed still has the end of before
+    is_running = info.status == "RUNNING"  # a resumed run still has its previous end time
     end_ms = time.time() * 1000 if is_running else info.end_time
     duration_s = (end_ms - info.start_time) / 1000 - float(data.tags.get(PAUSED_TAG, 0))
     epochs = data.metrics.get("epoch")

@@ -1,4 +1,4 @@
-"""Which model to predict with: a folder, a run, a registered one, or the newest that fits."""
+"""Model lookup: by folder, run or registered version, or the newest model that fits."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from grave_cli.errors import ModelError
+from grave_cli.atomic_writes import whole_folder
+from grave_cli.errors import ModelError, TrackingError
 from grave_cli.model.bundle import Bundle, read_bundle
+from grave_cli.settings.record import without_password
 from grave_cli.settings.tree import Settings
-from grave_cli.tracking.store import open_client, store_exists, tracking_uri
+from grave_cli.tracking.store import look_up, open_client, shown_uri, store_exists
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -25,11 +27,11 @@ _REGISTRY_URI = "models:/"
 
 @dataclass(frozen=True)
 class FoundModel:
-    """A model, and how it was found.
+    """A model and its origin.
 
     Args:
         bundle: The model.
-        origin: Where it comes from, for the user ("run calm-fox-3, the newest that fits").
+        origin: Origin in words for the user ("run calm-fox-3, the newest that fits").
     """
 
     bundle: Bundle
@@ -37,7 +39,7 @@ class FoundModel:
 
 
 def resolve_model(name: str, settings: Settings) -> FoundModel:
-    """Find a model by what a user calls it.
+    """Find a model by the name that a user gives.
 
     Args:
         name: Folder of a model, `runs:/ID`, `models:/graves@champion`, `models:/graves/3`, or the
@@ -46,6 +48,7 @@ def resolve_model(name: str, settings: Settings) -> FoundModel:
 
     Raises:
         ModelError: There is no such model.
+        TrackingError: The store does not answer.
     """
     if Path(name).exists():
         return FoundModel(read_bundle(Path(name)), f"folder {name}")
@@ -64,19 +67,20 @@ def resolve_model(name: str, settings: Settings) -> FoundModel:
 
 
 def newest_model(with_dem: bool, settings: Settings) -> FoundModel:
-    """Take the newest finished run whose model can be fed with the channels at hand.
+    """Return the model of the newest finished run that works with the channels at hand.
 
     Args:
-        with_dem: Whether there is a DEM; without one only models for rgb fit.
+        with_dem: Whether there is a DEM; without one only rgb models fit.
         settings: Tracking store and experiment.
 
     Raises:
-        ModelError: There is none.
+        ModelError: There is no such run.
+        TrackingError: The store does not answer.
     """
     at_hand = "rgb+dem" if with_dem else "rgb"
     missing = ModelError(
         f"no finished training for {at_hand} is recorded",
-        where=tracking_uri(settings),
+        where=shown_uri(settings),
         remedy="run `gravecli train`, or name a model with --model",
     )
     if not store_exists(settings):
@@ -85,79 +89,97 @@ def newest_model(with_dem: bool, settings: Settings) -> FoundModel:
     condition = f"attributes.status = 'FINISHED' AND tags.`{MODEL_TAG}` = '{MODEL_FOLDER}'"
     if not with_dem:
         condition += f" AND tags.`{CHANNELS_TAG}` = 'rgb'"
-    runs = _search(client, settings, condition)
-    if not runs:
+    run = _search(client, settings, condition)
+    if run is None:
         raise missing
-    bundle = model_of(client, runs[0], settings)
-    return FoundModel(bundle, f"run {runs[0].info.run_name}, the newest that fits {at_hand}")
+    bundle = model_of(client, run, settings)
+    return FoundModel(bundle, f"run {run.info.run_name}, the newest that fits {at_hand}")
 
 
-def _search(client: "MlflowClient", settings: Settings, condition: str) -> list["Run"]:
-    experiment = client.get_experiment_by_name(settings.tracking.experiment)
+def _search(client: "MlflowClient", settings: Settings, condition: str) -> "Run | None":
+    """Find the newest run of the experiment that meets a condition in MLflow's notation."""
+    name = settings.tracking.experiment
+    experiment = look_up(client, lambda: client.get_experiment_by_name(name))
     if experiment is None:
-        return []
-    return list(
-        client.search_runs(
+        return None
+    runs = look_up(
+        client,
+        lambda: client.search_runs(
             [experiment.experiment_id],
             condition,
             order_by=["attributes.start_time DESC"],
             max_results=1,
-        )
+        ),
     )
+    return runs[0] if runs else None
 
 
 def find_run(client: "MlflowClient", name: str, settings: Settings) -> "Run | None":
-    """Find a run by its name, of several the newest, or by its id."""
-    from mlflow.exceptions import MlflowException
+    """Find a run by its name or id; the newest of several with the same name.
 
+    Raises:
+        TrackingError: The store does not answer.
+    """
+    found = None
     if "'" not in name:
         found = _search(client, settings, f"attributes.run_name = '{name}'")
-        if found:
-            return found[0]
-    try:
-        return client.get_run(name)
-    except MlflowException:
-        return None
+    return found or look_up(client, lambda: client.get_run(name))
 
 
 def model_of(client: "MlflowClient", run: "Run", settings: Settings) -> Bundle:
-    """Look into a run's model where it lies, or fetch it into the cache once.
+    """Read the model of a run where it lies, or download it into the cache once.
 
     Raises:
-        ModelError: The run has no model, or it cannot be fetched.
+        ModelError: The run has no model, or it is damaged.
+        TrackingError: The model cannot be downloaded.
     """
-    from mlflow.exceptions import MlflowException
-
     folder = local_folder(run.info.artifact_uri)
     if folder is None:
         folder = settings.work_dir / "cache" / "models" / run.info.run_id
-    try:
-        if not (folder / MODEL_FOLDER).is_dir():
-            client.download_artifacts(run.info.run_id, MODEL_FOLDER, str(folder))
-    except (MlflowException, OSError) as error:
-        raise ModelError(
-            f"run {run.info.run_name} has no model: {error}", remedy="choose another run"
-        ) from None
+        if not folder.is_dir():
+            with whole_folder(folder) as new:
+                _download_model(client, run, new)
+    if not (folder / MODEL_FOLDER).is_dir():
+        raise _has_no_model(run)
     return read_bundle(folder / MODEL_FOLDER)
 
 
-def _registered(client: "MlflowClient", uri: str, settings: Settings) -> "ModelVersion":
-    """Look a version up in the registry, by its alias or its number."""
+def _download_model(client: "MlflowClient", run: "Run", folder: Path) -> None:
+    from mlflow.artifacts import download_artifacts
     from mlflow.exceptions import MlflowException
 
+    run_id, uri = run.info.run_id, f"{run.info.artifact_uri}/{MODEL_FOLDER}"
+    if not look_up(client, lambda: client.list_artifacts(run_id, MODEL_FOLDER)):
+        raise _has_no_model(run)
+    try:
+        # By URI: asked for the run, MLflow hides the cause of a failure.
+        download_artifacts(artifact_uri=uri, dst_path=str(folder), tracking_uri=client.tracking_uri)
+    except (MlflowException, OSError) as error:
+        raise TrackingError(
+            f"model of run {run.info.run_name} cannot be downloaded: {error}",
+            where=without_password(client.tracking_uri),
+            remedy="try again",
+        ) from None
+
+
+def _has_no_model(run: "Run") -> ModelError:
+    return ModelError(f"run {run.info.run_name} has no model", remedy="choose another run")
+
+
+def _registered(client: "MlflowClient", uri: str, settings: Settings) -> "ModelVersion":
+    """Look up a version in the registry by its alias or number."""
     name = uri.removeprefix(_REGISTRY_URI)
     by_alias = "@" in name
     model, _, which = name.rpartition("@" if by_alias else "/")
-    try:
-        if by_alias:
-            return client.get_model_version_by_alias(model, which)
-        return client.get_model_version(model, which)
-    except MlflowException:
-        raise _no_such_model(uri, settings) from None
+    ask = client.get_model_version_by_alias if by_alias else client.get_model_version
+    version = look_up(client, lambda: ask(model, which))
+    if version is None:
+        raise _no_such_model(uri, settings)
+    return version
 
 
 def local_folder(uri: str) -> Path | None:
-    """Return the folder that a file URI, or a plain path, names; None for a remote one."""
+    """Return the folder of a file URI or plain path; None for a remote URI."""
     parts = urlsplit(uri)
     if parts.scheme not in ("", "file"):
         return None
@@ -168,5 +190,5 @@ def _no_such_model(name: str, settings: Settings) -> ModelError:
     return ModelError(
         "no such model",
         where=name,
-        expected=f"a model folder, or a run or registered model of {tracking_uri(settings)}",
+        expected=f"a model folder, or a run or registered model of {shown_uri(settings)}",
     )

@@ -1,4 +1,4 @@
-"""The settings of a run: MLflow params, which never change, and what a resumed run changes."""
+"""The settings of a run as MLflow params, which never change, and the changes of a resumed run."""
 
 import json
 import time
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 RESUMES_TAG = "gravecli.resumes"
 PAUSED_TAG = "gravecli.paused_s"
-_BATCH = 100  # MLflow takes at most so many params at once
-_MAX_PARAM = 6000  # characters of a param's value
+_BATCH = 100  # MLflow's limit of params per request
+_MAX_PARAM = 6000  # MLflow's limit of characters per value
 
 
 def log_params(client: "MlflowClient", run_id: str, settings: Settings) -> None:
-    """Record every setting of a run as a param."""
+    """Log every setting of a run as a param."""
     from mlflow.entities import Param
 
     params = (Param(key, value) for key, value in _texts(settings))
@@ -30,16 +30,16 @@ def log_params(client: "MlflowClient", run_id: str, settings: Settings) -> None:
 
 
 def log_resumption(client: "MlflowClient", run: "Run", settings: Settings) -> None:
-    """Record that a run goes on, and with what.
+    """Record that a run is resumed, and with which settings.
 
     Settings that differ from the params become tags `gravecli.resume_<n>.<setting>`; all settings
-    become `settings/resume-<n>.json`. `gravecli.resumes` counts, `gravecli.paused_s` adds up the
-    seconds in which nobody worked on the run.
+    are logged as `settings/resume-<n>.json`. `gravecli.resumes` counts the resumptions,
+    `gravecli.paused_s` sums up the seconds between interruptions and resumptions.
 
     Args:
         client: The store.
-        run: As it was left.
-        settings: What it goes on with.
+        run: The run before it is resumed.
+        settings: The settings from now on.
     """
     from mlflow.entities import RunTag
 

@@ -1,4 +1,4 @@
-"""What made a run: which version of the program, on what kind of machine."""
+"""Provenance of a run: version of the program and kind of machine."""
 
 import os
 import platform
@@ -8,12 +8,12 @@ from pathlib import Path
 import grave_cli
 from grave_cli import __version__
 
-# Under this name the pages show it as the run's source.
+# MLflow's pages show the tag of this name as the version of the source.
 _COMMIT_TAG = "mlflow.source.git.commit"
 
 
 def provenance_tags() -> dict[str, str]:
-    """Return the tags of the program and the machine; the commit only in a working copy."""
+    """Return the tags for program and machine; the git commit only in a working copy."""
     host = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
     tags = {"gravecli.version": __version__, "gravecli.host": host}
     commit = git_commit(Path(grave_cli.__file__).parent)
@@ -21,9 +21,9 @@ def provenance_tags() -> dict[str, str]:
 
 
 def git_commit(folder: Path) -> str:
-    """Return the commit that last changed a folder; empty without git, or if it is not tracked.
+    """Return the last commit that changed a folder; empty without git, or if it is untracked.
 
-    An environment that lies in somebody else's repository is not tracked by it.
+    A virtual environment inside another project's repository is untracked.
     """
     command = ["git", "-C", str(folder), "log", "-1", "--format=%H", "--", "."]
     try:

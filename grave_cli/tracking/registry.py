@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 
 from grave_cli.dataset.training_data import TrainingPlan
+from grave_cli.errors import ModelError
 from grave_cli.model.bundle import Bundle
 from grave_cli.tracking.dataset_input import dataset_digest
 from grave_cli.tracking.models import MODEL_FOLDER, model_of
 from grave_cli.tracking.runs import TrackedRun
+from grave_cli.tracking.store import look_up
 
 _CHAMPION = "champion"
 _DIGEST_TAG = "dataset_digest"
@@ -17,9 +19,9 @@ class Champion:
     """The champion of a registered model.
 
     Args:
-        version: Its number.
+        version: Number of the version.
         run_id: Run that trained it.
-        digest: Digest of the data set it was trained and validated on; empty if unknown.
+        digest: Digest of its training and validation data; empty if unknown.
     """
 
     version: str
@@ -27,20 +29,22 @@ class Champion:
     digest: str
 
     def has_seen(self, plan: TrainingPlan) -> bool:
-        """Return whether it was trained and validated on the data of a plan."""
+        """Return whether the champion was trained and validated on the data of a plan."""
         return self.digest == dataset_digest(plan)
 
 
 def find_champion(run: TrackedRun) -> Champion | None:
-    """Return the champion of a run's registered model; create that model if it is missing."""
+    """Return the champion of a run's registered model; create that model if it is missing.
+
+    Raises:
+        TrackingError: The registry does not answer.
+    """
     from mlflow.exceptions import MlflowException
 
     name = run.settings.tracking.registered_model
-    try:
-        found = run.client.get_model_version_by_alias(name, _CHAMPION)
+    found = look_up(run.client, lambda: run.client.get_model_version_by_alias(name, _CHAMPION))
+    if found is not None:
         return Champion(str(found.version), str(found.run_id), found.tags.get(_DIGEST_TAG, ""))
-    except MlflowException:  # no such model, or no such alias
-        pass
     try:
         run.client.create_registered_model(name)
     except MlflowException as error:
@@ -53,9 +57,13 @@ def champion_model(run: TrackedRun, champion: Champion) -> Bundle:
     """Read the bundle of a champion.
 
     Raises:
-        ModelError: Its run has no model, or the model cannot be fetched.
+        ModelError: Its run has been deleted, or has no model.
+        TrackingError: The store does not answer.
     """
-    return model_of(run.client, run.client.get_run(champion.run_id), run.settings)
+    trained = look_up(run.client, lambda: run.client.get_run(champion.run_id))
+    if trained is None:
+        raise ModelError(f"run {champion.run_id} has been deleted")
+    return model_of(run.client, trained, run.settings)
 
 
 def add_version(run: TrackedRun, plan: TrainingPlan, reason: str, *, wins: bool) -> str:

@@ -1,4 +1,4 @@
-"""Runs: one per training, with a status that is true whatever happens."""
+"""Runs: one per training, with a truthful status however the training ends."""
 
 import tempfile
 import time
@@ -27,14 +27,14 @@ PARENT_TAG = "mlflow.parentRunId"
 
 @dataclass(frozen=True)
 class TrackedRun:
-    """A run that is open.
+    """An open run.
 
     Args:
         client: The store.
         run_id: MLflow's id.
-        name: Its name.
-        settings: What it runs with.
-        folder: For files on their way into the run, and for what it takes to resume it.
+        name: Name of the run.
+        settings: Settings of the run.
+        folder: Folder for files to be logged, and for the files needed to resume the run.
     """
 
     client: "MlflowClient"
@@ -44,7 +44,7 @@ class TrackedRun:
     folder: Path
 
     def log_metrics(self, metrics: Mapping[str, float]) -> None:
-        """Record numbers that are no function of the epoch."""
+        """Log metrics that do not depend on the epoch."""
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
@@ -52,23 +52,23 @@ class TrackedRun:
         self.client.log_batch(self.run_id, metrics=values)
 
     def log_folder(self, folder: Path, name: str) -> None:
-        """Record the files of a folder as artifacts under a name."""
+        """Log the files of a folder as artifacts under a name."""
         self.client.log_artifacts(self.run_id, str(folder), name)
 
     def log_file(self, path: Path, folder: str) -> None:
-        """Record a file as an artifact in a folder."""
+        """Log a file as an artifact in a folder."""
         self.client.log_artifact(self.run_id, str(path), folder)
 
     def log_image(self, picture: "Image.Image", key: str, step: int = 0) -> None:
-        """Record a picture that can be stepped through.
+        """Log a picture that MLflow's pages show with a slider over the steps.
 
         Args:
             picture: RGB.
-            key: Path of letters, digits, `_`, `-`, `.` and `/` (`keys.image_slug` makes parts).
-            step: Epoch from 1, or 0 for a picture that belongs to none.
+            key: Path of letters, digits, `_`, `-`, `.` and `/`; `keys.image_slug` makes its parts.
+            step: Epoch from 1; 0 for a picture that belongs to no epoch.
         """
         quick = picture.copy()
-        # MLflow saves without options. Fast PNGs are a fifth larger and take a third of the time.
+        # MLflow passes no options. Fast PNGs are a fifth larger and take a third of the time.
         quick.save = partial(quick.save, compress_level=1)  # type: ignore[method-assign]
         with _temporary_files_in(self.folder):
             self.client.log_image(self.run_id, quick, key=key, step=step)
@@ -78,7 +78,7 @@ class TrackedRun:
         self.client.set_tag(self.run_id, name, value)
 
     def lightning_logger(self) -> "MLFlowLogger":
-        """Make the logger that writes a training's metrics into this run."""
+        """Return the logger that writes a training's metrics into this run."""
         return _run_logger(self)
 
 
@@ -89,17 +89,17 @@ def tracked_run(
     tags: Mapping[str, str],
     parent_run_id: str | None = None,
 ) -> Iterator[TrackedRun]:
-    """Open a run, and close it with the status that is true.
+    """Open a run, and close it with a truthful status.
 
-    FINISHED when the block ends, KILLED on Ctrl-C, FAILED on any other exception; written last,
-    after everything the block logs. An exception may say otherwise with an attribute `run_status`.
-    What an earlier process has left behind is settled first.
+    The status is FINISHED when the block ends, KILLED on Ctrl-C and FAILED on any other exception,
+    unless the exception has an attribute `run_status`. It is written after everything that the
+    block logs. Runs of dead processes get their status first.
 
     Args:
         settings: Store and experiment; recorded as params.
-        name: Its name.
-        tags: What to find it by.
-        parent_run_id: Run that it belongs to.
+        name: Name of the run.
+        tags: Tags of the run.
+        parent_run_id: Parent run.
 
     Raises:
         TrackingError: The store cannot be opened.
@@ -117,13 +117,13 @@ def tracked_run(
 
 @contextmanager
 def resumed_run(settings: Settings, run_id: str) -> Iterator[TrackedRun]:
-    """Open a run that has been left, and close it like a new one.
+    """Open an interrupted run, and close it like a new one.
 
-    Its params stay as they are. Settings that differ from them become tags and, all of them
-    together, an artifact `settings/resume-<n>.json`.
+    Its params stay as they are. Settings that differ from them become tags, and all settings are
+    logged as artifact `settings/resume-<n>.json`.
 
     Args:
-        settings: What it goes on with.
+        settings: Settings from now on.
         run_id: MLflow's id.
 
     Raises:
@@ -171,7 +171,7 @@ def _state(run: "Run", settings: Settings) -> RunState:
 
 @contextmanager
 def _temporary_files_in(folder: Path) -> Iterator[None]:
-    """Let MLflow write its temporary copy where it is swept should the process be killed."""
+    """Make MLflow write its temporary copy where it is deleted after a kill."""
     usual = tempfile.tempdir
     tempfile.tempdir = str(folder)
     try:
@@ -184,17 +184,17 @@ def _run_logger(run: TrackedRun) -> "MLFlowLogger":
     from lightning.pytorch.loggers import MLFlowLogger
 
     class RunLogger(MLFlowLogger):
-        """Logs metrics by epoch; leaves the run's status to the run's own context manager."""
+        """Logs metrics by epoch; leaves the status to the run's own context manager."""
 
         def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-            """Log numbers; their step is the epoch, from 1, as in pictures and notes."""
+            """Log metrics; their step is the epoch from 1, as for pictures."""
             if "epoch" in metrics:
                 step = int(metrics["epoch"]) + 1
                 metrics = {**metrics, "epoch": step}
             super().log_metrics(metrics, step)
 
         def finalize(self, status: str = "success") -> None:
-            """Do nothing: fitting has ended, the run has not."""
+            """Do nothing: the fit has ended, the run has not."""
 
     return RunLogger(
         experiment_name=run.settings.tracking.experiment,

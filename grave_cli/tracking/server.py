@@ -1,4 +1,4 @@
-"""MLflow's pages on this machine, in a child process that ends with the block that opened it."""
+"""MLflow's pages on this machine, in a child process that ends with the block that opens it."""
 
 import os
 import socket
@@ -24,7 +24,7 @@ from grave_cli.tracking.store import (
 )
 
 HOST = "127.0.0.1"
-_START_S = 120  # a server imports MLflow twice, and a new database gets its tables
+_START_S = 120  # the server imports MLflow twice, and creates the tables of a new database
 _STOP_S = 10
 
 
@@ -32,14 +32,14 @@ _STOP_S = 10
 def mlflow_pages(settings: Settings, first_port: int) -> Iterator[str]:
     """Serve the pages of the tracking store while the block runs.
 
-    A store that is an MLflow server has its own pages: nothing is started.
+    If the store is an MLflow server, it has its own pages and nothing is started.
 
     Args:
-        settings: Where the store is; a SQLite file is made when it is missing.
-        first_port: Port on 127.0.0.1; the next free one is taken when it is in use.
+        settings: Tracking store; a missing SQLite file is created.
+        first_port: Port on 127.0.0.1; if it is in use, the next free one.
 
     Yields:
-        Their URL.
+        URL of the pages.
 
     Raises:
         TrackingError: The store cannot be opened, or the server does not start.
@@ -56,17 +56,17 @@ def mlflow_pages(settings: Settings, first_port: int) -> Iterator[str]:
 
 @contextmanager
 def mlflow_server(arguments: Sequence[str], port: int) -> Iterator[str]:
-    """Run `mlflow server` while the block runs; it and its children are gone after that.
+    """Run `mlflow server` while the block runs, then end it and its children.
 
     Args:
-        arguments: Stores, as `mlflow server` takes them.
+        arguments: Options of `mlflow server` for its stores.
         port: Free port on 127.0.0.1.
 
     Yields:
-        Its URL, once it answers.
+        URL of the server, once it answers.
 
     Raises:
-        TrackingError: It does not start.
+        TrackingError: The server does not start.
     """
     silence_mlflow()
     command = [sys.executable, "-m", "mlflow", "server", *arguments]
@@ -77,7 +77,7 @@ def mlflow_server(arguments: Sequence[str], port: int) -> Iterator[str]:
             stdout=log,
             stderr=subprocess.STDOUT,
             env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
-            start_new_session=True,  # Ctrl-C is for us, who then end it
+            start_new_session=True,  # Ctrl-C reaches only this process, which then ends the child
         )
         try:
             url = f"http://{HOST}:{port}/"
@@ -88,14 +88,14 @@ def mlflow_server(arguments: Sequence[str], port: int) -> Iterator[str]:
 
 
 def free_port(first: int, host: str = HOST) -> int:
-    """Find the first port from a number on that nothing listens on.
+    """Find the first free port from a number on.
 
     Args:
-        first: Number.
-        host: Address of this machine that is to be listened on.
+        first: First number to try.
+        host: Address of this machine to listen on.
 
     Raises:
-        TrackingError: The next hundred are all in use.
+        TrackingError: A hundred ports in a row are in use.
     """
     for port in range(first, min(first + 100, 65536)):
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
@@ -118,11 +118,11 @@ def _await_answer(child: subprocess.Popen[bytes], url: str, log: IO[bytes]) -> N
             time.sleep(0.1)
     log.seek(0)
     said = log.read().decode(errors="replace").strip().splitlines()
-    raise TrackingError(f"MLflow's server did not start: {said[-1] if said else 'no word'}")
+    raise TrackingError(f"MLflow's server did not start: {said[-1] if said else 'no output'}")
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    """End a process and all of its children, by force if they do not go."""
+    """End a process and all of its children, by force if necessary."""
     family = [psutil.Process(child.pid)] if child.poll() is None else []
     family += [one for parent in family for one in parent.children(recursive=True)]
     for send in (psutil.Process.terminate, psutil.Process.kill):

@@ -1,4 +1,4 @@
-"""The runs of a study: one parent that is gone on with, one child a trial, all of true status."""
+"""The runs of a study: one parent, which is resumed, and one child per trial."""
 
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ from grave_cli.errors import TrackingError
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.models import MODEL_TAG, local_folder
 from grave_cli.tracking.runs import PARENT_TAG, TrackedRun, resumed_run, tracked_run
-from grave_cli.tracking.store import all_runs, open_client
+from grave_cli.tracking.store import all_runs, look_up, open_client
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -25,16 +25,16 @@ STATE_TAG = "optuna.state"
 def study_run(
     settings: Settings, name: str, run_id: str | None, tags: Mapping[str, str]
 ) -> Iterator[TrackedRun]:
-    """Open the run of a study: the one it has, else a new one.
+    """Resume the run of a study, or open a new one.
 
-    While another process of this machine works on the study and holds the run, this one writes into
-    it as a guest, and leaves its status to the other.
+    If another process of this machine holds the run, this process also writes to it, but leaves
+    the status to the other.
 
     Args:
         settings: Store and experiment; recorded as params.
-        name: Name of a new one.
-        run_id: MLflow's id of the one it has; None for a study that begins.
-        tags: What to find a new one by.
+        name: Name of a new run.
+        run_id: MLflow's id of the study's run; None for a new study.
+        tags: Tags of a new run.
 
     Raises:
         TrackingError: The store cannot be opened.
@@ -47,35 +47,34 @@ def study_run(
             return
         try:
             tracked = stack.enter_context(resumed_run(settings, run.info.run_id))
-        except TrackingError:  # held by another process: the store itself has just been opened
+        except TrackingError:  # another process holds it; the store itself was opened just now
             folder = stack.enter_context(tempfile.TemporaryDirectory(dir=settings.work_dir))
             tracked = TrackedRun(client, run.info.run_id, run.info.run_name, settings, Path(folder))
         yield tracked
 
 
 def find_study_run(client: "MlflowClient", run_id: str | None) -> "Run | None":
-    """Find the run of a study; None when it has none, or it is deleted or in another store."""
-    from mlflow.exceptions import MlflowException
+    """Return the run of a study; None if it has none, or it is deleted or in another store.
 
+    Raises:
+        TrackingError: The store does not answer.
+    """
     if run_id is None:
         return None
-    try:
-        run = client.get_run(run_id)
-    except MlflowException:
-        return None
-    return run if run.info.lifecycle_stage == "active" else None
+    run = look_up(client, lambda: client.get_run(run_id))
+    return run if run is not None and run.info.lifecycle_stage == "active" else None
 
 
 def mark_trial(settings: Settings, run_id: str, number: int, state: str) -> None:
-    """Tag the run of a trial with its number and how it ended.
+    """Tag the run of a trial with its number and state.
 
-    Its model, if it has one, can be named, but is not offered as the newest that fits.
+    Users can name the model of a trial, but it is not chosen as the newest model that fits.
 
     Args:
         settings: The store.
         run_id: MLflow's id.
-        number: Of the trial.
-        state: Optuna's word for it.
+        number: Number of the trial.
+        state: Optuna's name of the state.
     """
     client = open_client(settings)
     client.set_tag(run_id, TRIAL_TAG, str(number))
@@ -85,13 +84,13 @@ def mark_trial(settings: Settings, run_id: str, number: int, state: str) -> None
 
 
 def settle_failed(parent: TrackedRun, numbers: Mapping[str, int]) -> None:
-    """Give the runs of failed trials their true status, whatever their workers came to write.
+    """Correct the status of the runs of failed trials.
 
-    Some died, perhaps on another machine; some were taken for dead and went on to the end.
+    Their workers died, perhaps on another machine, or were presumed dead but finished the run.
 
     Args:
         parent: Run of the study.
-        numbers: Failed trials by the name of their run.
+        numbers: Numbers of the failed trials by the name of their run.
     """
     client = parent.client
     experiment = client.get_run(parent.run_id).info.experiment_id
@@ -106,7 +105,7 @@ def settle_failed(parent: TrackedRun, numbers: Mapping[str, int]) -> None:
 
 
 def fetch_artifact(settings: Settings, run_id: str, name: str) -> Path | None:
-    """Find a file of a run where it lies, or copy it into the cache when that is elsewhere.
+    """Return a file of a run: in place if it is local, else downloaded into the cache.
 
     Args:
         settings: The store.
@@ -114,7 +113,10 @@ def fetch_artifact(settings: Settings, run_id: str, name: str) -> Path | None:
         name: Path of the file in the run.
 
     Returns:
-        The file; None when there is no such run or file.
+        The file; None if there is no such run or file, or it cannot be downloaded.
+
+    Raises:
+        TrackingError: The store does not answer.
     """
     from mlflow.exceptions import MlflowException
 

@@ -1,4 +1,4 @@
-"""The load of the machine while a training runs, when it is asked for."""
+"""The load of the machine during a training, if the settings ask for it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from grave_cli.tracking.store import tracking_uri
 
 @contextmanager
 def system_metrics(run: TrackedRun) -> Iterator[None]:
-    """Record `system/…` metrics while the block runs, if the settings ask for them."""
+    """Log `system/…` metrics while the block runs, if the settings ask for them."""
     if not run.settings.tracking.system_metrics:
         yield
         return

@@ -1,8 +1,8 @@
-"""Work files of runs that have not come to their end: `work_dir/unfinished/<run id>/`.
+"""Work files of unfinished runs: `work_dir/unfinished/<run id>/`.
 
-A folder holds what its run is about to log and what it takes to go on with it. The process that
-works on the run holds a lock in it, which the system releases when the process ends, however it
-ends: a folder that nobody holds belongs to a run that was left.
+A folder holds the files that its run is about to log, and those needed to resume it. The process
+that works on the run holds a lock in the folder. The system releases the lock when the process
+ends, however it ends, so a folder without a lock belongs to an interrupted run.
 """
 
 import os
@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from grave_cli.atomic_writes import whole_file
 from grave_cli.errors import TrackingError
 from grave_cli.settings.record import without_password
 from grave_cli.settings.tree import Settings
-from grave_cli.tracking.store import open_client, store_exists
+from grave_cli.tracking.store import look_up, open_client, store_exists
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -27,19 +28,19 @@ if TYPE_CHECKING:
 CHECKPOINT = "last.ckpt"
 _STATE = "run.json"
 _LOCK = "lock"
-_WAIT_S = 2  # for one who only looks whether somebody holds the lock
-# What is met in a folder that another process holds, has just removed, or that is another user's.
+_WAIT_S = 2  # other processes hold the lock this long only to see whether it is free
+# Errors from a folder that another process holds or has just removed, or that another user owns.
 _OTHERS = (Timeout, FileNotFoundError, PermissionError)
 
 
 class RunState(BaseModel):
-    """What is known of a run whose folder is left.
+    """The record of a run in its work folder.
 
     Args:
         run_id: MLflow's id.
-        name: Its name.
-        parent_run_id: Run that it belongs to; None for a run of its own.
-        tags: What it was tagged with when it began.
+        name: Name of the run.
+        parent_run_id: Parent run; None if it has none.
+        tags: Tags of the run when it began.
         store: Setting `tracking.uri`, without a password.
         settings: The resolved settings, without passwords.
     """
@@ -59,8 +60,8 @@ class Unfinished:
     """The work folder of a run.
 
     Args:
-        folder: Where it lies.
-        state: Whose it is.
+        folder: The folder.
+        state: The run it belongs to.
     """
 
     folder: Path
@@ -68,46 +69,47 @@ class Unfinished:
 
     @property
     def checkpoint(self) -> Path:
-        """What the training can go on from, once its first epoch is over."""
+        """The checkpoint to resume from; it exists after the first epoch."""
         return self.folder / CHECKPOINT
 
     @property
     def is_resumable(self) -> bool:
-        """Whether it can go on. Trials cannot: their study makes new ones."""
+        """Whether the run can be resumed. Trials cannot: their study starts new ones."""
         return self.state.parent_run_id is None and self.checkpoint.is_file()
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Hold it while the block works on the run.
+        """Hold the folder's lock while the block works on the run.
 
         Raises:
-            TrackingError: Another process does.
+            TrackingError: Another process holds it.
         """
         with ExitStack() as stack:
             try:
                 stack.enter_context(_held(self.folder, _WAIT_S))
             except Timeout:
                 raise TrackingError(
-                    f"run {self.state.name} is going on in another process",
+                    f"run {self.state.name} is running in another process",
                     remedy="wait for it, or stop it",
                 ) from None
-            (self.folder / _STATE).write_text(self.state.model_dump_json(), encoding="utf-8")
+            with whole_file(self.folder / _STATE) as new:
+                new.write_text(self.state.model_dump_json(), encoding="utf-8")
             yield
 
     def remove_unless_needed(self, status: str | None) -> None:
-        """Remove it when the run has finished, is no more, or cannot go on."""
+        """Remove the folder if the run has finished, is deleted (None) or cannot be resumed."""
         if status in ("FINISHED", None) or not self.is_resumable:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
 @dataclass(frozen=True)
 class Pruned:
-    """A work folder that was removed.
+    """A removed work folder.
 
     Args:
-        name: Of its run; empty when that is not known.
+        name: Name of the run; empty if unknown.
         run_id: MLflow's id.
-        size_bytes: What it held.
+        size_bytes: Size of its files.
     """
 
     name: str
@@ -116,14 +118,14 @@ class Pruned:
 
 
 def work_folder(settings: Settings, state: RunState) -> Unfinished:
-    """Make the folder of a run, or find it."""
+    """Return the work folder of a run; create it if missing."""
     folder = _root(settings) / state.run_id
     folder.mkdir(parents=True, exist_ok=True)
     return Unfinished(folder, state)
 
 
 def unfinished_runs(settings: Settings) -> list[Unfinished]:
-    """List the work folders of the settings' store, held or not, the newest first."""
+    """List the work folders of the settings' store, locked or not, newest first."""
     states = [(folder, _read_state(folder)) for folder in _folders(settings)]
     found = [
         Unfinished(folder, state)
@@ -134,14 +136,17 @@ def unfinished_runs(settings: Settings) -> list[Unfinished]:
 
 
 def settle(client: "MlflowClient", settings: Settings) -> None:
-    """Clear up after runs whose process is gone.
+    """Correct the status of runs whose process is dead.
 
-    A run that a SIGKILL or a power cut has left RUNNING gets its true status, KILLED, as of its
-    last sign of life. Its folder stays only if the run can go on.
+    After a SIGKILL or a power cut, a run is still RUNNING. It becomes KILLED, with the time of its
+    last written file as its end. Its work folder stays only if the run can be resumed.
 
     Args:
         client: The store.
-        settings: Where the folders lie.
+        settings: Work folders and store.
+
+    Raises:
+        TrackingError: The store does not answer.
     """
     for left in unfinished_runs(settings):
         with suppress(*_OTHERS):
@@ -154,13 +159,13 @@ def settle(client: "MlflowClient", settings: Settings) -> None:
 
 
 def prune(settings: Settings) -> list[Pruned]:
-    """Remove the work folders that no process holds: their runs cannot be resumed after that.
+    """Remove the work folders of interrupted runs, which then can no longer be resumed.
 
     Args:
-        settings: Where the folders lie.
+        settings: Work folders and store.
 
     Raises:
-        TrackingError: The store cannot be opened to give their runs the true status first.
+        TrackingError: The store cannot be opened to correct the status of the runs first.
     """
     if store_exists(settings):
         settle(open_client(settings), settings)
@@ -185,7 +190,7 @@ def _folders(settings: Settings) -> list[Path]:
 
 
 def _read_state(folder: Path) -> RunState | None:
-    """Read whose folder it is; None for one that has only just been made, or never got further."""
+    """Read the record of a folder; None if it has none yet."""
     try:
         return RunState.model_validate_json((folder / _STATE).read_text(encoding="utf-8"))
     except (OSError, ValidationError):
@@ -197,27 +202,20 @@ def _held(folder: Path, wait_s: float = 0) -> Iterator[None]:
     """Hold a folder's lock.
 
     Raises:
-        Timeout: Someone else does.
+        Timeout: Another process holds it.
     """
     with FileLock(folder / _LOCK, timeout=wait_s):
         yield
 
 
 def _status(client: "MlflowClient", left: Unfinished) -> str | None:
-    """Return the status of a run; None when it has been deleted."""
-    from mlflow.exceptions import MlflowException
-
-    try:
-        info = client.get_run(left.state.run_id).info
-    except MlflowException as error:
-        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-            return None
-        raise
-    return str(info.status) if info.lifecycle_stage == "active" else None
+    """Return the status of a run; None if it has been deleted."""
+    run = look_up(client, lambda: client.get_run(left.state.run_id))
+    return str(run.info.status) if run and run.info.lifecycle_stage == "active" else None
 
 
 def _stats(folder: Path) -> list[os.stat_result]:
-    """Look at the files of a folder, which another process may be removing."""
+    """Return the state of a folder's files, which another process may be removing."""
     found = []
     with suppress(FileNotFoundError):
         for path in folder.rglob("*"):
@@ -230,5 +228,5 @@ def _size_bytes(folder: Path) -> int:
 
 
 def _last_change(folder: Path) -> float:
-    """Time of the newest file, seconds since the epoch."""
+    """Return the time of the newest file, in seconds since the epoch."""
     return max((one.st_mtime for one in _stats(folder)), default=0.0)

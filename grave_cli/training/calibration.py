@@ -1,4 +1,4 @@
-"""Graves of validation cemeteries in, what their confidence means out."""
+"""Graves of validation cemeteries in, the meaning of their confidence out."""
 
 from collections.abc import Sequence
 
@@ -6,70 +6,65 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from grave_cli.dataset.cemetery_arrays import PartPlan
 from grave_cli.graves.confidence import FEATURES, Calibration
-from grave_cli.mapping.engine import Engine
-from grave_cli.mapping.predict_cemetery import predict_cemetery
-from grave_cli.model.bundle import Bundle
+from grave_cli.mapping.extract_graves import extract_graves
 from grave_cli.progress import SILENT, Progress
+from grave_cli.settings.mapping import DecodingSettings
 from grave_cli.settings.tree import Settings
-from grave_cli.training.final_score import judge_part
+from grave_cli.training.judged_part import judge_part
+from grave_cli.training.mapped_parts import MappedPart
 
-_FEWEST = 10  # graves from which anything can be learnt
-_SPREADS = np.array([0.1, 0.15, 0.2, 0.2, 0.1, 0.25])  # by how much features usually differ
-_CAUTION = 1.0  # pull of the weights towards 0: that of one grave or so
+_FEWEST = 10  # graves; fewer teach nothing
+_SPREADS = np.array([0.1, 0.15, 0.2, 0.2, 0.1, 0.25])  # usual standard deviation of each feature
+_CAUTION = 1.0  # pull of the weights towards 0, about as strong as one grave
 
 
 def calibrate(
-    parts: Sequence[PartPlan],
-    bundle: Bundle,
-    engine: Engine,
+    parts: Sequence[MappedPart],
+    decoding: DecodingSettings,
     settings: Settings,
     progress: Progress = SILENT,
 ) -> Calibration | None:
-    """Map validation cemeteries and learn from them what confidence means.
+    """Learn from mapped validation parts how often graves of some evidence are right.
 
     Args:
-        parts: What the model was validated on; it has not been trained on them.
-        bundle: The model.
-        engine: Runs it.
-        settings: Tiles, outlines.
-        progress: Is told how far it is.
+        parts: Validation parts; the model has not been trained on them.
+        decoding: Thresholds of the model.
+        settings: Outlines, review.
+        progress: Receives progress and notes.
 
     Returns:
-        None where too few graves were drawn.
+        None if too few graves were drawn.
     """
-    features, is_right = [], []
-    for plan in parts:
-        cemetery = plan.part.cemetery
-        dem = cemetery.dem if bundle.card.recipe.elevation is not None else None
-        result = predict_cemetery(
-            cemetery.orthophoto, dem, bundle, engine, settings, progress=progress
-        )
-        assert result.features is not None  # kept by predict_cemetery
-        features.append(result.features[plan.owns(result.polygons)])
-        is_right.append(judge_part(plan, result.polygons).is_right)
     if not parts:
         return None
+    features, is_right = [], []
+    for part in parts:
+        result = extract_graves(
+            part.probabilities, part.scene, decoding, settings, {}, progress=progress
+        )
+        assert result.features is not None  # kept by extract_graves
+        features.append(result.features[part.plan.owns(result.polygons)])
+        is_right.append(judge_part(part.plan, result.polygons).is_right)
     return fit_calibration(np.concatenate(features), np.concatenate(is_right))
 
 
 def fit_calibration(
     features: NDArray[np.float64], is_right: NDArray[np.bool_]
 ) -> Calibration | None:
-    """Fit a logistic model that better evidence never makes less confident.
+    """Fit a logistic model in which better evidence never lowers the confidence.
 
-    A few dozen graves have to do: weights are pulled towards 0, and answers are never taken for
-    quite certain.
+    A few dozen graves must suffice: weights are pulled towards 0, and targets are softened so that
+    no grave counts as certain.
 
-    Source: Platt 1999, Probabilistic outputs for support vector machines (the softened answers).
+    Source: Platt 1999, Probabilistic outputs for support vector machines (softened targets).
 
     Args:
-        features: As of `confidence_features`.
+        features: As returned by `confidence_features`.
         is_right: Whether each grave is right.
 
     Returns:
-        None where there are too few graves.
+        None if there are too few graves.
 
     Shapes:
         features: (graves, features); is_right: (graves,)
@@ -77,14 +72,14 @@ def fit_calibration(
     if len(is_right) < _FEWEST:
         return None
     right, wrong = int(is_right.sum()), int((~is_right).sum())
-    answers = np.where(is_right, (right + 1) / (right + 2), 1 / (wrong + 2))
+    targets = np.where(is_right, (right + 1) / (right + 2), 1 / (wrong + 2))
     centre = features.mean(axis=0)
     scaled = (features - centre) / _SPREADS
 
     def loss(values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         odds = values[0] + scaled @ values[1:]
-        errors = 1 / (1 + np.exp(-odds)) - answers
-        likelihood = np.logaddexp(0, odds) - answers * odds
+        errors = 1 / (1 + np.exp(-odds)) - targets
+        likelihood = np.logaddexp(0, odds) - targets * odds
         slope = np.concatenate([[errors.sum()], errors @ scaled + _CAUTION * values[1:]])
         return float(likelihood.sum() + _CAUTION * (values[1:] ** 2).sum() / 2), slope
 

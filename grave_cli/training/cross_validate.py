@@ -1,4 +1,4 @@
-"""Leave-one-cemetery-out: each cemetery is held out once, and scored by a model of the others."""
+"""Leave-one-cemetery-out: a model trained on the other cemeteries scores each cemetery once."""
 
 import hashlib
 from collections.abc import Sequence
@@ -30,12 +30,12 @@ _DIGITS = 8
 
 @dataclass(frozen=True)
 class Spread:
-    """A score over the folds.
+    """Mean and spread of a score over the folds.
 
     Args:
-        mean: Mean of the folds that have it.
-        std: Their standard deviation, of the sample (n - 1); 0 for one fold.
-        folds: How many have it.
+        mean: Mean of the folds that have the score.
+        std: Sample standard deviation (n - 1); 0 for one fold.
+        folds: Number of folds that have the score.
     """
 
     mean: float
@@ -45,13 +45,13 @@ class Spread:
 
 @dataclass(frozen=True)
 class CrossValidation:
-    """How good models are on cemeteries that they have not seen.
+    """Scores of models on cemeteries that they have not seen.
 
     Args:
-        identity: What it is found by: data set, settings and version.
-        dataset_id: Data it was made on.
-        folds: One per cemetery, by name.
-        scores: Each score over the folds.
+        identity: Hash of data set, settings and version.
+        dataset_id: Id of the data set.
+        folds: One per cemetery, sorted by name.
+        scores: Mean and spread of each score.
     """
 
     identity: str
@@ -61,28 +61,28 @@ class CrossValidation:
 
 
 def cross_validate(settings: Settings, progress: Progress = SILENT) -> CrossValidation:
-    """Train once per cemetery, without it, and score it there.
+    """Train once per cemetery without it, and score the model on it.
 
-    Running it again after an interruption does the folds that are left. What the others are split
-    into follows the rules for `data.train` and `data.val`.
+    A second call after an interruption runs the remaining folds. The other cemeteries are split by
+    the rules for `data.train` and `data.val`.
 
     Args:
-        settings: What each training starts from. Cemeteries named in `data.train`, `data.val` or
+        settings: Settings of each training. Cemeteries named in `data.train`, `data.val` or
             `data.test` take part; without names all do.
-        progress: Is told of each fold.
+        progress: Receives progress and a note about each fold.
 
     Raises:
         DatasetError: There are fewer than two cemeteries, or one cannot be used.
         GraveError: Settings, model weights or stores cannot be used.
-        TrainingError: A training broke off.
+        TrainingError: A training was aborted.
     """
     folds = _plan_folds(settings, progress)
     dataset_id = next(iter(folds.values()))[1].dataset_id
     identity = _identify(settings, dataset_id)
     done = {fold.cemetery: fold for fold in find_folds(settings, identity)}
     left = {name: fold for name, fold in folds.items() if name not in done}
-    told = f"{len(folds) - len(left)} of {len(folds)} folds are finished"
-    progress.note(f"cross-validation {identity}: {told}")
+    finished = f"{len(folds) - len(left)} of {len(folds)} folds are finished"
+    progress.note(f"cross-validation {identity}: {finished}")
     if left:
         with cross_validation_run(settings, identity, {DATASET_TAG: dataset_id}) as parent:
             for name, (chosen, plan) in left.items():
@@ -94,13 +94,13 @@ def cross_validate(settings: Settings, progress: Progress = SILENT) -> CrossVali
 
 
 def _plan_folds(settings: Settings, progress: Progress) -> dict[str, tuple[Settings, TrainingPlan]]:
-    """Plan all folds before the first is trained: what is wrong with the last is told at once."""
+    """Plan all folds before training the first, so that a fault in the last is reported at once."""
     data = settings.data
     listed = (*data.train, *data.val, *data.test)
     names = listed or tuple(cemetery.name for cemetery in manifest_of(data).cemeteries)
     if len(names) < 2:
         raise DatasetError(
-            "cross-validation holds each cemetery out once",
+            "cross-validation needs at least two cemeteries",
             where=data.root,
             found=f"{len(names)} cemetery",
             expected="two or more",
@@ -115,7 +115,7 @@ def _plan_folds(settings: Settings, progress: Progress) -> dict[str, tuple[Setti
                 "data.test": (name,),
                 "data.train": others,
                 "data.val": (),
-                "tracking.registered_model": "",  # a model that has seen less than all there is
+                "tracking.registered_model": "",  # no champion: it has not seen all cemeteries
             },
         )
         folds[name] = chosen, plan_training(chosen, SILENT if folds else progress)
@@ -123,7 +123,7 @@ def _plan_folds(settings: Settings, progress: Progress) -> dict[str, tuple[Setti
 
 
 def _identify(settings: Settings, dataset_id: str) -> str:
-    """Name what decides the scores; not where data and results lie, nor how they are found."""
+    """Hash everything that decides the scores, but no locations of data and results."""
     deciding = settings.model_dump_json(
         exclude={"work_dir": True, "tracking": True, "hpo": True, "data": {"root"}}
     )
@@ -170,6 +170,6 @@ def _sum_up(identity: str, dataset_id: str, folds: Sequence[Fold]) -> CrossValid
 
 
 def _metrics(result: CrossValidation) -> dict[str, float]:
-    """Return the means under the names of a training's scores, their deviations beside them."""
+    """Return the means under the metric names of a training, and the deviations as `…_std`."""
     means = {f"test/{name}": score.mean for name, score in result.scores.items()}
     return means | {f"test/{name}_std": score.std for name, score in result.scores.items()}

@@ -1,4 +1,4 @@
-"""What a training would take, without doing it: parts, steps, time and memory."""
+"""Estimate of a training without running it: parts, steps, time and memory."""
 
 import math
 import time
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import psutil
 import torch
 
-from grave_cli.dataset.cemetery_arrays import PartPlan, valid_share
+from grave_cli.dataset.cemetery_arrays import valid_share
+from grave_cli.dataset.plans import PartPlan
 from grave_cli.dataset.training_data import TrainingPlan, arrays_bytes, plan_training
 from grave_cli.learning.chips import chips_for_area
 from grave_cli.learning.losses import GraveLoss
@@ -17,18 +18,18 @@ from grave_cli.rasters.recipe import InputRecipe
 from grave_cli.settings.tree import Settings
 
 _TIMED_STEPS = 3
-_OVERHEAD = 1.35  # preparing chips and validating, as seen on sample cemeteries on 2 cores
+_OVERHEAD = 1.35  # chip preparation and validation, measured on sample cemeteries on 2 cores
 
 
 @dataclass(frozen=True)
 class PartEstimate:
-    """A part as it would be used.
+    """A part and its role.
 
     Args:
-        name: Cemetery, or cemetery and split.
+        name: Cemetery, with the split if it is a strip.
         split: train, val or test.
         graves: Labelled graves.
-        mpx: Working pixels that show something, millions.
+        mpx: Valid working pixels, in millions.
     """
 
     name: str
@@ -39,17 +40,17 @@ class PartEstimate:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a training would take.
+    """Estimate of a training.
 
     Args:
-        dataset_id: Fingerprint of the data.
-        parts: Who is trained on, validated on and tested on.
-        chips_per_epoch: Chips.
-        steps_per_epoch: Steps of the optimiser.
-        epochs: Epochs at most.
-        seconds: Time at most, from a few timed steps on this machine.
-        memory_gb: Arrays, and what those steps took.
-        device: Where it would run.
+        dataset_id: Id of the data set.
+        parts: Training, validation and test parts.
+        chips_per_epoch: Chips per epoch.
+        steps_per_epoch: Optimiser steps per epoch.
+        epochs: Maximum number of epochs.
+        seconds: Maximum duration, extrapolated from a few timed steps on this machine.
+        memory_gb: Memory of the arrays and of those steps.
+        device: Device of the training.
     """
 
     dataset_id: str
@@ -63,11 +64,11 @@ class Estimate:
 
 
 def estimate_training(settings: Settings, progress: Progress = SILENT) -> Estimate:
-    """Say what a training with these settings would take; nothing is written.
+    """Estimate a training with these settings; nothing is written.
 
     Args:
-        settings: Everything that can be set.
-        progress: Is told of what would be mended or left out.
+        settings: All settings.
+        progress: Receives a note about every repair and omission in the data.
 
     Raises:
         GraveError: Data or settings cannot be used.
@@ -112,7 +113,7 @@ def _device(settings: Settings) -> str:
 
 
 def _step_seconds(settings: Settings, device: str) -> float:
-    """Time steps on random chips, after one to warm up."""
+    """Time a few steps on random chips, after a warm-up step."""
     recipe = InputRecipe.from_settings(
         settings, *encoder_normalisation(settings.model.encoder, settings.model.encoder_weights)
     )

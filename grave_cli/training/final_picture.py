@@ -1,35 +1,35 @@
-"""A mapped cemetery next to its truth, as one picture."""
+"""A mapped cemetery beside its ground truth, as one picture."""
 
 import numpy as np
 from PIL import Image
 
-from grave_cli.dataset.cemetery_arrays import PartPlan
+from grave_cli.dataset.plans import PartPlan
 from grave_cli.drawing.outlines import verdict_layers
 from grave_cli.drawing.overview import CemeteryView, cemetery_sheet
 from grave_cli.evaluation.score import ObjectScore
 from grave_cli.mapping.result import PredictionResult
-from grave_cli.rasters.orthophoto import read_orthophoto
+from grave_cli.rasters.orthophoto_pixels import read_orthophoto
 
 _LONGEST_SIDE_PX = 1200
 
 
 def draw_part(plan: PartPlan, result: PredictionResult, score: ObjectScore) -> Image.Image:
-    """Draw orthophoto, truth, probability, errors and polygons of a cemetery on one sheet.
+    """Draw orthophoto, ground truth, probability, errors and polygons of a cemetery on one sheet.
 
-    Graves beyond the part, or its labelled area, are drawn but not judged.
+    Graves outside the part or its labelled area are drawn but not scored.
 
     Args:
-        plan: The part, with the graves there are.
-        result: What was drawn, with its coarse probability.
-        score: How well that matches.
+        plan: The part and its ground truth.
+        result: The predicted graves, with a coarse probability.
+        score: Score of the part.
     """
-    assert result.coarse_probability is not None  # kept by predict_cemetery
+    assert result.coarse_probability is not None  # kept by extract_graves
     grid = result.grid.coarsened(max(1.0, max(result.grid.shape) / _LONGEST_SIDE_PX))
-    pixels = read_orthophoto(plan.part.cemetery.orthophoto, grid)
+    pixels = read_orthophoto(plan.whole.orthophoto, grid)
     judged = plan.owns(result.polygons)
     title = (
         f"{result.cemetery}: {score.truths} graves, {score.matches} found, "
-        f"{score.truths - score.matches} missed, {score.predictions - score.matches} drawn wrongly "
+        f"{score.truths - score.matches} missed, {score.predictions - score.matches} false "
         f"(object F1 {score.f1:.2f}, mean IoU {score.mean_iou:.2f})"
     )
     view = CemeteryView(

@@ -1,4 +1,4 @@
-"""What a training shows of itself in MLflow while it runs: the same places getting better."""
+"""Pictures of the same validation places in MLflow, every few epochs of a training."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,16 +21,16 @@ _STATIC = ("rgb", "dem", "gt_overlay")
 
 
 class SamplePanels(Callback):
-    """Logs pictures of validation samples: the first epoch, every few epochs, and the last.
+    """Logs pictures of validation samples in the first epoch and every few epochs.
 
-    Keys are `predictions/combined` and `predictions/<sample>/<aspect>`, the step is the epoch,
-    counted from 1. It must stand before the callback that averages the weights: the average is in
-    the network while this one draws.
+    The trainer draws the last epoch and the kept one after the fit. Keys are `predictions/combined`
+    and `predictions/<sample>/<aspect>`; the step is the epoch, counted from 1. This callback must
+    stand before the one that averages the weights: the network holds the average while it draws.
 
     Args:
-        run: Where they go.
-        samples: What is shown.
-        recipe: How the samples become input.
+        run: Run that receives the pictures.
+        samples: Validation samples.
+        recipe: Preparation of the network input.
     """
 
     def __init__(self, run: TrackedRun, samples: Sequence[Sample], recipe: InputRecipe) -> None:
@@ -43,27 +43,26 @@ class SamplePanels(Callback):
         self._static: dict[tuple[str, str], Image.Image] = {}
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draw when it is time."""
+        """Draw the samples if pictures are due."""
         assert isinstance(pl_module, GraveTask)
         epoch = trainer.current_epoch + 1
-        is_last = trainer.should_stop or epoch == trainer.max_epochs
-        if is_last or self._is_due(epoch):
+        if self._is_due(epoch):
             self.draw(pl_module, epoch)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the epochs that have been drawn."""
+        """Return the epochs drawn so far."""
         return {"last_epoch": self._last_epoch, "drawn": sorted(self._drawn)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on in the rhythm of before."""
+        """Continue the rhythm of a resumed training."""
         self._last_epoch, self._drawn = state_dict["last_epoch"], set(state_dict["drawn"])
 
     def draw(self, task: GraveTask, epoch: int) -> None:
-        """Log the pictures of an epoch, unless they have been.
+        """Log the pictures of an epoch, unless they are logged already.
 
         Args:
-            task: With the weights of that epoch.
-            epoch: From 1.
+            task: Network with the weights of that epoch.
+            epoch: Number of the epoch, from 1.
         """
         self._last_epoch = epoch
         if epoch in self._drawn or not self._samples:
@@ -81,13 +80,13 @@ class SamplePanels(Callback):
                 self._run.log_image(picture, f"{folder}/{key}", epoch)
 
     def _is_due(self, epoch: int) -> bool:
-        """Say whether a multiple of the interval has been reached since the last pictures."""
+        """Return whether a multiple of the interval has been reached since the last pictures."""
         if self._last_epoch is None:
             return True
         return epoch // self._every > self._last_epoch // self._every
 
     def _part(self, sample: Sample, view: SampleView, key: str, title: str) -> Image.Image:
-        """Draw one aspect; what does not change with the epoch is drawn once."""
+        """Draw one aspect; aspects that do not change are drawn once."""
         if key not in _STATIC:
             return part_picture(view, key, title)
         place = (sample.name, key)

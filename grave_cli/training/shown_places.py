@@ -1,4 +1,4 @@
-"""The validation samples that a training shows again and again: a few places, chosen once."""
+"""Validation samples that a training draws every few epochs: a few places, chosen once."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,26 +9,32 @@ import shapely
 import torch
 from numpy.typing import NDArray
 
-from grave_cli.dataset.cemetery_arrays import CemeteryArrays, PartPlan
+from grave_cli.dataset.cemetery_arrays import CemeteryArrays
+from grave_cli.dataset.plans import PartPlan
 from grave_cli.dataset.training_data import TrainingData
 from grave_cli.learning.cutting import Chip, cut_chip
 from grave_cli.learning.task import GraveTask
-from grave_cli.rasters.elevation import measure_elevation, read_elevation
-from grave_cli.rasters.grid import Window, plan_tiles
+from grave_cli.mapping.probability_map import to_probabilities
+from grave_cli.mapping.read_ahead import SectionInput
+from grave_cli.mapping.sections import Section
+from grave_cli.mapping.tile_runner import run_tiles
+from grave_cli.rasters.dem_heights import open_dem
+from grave_cli.rasters.elevation import read_elevation
+from grave_cli.rasters.grid import Tile, Window, plan_tiles
 from grave_cli.rasters.recipe import InputRecipe
 
 SAMPLE_PX = 256
-_MULTIPLE = 32  # what the network takes
+_MULTIPLE = 32  # the sides of network inputs are multiples of it
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One place of a validation cemetery.
+    """A square place of a validation cemetery.
 
     Args:
-        cemetery: Its name.
-        number: From 1, within the cemetery.
-        chip: Its arrays.
+        cemetery: Name of the cemetery.
+        number: Number of the place within the cemetery, from 1.
+        chip: Arrays of the place.
         heights: Metres above local ground, NaN where unknown; None for rgb.
 
     Shapes:
@@ -42,22 +48,22 @@ class Sample:
 
     @property
     def name(self) -> str:
-        """Cemetery and number, unlike every other sample's."""
+        """Unique name: cemetery and number."""
         return f"{self.cemetery}-{self.number}"
 
 
 def choose_samples(data: TrainingData, recipe: InputRecipe, count: int) -> list[Sample]:
-    """Choose places with graves, spread over the validation cemeteries; the same every time.
+    """Choose places with graves, spread over the validation cemeteries; deterministic.
 
-    Each cemetery gives its place with the most graves first, then the next, in turn.
+    The cemeteries take turns, each with its place of most graves first.
 
     Args:
-        data: Its validation parts are used.
-        recipe: Elevation features that they were read with.
-        count: Places wanted; fewer when there are not so many with graves.
+        data: Training data; the validation parts are used.
+        recipe: Elevation features of the data.
+        count: Maximum number of places; fewer are returned if fewer hold graves.
 
     Raises:
-        RasterReadError: A DEM cannot be read again for its heights.
+        RasterReadError: A DEM cannot be read.
     """
     if not count:
         return []
@@ -78,32 +84,62 @@ def choose_samples(data: TrainingData, recipe: InputRecipe, count: int) -> list[
 def predict_samples(
     task: GraveTask, samples: Sequence[Sample], recipe: InputRecipe
 ) -> list[NDArray[np.float32]]:
-    """Compute the probabilities of samples with the weights that the network has now.
+    """Compute the probabilities of samples with the current weights of a network.
 
     Shapes:
-        returns: (3, H, W) each, 0 where the orthophoto shows nothing
+        returns: (3, H, W) each, 0 where the orthophoto has no pixels
     """
     was_training = task.training
     task.eval()
-    results: list[NDArray[np.float32]] = []
-    with torch.inference_mode():
-        for sample in samples:
-            chip = sample.chip
-            batch = recipe.network_input(chip.rgb, chip.elevation, chip.valid)[None]
-            logits = task(torch.from_numpy(batch).to(task.device)).float()
-            results.append(torch.sigmoid(logits)[0].cpu().numpy() * chip.valid)
+    engine = _TaskEngine(task)
+    results = [to_probabilities(run_tiles(_as_section(s, recipe), engine, 1)) for s in samples]
     task.train(was_training)
     return results
 
 
+class _TaskEngine:
+    """Runs a network that is still being trained as an engine.
+
+    Args:
+        task: The network, in evaluation mode.
+    """
+
+    name = "torch"
+    batch_mpx = 1.0
+
+    def __init__(self, task: GraveTask) -> None:
+        self._task = task
+
+    def probabilities(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Compute probabilities like `Engine.probabilities`."""
+        with torch.inference_mode():
+            logits = self._task(torch.from_numpy(batch).to(self._task.device)).float()
+            return np.asarray(torch.sigmoid(logits).cpu().numpy())
+
+
+def _as_section(sample: Sample, recipe: InputRecipe) -> SectionInput:
+    """Shape a sample as a section of one tile without halo."""
+    chip = sample.chip
+    height, width = chip.valid.shape
+    window = Window(0, 0, width, height)
+    tile = Tile(window=window, core=window)
+    return SectionInput(
+        section=Section((0, 0), window, (tile,)),
+        tiles=(tile,),
+        window=window,
+        pixels=recipe.network_input(chip.rgb, chip.elevation, chip.valid),
+        valid=chip.valid,
+    )
+
+
 def _common_size(parts: Sequence[CemeteryArrays]) -> int:
-    """Edge of all samples, in pixels: smaller where no part is as large as usual."""
+    """Return the edge of all samples, in pixels; small if all parts are small."""
     longest = max(max(part.grid.shape) for part in parts)
     return min(SAMPLE_PX, _MULTIPLE * -(-longest // _MULTIPLE))
 
 
 def _by_graves(part: CemeteryArrays, size: int) -> Iterator[Window]:
-    """List the places of a part that hold graves, those with most of them first."""
+    """Yield the places of a part that hold graves, the fullest first."""
     height, width = part.grid.shape
     points = shapely.get_coordinates(shapely.centroid(part.graves))
     columns, rows = ~part.grid.transform @ (points[:, 0], points[:, 1])
@@ -116,14 +152,14 @@ def _by_graves(part: CemeteryArrays, size: int) -> Iterator[Window]:
             found.append((-int(inside.sum()), top, left))
     taken: list[tuple[int, int]] = []
     for _, top, left in sorted(found):
-        # Places moved back into the part may lie nearly on their neighbours.
+        # A place moved back into the part may nearly coincide with its neighbour.
         if all(max(abs(top - row), abs(left - col)) >= size / 2 for row, col in taken):
             taken.append((top, left))
             yield Window(left, top, size, size)
 
 
 def _inwards(start: int, size: int, length: int) -> int:
-    """Move a place back into its part, or to the middle of a part that is smaller."""
+    """Move a place back into its part, or centre it on a part that is smaller."""
     return (length - size) // 2 if length < size else min(int(start), length - size)
 
 
@@ -135,7 +171,7 @@ def _heights(
     if "height" in recipe.features:
         heights: NDArray[np.float32] = chip.elevation[recipe.features.index("height")]
         return heights
-    dem = plan.part.cemetery.dem
-    assert dem is not None  # checked when the parts were assigned
-    statistics = measure_elevation(dem, plan.cemetery_grid, recipe.elevation)
-    return np.asarray(read_elevation(dem, plan.grid.crop(window), statistics, ("height",))[0])
+    statistics = plan.whole.elevation_statistics(recipe.elevation)
+    assert plan.whole.dem is not None  # it has been measured
+    with open_dem(plan.whole.dem) as dem:
+        return np.asarray(read_elevation(dem, plan.grid.crop(window), statistics, ("height",))[0])

@@ -1,4 +1,4 @@
-"""The core trainer: settings in, a trained, scored and recorded model out.
+"""The core trainer: settings in; a trained, scored and recorded model out.
 
 The only place a Trainer is built.
 """
@@ -26,7 +26,7 @@ from grave_cli.learning.callbacks import (
 )
 from grave_cli.learning.checkpoints import KeepCheckpoints, StopEarly, read_checkpoint
 from grave_cli.learning.datamodule import GraveDataModule
-from grave_cli.learning.hard_places import RememberConfusion
+from grave_cli.learning.hard_examples import MineHardExamples
 from grave_cli.learning.task import GraveTask
 from grave_cli.model.bundle import Bundle
 from grave_cli.model.export import continue_from
@@ -45,21 +45,21 @@ from grave_cli.training.sample_panels import SamplePanels
 from grave_cli.training.shown_places import choose_samples
 
 Start = Bundle | Unfinished | None
-"""Where a training starts: a model's weights, a run that was left, or an encoder's weights."""
+"""Start of a training: the weights of a model, an unfinished run, or the encoder's weights."""
 
 ORIGIN_TAG = "gravecli.init_from"
 
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What a training yielded.
+    """Result of a training.
 
     Args:
         run_id: MLflow run.
         name: Name of the run.
-        dataset_id: Data it was trained on.
+        dataset_id: Id of the training data.
         metrics: Scores of the kept epoch (`val/…`) and of the test cemeteries (`test/…`).
-        epochs: Epochs that were trained.
+        epochs: Number of trained epochs.
     """
 
     run_id: str
@@ -83,18 +83,18 @@ def run_training(
     """Train a model, score it and record everything in one MLflow run.
 
     Args:
-        settings: Everything that can be set.
-        data: Arrays prepared before (a study does); None reads them.
-        callbacks: Lightning callbacks besides the trainer's own (pruning).
-        name: Name of the run; None makes one of channels and time.
-        parent_run_id: Run that this one belongs to.
-        start: A model to start from, or a run to go on with: its name and parent stay.
-        finish: Keep the model and score it on whole test cemeteries; trials leave that out.
-        progress: Is told how far it is.
+        settings: All settings.
+        data: Arrays read before, as a study does; None reads them.
+        callbacks: Lightning callbacks in addition to the trainer's own (pruning).
+        name: Name of the run; None builds one from channels and time.
+        parent_run_id: Parent of the run.
+        start: A model to start from, or a run to resume: its name and parent stay.
+        finish: Keep the model and score it on whole test cemeteries; trials do not.
+        progress: Receives progress and notes.
 
     Raises:
         GraveError: Data, settings, model weights or stores cannot be used.
-        TrainingError: The training broke off, or yielded no usable score.
+        TrainingError: The training was aborted, or yielded no usable score.
     """
     if data is None:
         data = read_training_data(plan_training(settings, progress), settings, progress)
@@ -103,16 +103,15 @@ def run_training(
     task = GraveTask(network, settings)
     with _open_run(settings, data, start, name, parent_run_id) as run:
         log_dataset(run, data.plan)
-        # Trials go without pictures: nobody looks at those of forty trials.
+        # No pictures in trials: nobody looks at those of forty trials.
         samples = choose_samples(data, recipe, settings.tracking.samples if finish else 0)
         panels = SamplePanels(run, samples, recipe)
         with system_metrics(run):
-            shown = [*callbacks, panels, ShowProgress(progress)]
-            fitted = _fit(task, data, recipe, run, shown)
+            fitted = _fit(task, data, recipe, run, panels, [*callbacks, ShowProgress(progress)])
         panels.draw(fitted.task, fitted.best_epoch)
         metrics = dict(fitted.metrics)
         if finish:
-            metrics |= finish_model(fitted, data, run, progress)
+            metrics |= finish_model(fitted, data.plan, run, progress)
         run.log_metrics(
             {f"best/{key.removeprefix('val/')}": v for key, v in fitted.metrics.items()}
             | {"best/epoch": fitted.best_epoch}
@@ -121,7 +120,7 @@ def run_training(
 
 
 def _begin(settings: Settings, data: TrainingData, start: Start) -> tuple[InputRecipe, nn.Module]:
-    """Make the recipe and the network that a training begins with."""
+    """Build the recipe and the network of a training."""
     mean, std = encoder_normalisation(settings.model.encoder, settings.model.encoder_weights)
     recipe = InputRecipe.from_settings(settings, mean, std, data.features.value_range)
     architecture = architecture_for(settings, recipe)
@@ -149,7 +148,7 @@ def _open_run(
     }
     if isinstance(start, Bundle):
         tags |= {ORIGIN_TAG: start.card.name, f"{ORIGIN_TAG}_run_id": start.card.run_id}
-    # MLflow's own names repeat once the seed is set.
+    # The names that MLflow invents repeat once the seed is set.
     name = name or f"{settings.data.channels}-{datetime.now():%Y%m%d-%H%M%S}"
     return tracked_run(settings, name, tags, parent_run_id)
 
@@ -158,7 +157,7 @@ def _check_epochs(start: Unfinished, settings: Settings) -> None:
     trained = read_checkpoint(start.checkpoint)["epoch"] + 1
     if trained > settings.training.epochs:
         raise SettingsError(
-            f"run {start.state.name} is beyond training.epochs already",
+            f"run {start.state.name} has trained more epochs than training.epochs",
             found=settings.training.epochs,
             expected=f"{trained} or more",
         )
@@ -169,22 +168,24 @@ def _fit(
     data: TrainingData,
     recipe: InputRecipe,
     run: TrackedRun,
+    panels: SamplePanels,
     callbacks: Sequence[Callback],
 ) -> Fitted:
-    """Train from the beginning, or from the checkpoint in the folder of a run that was left."""
+    """Train from the beginning, or from the checkpoint in the folder of an unfinished run."""
     training = run.settings.training
     last, best = run.folder / CHECKPOINT, run.folder / "best.ckpt"
     chips = GraveDataModule(data.train, data.val, recipe, run.settings)
-    remember = RememberConfusion(chips.chips.confused)
+    mine = MineHardExamples(chips.chips.hard_examples)
     keep = KeepCheckpoints(last, best, training.monitor, training.monitor_tolerance)
-    trainer = _build_trainer(run, [*callbacks, remember, keep])
+    trainer = _build_trainer(run, [*callbacks, panels, mine, keep])
     run.tag("gravecli.device", _device_name(trainer.strategy.root_device))
     with warnings.catch_warnings():
-        # Chips are prepared by the training itself unless the settings ask for workers.
+        # The training process prepares the chips unless the settings ask for workers.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         _run_fit(trainer, task, chips, last if last.is_file() else None)
     if not best.is_file():
         raise TrainingError(f"training ended without a value of {training.monitor}")
+    panels.draw(task, trainer.current_epoch)  # the last epoch, also after early stopping
     kept = read_checkpoint(best)
     task.load_state_dict(kept["state_dict"])
     return Fitted(
@@ -220,8 +221,8 @@ def _build_trainer(run: TrackedRun, callbacks: Sequence[Callback]) -> Trainer:
         reload_dataloaders_every_n_epochs=1,
         log_every_n_steps=1,
         logger=run.lightning_logger(),
-        # The average of the weights is taken out again when its callback's turn comes: those that
-        # want to see it stand before it.
+        # After validation the averaging callback swaps the averaged weights out again: callbacks
+        # that need them stand before it.
         callbacks=[*callbacks, *extra],
         default_root_dir=run.folder,
         enable_progress_bar=False,
@@ -232,7 +233,7 @@ def _build_trainer(run: TrackedRun, callbacks: Sequence[Callback]) -> Trainer:
 def _run_fit(
     trainer: Trainer, task: GraveTask, data: GraveDataModule, checkpoint: Path | None
 ) -> None:
-    """Fit; Lightning turns Ctrl-C and SIGTERM into an exit, which is made an interruption again."""
+    """Fit, and raise Ctrl-C and SIGTERM, which Lightning turns into an exit, as an interruption."""
     handler = signal.getsignal(signal.SIGINT)
     try:
         trainer.fit(task, datamodule=data, ckpt_path=checkpoint, weights_only=True)
@@ -242,7 +243,7 @@ def _run_fit(
         if not _is_out_of_memory(error):
             raise
         raise OutOfMemoryError(
-            "memory did not suffice for the training",
+            "not enough memory for the training",
             found=f"batches of {data.settings.chips.batch_size}",
             remedy="set a smaller chips.batch_size",
         ) from error
@@ -251,7 +252,7 @@ def _run_fit(
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    """Tell what torch raises when memory runs out; for a CPU's there is no class of its own."""
+    """Recognise exhausted memory; torch has no exception class for that of a CPU."""
     known = isinstance(error, MemoryError | torch.OutOfMemoryError)
     return known or "can't allocate memory" in str(error)
 

@@ -3,6 +3,7 @@
 from io import BytesIO
 from typing import TYPE_CHECKING
 
+from grave_cli.atomic_writes import whole_file
 from grave_cli.settings.example import changed_toml
 from grave_cli.settings.load import with_values
 from grave_cli.settings.record import without_password
@@ -59,7 +60,8 @@ def _log_best(parent: TrackedRun, best: "FrozenTrial", plan: Study, settings: Se
     study, run_id = parent.name, best.user_attrs.get(RUN_ID, "")
     head = f"# Study {study}, trial {best.number}, value {best.value:.4f}, MLflow run {run_id}.\n"
     path = parent.folder / BEST_FILE
-    path.write_text(head + without_password(changed_toml(chosen)), encoding="utf-8")
+    with whole_file(path) as new:
+        new.write_text(head + without_password(changed_toml(chosen)), encoding="utf-8")
     parent.log_file(path, "")
     for key, value in best.params.items():
         parent.tag(f"best.{key}", str(value))

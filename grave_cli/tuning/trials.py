@@ -110,16 +110,11 @@ class Decodings:
         return read_training_data(self.data, self.settings, progress)
 
     def prepare(self, parent_run_id: str, progress: Progress = SILENT) -> Objective:
-        """Let the network run over the validation cemeteries, once for all trials."""
-        from grave_cli.mapping.engine import open_engine
-        from grave_cli.training.rescoring import validation_parts
-        from grave_cli.training.validation_maps import map_validation, score_decoding
+        """Run the network over the validation cemeteries, once for all trials."""
+        from grave_cli.training.mapped_parts import score_decoding
+        from grave_cli.training.rescoring import map_validation
 
-        bundle, prediction = self.model.bundle, self.settings.prediction
-        data = self.read(progress)
-        parts = validation_parts(bundle.card.recipe, data, self.settings, progress)
-        engine = open_engine(bundle, prediction, progress)
-        maps = map_validation(parts, engine, bundle.card.recipe, prediction, progress)
+        maps = map_validation(self.model.bundle, self.data, self.settings, progress)
 
         def objective(trial: "Trial") -> float:
             chosen = settings_of(trial.params, self.plan, self.settings)

@@ -1,11 +1,14 @@
 """The command line as its user meets it."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import get_type_hints
 
 import fiona
 import numpy as np
@@ -13,8 +16,24 @@ import pytest
 import rasterio
 from rasterio.transform import from_origin
 from terminal import SETS, assert_refused, gravecli
+from typer.testing import CliRunner
 
+from grave_cli.cli.app import app
 from grave_cli.settings.tree import Settings
+
+COMMANDS = (
+    "train",
+    "hpo",
+    "check",
+    "dataset-id",
+    "predict-cemetery",
+    "evaluate",
+    "runs",
+    "dashboard",
+    "sample-data",
+    "model-info",
+    "config",
+)
 
 
 def test_train_and_predict_with_no_further_argument_in_a_folder_with_data(
@@ -123,16 +142,47 @@ def test_config_shows_values_and_origins(tmp_path: Path) -> None:
 def test_config_init_writes_a_file_that_loads_and_is_not_overwritten(tmp_path: Path) -> None:
     assert gravecli("config", "--init", cwd=tmp_path).returncode == 0
     shown = json.loads(gravecli("config", "--json", cwd=tmp_path).stdout)
-    assert shown["training.epochs"]["value"] == Settings().training.epochs
-    assert shown["training.epochs"]["origin"] == "gravecli.toml"
-    assert_refused(gravecli("config", "--init", cwd=tmp_path), "gravecli.toml", "there already")
+    assert shown["training.epochs"] == {"value": 40, "origin": "gravecli.toml"}
+    assert {one["origin"] for one in shown.values()} == {"gravecli.toml"}
+    assert_refused(gravecli("config", "--init", cwd=tmp_path), "gravecli.toml", "already exists")
 
 
-def test_model_info_tells_what_a_model_expects(trained: Settings, tmp_path: Path) -> None:
+def test_model_info_shows_the_input_scores_and_thresholds_of_a_model(
+    trained: Settings, tmp_path: Path
+) -> None:
     uri = f"tracking.uri=sqlite:///{trained.work_dir / 'mlflow.db'}"
     text = gravecli("model-info", "tiny", "--set", uri, cwd=tmp_path).stdout
     for word in ("rgb+dem height", "0.1 m", "val/dice", "min_area_m2", "unet"):
         assert word in text
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_shows_every_word(command: str, columns: int) -> None:
+    """Rich takes `[hpo.studies]` for markup and leaves it out, without a warning."""
+    screen = CliRunner(env={"COLUMNS": str(columns)}).invoke(app, [command, "--help"]).stdout
+    assert max(map(len, screen.splitlines())) == columns
+    shown = re.sub(r"[│\s]", "", screen)
+    callback = next(one.callback for one in app.registered_commands if one.name == command)
+    assert callback is not None
+    for text in [callback.__doc__ or "", *help_texts(callback)]:
+        for word in text.split():
+            assert word in shown, f"{word!r} of {text!r}"
+
+
+def help_texts(callback: Callable[..., object]) -> Iterator[str]:
+    for name, hint in get_type_hints(callback, include_extras=True).items():
+        if name != "return":
+            (parameter,) = hint.__metadata__
+            assert parameter.help, f"{name} has no help text"
+            yield parameter.help
+
+
+def test_help_lists_the_commands_and_the_exit_codes(tmp_path: Path) -> None:
+    screen = gravecli("--help", cwd=tmp_path).stdout
+    assert "Exit codes: 0 success, 2 usage or input error, 1 failure." in screen
+    for command in COMMANDS:
+        assert f" {command} " in screen
 
 
 def test_sample_data_can_be_identified(tmp_path: Path) -> None:
@@ -265,7 +315,7 @@ def test_a_training_stopped_by_ctrl_c_goes_on_with_resume(
     went_on = gravecli("train", "--resume", "long", "--epochs", 4, cwd=tmp_path)
     assert went_on.returncode == 0, went_on.stderr
     assert f"run        long ({row['run_id']})" in went_on.stdout
-    assert "look at it with: gravecli dashboard --mlflow" in went_on.stdout
+    assert "view with: gravecli dashboard --mlflow" in went_on.stdout
     assert "graves version 1 is champion: there was none" in went_on.stderr
     (row,) = json.loads(gravecli("runs", "--json", cwd=tmp_path).stdout)["runs"]
     assert (row["status"], row["epochs"]) == ("FINISHED", 4)
@@ -277,7 +327,7 @@ def test_a_training_stopped_by_ctrl_c_goes_on_with_resume(
     [
         (["--resume", "tiny"], ["run tiny has finished", "--init-from tiny"]),
         (["--resume", "nobody"], ["no such run: nobody"]),
-        (["--resume", "tiny", "--name", "other"], ["--resume goes on with a run as it is"]),
+        (["--resume", "tiny", "--name", "other"], ["--resume cannot be combined", "--name"]),
         (["--init-from", "models:/urns@champion"], ["models:/urns@champion", "no such model"]),
     ],
 )

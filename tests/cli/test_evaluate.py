@@ -17,15 +17,24 @@ def here(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_score_is_told_as_tables(here: Path) -> None:
+def test_the_score_is_printed_as_tables(here: Path) -> None:
     result = gravecli("evaluate", "map.gpkg", "truth.gpkg", "--by-attribute", "NAME", cwd=here)
     assert result.returncode == 0, result.stderr
-    for words in ("7 of 8", "0.875", "0.933", "5.0 cm RMSE", "1 to 3 m²", "lonely", "merges"):
+    for words in (
+        "7 of 8",
+        "0.875",
+        "0.933",
+        "RMSE 5.0 cm",
+        "1 to 3 m²",
+        "lonely",
+        "merges",
+        "ground truth",
+    ):
         assert words in result.stdout, words
     assert {path.name for path in here.iterdir()} == {"truth.gpkg", "map.gpkg"}
 
 
-def test_the_score_is_told_to_programs_and_as_a_page(here: Path) -> None:
+def test_the_score_is_printed_as_json_and_written_as_a_page(here: Path) -> None:
     arguments = ["evaluate", "map.gpkg", "truth.gpkg", "--json", "--report", "out.html"]
     result = gravecli(*arguments, cwd=here)
     assert result.returncode == 0, result.stderr
@@ -59,7 +68,7 @@ def test_what_cannot_be_evaluated_is_refused(
 
 
 @pytest.mark.slow
-def test_cross_validation_of_two_cemeteries_is_told_as_mean_and_spread(
+def test_cross_validation_of_two_cemeteries_gives_mean_and_spread(
     sample_data: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "data").symlink_to(sample_data)

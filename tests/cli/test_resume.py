@@ -1,4 +1,4 @@
-"""`predict-cemetery` killed at any point, and run again, gives what it would have given at once."""
+"""A killed `predict-cemetery`, run again, gives the same result as an uninterrupted one."""
 
 import random
 import signal

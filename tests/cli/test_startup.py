@@ -1,4 +1,4 @@
-"""Which libraries a command waits for: what it does not need is not imported."""
+"""Commands do not wait for libraries that they do not need."""
 
 import subprocess
 import sys

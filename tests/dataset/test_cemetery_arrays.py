@@ -12,14 +12,13 @@ from support import Listener, tiny_settings
 
 from grave_cli.dataset.cemetery_arrays import (
     CemeteryArrays,
-    PartPlan,
     memory_bytes,
-    plan_part,
     read_part,
     read_parts,
     valid_share,
 )
 from grave_cli.dataset.manifest import read_manifest
+from grave_cli.dataset.plans import PartPlan, plan_parts
 from grave_cli.dataset.splits import Part, Strip
 from grave_cli.dataset.training_data import plan_training, reading_recipe
 from grave_cli.errors import GraveError
@@ -53,7 +52,8 @@ def make_plan(
 ) -> tuple[PartPlan, Settings]:
     settings = tiny_settings(root, root.parent / "runs", **options)
     (cemetery,) = read_manifest(root).cemeteries
-    return plan_part(Part(cemetery, "train", strip), settings), settings
+    (plan,) = plan_parts([Part(cemetery, "train", strip)], settings)
+    return plan, settings
 
 
 def from_cache(plan: PartPlan, settings: Settings) -> CemeteryArrays:
@@ -87,7 +87,7 @@ def test_the_cache_knows_what_else_the_same_files_can_mean(
     if change == "filter":
         plan, settings = make_plan(root, data__annotation_filter="NAME = 'belegt'")
     if change == "area":
-        plan = replace(plan, area=HALF.buffer(-2))
+        plan = replace(plan, whole=replace(plan.whole, area=HALF.buffer(-2)))
     after = from_cache(plan, settings)
     assert np.array_equal(getattr(before, field), getattr(after, field)) == (change == "none")
 
@@ -104,7 +104,7 @@ def test_a_part_is_scored_where_it_is_valid_and_labelled(root: Path) -> None:
 
 def test_a_filter_chooses_the_graves(root: Path) -> None:
     plan, _ = make_plan(root, data__annotation_filter="NAME = 'frei'")
-    assert len(plan.found.polygons) == 2
+    assert len(plan.whole.graves.polygons) == 2
     assert len(plan.graves) == 1
 
 
@@ -128,7 +128,7 @@ def test_the_memory_of_a_part_is_that_of_its_arrays(root: Path) -> None:
     assert memory_bytes(plan, recipe) == sum(array.nbytes for array in held)
 
 
-def test_findings_are_told(root: Path, listener: Listener) -> None:
+def test_findings_are_reported(root: Path, listener: Listener) -> None:
     first = IN_A_ROW[0]
     label_all(root, [*IN_A_ROW, first, shapely.affinity.translate(first, 500)])
     plan_training(tiny_settings(root, root.parent / "runs", data__guard_m=0.0), listener)

@@ -30,18 +30,14 @@ from rasterio.enums import ColorInterp, Resampling
 from rasterio.windows import Window
 from shapely.geometry import shape
 
+from grave_cli.mapping.extract_graves import extract_graves
 from grave_cli.mapping.geopackage import write_geopackage
-from grave_cli.mapping.predict_cemetery import extract_graves
 from grave_cli.mapping.result import PredictionResult
 from grave_cli.mapping.scene import open_scene
 from grave_cli.mapping.stream import map_probabilities
-from grave_cli.rasters.grid import geodesic_areas_m2
-from grave_cli.rasters.orthophoto import (
-    GridPixels,
-    open_orthophoto,
-    orthophoto_grid,
-    read_orthophoto,
-)
+from grave_cli.rasters.grid import WorkingGrid, geodesic_areas_m2
+from grave_cli.rasters.orthophoto import Orthophoto, inspect_orthophoto, orthophoto_grid
+from grave_cli.rasters.orthophoto_pixels import GridPixels, open_orthophoto, read_orthophoto
 from grave_cli.rasters.recipe import InputRecipe
 from grave_cli.settings.mapping import DecodingSettings
 from grave_cli.settings.tree import Settings
@@ -164,9 +160,14 @@ SEES_ALL = ("no mask", "near infrared", "untagged colours", "degrees, no mask")
 SEES_ALL += ("degrees, near infrared",)
 
 
+def inspected(path: Path, gsd_m: float = GSD_M) -> tuple[Orthophoto, WorkingGrid]:
+    orthophoto = inspect_orthophoto(path)
+    return orthophoto, orthophoto_grid(orthophoto, gsd_m, 3)
+
+
 def read(path: Path) -> GridPixels:
-    grid = orthophoto_grid(path, GSD_M, 3)
-    return read_orthophoto(path, grid, RANGE)
+    orthophoto, grid = inspected(path)
+    return read_orthophoto(orthophoto, grid, RANGE)
 
 
 def check(pixels: GridPixels, path: Path, levels: int, sees_all: bool) -> None:
@@ -205,7 +206,7 @@ def test_every_crs_and_geotransform_gives_the_same_rectangles(name: str, tmp_pat
 
 @pytest.mark.parametrize("name", ["UTM", "Web Mercator", "degrees", "turned by 30 degrees"])
 def test_a_working_pixel_is_as_large_on_the_ground_as_set(name: str, tmp_path: Path) -> None:
-    grid = orthophoto_grid(PLACES[name](tmp_path), GSD_M, 3)
+    _, grid = inspected(PLACES[name](tmp_path))
 
     area = geodesic_areas_m2(np.array([shapely.box(*grid.bounds)]), grid.crs)[0]
     assert area / (grid.width * grid.height) == pytest.approx(GSD_M**2, rel=2e-3)
@@ -231,14 +232,14 @@ NOISY: dict[str, Delivery] = {
 @pytest.mark.parametrize("gsd_m", [GSD_M, 0.059, 0.06, 0.017])
 @pytest.mark.parametrize("name", NOISY)
 def test_a_window_equals_its_part_of_the_whole(name: str, gsd_m: float, tmp_path: Path) -> None:
-    with open_orthophoto(NOISY[name](tmp_path)) as orthophoto:
-        grid = orthophoto_grid(orthophoto.path, gsd_m, 3)
-        whole = orthophoto.read(grid, RANGE)
+    orthophoto, grid = inspected(NOISY[name](tmp_path), gsd_m)
+    with open_orthophoto(orthophoto) as reader:
+        whole = reader.read(grid, RANGE)
         rng = np.random.default_rng(0)
         for _ in range(6):
             col, row = rng.integers(-20, grid.width - 20), rng.integers(-20, grid.height - 20)
             window = Window(col, row, *rng.integers(21, 150, 2))
-            part = orthophoto.read(grid.crop(window), RANGE)
+            part = reader.read(grid.crop(window), RANGE)
             same = slice(max(row, 0), row + window.height), slice(max(col, 0), col + window.width)
             here = whole.rgb[(slice(None), *same)]
             there = part.rgb[:, max(-row, 0) :, max(-col, 0) :][:, : here.shape[1], : here.shape[2]]
@@ -249,20 +250,19 @@ def test_a_window_equals_its_part_of_the_whole(name: str, gsd_m: float, tmp_path
 
 
 def test_overviews_do_not_change_what_the_network_sees(tmp_path: Path) -> None:
-    plain = deliver(tmp_path / "plain.tif", noise=True)
-    grid = orthophoto_grid(plain, 0.07, 3)
+    plain, grid = inspected(deliver(tmp_path / "plain.tif", noise=True), 0.07)
 
-    with_them = read_orthophoto(with_overviews(tmp_path, noise=True), grid)
+    with_them = read_orthophoto(inspect_orthophoto(with_overviews(tmp_path, noise=True)), grid)
 
     np.testing.assert_array_equal(with_them.rgb, read_orthophoto(plain, grid).rgb)
 
 
 def test_a_much_coarser_look_is_taken_from_overviews(tmp_path: Path) -> None:
-    path = with_overviews(tmp_path)
-    with open_orthophoto(path) as orthophoto:
-        pixels = orthophoto.read(orthophoto_grid(path, GSD_M, 3).coarsened(8))
+    orthophoto, grid = inspected(with_overviews(tmp_path))
+    with open_orthophoto(orthophoto) as reader:
+        pixels = reader.read(grid.coarsened(8))
 
-        widths = [orthophoto.pyramid.at(ratio).width for ratio in (1, 7.9, 8, 17, 1000)]
+        widths = [reader.pyramid.at(ratio).width for ratio in (1, 7.9, 8, 17, 1000)]
     assert widths == [500, 500, 250, 125, 63]
     assert pixels.rgb[:, 3, 3] == pytest.approx([120, 118, 110], abs=1)
 
@@ -288,7 +288,7 @@ MAPPED = ("Web Mercator", "degrees", "US feet with heights", "turned by 30 degre
 
 
 def mapped(path: Path) -> PredictionResult:
-    scene = open_scene(path, None, orthophoto_grid(path, GSD_M, 3), RECIPE)
+    scene = open_scene(path, None, RECIPE, 3)
     settings = Settings(prediction={"tile_px": 128, "halo_px": 16})  # type: ignore[arg-type]
     probabilities = map_probabilities(scene, ColourEngine(), settings.prediction)
     return extract_graves(probabilities, scene, DecodingSettings(min_peak_body=0), settings, {})
@@ -305,14 +305,14 @@ def test_the_graves_are_the_same_and_written_in_the_crs_of_the_orthophoto(
     write_geopackage(result, tmp_path / "utm.gpkg", UTM)
 
     with (
-        open_orthophoto(path) as orthophoto,
+        rasterio.open(path) as dataset,
         fiona.open(tmp_path / "own.gpkg", layer="graves") as layer,
     ):
-        own = CRS.from_wkt(orthophoto.dataset.crs.to_wkt())
+        own = CRS.from_wkt(dataset.crs.to_wkt())
         own = own.sub_crs_list[0] if own.is_compound else own
         assert CRS.from_wkt(layer.crs_wkt).to_epsg() == own.to_epsg()
         assert len(layer) == len(truth())
-        left, bottom, right, top = orthophoto.georeference.bounds
+        left, bottom, right, top = inspect_orthophoto(path).georeference.bounds
         assert left < layer.bounds[0] < layer.bounds[2] < right
         assert bottom < layer.bounds[1] < layer.bounds[3] < top
     with fiona.open(tmp_path / "utm.gpkg", layer="graves") as layer:

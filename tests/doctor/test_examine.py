@@ -12,9 +12,9 @@ import pytest
 import rasterio
 import shapely
 from affine import Affine
-from grave_cli.inputs.doctor import checks
 from support import SHARED_DATA
 
+from grave_cli.doctor import checks
 from grave_cli.doctor.examine import examine
 from grave_cli.doctor.report import CheckReport, Severity
 from grave_cli.sample_data.write import write_sample_data

@@ -138,5 +138,5 @@ def test_the_file_is_written_whole_or_not_at_all(evaluation: Evaluation, tmp_pat
     assert path.read_text(encoding="utf-8") == render_page(evaluation)
     assert [found.name for found in path.parent.iterdir()] == ["report.html"]
     blocked = tmp_path / "truth.gpkg" / "report.html"
-    with pytest.raises(ExportError, match=r"report\.html: report cannot be written"):
+    with pytest.raises(ExportError, match=r"report\.html: cannot be written"):
         write_page(evaluation, blocked)

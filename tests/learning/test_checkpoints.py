@@ -1,4 +1,4 @@
-"""What a small real training leaves on disk, and how early stopping goes on."""
+"""The checkpoints of a small real training, and early stopping after a resume."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +12,7 @@ from grave_cli.learning.checkpoints import KeepCheckpoints, StopEarly, read_chec
 
 
 class Scripted(LightningModule):
-    """Learns one number and scores as it is told, epoch by epoch."""
+    """Learns one number and logs the given scores, epoch by epoch."""
 
     def __init__(self, scores: list[float]) -> None:
         super().__init__()
@@ -65,9 +65,7 @@ def test_the_last_epoch_and_the_latest_of_the_best_are_kept(tmp_path: Path) -> N
     ("scores", "kept"),
     [([0.5, 0.9, 0.895, 0.88], 2), ([0.9, 0.895, 0.885], 1), ([0.9, 0.92, 0.905], 1)],
 )
-def test_of_epochs_that_are_equally_good_the_latest_is_kept(
-    scores: list[float], kept: int, tmp_path: Path
-) -> None:
+def test_the_latest_of_tied_epochs_is_kept(scores: list[float], kept: int, tmp_path: Path) -> None:
     train(tmp_path, scores, tolerance=0.01)
     best = read_checkpoint(tmp_path / "best.ckpt")
     assert best["epoch"] == kept
@@ -86,7 +84,7 @@ def test_a_score_that_is_no_number_is_not_the_best(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("patience", "stops"), [(2, True), (3, True), (4, False)])
-def test_a_training_that_had_stopped_stays_so_unless_patience_grows(
+def test_a_training_that_was_stopped_early_goes_on_only_with_more_patience(
     patience: int, stops: bool
 ) -> None:
     before = StopEarly("val/dice", mode="max", patience=3)

@@ -9,9 +9,11 @@ from support import tiny_settings
 
 from grave_cli.dataset.cemetery_arrays import CemeteryArrays
 from grave_cli.dataset.training_data import plan_training, read_training_data
+from grave_cli.learning.augmentation import cut_augmented
 from grave_cli.learning.chips import ChipDataset, chips_for_area
 from grave_cli.learning.cutting import cut_chip
 from grave_cli.learning.datamodule import TileDataset
+from grave_cli.learning.places import Place
 from grave_cli.mapping.probability_map import to_probabilities
 from grave_cli.mapping.scene import open_scene
 from grave_cli.mapping.stream import map_probabilities
@@ -22,7 +24,7 @@ from grave_cli.settings.mapping import PredictionSettings
 from grave_cli.settings.tree import Settings
 
 HALF = (0.5, 0.5, 0.5)
-# Chips exactly as they lie: nothing turned, scaled, tinted or blanked.
+# Chips without augmentation, blur aside.
 PLAIN = {
     "chips.rotate": False,
     "chips.scale_range": (1.0, 1.0),
@@ -48,7 +50,7 @@ def recipe(settings: Settings) -> InputRecipe:
     return InputRecipe.from_settings(settings, HALF, HALF)
 
 
-def test_a_chip_depends_on_seed_epoch_and_number_alone(
+def test_a_chip_depends_only_on_seed_epoch_and_index(
     parts: list[CemeteryArrays], recipe: InputRecipe, settings: Settings
 ) -> None:
     chips, same = (ChipDataset(parts, recipe, settings) for _ in range(2))
@@ -104,18 +106,18 @@ def test_dem_dropout_blanks_heights_and_nothing_else(
     assert any(never[index]["input"][3:].any() for index in range(4))
 
 
-def test_colours_vary_in_rgb_only(
+def test_colour_augmentation_changes_rgb_only(
     parts: list[CemeteryArrays], recipe: InputRecipe, settings: Settings
 ) -> None:
-    plain, tinted = (
+    plain, recoloured = (
         ChipDataset(parts, recipe, with_values(settings, {**PLAIN, "chips.color_jitter": amount}))
         for amount in (0.0, 0.8)
     )
     changed = False
     for index in range(4):
-        assert torch.equal(plain[index]["input"][3:], tinted[index]["input"][3:])
-        assert torch.equal(plain[index]["targets"], tinted[index]["targets"])
-        changed |= not torch.equal(plain[index]["input"][:3], tinted[index]["input"][:3])
+        assert torch.equal(plain[index]["input"][3:], recoloured[index]["input"][3:])
+        assert torch.equal(plain[index]["targets"], recoloured[index]["targets"])
+        changed |= not torch.equal(plain[index]["input"][:3], recoloured[index]["input"][:3])
     assert changed
 
 
@@ -147,13 +149,13 @@ def test_tiles_cover_the_scored_pixels_once(
 def test_a_chip_for_training_equals_the_same_place_read_for_prediction(
     parts: list[CemeteryArrays], recipe: InputRecipe, settings: Settings
 ) -> None:
-    """Train and predict see the same pixels: one preprocessing, one way of reading."""
+    """Training and prediction see the same pixels: one preprocessing, one way of reading."""
     part = parts[0]
     chip = cut_chip(part, part.grid.window)
     trained_on = recipe.network_input(chip.rgb, chip.elevation, chip.valid)
 
     class Mirror:
-        """Gives red, green and the height back, brought to [0, 1]."""
+        """Returns red, green and height, scaled to [0, 1]."""
 
         name = "mirror"
         batch_mpx = 1.0
@@ -162,7 +164,8 @@ def test_a_chip_for_training_equals_the_same_place_read_for_prediction(
             return (batch[:, [0, 1, 3]] + 1) / 2
 
     cemetery = part.part.cemetery
-    scene = open_scene(cemetery.orthophoto, cemetery.dem, part.grid, recipe)
+    scene = open_scene(cemetery.orthophoto, cemetery.dem, recipe, 3)
+    assert scene.grid == part.grid
     tiles = PredictionSettings(tile_px=96, halo_px=16, batch_size=2)
     levels = map_probabilities(scene, Mirror(), tiles).read(part.grid.window)
     predicted_on = to_probabilities(levels) * 2 - 1
@@ -171,7 +174,7 @@ def test_a_chip_for_training_equals_the_same_place_read_for_prediction(
     assert (difference[chip.valid] > 0.02).mean() < 0.002
 
 
-def test_chips_cover_the_area_four_times() -> None:
+def test_an_epoch_covers_the_area_four_times() -> None:
     settings = ChipSettings(size_px=64)
     assert chips_for_area(0, settings) == 128
     assert chips_for_area(1000 * 64 * 64, settings) == 4000
@@ -180,6 +183,24 @@ def test_chips_cover_the_area_four_times() -> None:
 def test_an_unlabelled_part_is_never_scored(parts: list[CemeteryArrays]) -> None:
     part = replace(parts[0], labelled=np.zeros(parts[0].grid.shape, bool))
     assert not cut_chip(part, part.grid.window).scored.any()
+
+
+def test_holes_of_the_dem_are_validated_but_not_trained_on(
+    parts: list[CemeteryArrays], recipe: InputRecipe, settings: Settings
+) -> None:
+    """Prediction maps graves in a hole, so validation scores them there."""
+    whole = parts[0]
+    assert whole.elevation is not None
+    elevation = whole.elevation.copy()
+    elevation[:, 40:90, 40:90] = np.nan
+    part = replace(whole, elevation=elevation)
+    tile = TileDataset([part], recipe, settings)[0]
+    scored = tile["scored"][0].bool() & tile["core"]
+    assert int(scored.sum()) == int(part.scored.sum()) == int(part.valid.sum())
+    middle = Place(0, 65, 65)
+    chip = cut_augmented(part, middle, np.eye(2), 64)
+    assert not chip.scored[8:56, 8:56].any()
+    assert cut_augmented(whole, middle, np.eye(2), 64).scored.all()
 
 
 def test_pasted_graves_are_added_to_those_of_a_chip(

@@ -21,7 +21,7 @@ def everywhere() -> torch.Tensor:
 
 
 @pytest.mark.parametrize("bce_weight", [0.0, 0.5, 1.0])
-def test_right_answers_cost_nothing_and_wrong_ones_much(
+def test_right_answers_cost_nothing_and_wrong_ones_a_lot(
     targets: torch.Tensor, everywhere: torch.Tensor, bce_weight: float
 ) -> None:
     loss = GraveLoss(bce_weight, EVEN)
@@ -29,9 +29,7 @@ def test_right_answers_cost_nothing_and_wrong_ones_much(
     assert loss(logits_of(1 - targets, 20), targets, everywhere) > 0.9
 
 
-def test_what_is_not_scored_counts_for_nothing(
-    targets: torch.Tensor, everywhere: torch.Tensor
-) -> None:
+def test_unscored_pixels_do_not_count(targets: torch.Tensor, everywhere: torch.Tensor) -> None:
     loss = GraveLoss(0.5, EVEN)
     scored = everywhere.clone()
     scored[..., 8:] = 0
@@ -42,7 +40,9 @@ def test_what_is_not_scored_counts_for_nothing(
     assert loss(right, targets, everywhere) < loss(wrong, targets, everywhere)
 
 
-def test_nothing_scored_is_no_nan(targets: torch.Tensor, everywhere: torch.Tensor) -> None:
+def test_a_batch_without_scored_pixels_has_a_finite_loss(
+    targets: torch.Tensor, everywhere: torch.Tensor
+) -> None:
     logits = torch.randn_like(targets, requires_grad=True)
     loss = GraveLoss(0.5, EVEN)(logits, targets, everywhere * 0)
     loss.backward()
@@ -61,7 +61,7 @@ def test_channel_weights_are_shares(targets: torch.Tensor, everywhere: torch.Ten
     assert mixed == pytest.approx(float((2 * single[0] + single[1] + single[2]) / 4), rel=1e-5)
 
 
-def test_the_soft_dice_is_the_one_of_the_formula(everywhere: torch.Tensor) -> None:
+def test_the_soft_dice_follows_its_formula(everywhere: torch.Tensor) -> None:
     probability, truth = torch.full((2, 3, 16, 16), 0.25), torch.ones(2, 3, 16, 16)
     pixels = 2 * 16 * 16
     expected = 1 - (2 * 0.25 * pixels + 1) / (0.25 * pixels + pixels + 1)
@@ -69,12 +69,12 @@ def test_the_soft_dice_is_the_one_of_the_formula(everywhere: torch.Tensor) -> No
     assert float(loss) == pytest.approx(expected, rel=1e-5)
 
 
-def test_focus_leaves_sure_pixels_out_of_the_cross_entropy(
+def test_the_focal_term_reduces_the_weight_of_confident_pixels(
     targets: torch.Tensor, everywhere: torch.Tensor
 ) -> None:
     plain, focused = GraveLoss(1.0, EVEN), GraveLoss(1.0, EVEN, focal_gamma=2.0)
     for certainty in (3.0, -3.0):
         logits = logits_of(targets, certainty)
-        wrong = torch.sigmoid(torch.tensor(-certainty))  # probability missing at what is true
+        wrong = torch.sigmoid(torch.tensor(-certainty))  # 1 - probability of the true class
         expected = wrong**2 * plain(logits, targets, everywhere)
         assert focused(logits, targets, everywhere) == pytest.approx(float(expected), rel=1e-4)

@@ -1,4 +1,4 @@
-"""Graves are pasted whole, with their heights, onto ground that is free and known."""
+"""Graves are pasted whole, with their heights, onto free ground with known ground truth."""
 
 import numpy as np
 
@@ -56,14 +56,14 @@ def test_neighbours_go_together_or_not_at_all() -> None:
     assert (chip.instances[RIGHT] == 4).all()
 
 
-def test_what_would_meet_a_grave_of_the_chip_is_left_out() -> None:
+def test_a_grave_that_would_touch_one_of_the_chip_is_left_out() -> None:
     touching, apart = np.s_[5:15, 10:12], np.s_[5:15, 11:13]
     donor = chip_of(50, LEFT)
     assert (paste_graves(chip_of(10, touching), donor, rim_px=0).instances[LEFT] == 0).all()
     assert (paste_graves(chip_of(10, apart), donor, rim_px=0).instances[LEFT] == 2).all()
 
 
-def test_nothing_is_pasted_on_or_from_what_is_not_scored() -> None:
+def test_unscored_pixels_neither_give_nor_receive_graves() -> None:
     plain, donor = chip_of(10), chip_of(50, LEFT, RIGHT)
     plain.scored[7, 5] = False
     donor.scored[30, 30] = False

@@ -9,7 +9,7 @@ from support import tiny_settings
 from grave_cli.dataset.cemetery_arrays import CemeteryArrays
 from grave_cli.dataset.training_data import plan_training, read_training_data
 from grave_cli.errors import DatasetError
-from grave_cli.learning.hard_places import ConfusedPlaces
+from grave_cli.learning.hard_examples import HardExamples
 from grave_cli.learning.places import ChipPlaces, Place
 from grave_cli.settings.learning import ChipSettings
 
@@ -31,42 +31,42 @@ def with_graves_at(part: CemeteryArrays, metres: list[tuple[float, float]]) -> C
     return replace(part, graves=np.array(squares, dtype=object), valid=np.ones_like(part.valid))
 
 
-def draw(places: ChipPlaces, confused: ConfusedPlaces | None = None) -> list[Place]:
+def draw(places: ChipPlaces, examples: HardExamples | None = None) -> list[Place]:
     rng = np.random.default_rng(0)
-    return [places.draw(rng, confused or ConfusedPlaces()) for _ in range(DRAWS)]
+    return [places.draw(rng, examples or HardExamples()) for _ in range(DRAWS)]
 
 
-def test_a_grave_in_a_dense_row_is_seen_about_as_often_as_a_lonely_one(
+def test_a_grave_in_a_dense_row_is_seen_about_as_often_as_an_isolated_one(
     part: CemeteryArrays,
 ) -> None:
     row = [(2.0 + 0.3 * i, 2.0) for i in range(10)]
     crowded = with_graves_at(part, [*row, (10.0, 10.0)])
     settings = ChipSettings(size_px=64, grave_share=1.0)
     places = draw(ChipPlaces([crowded], settings))
-    near_lonely = sum(place.row > 60 for place in places)  # 10 px a metre
-    assert near_lonely == pytest.approx(DRAWS / 2, rel=0.1)
+    near_isolated = sum(place.row > 60 for place in places)  # 10 px a metre
+    assert near_isolated == pytest.approx(DRAWS / 2, rel=0.1)
 
 
-def test_places_are_usable_and_of_the_part(part: CemeteryArrays) -> None:
+def test_places_are_usable(part: CemeteryArrays) -> None:
     half = part.valid.copy()
     half[:, : half.shape[1] // 2] = False
     places = draw(ChipPlaces([replace(part, valid=half)], ChipSettings(size_px=64)))
     assert all(half[place.row, place.column] for place in places)
 
 
-def test_confused_background_is_revisited_as_often_as_asked_for(part: CemeteryArrays) -> None:
-    confused = ConfusedPlaces()
-    confused.add(np.array([[0, 30, 40]]), np.array([0.2]))
-    confused.end_epoch()
+def test_hard_examples_are_revisited_at_the_share_of_the_settings(part: CemeteryArrays) -> None:
+    examples = HardExamples()
+    examples.add(np.array([[0, 30, 40]]), np.array([0.2]))
+    examples.end_epoch()
     settings = ChipSettings(size_px=64, grave_share=0.0, revisit_share=0.5)
-    places = draw(ChipPlaces([replace(part, valid=np.ones_like(part.valid))], settings), confused)
+    places = draw(ChipPlaces([replace(part, valid=np.ones_like(part.valid))], settings), examples)
     reach = 0.35 * 64 + 1
     near = [abs(p.row - 30) <= reach and abs(p.column - 40) <= reach for p in places]
-    around = (2 * reach) ** 2 / part.valid.size  # those that fall there anyway
+    around = (2 * reach) ** 2 / part.valid.size  # share of the others that fall there
     assert np.mean(near) == pytest.approx(0.5 + 0.5 * around, abs=0.05)
 
 
-def test_without_confusion_the_places_are_anywhere(part: CemeteryArrays) -> None:
+def test_without_hard_examples_places_are_anywhere(part: CemeteryArrays) -> None:
     settings = ChipSettings(size_px=64, grave_share=0.0, revisit_share=1.0)
     rows = [place.row for place in draw(ChipPlaces([part], settings))]
     assert np.ptp(rows) > 0.8 * part.grid.height

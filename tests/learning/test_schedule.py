@@ -13,7 +13,7 @@ class Clock:
         return self.now
 
 
-def test_the_rate_rises_then_falls_to_nearly_nothing() -> None:
+def test_the_rate_rises_then_falls_to_almost_nothing() -> None:
     schedule = Schedule(total_steps=1000, max_time_s=0, warmup_share=0.1)
     factors = [schedule.factor(step) for step in range(1001)]
     assert factors[0] < 0.02
@@ -24,7 +24,7 @@ def test_the_rate_rises_then_falls_to_nearly_nothing() -> None:
     assert factors[550] == pytest.approx(0.5, abs=0.01)
 
 
-def test_a_training_cut_short_by_the_clock_anneals_too() -> None:
+def test_a_training_limited_by_the_clock_also_anneals() -> None:
     clock = Clock()
     schedule = Schedule(total_steps=10_000, max_time_s=60, warmup_share=0.1, clock=clock)
     schedule.start()

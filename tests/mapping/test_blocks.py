@@ -17,7 +17,10 @@ from grave_cli.graves.targets import encode
 from grave_cli.mapping.blocks import RawGraves, find_graves
 from grave_cli.mapping.probability_map import ProbabilityMap, to_levels, to_probabilities
 from grave_cli.mapping.scene import Scene
+from grave_cli.rasters.bands import Bands
+from grave_cli.rasters.georeference import Georeference
 from grave_cli.rasters.grid import WorkingGrid
+from grave_cli.rasters.orthophoto import Orthophoto
 from grave_cli.rasters.recipe import InputRecipe
 from grave_cli.settings.mapping import DecodingSettings
 
@@ -47,7 +50,9 @@ def map_of(probabilities: np.ndarray) -> ProbabilityMap:
 
 def scene_of(probabilities: ProbabilityMap) -> Scene:
     grid = probabilities.grid
-    return Scene(Path("none.tif"), None, grid, grid.crs, RECIPE, None)
+    place = Georeference(grid.crs, grid.transform, grid.width, grid.height)
+    orthophoto = Orthophoto(Path("none.tif"), place, Bands((1, 2, 3)), "uint8", False, ())
+    return Scene(orthophoto, None, grid, RECIPE, None)
 
 
 def softened(instances: np.ndarray, seed: int = 0) -> np.ndarray:

@@ -105,7 +105,7 @@ def test_a_device_that_is_not_there_is_named(bundle: Bundle) -> None:
 
     if torch.backends.mps.is_available():
         pytest.skip("this machine has MPS")
-    with pytest.raises(ModelError, match=r"device mps is not there .*cpu"):
+    with pytest.raises(ModelError, match=r"device mps is not available .*cpu"):
         open_engine(bundle, PredictionSettings(device="mps"))
 
 

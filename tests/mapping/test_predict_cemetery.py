@@ -1,5 +1,9 @@
+import hashlib
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import fiona
 import numpy as np
@@ -14,14 +18,16 @@ from grave_cli.errors import ExportError, ModelError
 from grave_cli.evaluation.score import score_polygons
 from grave_cli.graves.targets import encode
 from grave_cli.mapping.engine import open_engine
+from grave_cli.mapping.extract_graves import extract_graves
 from grave_cli.mapping.geopackage import write_geopackage
-from grave_cli.mapping.predict_cemetery import extract_graves, predict_cemetery
+from grave_cli.mapping.predict_cemetery import predict_cemetery
 from grave_cli.mapping.preview import write_preview
 from grave_cli.mapping.probability_map import ProbabilityMap
 from grave_cli.mapping.result import PredictionResult
 from grave_cli.mapping.scene import open_scene
-from grave_cli.model.bundle import Bundle
-from grave_cli.rasters.orthophoto import orthophoto_grid, read_orthophoto
+from grave_cli.model.bundle import Bundle, read_bundle
+from grave_cli.rasters.orthophoto_pixels import read_orthophoto
+from grave_cli.settings.load import with_values
 from grave_cli.settings.mapping import DecodingSettings
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.models import resolve_model
@@ -40,11 +46,12 @@ def cemetery(sample_data: Path) -> Cemetery:
 @pytest.fixture(scope="module")
 def result(bundle: Bundle, cemetery: Cemetery) -> PredictionResult:
     """What a perfect model would yield: probabilities made from the truth."""
-    grid = orthophoto_grid(cemetery.orthophoto, 0.05, 3)
-    scene = open_scene(cemetery.orthophoto, cemetery.dem, grid, bundle.card.recipe)
+    recipe = bundle.card.recipe.model_copy(update={"gsd_m": 0.05})
+    scene = open_scene(cemetery.orthophoto, cemetery.dem, recipe, 3)
+    grid = scene.grid
     instances = rasterize_instances(read_graves(cemetery, grid).polygons, grid)
     levels = encode(instances, grid.gsd_m, 0.1, 0.2) * np.uint8(255)
-    valid = read_orthophoto(cemetery.orthophoto, grid).valid
+    valid = read_orthophoto(scene.orthophoto, grid).valid
     probabilities = ProbabilityMap.of(levels, valid, grid)
     return extract_graves(probabilities, scene, DecodingSettings(), Settings(), {"made": "by hand"})
 
@@ -102,7 +109,7 @@ def test_layers_columns_and_provenance_are_written(
 def test_a_prediction_says_which_model_and_data_it_comes_from(
     predicted: PredictionResult, bundle: Bundle, cemetery: Cemetery
 ) -> None:
-    assert predicted.provenance["model_sha256"] == bundle.sha256()
+    assert predicted.provenance["model_sha256"] == bundle.sha256
     assert predicted.provenance["dataset_id"] == bundle.card.dataset_id
     assert predicted.provenance["mlflow_run"] == bundle.card.run_id
     assert predicted.provenance["dem"] == cemetery.dem.name
@@ -139,6 +146,25 @@ def test_a_file_that_is_there_is_replaced_whole_even_while_open(
     assert len(rows(path, "graves")) == len(result.polygons)
 
 
+def test_the_log_of_a_file_that_qgis_has_open_is_not_played_into_the_new_one(
+    result: PredictionResult, tmp_path: Path
+) -> None:
+    path = tmp_path / "graves.gpkg"
+    write_geopackage(result, path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as edited:
+        edited.execute("PRAGMA journal_mode = wal")
+        edited.execute("CREATE TABLE edits (bytes)")
+        edited.execute("INSERT INTO edits VALUES (zeroblob(50000))")
+        assert (tmp_path / "graves.gpkg-wal").stat().st_size > 50_000
+        write_geopackage(result, path)
+        with closing(sqlite3.connect(path)) as new:
+            assert new.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+            tables = {name for (name,) in new.execute("SELECT name FROM sqlite_master")}
+    assert "graves" in tables
+    assert "edits" not in tables
+    assert len(rows(path, "graves")) == len(result.polygons)
+
+
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(
     result: PredictionResult, tmp_path: Path
 ) -> None:
@@ -154,7 +180,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
 
 def test_a_folder_that_cannot_be_made_is_one_line(result: PredictionResult, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ExportError, match=r"graves\.gpkg: GeoPackage cannot be written"):
+    with pytest.raises(ExportError, match=r"graves\.gpkg: cannot be written"):
         write_geopackage(result, tmp_path / "file" / "graves.gpkg")
 
 
@@ -183,3 +209,21 @@ def test_the_preview_shows_found_false_and_missed_graves(
     pixels = np.asarray(Image.open(path)).reshape(-1, 3)
     for color in ((40, 200, 80), (235, 60, 50), (50, 120, 255)):
         assert (pixels == color).all(axis=1).any()
+
+
+def test_the_weights_are_hashed_once_per_prediction(
+    trained: Settings, cemetery: Cemetery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed = []
+    digest = hashlib.file_digest
+
+    def count(file: BinaryIO, name: str) -> object:
+        hashed.append(Path(file.name).name)
+        return digest(file, name)
+
+    bundle = read_bundle(resolve_model("tiny", trained).bundle.folder)
+    in_files = with_values(trained, {"prediction.memory_mpx": 0.001, "work_dir": tmp_path / "runs"})
+    monkeypatch.setattr(hashlib, "file_digest", count)
+    engine = open_engine(bundle, in_files.prediction)
+    predict_cemetery(cemetery.orthophoto, cemetery.dem, bundle, engine, in_files)
+    assert hashed.count("model.safetensors") == 1

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import numpy as np
@@ -62,10 +63,10 @@ def test_a_section_that_was_not_finished_is_not_there(
 ) -> None:
     files = SectionFiles(tmp_path)
 
-    def interrupted(self: Path, target: Path) -> None:
+    def interrupted(new: Path, path: Path) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Path, "replace", interrupted)
+    monkeypatch.setattr(os, "replace", interrupted)
     with pytest.raises(KeyboardInterrupt):
         files[0, 0] = LEVELS
     assert (0, 0) not in files

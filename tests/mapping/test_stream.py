@@ -13,7 +13,7 @@ from grave_cli.mapping.probability_map import is_valid
 from grave_cli.mapping.scene import open_scene
 from grave_cli.mapping.stream import map_probabilities
 from grave_cli.rasters.grid import WorkingGrid
-from grave_cli.rasters.orthophoto import GridPixels, Orthophoto, orthophoto_grid
+from grave_cli.rasters.orthophoto_pixels import GridPixels, OrthophotoReader
 from grave_cli.rasters.recipe import InputRecipe
 from grave_cli.settings.mapping import PredictionSettings
 
@@ -72,10 +72,9 @@ def orthophoto(tmp_path: Path) -> Path:
 
 
 def run(path: Path, engine: Echo, **settings: int) -> tuple[np.ndarray, np.ndarray]:
-    grid = orthophoto_grid(path, 0.1, 3)
-    scene = open_scene(path, None, grid, RGB)
+    scene = open_scene(path, None, RGB, 3)
     result = map_probabilities(scene, engine, PredictionSettings(device="cpu", **settings))
-    levels = result.read(grid.window)
+    levels = result.read(scene.grid.window)
     return levels, is_valid(levels)
 
 
@@ -114,8 +113,7 @@ def test_an_orthophoto_that_shows_nothing_at_all_is_mapped_to_nothing(tmp_path: 
 
 
 def test_progress_ends_at_its_total(orthophoto: Path, listener: Listener) -> None:
-    grid = orthophoto_grid(orthophoto, 0.1, 3)
-    scene = open_scene(orthophoto, None, grid, RGB)
+    scene = open_scene(orthophoto, None, RGB, 3)
     settings = PredictionSettings(tile_px=64, halo_px=8, batch_size=5)
     map_probabilities(scene, Echo(), settings, listener)
     (name,) = listener.done
@@ -124,13 +122,13 @@ def test_progress_ends_at_its_total(orthophoto: Path, listener: Listener) -> Non
 
 def count_reads(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     """Note the shape of whatever is read from an orthophoto from now on."""
-    shapes, read = [], Orthophoto.read
+    shapes, read = [], OrthophotoReader.read
 
-    def noted(self: Orthophoto, grid: WorkingGrid, *arguments: object) -> GridPixels:
+    def noted(self: OrthophotoReader, grid: WorkingGrid, *arguments: object) -> GridPixels:
         shapes.append(grid.shape)
         return read(self, grid, *arguments)
 
-    monkeypatch.setattr(Orthophoto, "read", noted)
+    monkeypatch.setattr(OrthophotoReader, "read", noted)
     return shapes
 
 
@@ -156,14 +154,13 @@ def test_what_a_coarse_look_shows_to_be_empty_is_not_read(
 def test_sections_that_are_on_the_shelf_are_not_computed_again(
     orthophoto: Path, listener: Listener
 ) -> None:
-    grid = orthophoto_grid(orthophoto, 0.1, 3)
-    scene = open_scene(orthophoto, None, grid, RGB)
+    scene = open_scene(orthophoto, None, RGB, 3)
     settings = PredictionSettings(tile_px=64, halo_px=8, batch_size=1)
     shelf: dict = {}
     whole, again = Echo(), Echo()
-    first = map_probabilities(scene, whole, settings, shelf=shelf).read(grid.window)
+    first = map_probabilities(scene, whole, settings, shelf=shelf).read(scene.grid.window)
     kept = dict(list(shelf.items())[:2])
-    second = map_probabilities(scene, again, settings, listener, shelf=kept).read(grid.window)
+    second = map_probabilities(scene, again, settings, listener, shelf=kept).read(scene.grid.window)
     assert (first == second).all()
     assert 0 < again.tiles < whole.tiles
     assert listener.notes == [f"Resuming: 2 of {len(shelf)} sections are computed"]

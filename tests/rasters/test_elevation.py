@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
-from grave_cli.rasters.dem import read_dem
+from grave_cli.rasters.dem_heights import open_dem
 from grave_cli.rasters.elevation import (
     ElevationStatistics,
     elevation_features,
@@ -26,9 +26,10 @@ from grave_cli.settings.inputs import ElevationSettings
 def test_what_the_dem_does_not_cover_is_unknown(tmp_path: Path) -> None:
     path = edited(write_dem(tmp_path / "dem.tif"), transform=place()[0] @ Affine.translation(40, 0))
 
-    heights = read_dem(path, GRID)
-    statistics = measure_elevation(path, GRID, ElevationSettings())
-    features = read_elevation(path, GRID, statistics, FEATURES)
+    with open_dem(path) as dem:
+        heights = dem.read(GRID)
+        statistics = measure_elevation(dem, GRID, ElevationSettings())
+        features = read_elevation(dem, GRID, statistics, FEATURES)
 
     assert np.isnan(heights[:, :75]).all()  # 40 pixels of 0.25 m, less the 2 m of margin
     assert np.isfinite(heights[:, 85:]).all()
@@ -51,12 +52,14 @@ def rough(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def statistics(rough: Path) -> ElevationStatistics:
-    return measure_elevation(rough, GRID, ElevationSettings())
+    with open_dem(rough) as dem:
+        return measure_elevation(dem, GRID, ElevationSettings())
 
 
 @pytest.fixture(scope="module")
 def whole(rough: Path, statistics: ElevationStatistics) -> NDArray[np.float32]:
-    return read_elevation(rough, GRID, statistics, FEATURES)
+    with open_dem(rough) as dem:
+        return read_elevation(dem, GRID, statistics, FEATURES)
 
 
 @settings(max_examples=25, deadline=None)
@@ -77,7 +80,8 @@ def test_features_of_a_window_equal_those_of_the_whole(
 ) -> None:
     window = Window(col, row, min(width, GRID.width - col), min(height, GRID.height - row))
 
-    part = read_elevation(rough, GRID.crop(window), statistics, FEATURES)
+    with open_dem(rough) as dem:
+        part = read_elevation(dem, GRID.crop(window), statistics, FEATURES)
 
     np.testing.assert_allclose(
         part, whole[(slice(None), *window.toslices())], rtol=1e-3, atol=1e-3, equal_nan=True
@@ -86,9 +90,10 @@ def test_features_of_a_window_equal_those_of_the_whole(
 
 def test_features_of_a_plane_are_what_they_are_called(tmp_path: Path) -> None:
     path = write_dem(tmp_path / "dem.tif")
-    statistics = measure_elevation(path, GRID, ElevationSettings())
 
-    height, slope, zscore, robust, percentile = read_elevation(path, GRID, statistics, FEATURES)
+    with open_dem(path) as dem:
+        statistics = measure_elevation(dem, GRID, ElevationSettings())
+        height, slope, zscore, robust, percentile = read_elevation(dem, GRID, statistics, FEATURES)
 
     assert np.abs(height).max() < 0.5  # on open ground of 13 % there is nothing above the ground
     assert np.degrees(np.arctan(np.hypot(0.12, 0.05))) == pytest.approx(np.median(slope), abs=0.1)
@@ -98,6 +103,23 @@ def test_features_of_a_plane_are_what_they_are_called(tmp_path: Path) -> None:
     assert percentile.min() >= 0
     assert percentile.max() <= 1
     assert np.median(percentile) == pytest.approx(0.5, abs=0.02)
+
+
+def test_the_ground_radius_is_in_metres_where_working_pixels_are_larger_than_the_cells(
+    rough: Path,
+) -> None:
+    """Cells of 0.5 m cannot be had from pixels of 0.8 m: the radius is laid in pixels of 0.8 m."""
+    grid = GRID.coarsened(8)
+    assert grid.gsd_m == pytest.approx(0.8)
+
+    with open_dem(rough) as dem:
+        finer, equal = (
+            measure_elevation(dem, grid, ElevationSettings(ground_cell_m=cell_m))
+            for cell_m in (0.5, grid.gsd_m)
+        )
+
+    assert finer.grid == equal.grid == grid
+    np.testing.assert_array_equal(finer.ground, equal.ground)
 
 
 def test_height_is_that_of_what_stands_on_the_ground(

@@ -4,8 +4,9 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from grave_cli.rasters.georeference import LONLAT
 from grave_cli.rasters.grid import GEOD
-from grave_cli.rasters.metric_frame import LONLAT, MetricFrame, frame_around
+from grave_cli.rasters.metric_frame import MetricFrame, frame_around
 
 
 @settings(deadline=None, max_examples=50)

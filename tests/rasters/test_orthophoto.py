@@ -16,13 +16,10 @@ from rasterio.control import GroundControlPoint
 from grave_cli.dataset.deliveries import check_depths, measure_value_range
 from grave_cli.errors import GraveError, GridError, RasterReadError
 from grave_cli.rasters.bit_depth import range_of, to_bytes
-from grave_cli.rasters.georeference import parse_crs, read_georeference, working_crs
-from grave_cli.rasters.orthophoto import (
-    open_orthophoto,
-    open_raster,
-    orthophoto_grid,
-    read_orthophoto,
-)
+from grave_cli.rasters.georeference import parse_crs
+from grave_cli.rasters.grid import WorkingGrid
+from grave_cli.rasters.orthophoto import Orthophoto, inspect_orthophoto, orthophoto_grid
+from grave_cli.rasters.orthophoto_pixels import GridPixels, read_orthophoto
 
 HERE = Affine(0.05, 0, 587_000, 0, -0.05, 4_515_000)
 LOCAL = 'LOCAL_CS["site",UNIT["metre",1]]'
@@ -96,6 +93,15 @@ def nonsense(path: Path) -> Path:
     return write(path, crs="EPSG:4326", transform=HERE)
 
 
+def inspected(path: Path) -> tuple[Orthophoto, WorkingGrid]:
+    orthophoto = inspect_orthophoto(path)
+    return orthophoto, orthophoto_grid(orthophoto, GSD_M, 3)
+
+
+def read_whole(path: Path) -> GridPixels:
+    return read_orthophoto(*inspected(path))
+
+
 # What is wrong -> how to make it, the error, what its line says.
 REFUSED: dict[str, tuple[Callable[[Path], Path], type[GraveError], str]] = {
     "missing": (lambda path: path, RasterReadError, "missing"),
@@ -136,7 +142,7 @@ def test_a_refusal_is_one_line_with_file_found_expected_and_remedy(
     path = make(tmp_path / "ortho.tif")
 
     with pytest.raises(kind, match=says) as caught:
-        read_orthophoto(path, orthophoto_grid(path, GSD_M, 3))
+        read_whole(path)
 
     line = str(caught.value)
     assert "\n" not in line
@@ -152,13 +158,10 @@ def test_what_is_peculiar_is_said(tmp_path: Path) -> None:
     bare = deliver(tmp_path / "bare.tif", crs=None)
     bare.with_suffix(".prj").write_text(CRS.from_user_input(UTM).to_wkt("WKT1_ESRI"))
 
-    notes = {}
-    for path in (plain, infrared, bare):
-        with open_orthophoto(path) as orthophoto:
-            notes[path] = orthophoto.notes
+    notes = {path: inspect_orthophoto(path).notes for path in (plain, infrared, bare)}
 
     assert notes[plain] == ()
-    assert notes[infrared] == (f"{infrared}: band 4 is no alpha channel and is left out",)
+    assert notes[infrared] == (f"{infrared}: band 4 is not an alpha channel and is ignored",)
     assert notes[bare] == (f"{bare}: its CRS is taken from the .prj file beside it",)
 
 
@@ -181,7 +184,7 @@ def test_half_covered_pixels_are_valid_and_keep_the_colour_of_what_covers_them(
         pixels[:3, pixels[3] == 0] = 0
         file.write(pixels)
 
-    read = read_orthophoto(path, orthophoto_grid(path, GSD_M, 3))
+    read = read_whole(path)
 
     np.testing.assert_array_equal(read.valid, [[True, True, False, False]] * 2)
     np.testing.assert_array_equal(read.rgb[:, read.valid], 200)
@@ -190,10 +193,10 @@ def test_half_covered_pixels_are_valid_and_keep_the_colour_of_what_covers_them(
 def test_a_grid_over_nothing_is_black_and_not_valid(tmp_path: Path) -> None:
     for place in (layout(), layout("EPSG:4326")):
         path = deliver(tmp_path / "ortho.tif", place)
-        grid = orthophoto_grid(path, GSD_M, 3)
+        orthophoto, grid = inspected(path)
         beside = grid.crop(grid.window.__class__(-5000, 0, 30, 20))
 
-        read = read_orthophoto(path, beside)
+        read = read_orthophoto(orthophoto, beside)
 
         assert read.rgb.shape == (3, 20, 30)
         assert not read.valid.any()
@@ -210,6 +213,8 @@ class TestGeoreference:
             ("EPSG:4258", 9.2, 48.1, 25832),
             ("EPSG:4269", -73.97, 40.78, 26918),
             ("EPSG:4979", 9.2, 48.1, 32632),
+            ("EPSG:4326", 179.99, -18.1, 32760),
+            ("EPSG:4326", -179.99, -18.1, 32701),
         ],
     )
     def test_degrees_are_worked_on_in_their_utm_zone(
@@ -217,10 +222,8 @@ class TestGeoreference:
     ) -> None:
         path = write(tmp_path / "ortho.tif", crs=crs, transform=Affine(4e-7, 0, x, 0, -4e-7, y))
 
-        with open_raster(path) as dataset:
-            found = CRS.from_wkt(working_crs(read_georeference(dataset, path), path))
-        assert found.to_epsg() == code
-        grid = orthophoto_grid(path, GSD_M, 3)
+        _, grid = inspected(path)
+        assert CRS.from_wkt(grid.crs).to_epsg() == code
         assert grid.width * GSD_M == pytest.approx(60 * 4e-7 * 111_320 * np.cos(np.radians(y)), 0.1)
 
     def test_an_own_datum_is_kept(self, tmp_path: Path) -> None:
@@ -228,7 +231,7 @@ class TestGeoreference:
         bessel += 'PRIMEM["Greenwich",0],UNIT["degree",0.0174532925199433]]'
         path = write(tmp_path / "ortho.tif", crs=bessel, transform=Affine(4e-7, 0, 9, 0, -4e-7, 48))
 
-        found = CRS.from_wkt(orthophoto_grid(path, GSD_M, 3).crs)
+        found = CRS.from_wkt(inspected(path)[1].crs)
 
         assert found.is_projected
         assert found.ellipsoid is not None
@@ -236,7 +239,7 @@ class TestGeoreference:
 
     def test_a_crs_that_a_person_names_is_understood_or_refused(self) -> None:
         assert CRS.from_wkt(parse_crs("EPSG:25832+7837")).to_epsg() == 25832
-        with pytest.raises(GridError, match=r"unknown CRS \(found EPSG:1, expected such as"):
+        with pytest.raises(GridError, match=r"unknown CRS \(found EPSG:1, expected for example"):
             parse_crs("EPSG:1")
 
 
@@ -259,8 +262,8 @@ class TestDepth:
     def test_the_range_is_that_of_the_valid_pixels_of_the_sixteen_bit_ones(
         self, tmp_path: Path
     ) -> None:
-        eight = deliver(tmp_path / "eight.tif")
-        sixteen = deliver(tmp_path / "sixteen.tif", dtype="uint16")
+        eight = inspect_orthophoto(deliver(tmp_path / "eight.tif"))
+        sixteen = inspect_orthophoto(deliver(tmp_path / "sixteen.tif", dtype="uint16"))
 
         assert measure_value_range([eight]) is None
         low, high = measure_value_range([eight, sixteen]) or (0, 0)
@@ -269,9 +272,8 @@ class TestDepth:
         assert high == pytest.approx(RANGE[0] + 242 * 40, abs=1)
 
     def test_sixteen_bits_are_refused_where_training_saw_eight(self, tmp_path: Path) -> None:
-        eight = deliver(tmp_path / "eight.tif")
-        sixteen = deliver(tmp_path / "sixteen.tif", dtype="uint16")
-        grid = orthophoto_grid(sixteen, GSD_M, 3)
+        eight = inspect_orthophoto(deliver(tmp_path / "eight.tif"))
+        sixteen, grid = inspected(deliver(tmp_path / "sixteen.tif", dtype="uint16"))
 
         check_depths([eight, sixteen], RANGE)
         check_depths([eight], None)
@@ -281,13 +283,13 @@ class TestDepth:
         ):
             with pytest.raises(RasterReadError, match="-ot Byte -scale 2600 10680 0 255") as caught:
                 refuse()
-            assert str(caught.value).startswith(f"{sixteen}: ")
+            assert str(caught.value).startswith(f"{sixteen.path}: ")
             assert "(found uint16, expected uint8); " in str(caught.value)
 
     def test_without_a_recipe_its_own_range_makes_it_visible(self, tmp_path: Path) -> None:
         path = deliver(tmp_path / "sixteen.tif", dtype="uint16")
 
-        read = read_orthophoto(path, orthophoto_grid(path, GSD_M, 3))
+        read = read_whole(path)
 
         assert read.rgb[:, read.valid].min() == 0
         assert read.rgb.max() == 255

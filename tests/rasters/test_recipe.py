@@ -8,7 +8,7 @@ from delivery_scene import GSD_M, RANGE, UTM, deliver, layout
 
 from grave_cli.errors import GraveError, GridError, ModelError, RasterReadError
 from grave_cli.mapping.model_fit import check_fit
-from grave_cli.rasters.orthophoto import orthophoto_grid
+from grave_cli.mapping.scene import open_scene
 from grave_cli.rasters.recipe import InputRecipe
 from grave_cli.settings.inputs import ElevationSettings
 from grave_cli.settings.load import load_settings
@@ -26,8 +26,7 @@ HEIGHTS = RGB.model_copy(
 
 
 def fit(recipe: InputRecipe, orthophoto: Path, dem: Path | None = None) -> tuple[str, ...]:
-    grid = orthophoto_grid(orthophoto, recipe.gsd_m, 3)
-    return check_fit(recipe, orthophoto, dem, grid, "oak")
+    return check_fit(open_scene(orthophoto, dem, recipe, 3), "oak")
 
 
 class TestInput:
@@ -87,8 +86,8 @@ class TestFit:
         (band,) = fit(RGB, infrared)
         (gsd,) = fit(RGB, coarse)
 
-        assert "8-bit colours are taken as they are" in depth
-        assert "band 4 is no alpha channel" in band
+        assert "8-bit colours are used unscaled" in depth
+        assert "band 4 is not an alpha channel" in band
         assert f"{coarse}: its pixels of 0.100 m are interpolated" in gsd
 
     def test_other_sixteen_bit_values_are_said_and_foreign_ones_refused(
@@ -99,7 +98,7 @@ class TestFit:
         full = SIXTEEN.model_copy(update={"value_range": (0.0, 65_535.0)})
 
         (note,) = fit(twice, path)
-        assert "2.5 times off" in note
+        assert "by a factor of 2.5" in note
         with pytest.raises(ModelError, match=r"found 2600 to 10680, .*-scale 2600 10680 0 65535"):
             fit(full, path)
 

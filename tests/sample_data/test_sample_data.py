@@ -13,7 +13,7 @@ import rasterio
 import shapely
 from rasterio import features
 
-from grave_cli.errors import DatasetError
+from grave_cli.errors import DatasetError, ExportError
 from grave_cli.sample_data.light import cast_shadows
 from grave_cli.sample_data.write import GSD_M, SampleCemetery, write_sample_data
 
@@ -198,6 +198,6 @@ def test_nothing_is_left_when_writing_fails(
         raise OSError("disk full")
 
     monkeypatch.setattr("grave_cli.sample_data.write.write_annotations", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(ExportError, match="disk full"):
         write_sample_data(tmp_path, cemeteries=1, size_m=10)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]

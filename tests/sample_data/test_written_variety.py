@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import get_type_hints
 
@@ -11,8 +12,9 @@ import rasterio
 
 from grave_cli.cli.sample_data import sample_data
 from grave_cli.errors import DatasetError
+from grave_cli.sample_data.scenes.scene import make_scene
 from grave_cli.sample_data.variety.presets import preset_names
-from grave_cli.sample_data.write import write_sample_data
+from grave_cli.sample_data.write import write_sample_data, write_scene
 
 
 def test_varied_cemeteries_lie_where_a_data_set_has_them(tmp_path: Path) -> None:
@@ -60,3 +62,17 @@ def test_unknown_variety_is_refused_before_anything_is_written(tmp_path: Path) -
 def test_help_names_every_preset() -> None:
     option = get_type_hints(sample_data, include_extras=True)["variety"].__metadata__[0]
     assert all(name in option.help for name in preset_names())
+
+
+def test_single_scenes_are_written_with_and_without_graves_and_dem(tmp_path: Path) -> None:
+    scene = make_scene(1, "central-europe", 10.0, 0.05)
+    written = write_scene(tmp_path, "one", replace(scene, surface=None))
+    assert written.dem is None
+    assert written.annotations == tmp_path / "annotations" / "one.gpkg"
+    with fiona.open(written.annotations) as graves:
+        assert len(graves) == len(scene.graves) > 0
+    empty = write_scene(tmp_path, "two", replace(scene, graves=[], is_ground=True))
+    assert empty.annotations is None
+    assert empty.orthophoto == tmp_path / "ground" / "orthophotos" / "two.tif"
+    with pytest.raises(DatasetError, match="hidden_only.*leave it out"):
+        write_scene(tmp_path, "hidden_only", replace(scene, graves=[]))

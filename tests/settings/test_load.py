@@ -278,6 +278,11 @@ def test_a_bad_domain_is_refused_in_the_users_words(domain: str) -> None:
     assert "[" not in message.partition("(found")[0]  # nor in those of the validator
 
 
+@pytest.mark.parametrize("key", ["training", "hpo.studies.mine", "hpo.studies.a.search_space.b"])
+def test_a_value_in_place_of_a_table_is_refused_without_the_name_of_a_class(key: str) -> None:
+    assert f"setting {key} (from --set): Input should be a table" in refusal(None, None, f"{key}=3")
+
+
 def test_settings_by_themselves_read_neither_environment_nor_files(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -331,6 +336,17 @@ def test_a_tree_is_frozen_at_every_depth() -> None:
     ]:
         with pytest.raises(ValidationError, match="frozen"):
             setattr(model, name, 1)
+
+
+def test_flattening_names_every_leaf_by_its_path() -> None:
+    tree = {"a": 1, "b": {"c": [2], "d": {"e": {}, "f": None}}, "g": {}}
+    assert list(flatten(tree)) == [
+        ("a", 1),
+        ("b.c", [2]),
+        ("b.d.e", {}),
+        ("b.d.f", None),
+        ("g", {}),
+    ]
 
 
 leaves = st.integers() | st.text(max_size=3) | st.lists(st.integers(), max_size=2)

@@ -256,6 +256,17 @@ def test_settings_that_make_another_training_are_refused(killed: Settings) -> No
         resumed_settings(left, options("training.learning_rate=0.5", work_dir=killed.work_dir))
 
 
+def test_thresholds_of_the_review_may_change_but_not_those_that_scores_depend_on(
+    killed: Settings,
+) -> None:
+    left = find_unfinished("left", killed)
+    now = options("review.min_confidence=0.9", work_dir=killed.work_dir)
+    assert resumed_settings(left, now).review.min_confidence == 0.9
+    now = options("prediction.decoding.body_threshold=0.4", work_dir=killed.work_dir)
+    with pytest.raises(SettingsError, match=r"prediction\.decoding\.body_threshold cannot change"):
+        resumed_settings(left, now)
+
+
 def test_fewer_epochs_than_were_trained_are_refused(copied: Settings) -> None:
     left = find_unfinished("left", copied)
     fewer = with_values(copied, {"training.epochs": 1})
@@ -268,7 +279,7 @@ def test_a_run_that_goes_on_elsewhere_is_left_alone(copied: Settings) -> None:
     with left.held():
         (row,) = list_runs(copied)
         assert prune(copied) == []
-        with pytest.raises(TrackingError, match="going on in another process"):
+        with pytest.raises(TrackingError, match="running in another process"):
             run_training(copied, start=left)
     assert left.checkpoint.is_file()
     assert row.status == "KILLED"

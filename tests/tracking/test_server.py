@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from multiprocessing import get_context
 from pathlib import Path
 
 import optuna
@@ -15,15 +16,16 @@ import psutil
 import pytest
 from image_store import client_of, images_of, runs_of
 from postgres import new_database
-from support import tiny_settings
+from support import tiny_settings, untrained_bundle
 
-from grave_cli.errors import TrackingError
+from grave_cli.errors import ModelError, TrackingError
 from grave_cli.tracking.listing import list_runs
 from grave_cli.tracking.models import resolve_model
 from grave_cli.tracking.runs import tracked_run
 from grave_cli.tracking.server import free_port, mlflow_pages, mlflow_server
 from grave_cli.training.trainer import run_training
 
+LARGE = 60_000_000
 GRAVECLI = [sys.executable, "-u", "-c", "from grave_cli.cli.app import main; main()"]
 
 
@@ -59,6 +61,36 @@ def test_a_training_is_recorded_on_a_server_with_postgresql(
     models = settings.work_dir / "cache" / "models"
     assert files
     assert all(path.is_relative_to(models) for path in files)
+
+
+def test_a_model_whose_download_was_killed_is_downloaded_again(server: str, tmp_path: Path) -> None:
+    settings = tiny_settings(tmp_path, tmp_path / "runs", tracking__uri=server)
+    bundle = untrained_bundle(tmp_path / "bundle")
+    with (bundle.folder / "model.onnx").open("wb") as large:  # so that it takes a while
+        large.truncate(LARGE)
+    with tracked_run(settings, "big", {}) as run:
+        run.log_folder(bundle.folder, "model")
+    cache = settings.work_dir / "cache" / "models"
+    child = get_context("spawn").Process(target=resolve_model, args=("big", settings))
+    child.start()
+    while not any(path.is_file() for path in cache.rglob("*")):
+        assert child.is_alive()
+        time.sleep(0.001)
+    child.kill()
+    child.join()
+    found = resolve_model("big", settings).bundle
+    sizes = {path.name: path.stat().st_size for path in bundle.folder.iterdir()}
+    assert {path.name: path.stat().st_size for path in found.folder.iterdir()} == sizes
+    assert found.sha256() == bundle.sha256()
+
+
+def test_a_run_without_a_model_is_named_by_a_server(server: str, tmp_path: Path) -> None:
+    settings = tiny_settings(tmp_path, tmp_path / "runs", tracking__uri=server)
+    with tracked_run(settings, "bare", {}):
+        pass
+    with pytest.raises(ModelError, match="run bare has no model"):
+        resolve_model("bare", settings)
+    assert not list((settings.work_dir / "cache" / "models").iterdir())
 
 
 def test_a_database_is_a_store_and_files_stay_where_the_settings_say(

@@ -10,9 +10,11 @@ import torch
 from image_store import Logged, client_of, images_of, runs_of, size_of
 from support import tiny_settings
 
+from grave_cli.learning.metrics import TileScores
+from grave_cli.settings.load import with_values
 from grave_cli.settings.tree import Settings
-from grave_cli.tracking import callbacks
 from grave_cli.tracking.keys import image_slug
+from grave_cli.training import sample_panels as room
 from grave_cli.training.sample_panels import SamplePanels
 from grave_cli.training.trainer import run_training
 
@@ -135,18 +137,33 @@ def test_pictures_are_due_at_the_first_epoch_and_every_few(
     assert due == drawn
 
 
+def test_the_last_epoch_is_drawn_after_early_stopping(
+    sample_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take = TileScores.take
+    falling = iter((0.9, 0.8, 0.7, 0.6))
+    monkeypatch.setattr(TileScores, "take", lambda self: take(self) | {"val/dice": next(falling)})
+    chosen = {"training__epochs": 9, "training__patience": 2, "training__monitor_tolerance": 0}
+    settings = tiny_settings(sample_data, tmp_path / "runs", **chosen)
+    settings = with_values(settings, {"tracking.images_every": 100})
+    result = run_training(settings, finish=True)
+    assert result.epochs == 3
+    images = images_of(settings, result.run_id)
+    assert {i.step for i in images if i.key == "predictions/combined"} == {1, 3}
+
+
 def test_what_is_drawn_are_the_averaged_weights_that_are_validated_and_kept(
     sample_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[tuple[dict[str, torch.Tensor], bool]] = []
-    predict = callbacks.predict_samples
+    predict = room.predict_samples
 
     def watch(task, samples, recipe):
         state = {name: value.clone() for name, value in task.network.state_dict().items()}
         seen.append((state, task.training))
         return predict(task, samples, recipe)
 
-    monkeypatch.setattr(callbacks, "predict_samples", watch)
+    monkeypatch.setattr(room, "predict_samples", watch)
     settings = tiny_settings(
         sample_data, tmp_path / "runs", training__epochs=1, tracking__samples=1
     )

@@ -7,10 +7,10 @@ import pytest
 from support import tiny_settings
 
 from grave_cli.dataset.training_data import TrainingData, plan_training, read_training_data
-from grave_cli.learning import samples as room
 from grave_cli.rasters.recipe import InputRecipe
 from grave_cli.settings.load import with_values
 from grave_cli.settings.tree import Settings
+from grave_cli.training import shown_places as room
 from grave_cli.training.shown_places import choose_samples
 
 

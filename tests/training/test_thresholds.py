@@ -5,17 +5,17 @@ from grave_rows import GSD_M, blurred, row_of_graves
 
 from grave_cli.graves.targets import BORDER, CONTACT, encode
 from grave_cli.settings.mapping import DecodingSettings
+from grave_cli.training.mapped_parts import TruthMap, score_decoding
 from grave_cli.training.thresholds import changed_thresholds, tune_thresholds
-from grave_cli.training.validation_maps import ValidationMap, score_decoding
 
 
-def map_of(labels: np.ndarray, courage: float = 1.0) -> ValidationMap:
+def map_of(labels: np.ndarray, courage: float = 1.0) -> TruthMap:
     """Say what a network would answer that sees bodies well, and edges with some courage."""
     channels = blurred(encode(labels, GSD_M, 0.10, 0.20), 1.0)
     channels[[BORDER, CONTACT]] *= courage
     levels = np.rint(channels * 255).astype(np.uint8)
     everywhere = np.ones(labels.shape, bool)
-    return ValidationMap(levels, labels, everywhere, everywhere, GSD_M)
+    return TruthMap(levels, labels, everywhere, GSD_M)
 
 
 def rows(gap_m: float) -> list[np.ndarray]:

@@ -1,7 +1,6 @@
 """Labelled areas: outside of them nothing counts, whether or not something is labelled there."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +14,9 @@ from support import tiny_settings
 from torch import Tensor, nn
 
 from grave_cli.dataset.annotations import read_labelled_area
-from grave_cli.dataset.cemetery_arrays import CemeteryArrays, PartPlan, plan_part, read_part
+from grave_cli.dataset.cemetery_arrays import CemeteryArrays, read_part
 from grave_cli.dataset.manifest import Cemetery, read_manifest
+from grave_cli.dataset.plans import PartPlan, plan_parts
 from grave_cli.dataset.splits import Part, Strip
 from grave_cli.dataset.training_data import reading_recipe
 from grave_cli.errors import GraveError
@@ -25,14 +25,14 @@ from grave_cli.learning.cutting import Chip, cut_chip
 from grave_cli.learning.datamodule import TileDataset
 from grave_cli.learning.losses import GraveLoss
 from grave_cli.learning.task import GraveTask
-from grave_cli.mapping.predict_cemetery import extract_graves
+from grave_cli.mapping.extract_graves import extract_graves
 from grave_cli.mapping.probability_map import ProbabilityMap
-from grave_cli.mapping.scene import Scene, open_scene
+from grave_cli.mapping.scene import Scene
 from grave_cli.mapping.stream import map_probabilities
 from grave_cli.settings.inputs import DataSettings
 from grave_cli.settings.mapping import DecodingSettings, PredictionSettings
 from grave_cli.settings.tree import Settings
-from grave_cli.training.final_score import judge_part
+from grave_cli.training.judged_part import judge_part
 from grave_cli.vectors.areas import rasterize_area, read_area, within_area
 
 # The left 9.4 m of 20 m: four graves lie within, four outside, and one reaches in from outside.
@@ -77,7 +77,8 @@ def make_plan(
         root, tmp_path / "runs", data__guard_m=0.0, chips__per_epoch=30, **options
     )
     (cemetery,) = read_manifest(root).cemeteries
-    return plan_part(Part(cemetery, "train", strip), settings), settings
+    (plan,) = plan_parts([Part(cemetery, "train", strip)], settings)
+    return plan, settings
 
 
 AREAS: dict[str, Callable[[Path], Path]] = {
@@ -271,10 +272,8 @@ class Counting:
 
 
 def scene_of(plan: PartPlan, settings: Settings, aoi: shapely.Geometry | None) -> Scene:
-    scene = open_scene(
-        plan.part.cemetery.orthophoto, None, plan.cemetery_grid, reading_recipe(settings)
-    )
-    return replace(scene, aoi=aoi)
+    whole = plan.whole
+    return Scene(whole.orthophoto, None, whole.grid, reading_recipe(settings), None, aoi)
 
 
 def test_tiles_that_see_nothing_of_the_aoi_are_not_computed(tmp_path: Path) -> None:
@@ -285,7 +284,7 @@ def test_tiles_that_see_nothing_of_the_aoi_are_not_computed(tmp_path: Path) -> N
         engine = Counting()
         seen = map_probabilities(scene_of(plan, settings, aoi), engine, tiles)
         computed[name] = engine.tiles
-        levels = seen.read(plan.cemetery_grid.window)
+        levels = seen.read(plan.whole.grid.window)
         assert ((levels == 255) == (levels > 0)).all()
     assert computed["one"] < computed["some"] < computed["all"]
 
@@ -294,7 +293,7 @@ def test_graves_and_coverage_end_with_the_aoi(tmp_path: Path) -> None:
     plan, settings = make_plan(tmp_path, [*GRAVES, BESIDE], area=False)
     instances = read_part(plan, reading_recipe(settings)).instances
     levels = np.stack([instances > 0, instances < 0, instances < 0]) * np.uint8(255)
-    seen = ProbabilityMap.of(levels, np.ones(instances.shape, np.bool_), plan.cemetery_grid)
+    seen = ProbabilityMap.of(levels, np.ones(instances.shape, np.bool_), plan.whole.grid)
     scene = scene_of(plan, settings, AREA)
     result = extract_graves(seen, scene, DecodingSettings(), settings, {})
     assert len(result.polygons) == len(result.attributes) == len(INSIDE)

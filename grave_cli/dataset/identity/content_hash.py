@@ -1,7 +1,7 @@
-"""What is in the files, as SHA-256, read once and remembered.
+"""SHA-256 digests of the files of a data set, cached.
 
-In: files with size and time. Out: one digest each. The cache is a JSON file that knows a digest by
-place, size and modification time (nanoseconds); a damaged one is built anew.
+The cache is a JSON file with the digest of each file, its size and its modification time in
+nanoseconds. A damaged cache is rebuilt.
 """
 
 import hashlib
@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from grave_cli.atomic_writes import whole_file
 from grave_cli.dataset.identity.sidecars import DatasetFile
-from grave_cli.errors import DatasetError
+from grave_cli.errors import DatasetError, ExportError
 from grave_cli.progress import SILENT, Advance, Progress
 
 _MEGA = 1e6
@@ -21,7 +22,7 @@ _BLOCK = 1 << 20  # bytes per read
 _VERSION = 1
 
 _SETTLED_NS = 2_000_000_000
-"""A file younger than this (ns) is not remembered: it could change again without a new time.
+"""A file younger than this (ns) is not cached: it could change again within the same time stamp.
 
 Source: git's "racy" entries, https://git-scm.com/docs/racy-git; FAT keeps even seconds.
 """
@@ -32,7 +33,7 @@ Stamp = tuple[int, int]
 
 @dataclass(frozen=True)
 class _Known:
-    """A digest and the stamp it belongs to."""
+    """A digest, and the size and time of the file when it was computed."""
 
     stamp: Stamp
     sha256: str
@@ -41,21 +42,21 @@ class _Known:
 def content_hashes(
     files: Sequence[DatasetFile], cache: Path, progress: Progress = SILENT
 ) -> list[str]:
-    """Hash the bytes of files, or remember what they hashed to.
+    """Hash the bytes of files, or take their digests from the cache.
 
-    What has been hashed is kept even when the work is interrupted. A change that keeps place, size
-    and time to the nanosecond is not seen; delete the cache after such surgery.
+    Digests are kept even if the work is interrupted. A change that keeps path, size and time to the
+    nanosecond is not noticed; delete the cache after such a change.
 
     Args:
-        files: What to hash.
-        cache: JSON file to remember digests in; made when needed, replaced as a whole.
-        progress: Is told of the work, in MB.
+        files: Files to hash.
+        cache: JSON file with digests; created when needed, replaced as a whole.
+        progress: Progress listener; it counts MB.
 
     Returns:
-        SHA-256 of each file, 64 hexadecimal digits, in the order given.
+        SHA-256 of each file, as 64 hexadecimal digits, in the order of `files`.
 
     Raises:
-        DatasetError: A file cannot be read, or changes while it is read.
+        DatasetError: A file cannot be read, or changes while it is being read.
     """
     known = _load(cache)
     new = [file for file in files if not _is_known(file, known)]
@@ -98,9 +99,9 @@ def _hash(file: DatasetFile, advance: Advance) -> str:
         ) from None
     if (status.st_size, status.st_mtime_ns) != _stamp(file):
         raise DatasetError(
-            "file changes while it is read",
+            "file changes while it is being read",
             where=file.location,
-            remedy="wait until it is written, then try again",
+            remedy="wait until it is complete, then try again",
         )
     return digest.hexdigest()
 
@@ -115,7 +116,7 @@ def _load(cache: Path) -> dict[str, _Known]:
             for place, (size, mtime_ns, sha256) in stored["files"].items()
         }
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        return {}  # missing or damaged: everything is hashed again
+        return {}  # missing or damaged: all files are hashed again
 
 
 def _digest(value: object) -> str:
@@ -133,27 +134,7 @@ def _remember(fresh: dict[str, _Known], cache: Path, progress: Progress) -> None
     rows = {place: [*entry.stamp, entry.sha256] for place, entry in (_load(cache) | fresh).items()}
     text = json.dumps({"version": _VERSION, "files": rows}, ensure_ascii=False)
     try:
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(cache, text)
-    except OSError as error:
-        progress.note(f"{cache}: hashes cannot be remembered ({error.strerror})")
-
-
-def replace_file(path: Path, text: str) -> None:
-    """Write a text beside its place, then rename: a reader sees the old file or the new one.
-
-    Names that are no UTF-8 on disk keep their bytes.
-
-    Args:
-        path: The file; its folder exists.
-        text: What will be in it.
-
-    Raises:
-        OSError: It cannot be written; the old file is untouched.
-    """
-    unfinished = path.with_name(f".{path.name}-{os.getpid()}")
-    try:
-        unfinished.write_bytes(text.encode("utf-8", "surrogateescape"))
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+        with whole_file(cache) as new:
+            new.write_bytes(text.encode("utf-8", "surrogateescape"))
+    except ExportError as error:
+        progress.note(f"hashes cannot be remembered: {error}")

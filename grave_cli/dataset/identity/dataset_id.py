@@ -1,16 +1,16 @@
-"""What identifies a data set: a short fingerprint of the files its manifest names.
+"""The id of a data set: a short fingerprint of the files in its manifest.
 
-In: a manifest. Out: eight hexadecimal digits, and the list of files they stand for.
+The id has eight hexadecimal digits and comes with the list of files that it stands for. There are
+two kinds, which never agree with each other:
 
-There are two ids, which never agree with each other:
+    by times     from the relative path, size and modification time (whole seconds) of each file.
+                 Used by train, hpo and `gravecli dataset-id`. It survives copies that keep times
+                 (cp -a, rsync -t, tar) and changes with any touch.
+    by content   from the relative path and SHA-256 of each file; `--content`. It also survives
+                 copies that lose times (git clone, cp), and notices a change that keeps size and
+                 second.
 
-    by times     relative path, size and modification time (whole seconds) of each file; what train,
-                 hpo and `gravecli dataset-id` use. Survives copies that keep times (cp -a, rsync
-                 -t, tar); any touch changes it.
-    by content   relative path and SHA-256 of each file; `--content`. Survives lost times, too
-                 (git clone, cp), and sees what a same-size change within a second hides.
-
-Which files count, and how they are spelled, is decided in `sidecars.py`. A GeoPackage that QGIS
+`sidecars.py` decides which files count and how their paths are spelled. A GeoPackage that QGIS has
 opened and closed has other bytes and times: that is a change.
 """
 
@@ -29,18 +29,18 @@ _DIGITS = 8
 _NANO = 1_000_000_000
 
 Basis = Literal["times", "content"]
-"""What an id is made from."""
+"""The basis of an id."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileRecord:
-    """What is remembered of one file.
+    """A file in the list behind an id.
 
     Args:
         path: Relative to the data folder, with `/`, in Unicode's composed form (NFC).
-        size: Bytes.
+        size: Size in bytes.
         mtime: Modification time, whole seconds since 1970.
-        sha256: Hash of its bytes; None when they were not read.
+        sha256: Hash of its bytes; None if they were not read.
     """
 
     path: str
@@ -55,7 +55,7 @@ class Fingerprint:
 
     Args:
         id: Eight hexadecimal digits.
-        basis: What they were made from.
+        basis: Times or content.
         files: The files, sorted by path.
     """
 
@@ -67,7 +67,7 @@ class Fingerprint:
 def dataset_id(manifest: Manifest) -> str:
     """Fingerprint a data set by its files' relative paths, sizes and modification times.
 
-    The same for any spelling of the folder and after a copy that keeps times (whole seconds).
+    The id does not depend on the spelling of the folder, and survives copies that keep times.
 
     Args:
         manifest: The data set.
@@ -76,19 +76,19 @@ def dataset_id(manifest: Manifest) -> str:
         Eight hexadecimal digits.
 
     Raises:
-        DatasetError: A file is gone, or a GeoPackage has edits that are not in the file yet.
+        DatasetError: A file is missing, or a GeoPackage has edits that are not in the file yet.
     """
     return fingerprint(manifest).id
 
 
 def fingerprint(manifest: Manifest) -> Fingerprint:
-    """Fingerprint a data set by paths, sizes and times, and keep the list.
+    """Fingerprint a data set by paths, sizes and times, with the list of its files.
 
     Args:
         manifest: The data set.
 
     Raises:
-        DatasetError: A file is gone, or a GeoPackage has edits that are not in the file yet.
+        DatasetError: A file is missing, or a GeoPackage has edits that are not in the file yet.
     """
     records = tuple(_record(file) for file in dataset_files(manifest))
     lines = (f"{record.path}\t{record.size}\t{record.mtime}" for record in records)
@@ -98,16 +98,16 @@ def fingerprint(manifest: Manifest) -> Fingerprint:
 def content_fingerprint(
     manifest: Manifest, cache: Path, progress: Progress = SILENT
 ) -> Fingerprint:
-    """Fingerprint a data set by paths and the bytes of its files, and keep the list.
+    """Fingerprint a data set by paths and contents, with the list of its files.
 
     Args:
         manifest: The data set.
-        cache: JSON file that remembers hashes, so that only new bytes are read.
-        progress: Is told of the reading, in MB.
+        cache: JSON file that caches hashes, so that only changed files are read.
+        progress: Progress listener; it counts MB.
 
     Raises:
-        DatasetError: A file is gone or changes while it is read, or a GeoPackage has edits that
-            are not in the file yet.
+        DatasetError: A file is missing or changes while it is being read, or a GeoPackage has edits
+            that are not in the file yet.
     """
     files = dataset_files(manifest)
     hashes = content_hashes(files, cache, progress)

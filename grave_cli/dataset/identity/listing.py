@@ -1,7 +1,4 @@
-"""The list behind a dataset id: kept as JSON, and compared with an older one in words.
-
-In: fingerprints and JSON files. Out: JSON files and changes, one for each file concerned.
-"""
+"""The list of files behind a dataset id: written as JSON, and compared with an older list."""
 
 import json
 from collections.abc import Callable, Hashable, Iterable, Iterator
@@ -10,9 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from grave_cli.dataset.identity.content_hash import replace_file
+from grave_cli.atomic_writes import whole_file
 from grave_cli.dataset.identity.dataset_id import Basis, FileRecord, Fingerprint
-from grave_cli.errors import DatasetError, ExportError
+from grave_cli.errors import DatasetError
 
 _BASES: dict[str, Basis] = {"times": "times", "content": "content"}
 
@@ -21,12 +18,12 @@ ChangeKind = Literal["added", "removed", "renamed", "changed", "touched only"]
 
 @dataclass(frozen=True)
 class Change:
-    """What happened to one file.
+    """A change of one file.
 
     Args:
-        kind: What it is called.
-        path: The file; of a renamed one, its old path.
-        detail: How it was and is, in words; of a renamed one, its new path.
+        kind: Kind of change.
+        path: The file's path; the old path if it was renamed.
+        detail: Its old and new state in words; the new path if it was renamed.
     """
 
     kind: ChangeKind
@@ -44,17 +41,15 @@ def write_list(found: Fingerprint, path: Path) -> None:
     """Write the files of a data set as JSON: id, basis, and each file's path, size, mtime, sha256.
 
     Args:
-        found: What to write; sha256 is left out where the bytes were not read.
-        path: The file; one that is there is replaced.
+        found: The fingerprint; sha256 is omitted where the bytes were not read.
+        path: The JSON file; an existing one is replaced.
 
     Raises:
-        ExportError: It cannot be written; the old file, if there was one, is untouched.
+        ExportError: It cannot be written; an existing file is untouched.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, json.dumps(_as_json(found), indent=1, ensure_ascii=False) + "\n")
-    except OSError as error:
-        raise ExportError("list cannot be written", where=path, found=error.strerror) from None
+    text = json.dumps(_as_json(found), indent=1, ensure_ascii=False) + "\n"
+    with whole_file(path) as new:
+        new.write_bytes(text.encode("utf-8", "surrogateescape"))
 
 
 def read_list(path: Path) -> Fingerprint:
@@ -64,7 +59,7 @@ def read_list(path: Path) -> Fingerprint:
         path: The JSON file.
 
     Raises:
-        DatasetError: It is missing, or no such list.
+        DatasetError: It is missing, or is not such a list.
     """
     try:
         stored = json.loads(path.read_bytes().decode("utf-8", "surrogateescape"))
@@ -76,22 +71,22 @@ def read_list(path: Path) -> Fingerprint:
         raise DatasetError(
             "not a list of files",
             where=path,
-            expected="what `gravecli dataset-id DATA --manifest FILE` writes",
+            expected="a file from `gravecli dataset-id DATA --manifest FILE`",
         ) from None
 
 
 def compare(old: Fingerprint, new: Fingerprint) -> tuple[Change, ...]:
-    """Say what happened to a data set since a list of it was written.
+    """List the changes of a data set since an older list was written.
 
-    A file that went and one that came are a rename when their hashes agree, or, when one list has
-    none, their sizes and times. "Touched only" needs hashes in both lists.
+    A removed and an added file are one renamed file if their hashes agree, or their sizes and times
+    if a list has no hashes. "Touched only" needs hashes in both lists.
 
     Args:
-        old: The list from then.
+        old: The older list.
         new: The data set now.
 
     Returns:
-        The changes, sorted by path; none when both have the same files.
+        The changes, sorted by path; none if both have the same files.
     """
     unchanged = set(old.files) & set(new.files)
     gone = {file.path: file for file in old.files if file not in unchanged}
@@ -125,7 +120,7 @@ def _checked(file: FileRecord) -> FileRecord:
 def _pair(
     gone: dict[str, FileRecord], came: dict[str, FileRecord]
 ) -> Iterator[tuple[FileRecord, FileRecord]]:
-    """Take the renamed files out of those that went and those that came."""
+    """Take the renamed files out of the removed and the added ones."""
     hashed = all(file.sha256 for file in (*gone.values(), *came.values()))
     key: Callable[[FileRecord], Hashable] = _content if hashed else _size_and_time
     waiting: dict[Hashable, list[str]] = {}
@@ -145,14 +140,14 @@ def _size_and_time(file: FileRecord) -> Hashable:
 
 
 def _change(before: FileRecord, after: FileRecord) -> Change | None:
-    """Say how a file differs from what it was; None when only a hash has been added."""
+    """Describe how a file has changed; None if only a hash has been added."""
     hashed = before.sha256 is not None and after.sha256 is not None
     if hashed and before.sha256 == after.sha256:
         return Change("touched only", after.path, _times(before, after))
     if before.size != after.size:
         return Change("changed", after.path, f"{_amount(after)}, was {_amount(before)}")
     if before.mtime != after.mtime:
-        doubt = "" if hashed else ", perhaps touched only: hashes in both lists would tell"
+        doubt = "" if hashed else ", perhaps touched only (compare lists with hashes to find out)"
         return Change("changed", after.path, f"same size{doubt}; {_times(before, after)}")
     return Change("changed", after.path, "same size, same time") if hashed else None
 
@@ -170,10 +165,10 @@ def _amount(file: FileRecord) -> str:
 
 
 def in_words(old: Fingerprint, new: Fingerprint) -> Iterable[str]:
-    """Write what changed since an older list, one line each, for a person.
+    """Describe the changes since an older list, one line each.
 
     Args:
-        old: The list from then.
+        old: The older list.
         new: The data set now.
     """
     changes = compare(old, new)

@@ -1,19 +1,18 @@
-"""The files a data set consists of: those its manifest names, and those that change what they mean.
+"""The files of a data set: the manifest's files and the sidecars that change their meaning.
 
-In: a manifest. Out: one `DatasetFile` each, with its spelling in listings and its place on disk.
-
-Parts of a file (names in any case):
+These sidecars count (names in any case):
 
     .shp                .shx .dbf .prj .cpg
     image files         world file (of a .tif: .tfw .tifw .wld), .prj, <name>.msk
-    .vrt                every source, and the sources' own parts; VRTs in VRTs, too
+    .vrt                all sources and their own sidecars; also VRTs within VRTs
 
-What GIS tools leave behind is none of it: .aux.xml .ovr -shm, an empty -wal, .qgz, hidden files.
+Files that GIS tools leave behind do not count: .aux.xml .ovr -shm, an empty -wal, .qgz, hidden
+files.
 
-A path is listed relative to the data folder, with `/`, and composed (NFC), because macOS hands
-names out decomposed. A VRT's relative source is listed relative to the data folder, with leading
-`..` when it lies outside; an absolute source as the VRT spells it, so that neither changes when
-the folder is copied. Any other file from outside is listed as `outside/<name>`.
+A path is listed relative to the data folder, with `/`, and composed (NFC), because macOS returns
+decomposed names. A relative source of a VRT is listed relative to the data folder, with leading
+`..` if it lies outside; an absolute source as the VRT spells it. Neither changes when the folder is
+copied. Any other file from outside is listed as `outside/<name>`.
 
 Source:
     World files: https://gdal.org/en/stable/drivers/raster/wld.html
@@ -43,8 +42,8 @@ class DatasetFile:
 
     Args:
         path: Its spelling in listings: the same on every machine.
-        location: Where its bytes lie, absolute and without symbolic links.
-        size: Bytes.
+        location: Absolute path of its bytes, without symbolic links.
+        size: Size in bytes.
         mtime_ns: Modification time of the bytes, nanoseconds since 1970.
     """
 
@@ -55,14 +54,14 @@ class DatasetFile:
 
 
 def dataset_files(manifest: Manifest) -> tuple[DatasetFile, ...]:
-    """List everything that makes a data set what it is, sorted by path.
+    """List all files of a data set, sorted by path.
 
     Args:
         manifest: The data set.
 
     Raises:
-        DatasetError: A file is gone or unreadable, a source of a VRT is missing, or a GeoPackage
-            has edits in its `-wal`.
+        DatasetError: A file is missing or unreadable, a source of a VRT is missing, or a GeoPackage
+            has edits in its `-wal` file.
     """
     collector = _Collector(manifest.root)
     for cemetery in manifest.cemeteries:
@@ -72,7 +71,7 @@ def dataset_files(manifest: Manifest) -> tuple[DatasetFile, ...]:
 
 
 class _Folder:
-    """The names in a folder, read once, and where it really lies."""
+    """The names in a folder, read once, and the folder's real path."""
 
     def __init__(self, path: str) -> None:
         self.location = os.path.realpath(path)
@@ -85,12 +84,12 @@ class _Folder:
                 self._links.add(entry.name)
 
     def locate(self, name: str) -> str:
-        """Follow the links to the bytes of a file; one call to the system only for a link."""
+        """Follow the links to the bytes of a file; only a link costs a system call."""
         place = os.path.join(self.location, name)
         return os.path.realpath(place) if name in self._links else place
 
     def parts(self, name: str) -> Iterator[str]:
-        """Name the sidecars of a file that change what it means."""
+        """Name the sidecars that change the meaning of a file."""
         stem, _, ending = name.rpartition(".")
         wanted = _part_endings(ending.lower())
         for other in self._endings.get(stem, ()):
@@ -110,7 +109,7 @@ def _entries(folder: str) -> list["os.DirEntry[str]"]:
 
 
 def _part_endings(ending: str) -> frozenset[str]:
-    """Say which endings beside `ending` belong to it: tif -> tfw, tifw, wld, prj."""
+    """Return the endings of the sidecars of a file: tif -> tfw, tifw, wld, prj."""
     if ending == "shp":
         return _SHAPEFILE_PARTS
     if ending in _SELF_CONTAINED:
@@ -128,11 +127,11 @@ class _Collector:
         self._files: dict[tuple[str, str], DatasetFile] = {}
 
     def found(self) -> Iterable[DatasetFile]:
-        """All files so far."""
+        """The files so far."""
         return self._files.values()
 
     def add_named(self, path: Path) -> None:
-        """Add a file that the manifest names, with its parts."""
+        """Add a file of the manifest, with its sidecars."""
         place = os.fspath(path)
         folder, name = os.path.split(place)
         if folder not in self._listed:
@@ -140,7 +139,7 @@ class _Collector:
         self._add(place, self._listed[folder] + name, ())
 
     def _list_folder(self, folder: Path) -> str:
-        """Spell a folder as the manifest does; else, for a file named by a setting, as it lies."""
+        """Spell a folder as the manifest does, or resolved if a setting names a file in it."""
         for path, root in ((folder, self._root), (folder.resolve(), self._root.resolve())):
             if path.is_relative_to(root) and os.pardir not in path.relative_to(root).parts:
                 listed = path.relative_to(root).as_posix()
@@ -167,7 +166,7 @@ class _Collector:
         return self._folders[path]
 
     def _take(self, folder: _Folder, name: str, listed: str) -> DatasetFile | None:
-        """Count a file, or return None when it has been counted."""
+        """Count a file, or return None if it has been counted."""
         location = folder.locate(name)
         listed = unicodedata.normalize("NFC", listed)
         if (listed, location) in self._files:
@@ -185,15 +184,15 @@ def _size_and_time(location: str, listed: str) -> tuple[int, int]:
             "file of the data set cannot be read",
             where=listed,
             found=f"{error.strerror} at {location}",
-            remedy="bring it back, or remove what points to it",
+            remedy="restore it, or remove the link to it",
         ) from None
     if not stat.S_ISREG(status.st_mode):
-        raise DatasetError("not a file", where=listed, remedy="move it away")
+        raise DatasetError("not a file", where=listed, remedy="move it out of the data folder")
     return status.st_size, status.st_mtime_ns
 
 
 def _refuse_edits(place: str, location: str) -> None:
-    """Refuse a GeoPackage whose last edits lie beside it; SQLite looks where the link leads.
+    """Refuse a GeoPackage whose latest edits are still in its `-wal` file, beside the real file.
 
     Source: https://www.sqlite.org/wal.html ("The WAL File").
     """
@@ -207,5 +206,5 @@ def _refuse_edits(place: str, location: str) -> None:
             "GeoPackage holds edits that are not in the file yet",
             where=place,
             found=f"{size} bytes in {os.path.basename(log)}",
-            remedy="close it in QGIS, or in whatever else has it open",
+            remedy="close it in QGIS, or in any other program that has it open",
         )

@@ -1,6 +1,4 @@
-"""Which files a VRT takes its pixels from.
-
-In: a `.vrt` file. Out: its sources, as they can be opened and as they are listed.
+"""The source files of a VRT: paths to open them, and their spelling in listings.
 
 Source:
     https://gdal.org/en/stable/drivers/raster/vrt.html (SourceFilename, SourceDataset,
@@ -23,11 +21,11 @@ _PART = re.compile(r'^[A-Za-z]\w+:(?:\d+:)?"?(.+?)"?(?::[^:/\\]*)?$')  # GPKG:fi
 
 @dataclass(frozen=True, slots=True)
 class VrtSource:
-    """A file that a VRT points to.
+    """A source file of a VRT.
 
     Args:
         place: Path to open it.
-        listed: Its spelling in listings: absolute as written, else relative to the data folder.
+        listed: Its spelling in listings: as written if absolute, or relative to the data folder.
     """
 
     place: str
@@ -35,15 +33,15 @@ class VrtSource:
 
 
 def vrt_sources(place: str, location: str, listed: str) -> tuple[VrtSource, ...]:
-    """Find the files that a VRT is made of, each once, in the order of the VRT.
+    """Find the source files of a VRT, each once, in the order of the VRT.
 
     Args:
-        place: The VRT as the data set names it.
-        location: The VRT behind symbolic links.
+        place: Path of the VRT in the data set.
+        location: Path of the VRT without symbolic links.
         listed: The VRT's spelling in listings.
 
     Raises:
-        DatasetError: The VRT cannot be read, or a source is no file on this machine.
+        DatasetError: The VRT cannot be read, or a source is not a file on this machine.
     """
     folder = os.path.dirname(place if not os.path.islink(place) else location)
     sources = {
@@ -54,7 +52,7 @@ def vrt_sources(place: str, location: str, listed: str) -> tuple[VrtSource, ...]
 
 
 def _read(place: str) -> Iterator[tuple[str, bool]]:
-    """Yield each source's text and whether it is relative to the VRT."""
+    """Yield the text of each source, and whether it is relative to the VRT."""
     try:
         root = ET.parse(place).getroot()
     except (OSError, ET.ParseError) as error:
@@ -76,15 +74,15 @@ def _find(text: str, beside: bool, folder: str, vrt: str, listed_folder: str) ->
             if os.path.isfile(place):
                 return VrtSource(place, _list(file, listed_folder if base else ""))
     raise DatasetError(
-        "source of this VRT is no file on this machine",
+        "source of this VRT is not a file on this machine",
         where=vrt,
         found=text,
-        remedy="bring it back, or turn the VRT into a GeoTIFF with gdal_translate",
+        remedy="restore it, or convert the VRT to a GeoTIFF with gdal_translate",
     )
 
 
 def _spellings(text: str) -> Iterator[str]:
-    """Yield what may be the file in a source: itself, the file of a part, the archive around it.
+    """Yield the paths a source may mean: itself, the file of a sub-dataset, the archive around it.
 
     `vrt://a.tif?bands=1` -> a.tif; `GPKG:a.gpkg:dem` -> a.gpkg; `/vsizip/a.zip/b.tif` -> a.zip
     """

@@ -1,11 +1,10 @@
 """An evaluation in, one HTML file that needs nothing else, not even a network, out."""
 
-from contextlib import suppress
 from html import escape
 from pathlib import Path
 
 from grave_cli import __version__
-from grave_cli.errors import ExportError
+from grave_cli.atomic_writes import whole_file
 from grave_cli.evaluation.evaluate import Evaluation
 from grave_cli.evaluation.page.charts import draw_reliability, draw_review
 from grave_cli.evaluation.page.drawn_map import draw_map
@@ -45,15 +44,8 @@ def write_page(evaluation: Evaluation, path: Path) -> None:
     Raises:
         ExportError: It cannot be written.
     """
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text(render_page(evaluation), encoding="utf-8")
-        unfinished.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            unfinished.unlink()
-        raise ExportError(f"report cannot be written: {error}", where=path) from None
+    with whole_file(path) as new:
+        new.write_text(render_page(evaluation), encoding="utf-8")
 
 
 def render_page(evaluation: Evaluation) -> str:

@@ -96,6 +96,7 @@ def composite(
         height,
         model_relief(rng, height, gsd_m, variety.relief),
         visible_graves(canvas, alpha, plan.tombs),
+        not plan.tombs,
         variety,
     )
 

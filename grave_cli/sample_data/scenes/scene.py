@@ -42,6 +42,7 @@ class Scene:
         height: True heights above ground in metres, on the orthophoto's grid.
         surface: The DEM on a grid of its own, or None.
         graves: The ground truth: outlined graves of which at least 40 % can be seen.
+        is_ground: Whether no grave was placed, not even a hidden one or one without an outline.
         variety: The settings it was made with.
 
     Shapes:
@@ -53,12 +54,8 @@ class Scene:
     height: Array
     surface: SurfaceModel | None
     graves: list[Tomb]
+    is_ground: bool
     variety: Variety
-
-    @property
-    def is_ground(self) -> bool:
-        """Whether the scene was made without any grave, outlined or not."""
-        return self.variety.scene != "cemetery"
 
 
 def make_scene(
@@ -95,9 +92,7 @@ def make_scenes(
         yield make_scene(seed, preset, size_m, gsd_m)
 
 
-def make_scene_with_graves(
-    seed: Sequence[int], preset: str, size_m: float
-) -> tuple[Scene, SurfaceModel]:
+def make_scene_with_graves(seed: Sequence[int], preset: str, size_m: float) -> Scene:
     """Make a scene for a data set: with a DEM, and with a grave unless it is ground.
 
     A cemetery whose graves are all hidden is drawn again with the next number.
@@ -112,10 +107,10 @@ def make_scene_with_graves(
     """
     attempt = 0
     scene = make_scene([*seed, attempt], preset, size_m)
-    while scene.surface is None or not (scene.graves or scene.is_ground):
+    while scene.surface is None or not (scene.graves or scene.variety.scene != "cemetery"):
         attempt += 1
         scene = make_scene([*seed, attempt], preset, size_m)
-    return scene, scene.surface
+    return scene
 
 
 def paint_scene(rng: np.random.Generator, size_m: float, variety: Variety) -> Scene:
@@ -141,6 +136,7 @@ def paint_scene(rng: np.random.Generator, size_m: float, variety: Variety) -> Sc
         canvas.height,
         model_relief(rng, canvas.height, gsd_m, variety.relief),
         visible_graves(canvas, alpha, plan.tombs),
+        not plan.tombs,
         variety,
     )
 

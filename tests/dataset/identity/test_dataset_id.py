@@ -413,7 +413,7 @@ def test_a_part_of_a_file_counts_as_the_file(tmp_path: Path, spelling: str) -> N
 @pytest.mark.parametrize("source", ["gone.tif", "/vsicurl/https://example.org/a.tif"])
 def test_a_source_that_is_not_on_this_machine_is_named(tmp_path: Path, source: str) -> None:
     write_vrt(tmp_path / "orthophotos/a.vrt", source)
-    with pytest.raises(DatasetError, match=r"orthophotos/a\.vrt: source .* no file") as error:
+    with pytest.raises(DatasetError, match=r"orthophotos/a\.vrt: source .* not a file") as error:
         id_of(tmp_path)
     assert source in str(error.value)
 
@@ -585,7 +585,7 @@ def test_a_damaged_cache_is_built_anew(root: Path, cache: Path, damage: bytes) -
     assert [path.name for path in cache.parent.iterdir()] == [cache.name]
 
 
-def test_a_cache_that_cannot_be_written_is_told_and_the_id_is_given(
+def test_a_cache_that_cannot_be_written_is_reported_and_the_id_is_given(
     root: Path, cache: Path, tmp_path: Path
 ) -> None:
     write(tmp_path / "file")
@@ -614,7 +614,7 @@ def test_what_was_hashed_before_a_fault_is_remembered(root: Path, cache: Path) -
         ) -> Iterator[Callable[[float], None]]:
             yield lambda amount: write(root / "orthophotos/b.tif", b"meddled", T0 * NANO + 1)
 
-    with pytest.raises(DatasetError, match=r"b\.tif: file changes while it is read"):
+    with pytest.raises(DatasetError, match=r"b\.tif: file changes while it is being read"):
         content_fingerprint(read_manifest(root), cache, Meddler())
     assert len(json.loads(cache.read_text("utf-8"))["files"]) == 5  # all before the last
 
@@ -644,13 +644,13 @@ def test_a_written_list_is_read_back_the_same(found: Fingerprint) -> None:
 
 @settings(deadline=None)
 @given(LISTS, LISTS)
-def test_every_file_that_differs_is_told_once(old: Fingerprint, new: Fingerprint) -> None:
-    told: list[str] = []
+def test_every_file_that_differs_is_reported_once(old: Fingerprint, new: Fingerprint) -> None:
+    reported: list[str] = []
     for change in compare(old, new):
-        told += [change.path, change.detail] if change.kind == "renamed" else [change.path]
+        reported += [change.path, change.detail] if change.kind == "renamed" else [change.path]
     stamps = [{f.path: (f.size, f.mtime) for f in files} for files in (old.files, new.files)]
-    assert len(told) == len(set(told))
-    assert set(told) >= {path for path, _ in stamps[0].items() ^ stamps[1].items()}
+    assert len(reported) == len(set(reported))
+    assert set(reported) >= {path for path, _ in stamps[0].items() ^ stamps[1].items()}
 
 
 @settings(deadline=None)
@@ -694,7 +694,7 @@ def test_a_renamed_and_touched_file_is_known_by_its_content(root: Path, cache: P
     assert changes == (Change("renamed", "dems/a.tif", "dems/a_dsm.tif"),)
 
 
-def test_a_touched_file_is_told_from_a_changed_one_by_hashes_only(root: Path, cache: Path) -> None:
+def test_only_hashes_distinguish_a_touched_file_from_a_changed_one(root: Path, cache: Path) -> None:
     by_times = fingerprint(read_manifest(root))
     by_content = content_fingerprint(read_manifest(root), cache)
     os.utime(root / "dems/a.tif", (T0 + 60, T0 + 60))
@@ -733,5 +733,5 @@ def test_a_file_that_is_no_list_is_named(tmp_path: Path, text: str) -> None:
 def test_a_missing_list_and_an_unwritable_place_are_named(root: Path, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"gone\.json: list cannot be read"):
         read_list(tmp_path / "gone.json")
-    with pytest.raises(ExportError, match=r"list\.json: list cannot be written"):
+    with pytest.raises(ExportError, match=r"list\.json: cannot be written"):
         write_list(fingerprint(read_manifest(root)), write(tmp_path / "file") / "list.json")

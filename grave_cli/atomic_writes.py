@@ -1,0 +1,144 @@
+"""Atomic writes: a file or folder appears whole, or not at all.
+
+Each is written under a hidden, unique name beside its place, flushed to the disk and renamed. A
+reader sees the old file or the new one, and so does everybody after a crash or a power cut. Two
+processes that write the same file do not disturb each other.
+"""
+
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from grave_cli.errors import ExportError
+
+_PREFIX = ".gravecli-"
+_ABANDONED_S = 24 * 3600.0  # no file takes longer to write
+# On Windows a virus scanner or another process may hold a file for a moment.
+_PAUSES_S = (0.05, 0.1, 0.2, 0.4)
+_DENIED = "close it in other programs, and check the permissions of its folder"
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Write a file whole or not at all.
+
+    The block writes to the path that it is given, which has the suffix of the file, so that drivers
+    recognise the format. If the block fails, the old file stays and nothing is left of the new one.
+
+    Args:
+        path: The file; an existing one is replaced, missing folders are created. A symbolic link
+            stays and the file behind it is replaced.
+
+    Yields:
+        A path in the same folder where no file exists yet.
+
+    Raises:
+        ExportError: The file cannot be written, another program holds it open (Windows), or it is a
+            folder or device: renaming a file to /dev/null would delete the device.
+    """
+    path = path.resolve() if path.is_symlink() else path
+    if path.exists() and not path.is_file():
+        raise ExportError("cannot be written: not a regular file", where=path)
+    with _beside(path) as new:
+        yield new
+        _flush_file(new)
+        _rename(new, path)
+        _flush_entries(path.parent)
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Write a folder whole or not at all.
+
+    For caches whose name identifies their content: if the folder exists by the time the block ends,
+    because another process was faster, that one stays and the new one is discarded.
+
+    Args:
+        path: The folder; missing parents are created.
+
+    Yields:
+        An empty folder beside it.
+
+    Raises:
+        ExportError: The folder cannot be written.
+    """
+    with _beside(path) as new:
+        new.mkdir()
+        yield new
+        for inside in new.rglob("*"):
+            (_flush_entries if inside.is_dir() else _flush_file)(inside)
+        _flush_entries(new)
+        try:
+            _rename(new, path)
+        except OSError:
+            if not path.is_dir():
+                raise
+        _flush_entries(path.parent)
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """Yield a unique name beside a path; in the end, remove everything that still has it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(path.parent)
+        new = path.parent / f"{_PREFIX}{secrets.token_hex(8)}{path.suffix}"
+        try:
+            yield new
+        finally:
+            _remove(new)
+    except OSError as error:
+        raise ExportError(
+            f"cannot be written: {error.strerror or error}",
+            where=path,
+            remedy=_DENIED if isinstance(error, PermissionError) else None,
+        ) from error
+
+
+def _flush_file(path: Path) -> None:
+    with path.open("r+b") as file:  # Windows flushes only files that are open for writing
+        os.fsync(file.fileno())
+
+
+def _flush_entries(folder: Path) -> None:
+    """Flush the names in a folder, where the system can: Windows and some network drives cannot."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _rename(new: Path, path: Path) -> None:
+    for pause_s in _PAUSES_S:
+        try:
+            os.replace(new, path)
+        except PermissionError:
+            time.sleep(pause_s)
+        else:
+            return
+    os.replace(new, path)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove the leftovers of killed processes."""
+    oldest = time.time() - _ABANDONED_S
+    for left in folder.glob(f"{_PREFIX}*"):
+        with suppress(OSError):
+            if left.stat().st_mtime < oldest:
+                _remove(left)
+
+
+def _remove(new: Path) -> None:
+    """Remove a file or folder, and sidecars such as SQLite's `-wal` and GDAL's `.aux.xml`."""
+    for left in new.parent.glob(f"{new.stem}*"):
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                left.unlink()

@@ -1,0 +1,120 @@
+"""Probabilities in, graves out: decoding, regular outlines, confidence, attributes."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from grave_cli.dataset.manifest import cemetery_name
+from grave_cli.graves.attributes import measure
+from grave_cli.graves.confidence import Calibration, confidence_features
+from grave_cli.graves.flags import Review, review
+from grave_cli.mapping.blocks import find_graves
+from grave_cli.mapping.probability_map import ProbabilityMap
+from grave_cli.mapping.result import PredictionResult
+from grave_cli.mapping.scene import Scene
+from grave_cli.mapping.summary import look_over
+from grave_cli.outlines.polygons import to_crs
+from grave_cli.outlines.regularise import regularise
+from grave_cli.progress import SILENT, Progress
+from grave_cli.rasters.grid import WorkingGrid
+from grave_cli.settings.mapping import DecodingSettings
+from grave_cli.settings.tree import Settings
+from grave_cli.vectors.areas import within_area
+
+
+def extract_graves(
+    probabilities: ProbabilityMap,
+    scene: Scene,
+    decoding: DecodingSettings,
+    settings: Settings,
+    provenance: dict[str, Any],
+    calibration: Calibration | None = None,
+    progress: Progress = SILENT,
+) -> PredictionResult:
+    """Turn the probabilities of a cemetery into its graves.
+
+    Args:
+        probabilities: Over the whole grid.
+        scene: Where they come from.
+        decoding: Thresholds.
+        settings: Outlines, review.
+        provenance: What is said of their origin.
+        calibration: Of the model's confidence; None takes the mean probability of body.
+        progress: Is told how far it is.
+
+    Raises:
+        RasterReadError: The DEM is damaged.
+    """
+    grid = probabilities.grid
+    found = find_graves(
+        probabilities, scene, decoding, progress, threads=settings.prediction.threads
+    )
+    outlines = regularise(found.polygons, found.evidence.body, grid.gsd_m, settings.outlines)
+    found = found.take(outlines.index)
+    features = confidence_features(outlines, found.evidence)
+    confidence = calibration.confidence(features) if calibration else found.evidence.body
+    reviewed = review(outlines, found.evidence, confidence, grid.gsd_m, settings.review)
+    polygons = to_crs(outlines.regular, grid.transform)
+    order = _reading_order(polygons)
+    order = order[within_area(polygons[order], scene.aoi)]
+    outlines, polygons = outlines.take(order), polygons[order]
+    cemetery = cemetery_name(scene.orthophoto.path)
+    rows = _attributes(
+        cemetery,
+        polygons,
+        grid,
+        confidence=confidence[order],
+        heights=found.heights[order],
+        shape=outlines.shape,
+        reviewed=reviewed.take(order),
+    )
+    overview = look_over(probabilities, scene.aoi)
+    return PredictionResult(
+        cemetery=cemetery,
+        grid=grid,
+        source_crs=scene.orthophoto.georeference.crs,
+        polygons=polygons,
+        raw_polygons=to_crs(outlines.raw, grid.transform),
+        attributes=tuple(rows),
+        coverage=overview.footprint,
+        provenance=provenance,
+        features=features[order],
+        computed_share=overview.valid_share,
+        coarse_probability=overview.probability,
+    )
+
+
+def _reading_order(polygons: NDArray[np.object_]) -> NDArray[np.intp]:
+    """Sort graves from north to south, then from west to east."""
+    points = shapely.get_coordinates(shapely.centroid(polygons))
+    return np.lexsort((points[:, 0], -points[:, 1]))
+
+
+def _attributes(
+    cemetery: str,
+    polygons: NDArray[np.object_],
+    grid: WorkingGrid,
+    *,
+    confidence: NDArray[np.float64],
+    heights: NDArray[np.float64],
+    shape: NDArray[np.str_],
+    reviewed: Review,
+) -> Iterator[dict[str, Any]]:
+    measures = measure(polygons, grid.crs, grid.metres_per_unit)
+    for index in range(len(polygons)):
+        yield {
+            "grave_id": f"{cemetery}-{index + 1:04d}",
+            "cemetery_id": cemetery,
+            "confidence": float(confidence[index]),
+            "area_m2": float(measures.area_m2[index]),
+            "length_m": float(measures.length_m[index]),
+            "width_m": float(measures.width_m[index]),
+            "azimuth_deg": float(measures.azimuth_deg[index]),
+            "height_m": float(heights[index]),
+            "shape": str(shape[index]),
+            "flags": reviewed.flags[index],
+            "needs_review": bool(reviewed.needed[index]),
+        }

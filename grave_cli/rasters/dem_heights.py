@@ -1,0 +1,147 @@
+"""Heights of a DEM in metres on the working grid, NaN where unknown.
+
+Stored values are read on the DEM's own pixels, cleared of everything that is not a height, and only
+then interpolated: an undeclared marker such as -32767 never bleeds into the heights beside it.
+"""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.enums import Resampling
+from rasterio.errors import RasterioIOError
+from rasterio.io import DatasetReader
+from rasterio.warp import reproject
+from rasterio.windows import Window
+from rasterio.windows import transform as window_transform
+
+from grave_cli.rasters.dem import Dem, describe_dem, impossible_heights
+from grave_cli.rasters.georeference import Georeference, transformer
+from grave_cli.rasters.grid import WorkingGrid, iter_windows
+from grave_cli.rasters.grid_reads import WARP
+from grave_cli.rasters.raster_file import damaged_file, open_raster
+
+Heights = NDArray[np.float32]
+
+_MARGIN_PX = 3  # source pixels around a window that interpolation and averaging may touch
+_PIECE_PX = 1024  # heights are read in pieces of this many working pixels
+_PIECE_SOURCE_PX = 4096  # and of at most about this many of the file's own
+
+
+@dataclass(frozen=True)
+class DemReader:
+    """A DEM open for reading in one thread; rasterio handles are not thread-safe.
+
+    Args:
+        dem: The inspected file.
+        dataset: The open file.
+    """
+
+    dem: Dem
+    dataset: DatasetReader
+
+    def read(self, grid: WorkingGrid) -> Heights:
+        """Read heights onto a grid: interpolated where the DEM is coarser, averaged where finer.
+
+        Args:
+            grid: The working grid or any crop of it.
+
+        Returns:
+            Heights in metres, NaN where unknown.
+
+        Raises:
+            RasterReadError: The file is damaged.
+        """
+        heights = np.full(grid.shape, np.nan, np.float32)
+        ratio = math.sqrt(grid.pixel_size**2 / self.dem.georeference.pixel_area_in(grid.crs))
+        piece = max(1, min(_PIECE_PX, int(_PIECE_SOURCE_PX / ratio)))
+        how = Resampling.average if ratio > 1 else Resampling.bilinear
+        margin = _MARGIN_PX + math.ceil(ratio)
+        try:
+            for window in iter_windows(grid, piece):
+                heights[window.toslices()] = self._read_piece(grid.crop(window), how, margin)
+        except RasterioIOError as error:
+            raise damaged_file(self.dem.path, error) from None
+        return heights
+
+    def _read_piece(self, grid: WorkingGrid, how: Resampling, margin: int) -> Heights:
+        heights = np.full(grid.shape, np.nan, np.float32)
+        window = self._window_under(grid, margin)
+        if window is None:
+            return heights
+        reproject(
+            self._heights(window),
+            heights,
+            src_transform=window_transform(window, self.dem.georeference.transform),
+            src_crs=self.dem.georeference.crs,
+            src_nodata=np.nan,
+            dst_transform=grid.transform,
+            dst_crs=grid.crs,
+            dst_nodata=np.nan,
+            resampling=how,
+            **WARP,
+        )
+        return heights
+
+    def _heights(self, window: Window) -> Heights:
+        """Read stored values and turn them into metres, NaN where there is no height."""
+        stored = self.dataset.read(1, window=window)
+        missing = self.dataset.read_masks(1, window=window) == 0
+        missing |= impossible_heights(stored, is_scaled=self.dem.is_scaled)
+        if self.dem.has_alpha:  # GDAL does not use an alpha channel of floats as a mask
+            missing |= self.dataset.read(2, window=window) == 0
+        scale, offset = np.float32(self.dem.scale), np.float32(self.dem.offset)
+        heights = stored.astype(np.float32) * scale + offset
+        heights[missing] = np.nan
+        return np.asarray(heights)
+
+    def _window_under(self, grid: WorkingGrid, margin: int) -> Window | None:
+        """Find the file's pixels under a grid, with a margin around them."""
+        place = self.dem.georeference
+        # Not `transform_bounds`: around a rotated DEM its window would be much too large.
+        points = Georeference(grid.crs, grid.transform, grid.width, grid.height).outline()
+        xs, ys = transformer(grid.crs, place.crs).transform(*points.T)
+        columns, rows = ~place.transform @ (np.asarray(xs), np.asarray(ys))
+        if not (np.isfinite(columns).all() and np.isfinite(rows).all()):
+            return None
+        left, top = (max(0, math.floor(axis.min()) - margin) for axis in (columns, rows))
+        right = min(place.width, math.ceil(columns.max()) + margin)
+        bottom = min(place.height, math.ceil(rows.max()) + margin)
+        if right <= left or bottom <= top:
+            return None
+        return Window(left, top, right - left, bottom - top)
+
+
+@contextmanager
+def open_dem(dem: Dem | Path) -> Iterator[DemReader]:
+    """Open a DEM for one thread to read its heights.
+
+    Args:
+        dem: An inspected DEM; a path is inspected while it is open.
+
+    Raises:
+        GridError: It has no usable CRS or geotransform.
+        RasterReadError: It cannot be opened, or holds no heights.
+    """
+    path = dem if isinstance(dem, Path) else dem.path
+    with open_raster(path) as dataset:
+        known = describe_dem(dataset, path) if isinstance(dem, Path) else dem
+        yield DemReader(known, dataset)
+
+
+def read_dem(dem: Dem, grid: WorkingGrid) -> Heights:
+    """Open a DEM and read the heights on a grid once; see `DemReader.read`.
+
+    Args:
+        dem: The DEM.
+        grid: The working grid or any crop of it.
+
+    Raises:
+        RasterReadError: It is damaged.
+    """
+    with open_dem(dem) as reader:
+        return reader.read(grid)

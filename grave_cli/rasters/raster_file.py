@@ -1,0 +1,56 @@
+"""Raster files, opened so that every fault is one error that names the file."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import rasterio
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.io import DatasetReader
+
+from grave_cli.errors import RasterReadError
+
+
+@contextmanager
+def open_raster(path: Path) -> Iterator[DatasetReader]:
+    """Open a raster.
+
+    Raises:
+        RasterReadError: The file is missing or is not a raster.
+    """
+    if not path.exists():
+        raise RasterReadError(
+            "file is missing",
+            where=path,
+            found="nothing",
+            expected="a raster",
+            remedy="check the name and the folder",
+        )
+    try:
+        with warnings.catch_warnings():
+            # `read_georeference` raises an error of ours instead.
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            dataset = rasterio.open(path)
+    except RasterioError as error:
+        raise RasterReadError(
+            "cannot be opened as a raster",
+            where=path,
+            found=error,
+            expected="GeoTIFF or another raster that GDAL reads",
+            remedy="copy or export it again",
+        ) from None
+    # `with dataset` would enter an environment that only the same thread can leave.
+    with closing(dataset):
+        yield dataset
+
+
+def damaged_file(path: Path, error: Exception) -> RasterReadError:
+    """Make the error for a file whose pixels cannot all be read."""
+    return RasterReadError(
+        "file is damaged",
+        where=path,
+        found=error,
+        expected="all of its pixels",
+        remedy="copy or export it again",
+    )

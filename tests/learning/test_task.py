@@ -1,0 +1,46 @@
+import pytest
+import torch
+from lightning.pytorch import Trainer
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+from torchmetrics import Metric
+
+from grave_cli.learning.task import GraveTask
+from grave_cli.settings.tree import Settings
+
+
+def tile(scored_rows: int, seed: int) -> dict[str, Tensor]:
+    """A batch of one validation tile of 32 px, of which the first rows are scored."""
+    generator = torch.Generator().manual_seed(seed)
+    scored = torch.zeros(1, 1, 32, 32)
+    scored[:, :, :scored_rows] = 1
+    return {
+        "input": torch.randn(1, 3, 32, 32, generator=generator),
+        "targets": (torch.rand(1, 3, 32, 32, generator=generator) > 0.5).float(),
+        "scored": scored,
+        "core": torch.ones(1, 32, 32, dtype=torch.bool),
+        "valid": torch.ones(1, 32, 32, dtype=torch.bool),
+        "instances": torch.zeros(1, 32, 32, dtype=torch.int32),
+    }
+
+
+def test_no_state_is_float64_which_apple_gpus_lack() -> None:
+    task = GraveTask(nn.Conv2d(3, 3, 1), Settings())
+    task.scores.add(torch.rand(1, 3, 32, 32), tile(32, 0))
+    metrics = [module for module in task.modules() if isinstance(module, Metric)]
+    assert metrics
+    tensors = [*task.parameters(), *task.buffers()]
+    tensors += [value for metric in metrics for value in metric.metric_state.values()]
+    assert {tensor.dtype for tensor in tensors} == {torch.float32, torch.int64}
+
+
+def test_the_validation_loss_weighs_each_scored_pixel_alike() -> None:
+    task = GraveTask(nn.Conv2d(3, 3, 1), Settings())
+    tiles = [tile(32, 0), tile(2, 1)]
+    with torch.inference_mode():
+        losses = [float(task.loss(task(t["input"]), t["targets"], t["scored"])) for t in tiles]
+    assert losses[0] != pytest.approx(losses[1], abs=1e-3)
+    silent = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
+    trainer = Trainer(accelerator="cpu", devices=1, enable_checkpointing=False, **silent)
+    (found,) = trainer.validate(task, DataLoader(tiles, batch_size=None), verbose=False)
+    assert found["val/loss"] == pytest.approx((32 * losses[0] + 2 * losses[1]) / 34)

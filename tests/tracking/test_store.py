@@ -1,0 +1,163 @@
+"""A tracking server that is down, silent or gone in the middle is not an empty one."""
+
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import ClassVar
+
+import pytest
+from support import tiny_settings
+
+from grave_cli.errors import TrackingError
+from grave_cli.settings.tree import Settings
+from grave_cli.tracking.models import find_run, resolve_model
+from grave_cli.tracking.registry import find_champion
+from grave_cli.tracking.runs import TrackedRun
+from grave_cli.tracking.store import open_client
+from grave_cli.tracking.studies import find_study_run
+from grave_cli.tracking.unfinished import RunState, settle, work_folder
+
+RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
+TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"
+RUN_ID = "0" * 32
+
+
+class Dying(BaseHTTPRequestHandler):
+    """Knows no experiment, then hangs up on everything else."""
+
+    retries: ClassVar[list[str | None]] = []
+
+    def do_GET(self) -> None:
+        self.retries.append(os.environ.get(RETRIES))
+        if "experiments/get-by-name" not in self.path:
+            self.close_connection = True
+            return
+        answer = b'{"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "none"}'
+        self.send_response(404)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    do_POST = do_GET
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def dying(tmp_path: Path) -> Iterator[Settings]:
+    """Settings of a store that answers the first question only."""
+    Dying.retries.clear()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Dying) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield settings_of(tmp_path, server.server_address[1])
+        server.shutdown()
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """Port that takes connections and says nothing."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield listener.getsockname()[1]
+
+
+def closed_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def settings_of(folder: Path, port: int) -> Settings:
+    uri = f"http://anna:secret@127.0.0.1:{port}"
+    return tiny_settings(folder, folder / "runs", tracking__uri=uri)
+
+
+def test_a_server_that_is_down_is_told_within_seconds(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, closed_port())
+    start = time.monotonic()
+    with pytest.raises(TrackingError) as caught:
+        open_client(settings)
+    assert time.monotonic() - start < 30
+    port = settings.tracking.uri.rpartition(":")[2]
+    said = str(caught.value)
+    assert said.startswith(f"http://anna:***@127.0.0.1:{port}: tracking server does not answer")
+    assert said.endswith("; start it, or check tracking.uri")
+    assert "secret" not in said
+    assert len(said) < 250
+    assert RETRIES not in os.environ
+
+
+def test_a_database_server_that_is_down_is_told_at_once(tmp_path: Path) -> None:
+    uri = f"postgresql+psycopg://anna:secret@127.0.0.1:{closed_port()}/runs"
+    start = time.monotonic()
+    with pytest.raises(
+        TrackingError, match=r"anna:\*\*\*@.*cannot be used: .*refused.*check"
+    ) as caught:
+        open_client(tiny_settings(tmp_path, tmp_path / "runs", tracking__uri=uri))
+    assert time.monotonic() - start < 30
+    assert "secret" not in str(caught.value)
+
+
+def test_a_silent_server_is_waited_for_as_long_as_the_environment_says(
+    tmp_path: Path, silent_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(RETRIES, "0")
+    monkeypatch.setenv(TIMEOUT, "1")
+    start = time.monotonic()
+    with pytest.raises(TrackingError, match=r"does not answer \(found .*timed? ?out"):
+        open_client(settings_of(tmp_path, silent_port))
+    assert 1 <= time.monotonic() - start < 5
+    assert os.environ[RETRIES] == "0"
+
+
+def test_a_server_that_has_answered_may_restart(dying: Settings) -> None:
+    open_client(dying)
+    open_client(dying)
+    assert Dying.retries == ["2", None]
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda settings: find_run(open_client(settings), RUN_ID, settings),
+        lambda settings: resolve_model(f"runs:/{RUN_ID}", settings),
+        lambda settings: resolve_model("models:/graves@champion", settings),
+        lambda settings: resolve_model("models:/graves/3", settings),
+        lambda settings: find_study_run(open_client(settings), RUN_ID),
+        lambda settings: find_champion(
+            TrackedRun(open_client(settings), RUN_ID, "new", settings, settings.work_dir)
+        ),
+    ],
+)
+def test_no_answer_is_not_taken_for_there_is_none(
+    dying: Settings, ask: Callable[[Settings], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(RETRIES, "0")
+    with pytest.raises(TrackingError, match="tracking server does not answer"):
+        ask(dying)
+
+
+def test_the_work_of_a_run_stays_while_its_server_is_down(
+    dying: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(RETRIES, "0")
+    state = RunState(
+        run_id=RUN_ID,
+        name="left",
+        parent_run_id=None,
+        tags={},
+        store=dying.tracking.uri.replace("secret", "***"),
+        settings={},
+    )
+    left = work_folder(dying, state)
+    with left.held():
+        left.checkpoint.write_bytes(b"weights")
+    with pytest.raises(TrackingError, match="tracking server does not answer"):
+        settle(open_client(dying), dying)
+    assert left.is_resumable
