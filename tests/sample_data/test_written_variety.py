@@ -74,5 +74,5 @@ def test_single_scenes_are_written_with_and_without_graves_and_dem(tmp_path: Pat
     empty = write_scene(tmp_path, "two", replace(scene, graves=[], is_ground=True))
     assert empty.annotations is None
     assert empty.orthophoto == tmp_path / "ground" / "orthophotos" / "two.tif"
-    with pytest.raises(DatasetError, match="hidden_only.*leave it out"):
+    with pytest.raises(DatasetError, match=r"hidden_only.*leave it out"):
         write_scene(tmp_path, "hidden_only", replace(scene, graves=[]))
