@@ -22,7 +22,7 @@ from grave_cli.sample_data.scenes.scene import (
     visible_graves,
 )
 from grave_cli.sample_data.variety.draw import draw_variety
-from grave_cli.sample_data.variety.presets import PRESETS
+from grave_cli.sample_data.variety.presets import PRESETS, VARIETY_VERSION
 from grave_cli.sample_data.variety.settings import Variety
 
 SIZE_M, GSD_M = 12.0, 0.05
@@ -165,3 +165,17 @@ def test_dem_may_be_missing_and_has_holes_and_grids_of_its_own() -> None:
     assert 0 < len(surfaces) - len(present) < 12
     assert len({surface.gsd_m for surface in present}) == len(present)
     assert any((surface.values == NODATA).any() for surface in present)
+
+
+def test_version_rises_when_scenes_change() -> None:
+    """Coarse figures of one scene, so that other versions of the libraries give them as well.
+
+    If this fails on purpose, raise `VARIETY_VERSION` and renew the figures.
+    """
+    scene = make_scene(11, "east-europe", SIZE_M, GSD_M)
+    assert VARIETY_VERSION == 1
+    assert len(scene.graves) == 18
+    assert scene.rgba.reshape(-1, 4).mean(axis=0) == pytest.approx(
+        [67.3, 59.3, 53.7, 201.6], abs=1.0
+    )
+    assert scene.height.mean() == pytest.approx(0.096, abs=0.01)

@@ -31,7 +31,7 @@ RANGES = {
     "blur_px": (0.3, 1.2),
     "gain": (0.65, 1.5),
     "contrast": (0.8, 1.2),
-    "saturation": (0.55, 1.4),
+    "saturation": (0.55, 1.3),
     "white_balance": (0.87, 1.13),
     "haze": (0, 0.25),
     "noise": (0.4, 5),

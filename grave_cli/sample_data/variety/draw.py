@@ -162,7 +162,7 @@ def _draw_lens(rng: np.random.Generator) -> Lens:
         blur_px=_mostly(rng, 0.3, 1.2, 2.0),
         gain=float(np.clip(np.exp(rng.normal(0.02, 0.15)), 0.65, 1.5)),
         contrast=between(rng, 0.8, 1.2),
-        saturation=float(np.clip(rng.normal(1.0, 0.16), 0.55, 1.4)),
+        saturation=float(np.clip(rng.normal(0.98, 0.15), 0.55, 1.3)),
         white_balance=(float(balance[0]), float(balance[1]), float(balance[2])),
         haze=_mostly(rng, 0, 0.25, 3),
         noise=_mostly(rng, 0.4, 5),

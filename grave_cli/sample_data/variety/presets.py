@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from grave_cli.errors import DatasetError
 from grave_cli.sample_data.variety.settings import HabitKind, SceneKind
 
+VARIETY_VERSION = 1
+"""Raised whenever the same seed gives other scenes, so that a model card can name its scenes."""
 ALL = "all"
 """Draws one of the other presets for every scene."""
 

@@ -72,7 +72,7 @@ class Lens:
         blur_px: Lens and motion blur, standard deviation in pixels, 0.3–1.2.
         gain: Exposure, 0.65 (dark) to 1.5 (washed out).
         contrast: Steepness around middle grey, 0.8–1.2.
-        saturation: Strength of colours, 0.55–1.4.
+        saturation: Strength of colours, 0.55–1.3.
         white_balance: Gains of red, green and blue, 0.87–1.13.
         haze: Share of the picture lost to grey veil, 0–0.25.
         noise: Sensor noise in grey levels, 0.4–5.
