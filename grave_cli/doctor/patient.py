@@ -1,4 +1,4 @@
-"""One cemetery as the doctor looks at it: pixels, heights and graves on a coarser grid."""
+"""One cemetery under examination: its pixels, heights and graves on a coarse grid."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,19 +14,19 @@ from grave_cli.rasters.grid import WorkingGrid, geodesic_areas_m2
 from grave_cli.rasters.orthophoto_pixels import GridPixels, read_orthophoto
 from grave_cli.settings.tree import Settings
 
-_COARSER = 2.0  # how much coarser than the working grid the doctor looks
-_MOST_PIXELS = 4e6  # and coarser still where that would be more
+_COARSER = 2.0  # times the pixel size of the working grid
+_MOST_PIXELS = 4e6  # larger cemeteries are examined on an even coarser grid
 
 
 @dataclass(frozen=True)
 class FileLayout:
-    """How an orthophoto's pixels lie in its file.
+    """The storage layout of an orthophoto.
 
     Args:
-        megapixels: Size.
-        is_tiled: In blocks, not in strips.
-        has_overviews: Smaller copies are in it.
-        crs: Authority and code of its CRS, else its name.
+        megapixels: Number of pixels in millions.
+        is_tiled: Whether it is stored in blocks rather than strips.
+        has_overviews: Whether the file contains overviews.
+        crs: Authority and code of its CRS, or else its name.
         gsd_m: True size of its pixels.
     """
 
@@ -38,11 +38,11 @@ class FileLayout:
 
 
 class Patient:
-    """A cemetery under examination; what is looked at twice is read once.
+    """A cemetery under examination; each input is read at most once.
 
     Args:
         whole: The cemetery, its grid and graves.
-        settings: Channels, sizes of graves.
+        settings: Channels and sizes of graves.
     """
 
     def __init__(self, whole: CemeteryPlan, settings: Settings) -> None:
@@ -61,7 +61,7 @@ class Patient:
 
     @cached_property
     def grid(self) -> WorkingGrid:
-        """The grid that is looked at."""
+        """The coarse grid of the examination."""
         grid = self.whole.grid
         pixels = grid.width * grid.height
         return grid.coarsened(max(_COARSER, float(np.sqrt(pixels / _MOST_PIXELS))))
@@ -78,12 +78,12 @@ class Patient:
 
     @cached_property
     def areas_m2(self) -> NDArray[np.float64]:
-        """True areas of its graves."""
+        """True areas of the graves."""
         return geodesic_areas_m2(self.whole.graves.polygons, self.whole.grid.crs)
 
     @cached_property
     def layout(self) -> FileLayout:
-        """How its orthophoto lies in the file."""
+        """The storage layout of the orthophoto."""
         orthophoto = self.whole.orthophoto
         return FileLayout(
             megapixels=orthophoto.megapixels,

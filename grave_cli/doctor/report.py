@@ -1,4 +1,4 @@
-"""What the preflight doctor hands out: a row per cemetery, and findings with a severity."""
+"""The report of an examination: one row per cemetery, and findings with a severity."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,13 +9,13 @@ SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that stops training (error), will spoil it (warning), or is good to know (note).
+    """Something that stops training (error), may spoil it (warning), or is good to know (note).
 
     Args:
-        severity: How bad it is.
-        cemetery: Whom it is about; empty for the whole data set.
-        what: What was found, in a clause.
-        remedy: What to do about it; empty when nothing needs to be done.
+        severity: error, warning or note.
+        cemetery: The cemetery it concerns; empty for the whole data set.
+        what: The finding, in a clause.
+        remedy: The suggested action; empty if there is none.
     """
 
     severity: Severity
@@ -26,21 +26,21 @@ class Finding:
 
 @dataclass(frozen=True)
 class CemeteryRow:
-    """A cemetery in the table.
+    """The row of one cemetery.
 
     Args:
         name: Cemetery id.
-        splits: train, val, test; several when it is split spatially.
+        splits: train, val, test; several if the cemetery is split spatially.
         width_m: East-west extent on the ground.
         height_m: North-south extent on the ground.
         crs: Name of the orthophoto's CRS.
         gsd_m: True size of the orthophoto's own pixels.
-        valid_share: Share of it that shows something.
-        dem_share: Share of that for which heights are known; None without a DEM.
+        valid_share: Share of the orthophoto with imagery.
+        dem_share: Share of that with known heights; None without a DEM.
         dem_low_m: Lowest height; None without a DEM.
         dem_high_m: Highest height; None without a DEM.
-        graves: Labelled graves.
-        median_area_m2: Median of their true areas.
+        graves: Number of labelled graves.
+        median_area_m2: Median of their true areas; None for ground without graves.
     """
 
     name: str
@@ -54,16 +54,16 @@ class CemeteryRow:
     dem_low_m: float | None
     dem_high_m: float | None
     graves: int
-    median_area_m2: float
+    median_area_m2: float | None
 
 
 @dataclass(frozen=True)
 class CheckReport:
-    """How fit a data set is for training.
+    """The fitness of a data set for training.
 
     Args:
-        dataset_id: Its fingerprint; empty when it has none.
-        cemeteries: The table.
+        dataset_id: Fingerprint of the data set; empty if it cannot be read.
+        cemeteries: One row per cemetery.
         findings: Errors first, then warnings, then notes.
     """
 
@@ -73,5 +73,5 @@ class CheckReport:
 
     @property
     def can_train(self) -> bool:
-        """Tell whether nothing stops a training."""
+        """Whether nothing stops a training."""
         return all(finding.severity != "error" for finding in self.findings)

@@ -1,4 +1,4 @@
-"""Numbers in, colours out: heights, probabilities, single graves, and the colours of verdicts."""
+"""Heights, probabilities and grave ids in, colours out; also the colours of verdicts."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ PAPER: Color = (250, 250, 248)
 INK: Color = (30, 30, 30)
 
 _STEPS = 256
-# Low to high: water, meadow, wood, dry grass, bare earth.
+# From low to high: water, meadow, wood, dry grass, bare earth.
 _TERRAIN: tuple[Color, ...] = (
     (38, 84, 168),
     (64, 160, 172),
@@ -27,8 +27,9 @@ _TERRAIN: tuple[Color, ...] = (
     (150, 96, 48),
     (92, 54, 28),
 )
-# Black to pale yellow through violet and orange: brighter is surer, also in print and for the
-# colour-blind. Source: the "inferno" map of matplotlib (van der Walt & Smith 2015), at six points.
+# From black over violet and orange to pale yellow: brighter is more probable, also in greyscale
+# print and for the colour-blind. Source: six points of matplotlib's "inferno" (van der Walt & Smith
+# 2015).
 _HEAT: tuple[Color, ...] = (
     (0, 0, 4),
     (66, 10, 104),
@@ -37,7 +38,7 @@ _HEAT: tuple[Color, ...] = (
     (252, 165, 10),
     (252, 255, 164),
 )
-# Neighbours in this list differ clearly, and so do graves with neighbouring ids.
+# Neighbours in this list differ clearly, so graves with consecutive ids do as well.
 _GRAVES: tuple[Color, ...] = (
     (255, 200, 60),
     (90, 200, 250),
@@ -49,12 +50,12 @@ _GRAVES: tuple[Color, ...] = (
 
 
 def terrain_colors(heights: NDArray[np.float32], low: float, high: float) -> Rgb:
-    """Colour heights blue, green, brown from low to high; unknown ones are like paper.
+    """Colour heights from blue over green to brown; unknown heights look like paper.
 
     Args:
         heights: Metres, NaN where unknown.
-        low: Height that is blue, metres.
-        high: Height that is brown, metres; more than low.
+        low: Height shown in blue, metres.
+        high: Height shown in brown, metres; above `low`.
 
     Shapes:
         heights: (H, W); returns: (H, W, 3)
@@ -65,7 +66,7 @@ def terrain_colors(heights: NDArray[np.float32], low: float, high: float) -> Rgb
 
 
 def heat_colors(probability: NDArray[np.float32]) -> Rgb:
-    """Colour probabilities dark to bright.
+    """Colour probabilities from dark to bright.
 
     Shapes:
         probability: (H, W), in [0, 1]; returns: (H, W, 3)
@@ -84,7 +85,7 @@ def heat_ramp(width: int) -> Rgb:
 
 
 def grave_colors(labels: NDArray[np.int32]) -> Rgb:
-    """Colour each grave; neighbouring ids get different colours, background is black.
+    """Colour each grave; consecutive ids get different colours, background is black.
 
     Shapes:
         labels: (H, W), ids from 1; returns: (H, W, 3)
@@ -94,7 +95,7 @@ def grave_colors(labels: NDArray[np.int32]) -> Rgb:
 
 
 def grey(picture: Rgb, brightness: float = 1.0) -> Rgb:
-    """Take the colours out of a picture.
+    """Convert a picture to grey.
 
     Source: luma of ITU-R BT.601.
     """
@@ -103,13 +104,13 @@ def grey(picture: Rgb, brightness: float = 1.0) -> Rgb:
 
 
 def blend(under: Rgb, over: Rgb | Color, where: NDArray[np.bool_], strength: float) -> Rgb:
-    """Lay a colour or a picture over another one, half-transparent.
+    """Blend a colour or a picture over another picture.
 
     Args:
         under: The picture below.
-        over: What is laid over it.
-        where: Where it is.
-        strength: 0 leaves the picture below as it is, 1 hides it.
+        over: The colour or picture on top.
+        where: True where it is blended.
+        strength: Opacity of the top: 0 leaves the picture below unchanged, 1 hides it.
     """
     mixed = under * (1 - strength) + np.asarray(over, np.float32) * strength
     return np.where(where[..., None], mixed.round().astype(np.uint8), under)

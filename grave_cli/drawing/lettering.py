@@ -1,4 +1,4 @@
-"""The letters of captions: a font that knows the names of cemeteries."""
+"""The font of captions, with letters for the names of European cemeteries."""
 
 import importlib.util
 import unicodedata
@@ -9,7 +9,7 @@ from PIL import ImageFont
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
-# The font inside Pillow has no umlauts. DejaVu Sans has European scripts; it runs wider.
+# Pillow's own font has no umlauts. DejaVu Sans covers European scripts but runs wider.
 _FONT = Path("mpl-data", "fonts", "ttf", "DejaVuSans.ttf")
 _AS_WIDE = 0.9
 
@@ -18,10 +18,10 @@ _AS_WIDE = 0.9
 def letters(size: int) -> Font:
     """Return the font of captions.
 
-    Args:
-        size: Of the letters, in pixels, about.
+    Source: DejaVu Sans as shipped with matplotlib, which is located but not imported.
 
-    Source: DejaVu Sans as it comes with matplotlib, which is looked up, not imported.
+    Args:
+        size: Approximate height of the letters, in pixels.
     """
     found = importlib.util.find_spec("matplotlib")
     for folder in (found.submodule_search_locations or ()) if found else ():
@@ -32,5 +32,5 @@ def letters(size: int) -> Font:
 
 
 def composed(text: str) -> str:
-    """Write letters with their marks as one sign: macOS names files with two."""
+    """Compose letters with their diacritics: macOS decomposes them in file names."""
     return unicodedata.normalize("NFC", text)

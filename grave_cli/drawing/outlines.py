@@ -1,4 +1,4 @@
-"""Outlines: polygons on a picture, and the edges of graves in an instance raster."""
+"""Polygons and instance rasters in, outlines on pictures out."""
 
 from dataclasses import dataclass
 
@@ -15,12 +15,12 @@ from grave_cli.outlines.polygons import Polygons
 
 @dataclass(frozen=True)
 class Layer:
-    """Polygons to be outlined in one colour.
+    """Polygons outlined in one colour.
 
     Args:
-        polygons: In the picture's CRS.
-        color: Of the line.
-        caption: What they are, for the legend.
+        polygons: Polygons in the CRS of the picture.
+        color: Colour of the outlines.
+        caption: Text for the legend.
     """
 
     polygons: Polygons
@@ -29,11 +29,11 @@ class Layer:
 
 
 def verdict_layers(predicted: Polygons, truth: Polygons | None) -> list[Layer]:
-    """Sort graves by what is to be said of them; without a truth they are just graves.
+    """Sort graves into missed, found and false ones; without a ground truth there is one layer.
 
     Args:
-        predicted: Graves drawn.
-        truth: Graves there are, in the same CRS.
+        predicted: Predicted graves.
+        truth: True graves, in the same CRS; None if unknown.
     """
     if truth is None:
         return [Layer(predicted, YELLOW, "graves")]
@@ -43,7 +43,7 @@ def verdict_layers(predicted: Polygons, truth: Polygons | None) -> list[Layer]:
     return [
         Layer(truth[missed], BLUE, f"missed ({len(missed)})"),
         Layer(predicted[hits], GREEN, f"found ({len(hits)})"),
-        Layer(predicted[false], RED, f"not a grave, or drawn wrongly ({len(false)})"),
+        Layer(predicted[false], RED, f"false or badly drawn ({len(false)})"),
     ]
 
 
@@ -57,11 +57,11 @@ def outline(
     """Outline polygons on a picture, in place.
 
     Args:
-        picture: RGB.
-        polygons: In CRS units.
+        picture: An RGB picture.
+        polygons: Polygons in CRS units.
         transform: Picture pixels -> CRS.
-        color: Of the line.
-        width: Of the line, in pixels; None chooses by the picture's size.
+        color: Colour of the outlines.
+        width: Width of the outlines, in pixels; None chooses by the size of the picture.
     """
     draw = ImageDraw.Draw(picture)
     if width is None:
@@ -75,10 +75,10 @@ def fill(picture: Image.Image, polygons: Polygons, transform: Affine, color: Col
     """Fill polygons on a picture half-transparently and outline them, in place.
 
     Args:
-        picture: RGB.
-        polygons: In CRS units; holes are filled, too.
+        picture: An RGB picture.
+        polygons: Polygons in CRS units; their holes are filled as well.
         transform: Picture pixels -> CRS.
-        color: Of filling and line.
+        color: Colour of fill and outline.
     """
     draw = ImageDraw.Draw(picture, "RGBA")
     for polygon in polygons:
@@ -86,11 +86,11 @@ def fill(picture: Image.Image, polygons: Polygons, transform: Affine, color: Col
 
 
 def grave_edges(labels: NDArray[np.int32], width: int = 1) -> NDArray[np.bool_]:
-    """Find the pixels of each grave that lie at its edge; touching graves have one each.
+    """Find the pixels along the inner edge of each grave; touching graves have an edge each.
 
     Args:
         labels: Grave ids from 1, 0 is background.
-        width: Of the edge, in pixels, inwards.
+        width: Width of the edge, in pixels.
 
     Shapes:
         labels: (H, W); returns: (H, W)

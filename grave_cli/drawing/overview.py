@@ -1,4 +1,4 @@
-"""Whole cemeteries: the orthophoto with outlines, and a sheet that compares result and truth."""
+"""A mapped cemetery in, pictures of it out: an overview, and a comparison with the truth."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -39,24 +39,24 @@ from grave_cli.outlines.polygons import Polygons
 MAX_SHEET_PX = 2000
 _MARGIN_PX = 10
 _CAPTION_PX = 18
-_AROUND_PX = 60  # margins and gaps of a sheet, and what captions and legend take of its height
-_CAPTIONS_PX = 120
+_AROUND_PX = 60  # margins and gaps of a sheet
+_CAPTIONS_PX = 120  # height of captions and legend
 _SMALLEST_PANEL_PX = 360
 
 
 @dataclass(frozen=True)
 class CemeteryView:
-    """A cemetery that has been mapped, and what is known of it.
+    """A mapped cemetery and its ground truth.
 
     Args:
         title: One line.
         rgb: The orthophoto, at any resolution.
-        valid: Where it shows something; elsewhere the paper shows.
-        probability: Of a grave, in [0, 1], over the same place at any resolution.
+        valid: True where there is imagery; elsewhere the picture looks like paper.
+        probability: Probability of a grave, in [0, 1], of the same place at any resolution.
         transform: Pixels of `rgb` -> CRS.
-        truth: Graves there are.
+        truth: True graves.
         verdicts: Graves sorted into missed, found and false ones.
-        others: Graves drawn where the truth is not known.
+        others: Predictions where the ground truth is unknown.
 
     Shapes:
         rgb: (3, H, W); valid: (H, W); probability: (h, w)
@@ -83,9 +83,9 @@ def overview(
 
     Args:
         rgb: The orthophoto.
-        valid: Where it shows something; elsewhere the paper shows.
+        valid: True where there is imagery; elsewhere the picture looks like paper.
         transform: Picture pixels -> CRS.
-        layers: What to outline; later ones lie on top.
+        layers: Layers to outline; later ones lie on top.
         title: One line.
 
     Shapes:
@@ -116,7 +116,7 @@ def cemetery_sheet(view: CemeteryView) -> Image.Image:
 
 
 def on_paper(rgb: NDArray[np.uint8], valid: NDArray[np.bool_]) -> Rgb:
-    """Turn bands into a picture that is like paper where nothing is valid.
+    """Turn bands into a picture that looks like paper where nothing is valid.
 
     Shapes:
         rgb: (3, H, W); valid: (H, W); returns: (H, W, 3)
@@ -126,7 +126,7 @@ def on_paper(rgb: NDArray[np.uint8], valid: NDArray[np.bool_]) -> Rgb:
 
 
 def _lay_out(rows: int, columns: int) -> tuple[int, float]:
-    """Choose how many of the five panels lie side by side, and how much each is scaled."""
+    """Choose how many of the five panels lie side by side, and their scale."""
     best = (1, 0.0)
     for across in (5, 3, 2, 1):
         down = -(-5 // across)
@@ -142,7 +142,7 @@ def _lay_out(rows: int, columns: int) -> tuple[int, float]:
 def _panels(
     view: CemeteryView, to_source: Affine, size: tuple[int, int]
 ) -> list[tuple[str, Image.Image]]:
-    """Draw the five panels; `to_source` leads from their pixels to those of the view."""
+    """Draw the five panels; `to_source` maps their pixels to those of the view."""
     transform = view.transform @ to_source
     photo = Image.fromarray(on_paper(view.rgb, view.valid)).resize(size, Image.Resampling.LANCZOS)
     faint = Image.fromarray(grey(np.asarray(photo), 0.8))
@@ -174,15 +174,15 @@ def _panels(
     faint.paste(paper, mask=ImageChops.invert(shown.convert("L")))
     return [
         ("orthophoto", photo),
-        (f"truth: {len(view.truth)} graves", draw(photo, truth)),
+        (f"ground truth: {len(view.truth)} graves", draw(photo, truth)),
         ("probability of a grave", Image.composite(heat, paper, shown)),
         ("errors", draw(faint, errors)),
-        (f"polygons: {drawn + len(view.others)} graves", draw(photo, polygons)),
+        (f"prediction: {drawn + len(view.others)} graves", draw(photo, polygons)),
     ]
 
 
 def _uncovered(layer: Layer, verdicts: Sequence[Layer]) -> Polygons:
-    """Leave out of missed graves what a drawn one covers: two colours would make a third."""
+    """Cut predictions out of missed graves: two blended colours would make a third."""
     if layer.color != BLUE:
         return layer.polygons
     drawn = [other.polygons for other in verdicts if other.color != BLUE]
@@ -196,9 +196,9 @@ def _marks(view: CemeteryView) -> list[Mark]:
     order = {GREEN: 0, RED: 1, BLUE: 2}
     verdicts = sorted(view.verdicts, key=lambda layer: order.get(layer.color, 3))
     marks = [Mark(layer.caption, layer.color) for layer in verdicts]
-    marks.append(Mark("graves, as known and as drawn", YELLOW, is_line=True))
+    marks.append(Mark("graves (ground truth or prediction)", YELLOW, is_line=True))
     if len(view.others):
-        marks.append(Mark("drawn where nothing is known", GREY, is_line=True))
+        marks.append(Mark("predictions without ground truth", GREY, is_line=True))
     return [*marks, Mark("probability 0 to 1", ramp=heat_ramp(90))]
 
 

@@ -1,7 +1,4 @@
-"""What a network makes of a validation sample, as pictures: one per aspect, and all on one sheet.
-
-In: arrays of a sample. Out: pictures with captions and a legend.
-"""
+"""A validation sample and its prediction in, pictures out: one per aspect, and all on one sheet."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -48,41 +45,45 @@ CELL_PX = 384
 _ASPECTS = {
     "rgb": "orthophoto",
     "dem": "height above local ground",
-    "gt_overlay": "graves there are",
+    "gt_overlay": "ground truth",
     "pred_heatmap": "probability of a grave",
     "error_map": "errors",
 }
 _COMBINED = ("rgb", "dem", "pred_heatmap", "error_map")
-_SMALLEST_SPAN_M = 0.1  # flat ground is not stretched to all colours
-_CLIPPED = (1.0, 99.0)  # percentiles of height that get the ends of the colour scale
-_TOWERING_M = 1.5  # higher than nearly all graves and stones: trees and walls share one colour
+_SMALLEST_SPAN_M = 0.1  # keeps noise on flat ground from spanning all colours
+_CLIPPED = (1.0, 99.0)  # percentiles of height at the ends of the colour scale
+_TOWERING_M = 1.5  # above nearly all graves and stones; trees and walls share one colour
 _RAMP_PX = 90
 
-_PIXEL_MARKS = (Mark("pixel hit", GREEN), Mark("pixel false", RED), Mark("pixel missed", BLUE))
+_PIXEL_MARKS = (
+    Mark("correct pixel", GREEN),
+    Mark("false pixel", RED),
+    Mark("missed pixel", BLUE),
+)
 _GRAVE_MARKS = (
-    Mark("grave found (IoU at least 0.5)", GREEN, is_line=True),
-    Mark("grave drawn wrongly", RED, is_line=True),
-    Mark("grave missed", BLUE, is_line=True),
+    Mark("found grave (IoU of at least 0.5)", GREEN, is_line=True),
+    Mark("false or badly drawn grave", RED, is_line=True),
+    Mark("missed grave", BLUE, is_line=True),
 )
 _HEAT_MARKS = (
     Mark("probability 0 to 1", ramp=heat_ramp(_RAMP_PX)),
-    Mark("graves drawn", CYAN, is_line=True),
+    Mark("predicted graves", CYAN, is_line=True),
 )
 
 
 @dataclass(frozen=True)
 class SampleView:
-    """A validation sample, and what the network makes of it.
+    """A validation sample and its prediction.
 
     Args:
-        name: Where it is, for people.
+        name: Place of the sample, for people.
         gsd_m: Edge of a pixel in metres.
-        rgb: Colours.
-        valid: Where the orthophoto shows something.
-        scored: Where the truth is known.
-        truth: Ids from 1 of the graves there are.
-        predicted: Ids from 1 of the graves drawn.
-        probability: Of a grave, in [0, 1].
+        rgb: The orthophoto.
+        valid: True where there is imagery.
+        scored: True where the ground truth is known.
+        truth: Ids of the true graves, from 1.
+        predicted: Ids of the predicted graves, from 1.
+        probability: Probability of a grave, in [0, 1].
         heights: Metres above local ground, NaN where unknown; None without a DEM.
 
     Shapes:
@@ -101,12 +102,12 @@ class SampleView:
 
     @property
     def aspects(self) -> tuple[str, ...]:
-        """The pictures there are of it, by key."""
+        """Keys of the available pictures."""
         return tuple(key for key in _ASPECTS if key != "dem" or self.heights is not None)
 
     @cached_property
     def cells(self) -> dict[str, Image.Image]:
-        """What has been drawn of it, by key."""
+        """Pictures drawn so far, by key."""
         return {}
 
     @cached_property
@@ -116,17 +117,17 @@ class SampleView:
 
     @cached_property
     def verdicts(self) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
-        """Ids of the graves found and drawn wrongly, of `predicted`, and missed, of `truth`."""
+        """Ids of found and of false graves in `predicted`, and of missed graves in `truth`."""
         matched, found = match_labels(self.truth, self.predicted)
         wrong = np.setdiff1d(_ids_within(self.predicted, self.scored), found)
         missed = np.setdiff1d(_ids_within(self.truth, self.scored), matched)
         return found, wrong, missed
 
     def caption(self) -> str:
-        """Say where the sample is and how well it went."""
+        """Describe the place of the sample and its score."""
         found, wrong, missed = (len(ids) for ids in self.verdicts)
         size = f"{self.rgb.shape[1] * self.gsd_m:.0f} m wide"
-        counts = f"{found + missed} graves, {found} found, {missed} missed, {wrong} drawn wrongly"
+        counts = f"{found + missed} graves: {found} found, {missed} missed; {wrong} false"
         return f"{self.name} ({size}): {counts}; Dice {self._dice():.2f}"
 
     def _dice(self) -> float:
@@ -136,7 +137,7 @@ class SampleView:
 
 
 def combined(views: Sequence[SampleView], title: str) -> Image.Image:
-    """Show samples on one sheet, a row each: orthophoto, heights if known, probability, errors.
+    """Show samples on one sheet, one per row: orthophoto, heights if known, probability, errors.
 
     Args:
         views: The samples.
@@ -154,15 +155,15 @@ def combined(views: Sequence[SampleView], title: str) -> Image.Image:
 
 
 def part_picture(view: SampleView, key: str, title: str) -> Image.Image:
-    """Show one aspect of a sample, with caption and legend.
+    """Show one aspect of a sample, with a caption and a legend.
 
     Args:
         view: The sample.
         key: One of `view.aspects`.
-        title: One line, above the sample's own.
+        title: One line above the sample.
     """
     marks: dict[str, tuple[Mark, ...]] = {
-        "gt_overlay": (Mark("one grave each", YELLOW, is_line=True),),
+        "gt_overlay": (Mark("one grave", YELLOW, is_line=True),),
         "pred_heatmap": _HEAT_MARKS,
         "error_map": (*_PIXEL_MARKS, *_GRAVE_MARKS),
     }
@@ -176,7 +177,7 @@ def part_picture(view: SampleView, key: str, title: str) -> Image.Image:
 
 
 def draw_cell(view: SampleView, key: str) -> Image.Image:
-    """Draw one aspect of a sample without words around it, CELL_PX wide and high."""
+    """Draw one aspect of a sample without a caption, CELL_PX wide and high."""
     if key not in view.cells:
         view.cells[key] = _draw(view, key)
     return view.cells[key]
@@ -194,9 +195,9 @@ def _draw(view: SampleView, key: str) -> Image.Image:
 
 
 def error_map(view: SampleView) -> Rgb:
-    """Colour the pixels of a sample: hit green, false red, missed blue, over the grey orthophoto.
+    """Colour correct pixels green, false ones red and missed ones blue, over the grey orthophoto.
 
-    Where the truth is not known nothing is coloured.
+    Nothing is coloured where the ground truth is unknown.
 
     Shapes:
         returns: (H, W, 3)
@@ -209,9 +210,9 @@ def error_map(view: SampleView) -> Rgb:
 
 
 def height_range(heights: NDArray[np.float32]) -> tuple[float, float]:
-    """Return the heights that the colour scale spans, in metres.
+    """Return the heights at the ends of the colour scale, in metres.
 
-    The outermost pixels do not stretch it, nor does what towers above graves.
+    Neither outliers nor objects that tower above graves stretch it.
     """
     known = heights[np.isfinite(heights)]
     if not known.size:
@@ -225,12 +226,12 @@ def _draw_rgb(view: SampleView) -> Image.Image:
 
 
 def _draw_heights(view: SampleView) -> Image.Image:
-    assert view.heights is not None  # only asked for where there are some
+    assert view.heights is not None  # "dem" is an aspect only if there are heights
     heights = np.where(view.valid, view.heights, np.float32(np.nan))
     low, high = height_range(heights)
     cell = _enlarge(terrain_colors(heights, low, high))
     known = heights[np.isfinite(heights)]
-    note = "no heights here"
+    note = "no known heights"
     if known.size:
         note = f"all heights: {_metres(known.min())} to {_metres(known.max())} m"
     top = f"{_metres(high)} m{' and more' if known.size and known.max() > high else ''}"
@@ -282,7 +283,7 @@ def _enlarge_labels(labels: NDArray[np.int32]) -> NDArray[np.int32]:
 
 
 def _ids_within(labels: NDArray[np.int32], scored: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """List the ids of which at least half lies where the truth is known."""
+    """List the ids with at least half of their pixels where the ground truth is known."""
     pixels = np.bincount(labels.ravel())
     inside = np.bincount(labels.ravel(), weights=scored.ravel())
     ids = np.flatnonzero((pixels > 0) & (2 * inside >= pixels))

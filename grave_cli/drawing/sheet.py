@@ -1,9 +1,9 @@
-"""Pictures and captions laid out on a sheet: stacks, rows, headings, legends."""
+"""Pictures and captions in, a sheet out: stacks, rows, headings, legends."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 
 from grave_cli.drawing.colormaps import INK, PAPER, Color, Rgb
 from grave_cli.drawing.lettering import Font, composed, letters
@@ -20,9 +20,9 @@ class Mark:
     """One entry of a legend.
 
     Args:
-        caption: What the sign means.
-        color: Of the sign; None for plain words.
-        is_line: The sign is a line, not an area.
+        caption: Meaning of the symbol.
+        color: Colour of the symbol; None for text only.
+        is_line: Whether the symbol is an outline instead of a filled box.
         ramp: Colours of a scale, instead of one colour.
     """
 
@@ -32,15 +32,15 @@ class Mark:
     ramp: Rgb | None = None
 
     @property
-    def sign_px(self) -> int:
-        """Width of the sign."""
+    def symbol_px(self) -> int:
+        """Width of the symbol."""
         if self.ramp is not None:
             return int(self.ramp.shape[1])
         return _MARK_PX if self.color else 0
 
 
 def stack(pictures: Sequence[Image.Image], gap: int = 0) -> Image.Image:
-    """Lay pictures below one another, at the left."""
+    """Stack pictures, aligned at the left."""
     width = max(picture.width for picture in pictures)
     height = sum(picture.height for picture in pictures) + gap * (len(pictures) - 1)
     sheet = Image.new("RGB", (width, height), PAPER)
@@ -52,7 +52,7 @@ def stack(pictures: Sequence[Image.Image], gap: int = 0) -> Image.Image:
 
 
 def beside(pictures: Sequence[Image.Image], gap: int = GAP_PX) -> Image.Image:
-    """Lay pictures side by side, at the top."""
+    """Place pictures side by side, aligned at the top."""
     width = sum(picture.width for picture in pictures) + gap * (len(pictures) - 1)
     sheet = Image.new("RGB", (width, max(picture.height for picture in pictures)), PAPER)
     left = 0
@@ -63,23 +63,20 @@ def beside(pictures: Sequence[Image.Image], gap: int = GAP_PX) -> Image.Image:
 
 
 def framed(picture: Image.Image, margin: int = _MARGIN_PX) -> Image.Image:
-    """Leave a margin of paper around a picture."""
-    size = (picture.width + 2 * margin, picture.height + 2 * margin)
-    sheet = Image.new("RGB", size, PAPER)
-    sheet.paste(picture, (margin, margin))
-    return sheet
+    """Add a margin of paper around a picture."""
+    return ImageOps.expand(picture, margin, PAPER)
 
 
 def heading(text: str, width: int, size: int = CAPTION_PX) -> Image.Image:
-    """Write words on a strip of paper, folded to its width.
+    """Write text on a strip of paper, wrapped to its width.
 
     Args:
-        text: The words.
-        width: Of the strip, in pixels.
-        size: Of the letters, in pixels.
+        text: The text.
+        width: Width of the strip, in pixels.
+        size: Height of the letters, in pixels.
     """
     font = letters(size)
-    lines = list(_fold(composed(text), width, font))
+    lines = list(_wrap(composed(text), width, font))
     strip = Image.new("RGB", (width, (size + 6) * len(lines) + 2), PAPER)
     draw = ImageDraw.Draw(strip)
     for number, line in enumerate(lines):
@@ -88,18 +85,18 @@ def heading(text: str, width: int, size: int = CAPTION_PX) -> Image.Image:
 
 
 def legend(marks: Sequence[Mark], width: int, size: int = CAPTION_PX) -> Image.Image:
-    """Explain signs on a strip of paper, in as many lines as its width needs.
+    """Draw a legend on a strip of paper, wrapped to its width.
 
     Args:
-        marks: What to explain.
-        width: Of the strip, in pixels.
-        size: Of the letters, in pixels.
+        marks: The entries.
+        width: Width of the strip, in pixels.
+        size: Height of the letters, in pixels.
     """
     font = letters(size)
     row = size + 10
     places, left, top = [], 0, 0
     for mark in marks:
-        needed = mark.sign_px + 6 * bool(mark.sign_px) + int(font.getlength(mark.caption))
+        needed = mark.symbol_px + 6 * bool(mark.symbol_px) + int(font.getlength(mark.caption))
         if left and left + needed > width:
             left, top = 0, top + row
         places.append((left, top))
@@ -107,21 +104,21 @@ def legend(marks: Sequence[Mark], width: int, size: int = CAPTION_PX) -> Image.I
     strip = Image.new("RGB", (width, top + row), PAPER)
     draw = ImageDraw.Draw(strip)
     for mark, (x, y) in zip(marks, places, strict=True):
-        _draw_sign(strip, mark, (x, y + 4), size)
-        at = x + mark.sign_px + 6 * bool(mark.sign_px)
+        _draw_symbol(strip, mark, (x, y + 4), size)
+        at = x + mark.symbol_px + 6 * bool(mark.symbol_px)
         draw.text((at, y + 2), mark.caption, fill=INK, font=font)
     return strip
 
 
 def write_scale(picture: Image.Image, ramp: Rgb, low: str, high: str, note: str) -> None:
-    """Draw a scale of colours with its ends and a note into the lower left, in place.
+    """Draw a colour scale with its ends and a note into the lower left corner, in place.
 
     Args:
-        picture: RGB.
+        picture: An RGB picture.
         ramp: Colours from low to high, (1, W, 3).
-        low: What stands left of it.
-        high: What stands right of it.
-        note: What stands below it.
+        low: Text to the left of the scale.
+        high: Text to the right of it.
+        note: Text below it.
     """
     font = letters(14)
     bar = Image.fromarray(ramp).resize((ramp.shape[1], 12))
@@ -136,18 +133,18 @@ def write_scale(picture: Image.Image, ramp: Rgb, low: str, high: str, note: str)
     draw.text((6, top + 24), note, fill=INK, font=font)
 
 
-def _draw_sign(strip: Image.Image, mark: Mark, at: tuple[int, int], size: int) -> None:
+def _draw_symbol(strip: Image.Image, mark: Mark, at: tuple[int, int], size: int) -> None:
     x, y = at
     draw = ImageDraw.Draw(strip)
     if mark.ramp is not None:
-        strip.paste(Image.fromarray(mark.ramp).resize((mark.sign_px, size)), (x, y))
+        strip.paste(Image.fromarray(mark.ramp).resize((mark.symbol_px, size)), (x, y))
     elif mark.color is not None and mark.is_line:
         draw.rectangle((x, y, x + _MARK_PX - 2, y + size - 2), outline=mark.color, width=3)
     elif mark.color is not None:
         draw.rectangle((x, y, x + _MARK_PX - 2, y + size - 2), fill=mark.color)
 
 
-def _fold(text: str, width: int, font: Font) -> Iterator[str]:
+def _wrap(text: str, width: int, font: Font) -> Iterator[str]:
     line = ""
     for word in text.split():
         longer = f"{line} {word}".strip()

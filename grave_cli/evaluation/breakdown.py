@@ -1,4 +1,4 @@
-"""Where a map is good and where it is not: the same counts for each kind of grave."""
+"""A judgement in, scores by kind of grave and by confidence out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,25 +11,25 @@ from grave_cli.evaluation.matching import Indices
 
 _SIZES_M2 = (1.0, 3.0)
 _SIZE_NAMES = ("below 1 m² (urn, child)", "1 to 3 m² (single)", "3 m² and more (double)")
-_NEIGHBOUR_NAMES = ("lonely", "touching (another within 10 cm)")
+_NEIGHBOUR_NAMES = ("isolated", "touching (neighbour within 10 cm)")
 _GROUPS = 10
-_MOST_VALUES = 30  # of a column: rarer ones are taken together
+_MOST_VALUES = 30  # of a column; rarer values are pooled
 
 
 @dataclass(frozen=True)
 class Group:
     """The score of one kind of grave, at IoU 0.5.
 
-    A prediction belongs to the kind of the truth that it is matched with, else of the one with
-    which it shares most ground; one that shares ground with none belongs to no kind.
+    A prediction belongs to the kind of the true grave that it is matched with, or else of the one
+    with which it shares most ground. A prediction on no true grave belongs to no kind.
 
     Args:
         name: The kind.
-        truths: Graves there are of it.
-        found: Those that were found.
-        predictions: Graves drawn on one of it.
-        recall: Share that was found; None when there are none.
-        precision: Share of the graves drawn that are right; None when none was drawn.
+        truths: True graves of this kind.
+        found: True graves that are matched.
+        predictions: Predictions that belong to this kind.
+        recall: Share of the true graves that are matched; None without any.
+        precision: Share of the predictions that are matched; None without any.
     """
 
     name: str
@@ -42,15 +42,15 @@ class Group:
 
 @dataclass(frozen=True)
 class ConfidenceGroup:
-    """Predictions of about the same confidence.
+    """Predictions of similar confidence.
 
     Args:
-        lowest: Smallest confidence of them.
-        highest: Largest.
-        mean: Mean.
-        predictions: How many there are.
-        right: How many are matched at IoU 0.5.
-        precision: Share of them that is right.
+        lowest: Lowest confidence.
+        highest: Highest confidence.
+        mean: Mean confidence.
+        predictions: Number of predictions.
+        right: Number of predictions matched at IoU 0.5.
+        precision: Share of the predictions that are matched.
     """
 
     lowest: float
@@ -67,16 +67,16 @@ def by_size(judgement: Judgement) -> tuple[Group, ...]:
 
 
 def by_neighbours(judgement: Judgement) -> tuple[Group, ...]:
-    """Score graves by whether another one lies within 10 cm."""
+    """Score graves with and without a neighbour within 10 cm."""
     return group_by(judgement, judgement.touches.astype(np.intp), _NEIGHBOUR_NAMES)
 
 
 def by_values(judgement: Judgement, values: NDArray[np.object_]) -> tuple[Group, ...]:
-    """Score graves by the values of a column, the frequent ones first.
+    """Score graves by the values of a column, the most frequent value first.
 
     Args:
-        judgement: What is scored.
-        values: Of each truth; None is a value, too.
+        judgement: The judgement to break down.
+        values: Value of each true grave; None counts as a value.
     """
     texts = np.array(["(empty)" if value is None else str(value) for value in values])
     names, kind, counts = np.unique(texts, return_inverse=True, return_counts=True)
@@ -90,9 +90,9 @@ def group_by(judgement: Judgement, kind: Indices, names: Sequence[str]) -> tuple
     """Score graves by kind.
 
     Args:
-        judgement: What is scored.
-        kind: Of each truth, as an index into the names.
-        names: Of the kinds; those without a truth are left out.
+        judgement: The judgement to break down.
+        kind: Kind of each true grave, as an index into the names.
+        names: Names of the kinds; kinds without a true grave are left out.
     """
     drawn_on = kind[judgement.nearest[judgement.nearest != NOWHERE]]
     truths = np.bincount(kind, minlength=len(names))
@@ -115,8 +115,8 @@ def group_by(judgement: Judgement, kind: Indices, names: Sequence[str]) -> tuple
 def by_confidence(judgement: Judgement) -> tuple[ConfidenceGroup, ...]:
     """Sort predictions by confidence into ten groups of about equal size.
 
-    Predictions of one confidence stay together, so there may be fewer groups. Predictions whose
-    confidence is not known are in none.
+    Ties stay together, so there may be fewer groups. Predictions of unknown confidence are left
+    out.
     """
     known = np.isfinite(judgement.confidence)
     confidence, right = judgement.confidence[known], judgement.is_right[known]
@@ -133,6 +133,9 @@ def by_confidence(judgement: Judgement) -> tuple[ConfidenceGroup, ...]:
 def calibration_error(groups: Sequence[ConfidenceGroup]) -> float | None:
     """Compute the expected calibration error: mean |precision - confidence|, weighted by size.
 
+    Worked example: 20 predictions of confidence 0.9, all correct, and 20 of 0.5, 5 of them correct:
+    (20 * |1 - 0.9| + 20 * |0.25 - 0.5|) / 40 = 0.175.
+
     Source: Guo et al. 2017, On Calibration of Modern Neural Networks; with groups of equal size as
     in Nguyen and O'Connor 2015, because confidences crowd near 1.
 
@@ -148,7 +151,7 @@ def calibration_error(groups: Sequence[ConfidenceGroup]) -> float | None:
 
 
 def share(part: float, whole: float) -> float | None:
-    """Divide; None of nothing."""
+    """Divide; None if the whole is zero."""
     return float(part / whole) if whole else None
 
 

@@ -1,4 +1,4 @@
-"""A map and the truth as vector files in, how good the map is out."""
+"""A map and the ground truth as vector files in, an evaluation of the map out."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -29,18 +29,17 @@ _ID, _CONFIDENCE, _REVIEW, _FLAGS = "grave_id", "confidence", "needs_review", "f
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How good a map is.
+    """An evaluation of a map against the ground truth.
 
     Args:
         prediction: The map, in a frame of metres.
-        truth: The graves there are, in the same frame.
-        judgement: What matches what.
-        scorecard: That, summed up.
-        attribute: Column of the truth that `by_attribute` goes by; empty: none.
+        truth: The true graves, in the same frame.
+        judgement: Matches, mistakes and distances, grave by grave.
+        scorecard: Summary of the judgement.
+        attribute: Column of the truth used by `by_attribute`; empty: none.
         by_attribute: Scores by the values of that column.
-        review: What reviewing the flagged graves would find; None for a map without flags or
-            confidence.
-        notes: What was mended or left out on reading.
+        review: Mistakes that a review would find; None for a map without flags or confidence.
+        notes: Repairs and omissions while reading the files.
     """
 
     prediction: PlacedGraves
@@ -74,19 +73,20 @@ def evaluate_files(
     attribute: str = "",
     area: Path | None = None,
 ) -> Evaluation:
-    """Compare a map with the truth, in true metres, whatever the CRS of either.
+    """Compare a map with the ground truth in true metres, in any CRS.
 
     Args:
-        prediction: Graves drawn: GeoPackage, GeoJSON, Shapefile or FlatGeobuf.
-        truth: Graves there are; the same kinds of file. Outlines drawn twice are taken once.
+        prediction: Predicted graves: GeoPackage, GeoJSON, Shapefile or FlatGeobuf.
+        truth: True graves, in a file of the same formats. Duplicate outlines count once.
         data: Layer and filter of the truth, layer of the area.
-        prediction_layer: Layer of the prediction; empty: the only one of polygons, or `graves`.
+        prediction_layer: Layer of the prediction; empty: `graves`, or the only polygon layer.
         attribute: Column of the truth to score by; empty: none.
-        area: File with the part that has been labelled: graves whose centroid lies elsewhere do not
-            count, on either side. None: all count.
+        area: File with the labelled part of the cemetery: graves whose centroid lies elsewhere do
+            not count, neither true nor predicted ones. None: all count.
 
     Raises:
-        DatasetError: A file cannot be used, the column is missing, or the files are of two places.
+        DatasetError: A file cannot be used, the column is missing, or the files are of different
+            places.
     """
     known = read_file_graves(truth, _truth_choice(data), {attribute} - {""})
     crs = known.features.crs
@@ -133,16 +133,16 @@ def _truth_choice(data: DataSettings) -> LayerChoice:
 def _refuse_unknown(attribute: str, graves: PlacedGraves) -> None:
     if attribute and attribute not in graves.columns:
         raise DatasetError(
-            "no such column",
+            "column is missing",
             where=graves.path,
             found=", ".join(graves.columns) or "no columns",
             expected=attribute,
-            remedy="name one of them with --by-attribute",
+            remedy="choose one of the columns found with --by-attribute",
         )
 
 
 def _read_confidence(mapped: PlacedGraves) -> tuple[NDArray[np.float64] | None, tuple[str, ...]]:
-    """Return the confidences if they are any, else why they are not used."""
+    """Return the confidences, or a note on why they cannot be used."""
     column = mapped.values.get(_CONFIDENCE)
     if column is None:
         return None, ()
@@ -151,15 +151,15 @@ def _read_confidence(mapped: PlacedGraves) -> tuple[NDArray[np.float64] | None, 
     except (TypeError, ValueError):
         values = np.array([np.inf])
     if np.nanmin(values, initial=0) < 0 or np.nanmax(values, initial=1) > 1:
-        return None, (f"{mapped.path}: its confidence is no number in [0, 1] and is not used",)
+        return None, (f"{mapped.path}: confidence ignored, not all values are numbers in [0, 1]",)
     return values, ()
 
 
 def _needs_review(values: Mapping[str, NDArray[np.object_]]) -> NDArray[np.bool_] | None:
-    """Say which graves the map asks to review: by that column, else by flags, else none.
+    """Find the graves that need a review: by that column, else by flags, else none.
 
     Returns:
-        None where the map has neither these columns nor a confidence to review by.
+        None if the map has neither of these columns nor a confidence.
     """
     for name in (_REVIEW, _FLAGS):
         if name in values:

@@ -1,4 +1,4 @@
-"""Graves of a vector file, wherever and however they were drawn, in; polygons in a frame out."""
+"""A vector file of graves in any CRS in, clean polygons in a frame of metres out."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from grave_cli.rasters.metric_frame import MetricFrame, frame_around
 from grave_cli.vectors.outline_repair import CleanOutlines, clean_outlines
 from grave_cli.vectors.vector_io import Features, LayerChoice, read_features
 
-_SMALLEST_M2 = 0.0025  # a pixel of 5 cm: less is no grave
+_SMALLEST_M2 = 0.0025  # a pixel of 5 cm; anything smaller is no grave
 _APART_M = 100.0
 
 
@@ -24,7 +24,7 @@ class GraveFile:
 
     Args:
         path: The file.
-        features: Geometries, and the columns that were asked for.
+        features: Geometries and the requested columns.
     """
 
     path: Path
@@ -42,10 +42,10 @@ class PlacedGraves:
 
     Args:
         path: Their file.
-        polygons: Valid Polygons, in metres.
+        polygons: Valid polygons, in metres.
         columns: Names of all columns of the file.
-        values: Of the columns that were asked for and are there: one value per polygon.
-        notes: What was mended or left out, in clauses.
+        values: One value per polygon for each requested column that exists.
+        notes: Repairs and omissions, one clause each.
     """
 
     path: Path
@@ -55,7 +55,7 @@ class PlacedGraves:
     notes: tuple[str, ...]
 
     def take(self, keep: NDArray[np.bool_]) -> "PlacedGraves":
-        """Keep some of the graves."""
+        """Select graves by a mask."""
         values = {name: column[keep] for name, column in self.values.items()}
         return PlacedGraves(self.path, self.polygons[keep], self.columns, values, self.notes)
 
@@ -68,23 +68,23 @@ def read_file_graves(
     Args:
         path: GeoPackage, GeoJSON, Shapefile or FlatGeobuf.
         choice: Layer and filter.
-        columns: Whose values are wanted, if they are there.
-        crs: The CRS to bring them to; None keeps their own. Two files meet in the CRS of one of
-            them: by way of a third, datum shifts can differ by metres.
+        columns: Columns to read, if they exist.
+        crs: Target CRS; None keeps that of the file. Transform one of two files into the CRS of the
+            other: datum shifts by way of a third CRS can differ by metres.
 
     Raises:
-        DatasetError: The file cannot be read, which layer is meant is not clear, or it has no CRS.
+        DatasetError: The file cannot be read, the layer is ambiguous, or it has no CRS.
     """
     return GraveFile(path, read_features(path, crs, choice, columns=columns))
 
 
 def place(file: GraveFile, frame: MetricFrame, *, drop_duplicates: bool) -> PlacedGraves:
-    """Clean graves and bring them into a frame.
+    """Clean graves and transform them into a frame.
 
     Args:
         file: The graves.
-        frame: Where to.
-        drop_duplicates: Take a grave drawn twice once.
+        frame: Target frame.
+        drop_duplicates: Keep only one of duplicate outlines.
     """
     clean = _clean(file.features, frame, drop_duplicates)
     values = {name: column[clean.source] for name, column in file.features.values.items()}
@@ -97,27 +97,27 @@ def read_area(path: Path, frame: MetricFrame, crs: str, layer: str = "") -> shap
 
     Args:
         path: GeoPackage, GeoJSON, Shapefile or FlatGeobuf.
-        frame: Where to.
-        crs: The CRS by way of which they get there: that of the graves.
-        layer: Its layer; empty: the only one with polygons, or the one named `area`.
+        frame: Target frame.
+        crs: CRS of the graves, through which the area is transformed.
+        layer: Layer of the area; empty: `area`, or the only polygon layer.
 
     Raises:
-        DatasetError: It cannot be read, or has no polygons.
+        DatasetError: The file cannot be read, or has no polygons.
     """
     choice = LayerChoice(layer, preferred="area", named_with="--set data.area_layer")
     outlines = _clean(read_features(path, crs, choice), frame, True).polygons
     if not len(outlines):
-        raise DatasetError("no area", where=path, expected="polygons, or closed lines")
+        raise DatasetError("area has no polygons", where=path, expected="polygons, or closed lines")
     area = shapely.union_all(outlines)
     shapely.prepare(area)
     return area
 
 
 def refuse_apart(prediction: PlacedGraves, truth: PlacedGraves) -> None:
-    """Refuse files of two places: a score of 0 would hide that the CRS of one is wrong.
+    """Refuse files of different places: a score of 0 would hide a wrong CRS.
 
     Raises:
-        DatasetError: Their graves lie more than 100 m apart.
+        DatasetError: The graves of the files lie more than 100 m apart.
     """
     if not (len(prediction.polygons) and len(truth.polygons)):
         return
@@ -125,11 +125,11 @@ def refuse_apart(prediction: PlacedGraves, truth: PlacedGraves) -> None:
     distance = shapely.distance(*boxes)
     if distance > _APART_M:
         raise DatasetError(
-            "prediction and truth are of two places",
+            "prediction and truth are of different places",
             where=prediction.path,
-            found=f"its graves {distance / 1000:,.1f} km from those of {truth.path}",
+            found=f"graves {distance / 1000:,.1f} km from those of {truth.path}",
             expected="one cemetery",
-            remedy="name the right files; or the CRS of one of them is wrong",
+            remedy="check that the files belong together and that both have the right CRS",
         )
 
 

@@ -1,7 +1,7 @@
-"""Graves there are and graves drawn in, everything that is to be said of each of them out.
+"""True and predicted graves in, a judgement of each of them out.
 
-What `scorecard` sums up. Judgements of several cemeteries are joined before, so that their graves
-count alike.
+`scorecard` summarises it. Judgements of several cemeteries are joined first, so that every grave
+counts alike.
 """
 
 from collections.abc import Sequence
@@ -25,26 +25,26 @@ from grave_cli.outlines.polygons import Polygons
 from grave_cli.rasters.metric_frame import frame_around
 
 IOU_LEVELS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
-"""From which overlap a pair counts: 0.5, 0.55 … 0.95, as in COCO (Lin et al. 2014)."""
+"""Minimum IoU of a match: 0.5, 0.55 … 0.95, as in COCO (Lin et al. 2014)."""
 
-_TOUCHING_M = 0.1  # between two graves: nearer ones can grow together in a map
+_TOUCHING_M = 0.1  # gap between two graves; nearer ones can merge on a map
 NOWHERE = -1
 T = TypeVar("T", Overlaps, Mistakes, Distances)
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """What matches what, and how well; areas in m2, lengths in m.
+    """Matches, mistakes and distances, grave by grave; areas in m², lengths in m.
 
     Args:
-        truth_area: Of each truth.
-        predicted_area: Of each prediction.
-        touches: Whether another truth lies within 10 cm of a truth.
-        nearest: The truth that each prediction is matched with, else the one with which it shares
-            most ground; -1 without any.
-        confidence: Of each prediction; NaN where it is not known.
+        truth_area: Area of each true grave.
+        predicted_area: Area of each prediction.
+        touches: Whether another true grave lies within 10 cm of each true grave.
+        nearest: Index of the true grave that each prediction is matched with, or else of the one
+            with which it shares most ground; -1 without any.
+        confidence: Confidence of each prediction; NaN if unknown.
         pairs: Matches at IoU 0.5.
-        scores: Matches at each of `IOU_LEVELS`.
+        scores: Score at each of `IOU_LEVELS`.
         mistakes: Merges and splits.
         boundary: Distances between the outlines of the pairs.
         corners: Distances between the corners of the pairs of rectangles.
@@ -63,14 +63,14 @@ class Judgement:
 
     @property
     def is_found(self) -> NDArray[np.bool_]:
-        """Say of each truth whether it is matched at IoU 0.5."""
+        """Whether each true grave is matched at IoU 0.5."""
         found = np.zeros(len(self.truth_area), np.bool_)
         found[self.pairs.truth] = True
         return found
 
     @property
     def is_right(self) -> NDArray[np.bool_]:
-        """Say of each prediction whether it is matched at IoU 0.5."""
+        """Whether each prediction is matched at IoU 0.5."""
         right = np.zeros(len(self.predicted_area), np.bool_)
         right[self.pairs.predicted] = True
         return right
@@ -79,12 +79,12 @@ class Judgement:
 def judge(
     truth: Polygons, predicted: Polygons, confidence: NDArray[np.float64] | None = None
 ) -> Judgement:
-    """Compare graves there are with graves drawn.
+    """Compare predicted with true graves.
 
     Args:
         truth: Valid polygons in a frame of metres, such as `MetricFrame`.
         predicted: Valid polygons in the same frame.
-        confidence: Of each prediction, in [0, 1]; NaN where, None when nowhere, it is known.
+        confidence: Confidence of each prediction, in [0, 1]; NaN if unknown, None if all are.
     """
     overlaps = overlaps_of_polygons(truth, predicted)
     chosen = [choose_pairs(overlaps, level) for level in IOU_LEVELS]
@@ -116,18 +116,18 @@ def judge_on_ground(
     Args:
         truth: Valid polygons.
         predicted: Valid polygons.
-        crs: Of both, as WKT or authority code.
-        confidence: Of each prediction, as for `judge`.
+        crs: CRS of both, as WKT or authority code.
+        confidence: Confidence of each prediction, as for `judge`.
     """
     frame = frame_around(np.concatenate([truth, predicted]), crs)
     return judge(frame.bring(truth, crs), frame.bring(predicted, crs), confidence)
 
 
 def join_judgements(parts: Sequence[Judgement]) -> Judgement:
-    """Take the graves of several places as those of one.
+    """Combine the judgements of several places into one.
 
     Args:
-        parts: At least one.
+        parts: One or more judgements.
     """
     truths = np.cumsum([0, *(len(part.truth_area) for part in parts)])
     predictions = np.cumsum([0, *(len(part.predicted_area) for part in parts)])

@@ -1,4 +1,4 @@
-"""How graves are drawn wrongly: several as one, or one as several."""
+"""Overlaps in, merges (several graves as one) and splits (one as several) out."""
 
 from dataclasses import dataclass
 
@@ -7,26 +7,26 @@ from numpy.typing import NDArray
 
 from grave_cli.evaluation.matching import Indices, Overlaps
 
-_MOST = 0.5  # of a grave's area: what covers as much of it covers the grave
+_MOST = 0.5  # share of a grave's area from which it counts as covered
 
 
 @dataclass(frozen=True)
 class Mistakes:
     """Merges and splits.
 
-    A prediction is a *merge* when it covers at least half of the area of each of two or more
-    truths; those truths are merged. A truth is *split* when it covers at least half of the area of
-    each of two or more predictions; those predictions are its pieces.
+    A prediction is a *merge* if it covers at least half of each of two or more true graves; those
+    graves are merged. A true grave is *split* if it covers at least half of each of two or more
+    predictions; those predictions are its pieces.
 
-    Source: after under- and over-segmentation in Hoover et al. 1996, An Experimental Comparison of
-    Range Image Segmentation Algorithms. Departure: that the several together also fill half of the
-    one is not asked for, because a large blob over two small graves is a merge, too.
+    Source: under- and over-segmentation in Hoover et al. 1996, An Experimental Comparison of Range
+    Image Segmentation Algorithms. Departure: the several need not fill half of the one, because a
+    large blob over two small graves is also a merge.
 
     Args:
-        is_merge: Of each prediction.
-        is_piece: Of each prediction.
-        is_merged: Of each truth.
-        is_split: Of each truth.
+        is_merge: Whether each prediction is a merge.
+        is_piece: Whether each prediction is a piece of a split grave.
+        is_merged: Whether each true grave is covered by a merge.
+        is_split: Whether each true grave is split.
     """
 
     is_merge: NDArray[np.bool_]
@@ -42,8 +42,8 @@ def find_mistakes(
 
     Args:
         overlaps: All pairs that share ground.
-        truth_area: Of each truth, in the frame's squared units.
-        predicted_area: Of each prediction.
+        truth_area: Area of each true grave, in squared units of the frame.
+        predicted_area: Area of each prediction.
     """
     covered = overlaps.common >= _MOST * truth_area[overlaps.truth]
     inside = overlaps.common >= _MOST * predicted_area[overlaps.predicted]
@@ -59,7 +59,7 @@ def find_mistakes(
 def _several(
     one: Indices, others: Indices, held: NDArray[np.bool_], ones: int, all_others: int
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Say which of the ones hold two or more of the others, and which others are so held."""
+    """Find the ones that hold two or more of the others, and the others that they hold."""
     holds_several = np.bincount(one[held], minlength=ones) >= 2
     is_held = np.zeros(all_others, np.bool_)
     is_held[others[held & holds_several[one]]] = True

@@ -1,4 +1,4 @@
-"""Which graves to look at again: how many wrong ones are found by how much looking."""
+"""A judgement and review flags in, the mistakes found by reviewing part of a map out."""
 
 from dataclasses import dataclass
 
@@ -13,17 +13,17 @@ _SHARES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 @dataclass(frozen=True)
 class ReviewCurve:
-    """What reviewing some of the predictions would find.
+    """Share of the wrong predictions found by reviewing part of all predictions.
 
-    A prediction is wrong when it is not matched at IoU 0.5, or merges graves, or is a piece of one.
-    Graves that were not drawn at all cannot be found this way.
+    A prediction is wrong if it is not matched at IoU 0.5, is a merge, or is a piece of a split
+    grave. A review of predictions cannot find graves that were missed entirely.
 
     Args:
-        wrong: Predictions that are wrong.
-        reviewed: Shares of all predictions that are looked at, in the order of the review.
-        caught: Share of the wrong ones among those looked at; None when none is wrong.
-        flagged: Share of all predictions that the map itself asks to review.
-        flagged_caught: Share of the wrong ones among those; None when none is wrong.
+        wrong: Number of wrong predictions.
+        reviewed: Shares of all predictions that are reviewed, ascending.
+        caught: Share of the wrong predictions found by then; None if none is wrong.
+        flagged: Share of all predictions that the map flags for review.
+        flagged_caught: Share of the wrong predictions that are flagged; None if none is wrong.
     """
 
     wrong: int
@@ -33,17 +33,17 @@ class ReviewCurve:
     flagged_caught: float | None
 
     def metrics(self) -> dict[str, float]:
-        """Return `review_share` and `review_yield`: how many are flagged, and what that finds."""
+        """Return `review_share` (share flagged) and `review_yield` (share of mistakes flagged)."""
         found = {"review_share": self.flagged, "review_yield": self.flagged_caught}
         return {name: value for name, value in found.items() if value is not None}
 
 
 def review_curve(judgement: Judgement, needs_review: NDArray[np.bool_]) -> ReviewCurve:
-    """Follow a review: flagged graves first, then the others, the least confident ones first.
+    """Simulate a review: flagged predictions first, then the others, least confident first.
 
     Args:
-        judgement: What is right.
-        needs_review: Of each prediction: whether the map asks to review it.
+        judgement: Judgement of the map.
+        needs_review: Whether the map flags each prediction for review.
     """
     wrong = is_wrong(judgement)
     confidence = np.nan_to_num(judgement.confidence, nan=0.0)
@@ -61,6 +61,6 @@ def review_curve(judgement: Judgement, needs_review: NDArray[np.bool_]) -> Revie
 
 
 def is_wrong(judgement: Judgement) -> NDArray[np.bool_]:
-    """Say of each prediction whether it is wrong: not matched, a merge, or a piece."""
+    """Find the predictions that are wrong: not matched, a merge, or a piece."""
     mistakes = judgement.mistakes
     return np.asarray(~judgement.is_right | mistakes.is_merge | mistakes.is_piece)

@@ -1,4 +1,4 @@
-"""Two sets of graves in, how many of them match out."""
+"""Matches in, counts and rates of graves found out."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -11,20 +11,18 @@ from grave_cli.evaluation.matching import (
     choose_pairs,
     count_pairs,
     overlaps_of_labels,
-    overlaps_of_polygons,
 )
-from grave_cli.outlines.polygons import Polygons
 
 
 @dataclass(frozen=True)
 class ObjectScore:
-    """How many graves were found, at one IoU.
+    """Counts of true, predicted and matched graves at one minimum IoU.
 
     Args:
-        truths: Graves there are.
-        predictions: Graves drawn.
-        matches: Pairs of one of each that overlap enough.
-        mean_iou: Mean overlap of the pairs; 0 without pairs.
+        truths: Number of true graves.
+        predictions: Number of predictions.
+        matches: Number of pairs of both that overlap enough.
+        mean_iou: Mean IoU of the pairs; 0 without pairs.
     """
 
     truths: int
@@ -34,12 +32,12 @@ class ObjectScore:
 
     @property
     def precision(self) -> float:
-        """Share of the drawn graves that are graves; 0 when none was drawn."""
+        """Share of the predictions that are matched; 0 without predictions."""
         return self.matches / self.predictions if self.predictions else 0.0
 
     @property
     def recall(self) -> float:
-        """Share of the graves that were found; 0 when there are none."""
+        """Share of the true graves that are matched; 0 without true graves."""
         return self.matches / self.truths if self.truths else 0.0
 
     @property
@@ -50,12 +48,12 @@ class ObjectScore:
 
     @property
     def panoptic_quality(self) -> float:
-        """Sum of the pairs' IoU / (matches + half of the missed + half of the false).
+        """Sum of the IoU of all pairs / (matches + half of the missed + half of the false graves).
 
-        That is F1 (recognition quality) x mean IoU (segmentation quality), of the one class grave.
+        This is F1 (recognition quality) x mean IoU (segmentation quality) of the class grave.
 
-        Source: Kirillov et al. 2019, Panoptic Segmentation. There a pair overlaps by more than 0.5;
-        here one of exactly 0.5 counts, too.
+        Source: Kirillov et al. 2019, Panoptic Segmentation. Departure: there a match has an IoU
+        above 0.5; here exactly 0.5 counts as well.
         """
         return self.f1 * self.mean_iou
 
@@ -68,25 +66,13 @@ class ObjectScore:
 _RATES = ("precision", "recall", "f1", "panoptic_quality")
 
 
-def score_polygons(truth: Polygons, predicted: Polygons, min_iou: float = 0.5) -> ObjectScore:
-    """Match graves one to one by IoU, so that the sum over all pairs is largest, and count.
-
-    Args:
-        truth: Graves there are; valid polygons.
-        predicted: Graves drawn; valid polygons in the same CRS.
-        min_iou: From which overlap a pair counts.
-    """
-    pairs = choose_pairs(overlaps_of_polygons(truth, predicted), min_iou)
-    return count_matches(len(truth), len(predicted), pairs)
-
-
 def count_matches(truths: int, predictions: int, pairs: Overlaps) -> ObjectScore:
     """Score chosen pairs.
 
     Args:
-        truths: Graves there are.
-        predictions: Graves drawn.
-        pairs: Those of them that belong together.
+        truths: Number of true graves.
+        predictions: Number of predictions.
+        pairs: Chosen pairs of both.
     """
     mean = float(pairs.iou.mean()) if len(pairs.iou) else 0.0
     return ObjectScore(truths, predictions, len(pairs.iou), mean)
@@ -98,14 +84,14 @@ def score_labels(
     counted: tuple[NDArray[np.bool_], NDArray[np.bool_]] | None = None,
     min_iou: float = 0.5,
 ) -> ObjectScore:
-    """Match graves like `score_polygons`, on instance rasters.
+    """Match and count graves on instance rasters.
 
     Args:
-        truth: Ids from 1 of the graves there are.
-        predicted: Ids from 1 of the graves drawn.
-        counted: Which ids of truth and of predicted count (entry 0 is for the background); None for
-            all. A pair counts by its truth, a prediction without a truth by itself.
-        min_iou: From which overlap a pair counts.
+        truth: Ids of the true graves, from 1.
+        predicted: Ids of the predicted graves, from 1.
+        counted: Which ids of truth and of predicted count (entry 0 is the background); None counts
+            all. A pair counts if its true grave does, an unmatched prediction if it does itself.
+        min_iou: Minimum IoU of a match.
 
     Shapes:
         truth: (H, W); predicted: (H, W)
@@ -122,7 +108,7 @@ def score_labels(
 
 
 def add_scores(scores: Iterable[ObjectScore]) -> ObjectScore:
-    """Count several scores as one."""
+    """Add up scores of several places."""
     scores = list(scores)
     matches = sum(score.matches for score in scores)
     weighted = sum(score.mean_iou * score.matches for score in scores)

@@ -1,4 +1,4 @@
-"""A judgement in, the numbers that an office, a paper and a training log want out."""
+"""A judgement in, the figures for an office, a paper and a training log out."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -22,37 +22,37 @@ _CM = 100
 
 @dataclass(frozen=True)
 class Scorecard:
-    """How good a map is. What cannot be said, such as the area error without a match, is None.
+    """The quality of a map in figures; None where one is undefined.
 
-    Areas, outlines and corners are those of the pairs at IoU 0.5. Definitions and sources stand
-    where the numbers are made: `ObjectScore`, `Mistakes`, `boundary_distances`,
+    Areas, outlines and corners are those of the pairs at IoU 0.5. Definitions and sources are with
+    the code that computes them: `ObjectScore`, `Mistakes`, `boundary_distances`,
     `corner_distances`, `Group`, `calibration_error`.
 
     Args:
-        truths: Graves there are.
-        predictions: Graves drawn.
-        count_error: Graves drawn less graves there are.
-        at_50: Matches at IoU 0.5.
-        at_75: Matches at IoU 0.75.
-        mean_precision: Mean over the IoU levels 0.5, 0.55 … 0.95.
-        mean_recall: Likewise.
-        mean_f1: Likewise.
-        merges: Predictions that cover two or more truths.
-        merged_truths: Truths covered by those.
-        splits: Truths that cover two or more predictions.
-        split_pieces: Predictions covered by those.
-        area_bias_m2: Mean of the area drawn less the true area.
-        area_error_m2: Mean of its absolute value.
+        truths: Number of true graves.
+        predictions: Number of predictions.
+        count_error: Predictions minus true graves.
+        at_50: Score at IoU 0.5.
+        at_75: Score at IoU 0.75.
+        mean_precision: Mean precision over the IoU levels 0.5, 0.55 … 0.95.
+        mean_recall: Mean recall over these levels.
+        mean_f1: Mean F1 over these levels.
+        merges: Predictions that cover two or more true graves.
+        merged_truths: True graves covered by merges.
+        splits: True graves that cover two or more predictions.
+        split_pieces: Predictions that are pieces of split graves.
+        area_bias_m2: Mean of predicted minus true area.
+        area_error_m2: Mean of the absolute difference.
         area_bias_share: Bias as a share of the mean true area.
-        area_error_share: Mean of the absolute error as a share of each true area.
+        area_error_share: Mean of the absolute difference as a share of each true area.
         boundary_mean_cm: Mean distance between the outlines.
         boundary_p95_cm: Distance within which 95 % of the outlines lie.
-        corner_rmse_cm: Root of the mean squared distance between corners, over the rectangles.
-        rectangles: Pairs in which both are rectangles.
+        corner_rmse_cm: Root mean squared distance between the corners of rectangles.
+        rectangles: Pairs in which both outlines are rectangles.
         by_size: Scores by true area.
-        by_neighbours: Scores of touching and of lonely graves.
-        by_confidence: Ten groups of predictions.
-        calibration_error: How far confidence is from precision, in [0, 1].
+        by_neighbours: Scores of isolated and of touching graves.
+        by_confidence: Predictions in ten groups by confidence.
+        calibration_error: Mean gap between confidence and precision, in [0, 1].
     """
 
     truths: int
@@ -86,7 +86,7 @@ class Scorecard:
         return {**asdict(self), **scores}
 
     def metrics(self) -> dict[str, float]:
-        """Return the numbers worth comparing between trainings, those that can be said."""
+        """Return the figures that are compared between runs, without undefined ones."""
         named = {
             "object_f1": self.at_50.f1,
             "object_precision": self.at_50.precision,
@@ -109,7 +109,7 @@ class Scorecard:
 
 
 def fill_scorecard(judgement: Judgement) -> Scorecard:
-    """Sum up a judgement."""
+    """Summarise a judgement."""
     scores, mistakes = judgement.scores, judgement.mistakes
     groups = by_confidence(judgement)
     truths, predictions = len(judgement.truth_area), len(judgement.predicted_area)

@@ -1,4 +1,4 @@
-"""What an office wants to know of each grave besides its outline: size, direction, height."""
+"""Attributes of each grave that an office needs besides its outline: size, direction, height."""
 
 from dataclasses import dataclass
 
@@ -6,9 +6,10 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from grave_cli.outlines.polygons import Polygons
 from grave_cli.rasters.grid import geodesic_areas_m2
 
-_HEIGHT_PERCENTILE = 95  # near the top of the stone, but not a single noisy pixel
+_HEIGHT_PERCENTILE = 95  # near the top of the stone, robust against single noisy pixels
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class Measures:
 
     Args:
         area_m2: True area on the ground.
-        length_m: Longer side of the smallest rectangle around it.
+        length_m: Longer side of the smallest rectangle around the grave.
         width_m: Shorter side of that rectangle.
         azimuth_deg: Direction of the longer side, clockwise from the CRS's north, in [0, 180).
     """
@@ -28,7 +29,7 @@ class Measures:
     azimuth_deg: NDArray[np.float64]
 
 
-def measure(polygons: NDArray[np.object_], crs: str, metres_per_unit: float) -> Measures:
+def measure(polygons: Polygons, crs: str, metres_per_unit: float) -> Measures:
     """Measure graves on the ground.
 
     Args:
@@ -36,7 +37,7 @@ def measure(polygons: NDArray[np.object_], crs: str, metres_per_unit: float) -> 
         crs: Their CRS.
         metres_per_unit: Metres on the ground per CRS unit at the cemetery.
     """
-    # Seven-digit coordinates cost the smallest rectangle half a millimetre, so go to the origin.
+    # At seven-digit coordinates the smallest rectangle is off by half a millimetre: shift to 0, 0.
     corner = shapely.get_coordinates(polygons).min(axis=0, initial=np.inf)
     boxes = shapely.minimum_rotated_rectangle(shapely.transform(polygons, lambda xy: xy - corner))
     corners = shapely.get_coordinates(boxes).reshape(len(polygons), 5, 2)[:, :3]
@@ -44,8 +45,9 @@ def measure(polygons: NDArray[np.object_], crs: str, metres_per_unit: float) -> 
     lengths = np.hypot(sides[..., 0], sides[..., 1]) * metres_per_unit
     longer = np.argmax(lengths, axis=1)
     along = sides[np.arange(len(polygons)), longer]
+    # East over north: (1, 0) gives 90 degrees, (1, 1) gives 45.
     azimuth = np.degrees(np.arctan2(along[:, 0], along[:, 1])) % 180
-    azimuth[azimuth == 180] = 0  # what the modulo makes of -1e-15
+    azimuth[azimuth == 180] = 0  # -1e-15 % 180 is 180
     return Measures(
         area_m2=geodesic_areas_m2(polygons, crs),
         length_m=lengths.max(axis=1),
@@ -57,15 +59,15 @@ def measure(polygons: NDArray[np.object_], crs: str, metres_per_unit: float) -> 
 def heights_by_label(
     heights: NDArray[np.float32], labels: NDArray[np.int32], ids: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Find how high each grave reaches above the local ground.
+    """Measure how high each grave rises above the local ground.
 
     Args:
         heights: Metres above local ground, NaN where unknown.
         labels: Grave ids.
-        ids: The graves asked for.
+        ids: Ids of the graves to measure.
 
     Returns:
-        Metres, NaN for a grave without known heights.
+        Metres; NaN for a grave without known heights.
 
     Shapes:
         heights: (H, W); labels: (H, W); ids: (graves,); returns: (graves,)

@@ -1,4 +1,4 @@
-"""Evidence in, the probability out that a grave is right: that it overlaps a true one by half."""
+"""Evidence in, confidence out: the probability that a grave overlaps a true one by half (IoU)."""
 
 from typing import Annotated
 
@@ -13,22 +13,22 @@ from grave_cli.outlines.polygons import Outlines
 Floats = NDArray[np.float64]
 
 FEATURES = ("body", "sure", "undivided", "single", "fit", "usual")
-"""What confidence is made of, each in [0, 1] and the better the higher: mean body probability;
-share of pixels that are sure; no line across it; one seed, not two; overlap with its
-rectangle; size as usual in the cemetery."""
+"""Inputs of the confidence, each in [0, 1], higher is better: mean body probability; share of sure
+pixels; no contact line across the grave; one seed, not two; IoU with its rectangle; a size usual in
+the cemetery."""
 
-_FEW = 8  # graves in a cemetery: of fewer none has an unusual size
-_LEAST_SPREAD = 0.15  # of log areas: graves all alike still differ by so much
-_UNUSUAL = 5.0  # spreads off the median from which a size could not be more unusual
+_FEW = 8  # graves; among fewer, no size is unusual
+_LEAST_SPREAD = 0.15  # of log areas; even uniform graves differ this much
+_UNUSUAL = 5.0  # spreads from the median; sizes beyond are equally unusual
 
 
 class Calibration(BaseModel):
-    """Logistic model of being right: 1 / (1 + exp(-(intercept + sum of weight x feature))).
+    """Logistic model of the confidence: 1 / (1 + exp(-(intercept + sum of weight x feature))).
 
     Args:
-        intercept: Log odds where all features are 0.
-        weights: Of each feature by name; none is negative, so that better evidence never lowers
-            confidence.
+        intercept: Log odds if all features are 0.
+        weights: Weight of each feature by name; none is negative, so that better evidence never
+            lowers the confidence.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -37,7 +37,7 @@ class Calibration(BaseModel):
     weights: dict[str, Annotated[float, Field(ge=0)]]
 
     def confidence(self, features: Floats) -> Floats:
-        """Return the probability of each grave to be right.
+        """Return the confidence of each grave.
 
         Shapes:
             features: (graves, features); returns: (graves,)
@@ -47,11 +47,11 @@ class Calibration(BaseModel):
 
 
 def confidence_features(outlines: Outlines, evidence: Evidence) -> Floats:
-    """Gather what confidence is made of.
+    """Compute the features of the confidence.
 
     Args:
         outlines: All graves of a cemetery.
-        evidence: Of the same graves.
+        evidence: Evidence for the same graves.
 
     Shapes:
         returns: (graves, features), in the order of FEATURES
@@ -70,10 +70,10 @@ def confidence_features(outlines: Outlines, evidence: Evidence) -> Floats:
 
 
 def size_deviations(areas: Floats) -> Floats:
-    """Say by how many spreads the logarithm of each area is off the median of all.
+    """Measure how many spreads the logarithm of each area lies from the median of all.
 
-    The spread is the median absolute deviation times 1.4826, which is the standard deviation of
-    normally distributed values and which outliers do not widen.
+    The spread is the median absolute deviation times 1.4826: the standard deviation of normally
+    distributed values, but not widened by outliers.
 
     Source: Rousseeuw & Croux 1993, Alternatives to the median absolute deviation.
     """

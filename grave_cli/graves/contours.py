@@ -1,4 +1,4 @@
-"""Instances in, raw outlines out: lines between pixels' centres, not along pixels' edges.
+"""Instances in, raw outlines out: lines between the centres of pixels, not along their edges.
 
 Coordinates are pixels of the array; (0, 0) is the outer corner of its first pixel, as in the grid's
 transform, so that the first pixel's centre lies at (0.5, 0.5).
@@ -19,38 +19,45 @@ from grave_cli.rasters.tracing import trace_pixel_edges
 Points = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
-# Probabilities that are surer do not move a line further: keeps a hard step at its middle, and half
-# a pixel's coverage within 0.05 px, as the logit of 0 and 1 would not.
+# Probabilities are cut at 0.03 and 0.97, because the logits of 0 and 1 are infinite. A hard step
+# keeps its line in the middle, and a pixel covered by half has it within 0.05 px.
 _SUREST = 0.97
-_NEAREST = 0.02  # of the way between two centres, so that no two lines meet in a centre
-_SEAM = 0.3  # the same for the line between two graves, so that no grave grows much thinner
-_REACH = 2  # pixels to each side that say where the line between two graves runs
+_NEAREST = 0.02  # of the way between two centres: two lines never meet in a centre
+_SEAM = 0.3  # likewise between two graves: no grave gets much thinner
+_REACH = 2  # pixels on both sides that decide where the line between two graves runs
 
 
 def trace_instances(
     labels: Labels, body_probability: NDArray[np.float32], level: float
 ) -> tuple[Polygons, NDArray[np.int64]]:
-    """Outline each instance at a level of the body's probability.
+    """Outline each instance at a level of the body probability.
 
-    Marching squares for many labels at once. A line crosses each pair of neighbouring pixels of
-    different labels exactly once, between their centres: against the background where the logit of
-    the probability reaches the level's, against another grave where the two are balanced. Where
-    three labels meet, it goes through the pixels' common corner. So two graves that touch share one
-    line, and no line crosses another, whatever the labels are.
+    Marching squares for many labels at once. A line crosses each pair of neighbouring pixels with
+    different labels exactly once, between their centres. Between a grave and background it passes
+    where the logit of the probability equals that of the level, between two graves where they
+    balance. Where three labels meet, it goes through the common corner (o) of their pixels:
 
-    Background that one instance surrounds is filled; of an instance in several parts (pixels that
-    touch at a corner are two) the largest is outlined.
+         .       .              .       .
+             1                      1
+         ----+----      ->      x---o---x
+           2 | 0                    |
+         .   |   .              .   x   .
+
+    So touching graves share one line, and no line crosses another, whatever the labels are.
+
+    Background surrounded by one instance is filled. If an instance has several parts, the largest
+    is outlined; pixels that touch only at a corner are two parts.
 
     Source: Lorensen & Cline 1987 (marching cubes), in two dimensions; Hege et al. 1997, "A
     generalized marching cubes algorithm based on non-binary classifications" for many labels.
 
     Args:
         labels: Grave ids from 1, 0 is background.
-        body_probability: Of being inside a grave.
+        body_probability: Probability of being inside a grave.
         level: Probability at which a grave ends.
 
     Returns:
-        Valid polygons in pixels, none overlapping another, and the id of each, ascending.
+        Valid polygons in pixels without overlaps, and the id of each, ascending.
 
     Shapes:
         labels: (H, W); body_probability: (H, W)
@@ -68,7 +75,7 @@ def trace_instances(
 
 
 def _fill_holes(labels: Labels) -> Labels:
-    """Give the background that touches one label only, and not the array's edge, to that label."""
+    """Fill background that touches exactly one label and not the edge of the array."""
     areas, count = ndimage.label(np.pad(labels == 0, 1, constant_values=True))
     around = np.pad(labels, 1)
     lowest = np.full(count + 1, np.iinfo(np.int32).max)
@@ -83,7 +90,7 @@ def _fill_holes(labels: Labels) -> Labels:
 
 
 def _neighbours(axes: int) -> Iterable[tuple[tuple[slice, ...], tuple[slice, ...]]]:
-    """Yield slices of all pixels that have a next one along an axis, and of those next ones."""
+    """Yield, for each axis, slices of all pixels with a successor and of their successors."""
     for axis in range(axes):
         whole = [slice(None)] * axes
         first, second = whole.copy(), whole.copy()
@@ -94,13 +101,14 @@ def _neighbours(axes: int) -> Iterable[tuple[tuple[slice, ...], tuple[slice, ...
 def _draw(
     rings: list[Points], labels: Labels, probability: NDArray[np.float32], level: float
 ) -> tuple[Points, Indices]:
-    """Turn rings along pixels' edges into rings between pixels' centres.
+    """Turn rings along pixel edges into rings between pixel centres.
 
     Returns:
-        Points of all rings, and the ring of each.
+        Points of all rings, and the ring of each point.
     """
     corners, along, ring_of = _unit_steps(rings)
-    # The pixels on both sides of a step from corner to corner, as (row, column).
+    # The pixels on both sides of a step, as (row, column): a step right from (x, y) = (3, 5) runs
+    # between row 4 and row 5 of column 3.
     far = np.minimum(corners, corners + along)[:, ::-1]
     near = far - np.abs(along)
     share = _crossings(near, far, labels, probability, level)
@@ -114,10 +122,10 @@ def _draw(
 
 
 def _unit_steps(rings: list[Points]) -> tuple[Indices, Indices, Indices]:
-    """Cut rings along pixels' edges into steps of one pixel.
+    """Cut rings along pixel edges into steps of one pixel.
 
     Returns:
-        The corner (x, y) where each step begins, its direction, and its ring.
+        The corner (x, y) where each step starts, its direction, and its ring.
     """
     ends = np.concatenate(rings).astype(np.intp)
     ring_of = np.repeat(np.arange(len(rings)), [len(ring) for ring in rings])
@@ -131,7 +139,7 @@ def _unit_steps(rings: list[Points]) -> tuple[Indices, Indices, Indices]:
 
 
 def _meeting_lines(labels: Labels, corners: Indices) -> Indices:
-    """Count the lines that meet in each corner of pixels: 2, 3 or 4."""
+    """Count the lines that meet at each pixel corner: 2, 3 or 4 (a checkerboard)."""
     x, y = corners.T
     around = np.stack([labels[y - 1, x - 1], labels[y - 1, x], labels[y, x], labels[y, x - 1]])
     return np.asarray((around != np.roll(around, 1, axis=0)).sum(axis=0))
@@ -141,6 +149,8 @@ def _crossings(
     near: Indices, far: Indices, labels: Labels, probability: NDArray[np.float32], level: float
 ) -> Points:
     """Find where the line crosses between two pixels, as a share of the way from near to far."""
+    # Worked example, level 0.5: the probabilities 0.8 and 0.3 have the logits 1.39 and -0.85; the
+    # straight line between them passes 0 at 1.39 / (1.39 + 0.85) = 0.62 of the way.
     of_near, of_far = _at(labels, near), _at(labels, far)
     touching = (of_near > 0) & (of_far > 0)
     above, below = (_logit(_at(probability, pixels)) - _logit(level) for pixels in (near, far))
@@ -156,9 +166,9 @@ def _logit(probability: Any) -> Any:
 
 
 def _balanced(near: Indices, far: Indices, labels: Labels) -> Points:
-    """Find where two graves prevail alike around the line between their pixels.
+    """Find where two graves balance, between two of their pixels.
 
-    Thin graves stay as they are: smoothing would make them thinner from both sides.
+    A grave thinner than 3 px keeps its line in the middle: smoothing would thin it from both sides.
     """
     first, second = _at(labels, near), _at(labels, far)
     balance = [_prevalence(labels, pixels, first, second) for pixels in (near, far)]
@@ -173,7 +183,7 @@ def _balanced(near: Indices, far: Indices, labels: Labels) -> Points:
 def _prevalence(
     labels: Labels, pixels: Indices, first: NDArray[np.int32], second: NDArray[np.int32]
 ) -> Points:
-    """Weigh two labels around pixels against each other: above 0, the first one prevails."""
+    """Compare the weights of two labels around pixels; above 0, the first one prevails."""
     total = np.zeros(len(pixels))
     for row in range(-_REACH, _REACH + 1):
         for column in range(-_REACH, _REACH + 1):
@@ -184,7 +194,7 @@ def _prevalence(
 
 
 def _at(values: NDArray[Any], pixels: Indices) -> NDArray[Any]:
-    """Look up pixels, (row, column); beyond the edge, the nearest."""
+    """Look up pixels by (row, column); beyond the edge, the nearest one."""
     rows, columns = pixels.T
     last_row, last_column = np.array(values.shape) - 1
     return np.asarray(values[rows.clip(0, last_row), columns.clip(0, last_column)])

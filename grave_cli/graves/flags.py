@@ -1,4 +1,4 @@
-"""Outlines and evidence in, what somebody should look at out."""
+"""Outlines and evidence in, review flags out."""
 
 from dataclasses import dataclass
 
@@ -14,28 +14,28 @@ from grave_cli.settings.mapping import FLAGS, ReviewSettings
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-_ALIKE = 0.15  # in log area: sizes of one kind
-_FEW = 3  # graves, itself included, that are no kind
+_ALIKE = 0.15  # in log area; sizes this close are of one kind
+_FEW = 3  # graves of one size, the outlier included; more are a kind of their own
 _TOUCHING_M = 0.05
-_HALVES = 0.75  # of the median area: larger neighbours are no halves of one grave
-_CLEAR = 0.5  # mean probability of contact on a line between two graves
-_FILLED = 0.92  # of the rectangle around two halves
+_HALVES = 0.75  # of the median area; larger graves are not halves of one
+_CLEAR = 0.5  # mean contact probability; from here on, a line separates two graves
+_FILLED = 0.92  # least share of the rectangle around two halves that they fill
 
 
 @dataclass(frozen=True)
 class Review:
-    """What is to be looked at, one entry for each grave.
+    """Review flags, one entry for each grave.
 
     Args:
-        flags: Names of flags, comma-separated; empty for most.
-        needed: Whether somebody should look at it.
+        flags: Names of the flags, comma-separated; empty for most graves.
+        needed: Whether the grave needs a review.
     """
 
     flags: NDArray[np.object_]
     needed: Mask
 
     def take(self, keep: NDArray[np.intp]) -> "Review":
-        """Keep some of the graves, by indices in the order wanted."""
+        """Select graves by indices in the wanted order."""
         return Review(self.flags[keep], self.needed[keep])
 
 
@@ -49,11 +49,11 @@ def review(
     """Flag graves that may be wrong.
 
     Args:
-        outlines: All graves of a cemetery, in pixels: what is usual is measured on them.
-        evidence: Of the same graves.
-        confidence: Of the same graves.
+        outlines: All graves of a cemetery, in pixels; they define the usual size.
+        evidence: Evidence for the same graves.
+        confidence: Confidence of the same graves.
         gsd_m: Pixel edge in metres.
-        settings: When which flag is raised, and which of them call for a review.
+        settings: Thresholds of the flags, and the flags that need no review.
     """
     areas = shapely.area(outlines.regular) * gsd_m**2
     smallest, largest = settings.size_range_m2
@@ -79,7 +79,9 @@ def review(
 
 
 def _unusual(areas: Floats, spreads: float) -> Mask:
-    """Find sizes far off the median of which there are not even a few: urn graves are no outliers.
+    """Find sizes far from the median that hardly any other grave has.
+
+    Four or more graves of about one size are a kind of their own, such as urn graves.
 
     Shapes:
         areas: (graves,); returns: (graves,)
@@ -93,7 +95,7 @@ def _unusual(areas: Floats, spreads: float) -> Mask:
 
 
 def _elongation(polygons: Polygons) -> Floats:
-    """Divide the longer side of the rectangle around each polygon by the shorter one."""
+    """Divide the longer side of the smallest rectangle around each polygon by the shorter one."""
     boxes = shapely.oriented_envelope(polygons)
     corners = shapely.get_coordinates(boxes).reshape(len(polygons), 5, 2)[:, :3]
     sides = np.hypot(*np.diff(corners, axis=1).transpose(2, 0, 1))
@@ -101,9 +103,9 @@ def _elongation(polygons: Polygons) -> Floats:
 
 
 def _halves(polygons: Polygons, evidence: Evidence, gsd_m: float) -> Mask:
-    """Find touching pairs, each small, that make one rectangle of usual size.
+    """Find touching pairs of small graves that together fill a rectangle of the usual size.
 
-    A clear line of contact between them says that they are two graves after all.
+    A clear contact line between them shows that they are two graves after all.
     """
     found = np.zeros(len(polygons), np.bool_)
     reach = _TOUCHING_M / gsd_m
@@ -115,6 +117,7 @@ def _halves(polygons: Polygons, evidence: Evidence, gsd_m: float) -> Mask:
     first, second = first[candidate], second[candidate]
     both = areas[first] + areas[second]
     around = shapely.oriented_envelope(shapely.union(polygons[first], polygons[second]))
+    # The usual size is 3/4 to 4/3 of the median.
     usual = np.abs(np.log(both / typical)) < np.log(1 / _HALVES)
     whole = usual & (both >= _FILLED * shapely.area(around))
     found[first[whole]] = found[second[whole]] = True

@@ -10,21 +10,20 @@ from grave_cli.settings.mapping import DecodingSettings
 Probabilities = NDArray[np.float32]
 Labels = NDArray[np.int32]
 
-_PEAK = 0.9  # share of a grave's pixels below its peak: the size of a grave does not matter then
-_STEP = 0.1  # between two levels at which seeds are sought
+_PEAK = 0.9  # quantile taken as the peak of a grave; a maximum would favour large graves
+_STEP = 0.1  # between two levels of certainty
 
 
 def decode(probabilities: Probabilities, gsd_m: float, settings: DecodingSettings) -> Labels:
     """Separate graves: seeds where a pixel is surely inside one, then a watershed over the body.
 
-    Parts of the body that no seed reaches become graves of their own, so that small ones are not
-    lost.
+    Parts of the body without a seed become graves of their own, so that small graves are not lost.
 
     Source: Beucher & Meyer 1993 (marker-controlled watershed); the contact channel follows the
     touching-border class of Iglovikov et al. 2018, TernausNetV2.
 
     Args:
-        probabilities: Of body, border and contact; 0 where the orthophoto shows nothing.
+        probabilities: Probabilities of body, border and contact; 0 where there is no imagery.
         gsd_m: Pixel edge in metres.
         settings: Thresholds.
 
@@ -36,7 +35,7 @@ def decode(probabilities: Probabilities, gsd_m: float, settings: DecodingSetting
 
 
 def body_components(inside: NDArray[np.bool_]) -> Labels:
-    """Number the connected parts of the body from 1; pixels meet at their edges, not at corners."""
+    """Number the connected parts of the body from 1; pixels connect at edges, not at corners."""
     return np.asarray(ndimage.label(inside)[0], np.int32)
 
 
@@ -45,13 +44,13 @@ def separate(
 ) -> Labels:
     """Separate the graves within connected parts of the body.
 
-    No part depends on another, nor on where it lies: the graves of a window are those of the whole
-    raster, if the window holds their parts whole. A part with one seed is a grave as it is; each
-    other one is flooded in its own crop.
+    No part depends on another or on its position: a window that contains whole parts gives the same
+    graves as the whole raster. A part with one seed is one grave; a part with several is flooded in
+    its own crop.
 
     Args:
-        probabilities: Of body, border and contact.
-        components: Parts of the body, from 1 without gaps.
+        probabilities: Probabilities of body, border and contact.
+        components: Connected parts of the body, numbered from 1 without gaps.
         gsd_m: Pixel edge in metres.
         settings: Thresholds.
 
@@ -62,6 +61,7 @@ def separate(
     pixels = np.flatnonzero(components)
     if not len(pixels):
         return labels
+    # Most of a cemetery is background: compute with the pixels of the body only.
     values = probabilities.reshape(3, -1)[:, pixels]
     certainty = seed_certainty(values)
     level = np.zeros(components.shape, np.float32)
@@ -77,7 +77,7 @@ def separate(
 
 
 def drop_small(labels: Labels, min_pixels: float) -> Labels:
-    """Remove labels of fewer pixels and number the others from 1 without gaps."""
+    """Remove labels with fewer pixels than this and number the others from 1 without gaps."""
     sizes = np.bincount(labels.ravel())
     keep = sizes >= max(min_pixels, 1)
     keep[0] = False
@@ -85,13 +85,15 @@ def drop_small(labels: Labels, min_pixels: float) -> Labels:
 
 
 def _keep(labels: Labels, keep: NDArray[np.bool_]) -> Labels:
-    """Keep some labels, numbered from 1; entry 0 of `keep` is for the background."""
+    """Select labels and number them from 1; entry 0 of `keep` is the background."""
     renumbered = np.where(keep, np.cumsum(keep), 0).astype(np.int32)
     return renumbered[labels]
 
 
 def seed_certainty(probabilities: Probabilities) -> Probabilities:
     """Rate how surely each pixel lies inside one grave: body x (1 - contact) x (1 - border / 2).
+
+    Body 0.9, contact 0.1 and border 0.2 give 0.9 * 0.9 * 0.9 = 0.73.
 
     Shapes:
         probabilities: (3, ...); returns: (...)
@@ -103,7 +105,9 @@ def seed_certainty(probabilities: Probabilities) -> Probabilities:
 def quantile_by_label(
     values: NDArray[np.float32], labels: Labels, share: float
 ) -> NDArray[np.float64]:
-    """Find the value that a share of each label's pixels does not exceed; entry i is for i + 1.
+    """Compute a quantile of the values of each label; entry i is for label i + 1.
+
+    The result is one of the values: the ninth smallest of ten for a share of 0.9.
 
     Shapes:
         values: (H, W); labels: (H, W); returns: (labels,), NaN for an id without pixels
@@ -113,6 +117,7 @@ def quantile_by_label(
     order = np.lexsort((found, ids))
     counts = np.bincount(ids, minlength=int(labels.max(initial=0)) + 1)[1:]
     ends = np.cumsum(counts)
+    # Of ten values and a share of 0.9: floor(0.9 * 9) = 8, the ninth.
     places = ends - counts + np.floor(share * np.maximum(counts - 1, 0)).astype(np.intp)
     result = np.full(len(counts), np.nan)
     result[counts > 0] = found[order][places[counts > 0]]
@@ -126,11 +131,17 @@ def _seeds(
     gsd_m: float,
     settings: DecodingSettings,
 ) -> Labels:
-    """Label the sure pixels, then what is less and less sure and holds no seed yet.
+    """Label the surest pixels first, then, level by level, parts that hold no seed yet.
 
-    A grave that the network is less sure of than of its neighbours keeps a seed of its own, and
-    lower levels, on which graves that touch run together, do not join what higher ones separate.
-    Parts of the body without any are seeds as a whole.
+    So a grave that is less sure than its neighbours still gets a seed of its own, and lower levels,
+    at which touching graves run together, do not join what higher levels separate:
+
+        certainty    .9 .9 .6 .7 .7 .2
+        from 0.85     1  1  .  .  .  .
+        from 0.65     1  1  .  2  2  .     a second part without a seed
+        from 0.55     1  1  .  2  2  .     one part now, but it holds seeds
+
+    Parts of the body without any seed are seeds as a whole.
 
     Shapes:
         certainty: (pixels,); components: (H, W); pixels: (pixels,), flat; returns: (pixels,)
@@ -145,12 +156,13 @@ def _seeds(
 
 
 def seed_levels(settings: DecodingSettings) -> NDArray[np.float64]:
-    """List the levels of certainty at which seeds are sought, from high to low."""
+    """List the levels of certainty, from high to low."""
     return np.arange(settings.seed_threshold, settings.seed_floor - _STEP / 2, -_STEP)
 
 
 def _add_seeds(seeds: Labels, parts: Labels, min_pixels: float) -> Labels:
-    """Make seeds of the parts that are large enough and hold none."""
+    """Turn parts that are large enough and hold no seed into seeds."""
+    # Seeds 1 1 0 0 0 and parts 1 1 0 2 2: part 1 holds seed 1, part 2 becomes seed 2.
     is_new = np.bincount(parts) >= max(min_pixels, 1)
     is_new[0] = False
     is_new[parts[seeds > 0]] = False
@@ -159,14 +171,14 @@ def _add_seeds(seeds: Labels, parts: Labels, min_pixels: float) -> Labels:
 
 
 def _grow(seeds: Labels, components: Labels, level: Probabilities, labels: Labels) -> None:
-    """Fill each part of the body with its seeds: at once when there is one, else by flooding."""
+    """Fill each part of the body with its seeds: directly if there is one, else by flooding."""
     seeded = seeds > 0
     component_of = np.zeros(int(seeds.max()) + 1, np.intp)
     component_of[seeds[seeded]] = components[seeded]
     count = np.bincount(component_of[1:], minlength=int(components.max()) + 1)
     seed_of = np.zeros(len(count), np.int32)
     seed_of[component_of] = np.arange(len(component_of))
-    labels[:] = seed_of[components]
+    labels[:] = seed_of[components]  # final for parts with one seed; the others are flooded
     for part, crop in enumerate(ndimage.find_objects(components), start=1):
         if count[part] > 1:
             mine = components[crop] == part
@@ -174,9 +186,9 @@ def _grow(seeds: Labels, components: Labels, level: Probabilities, labels: Label
 
 
 def _flood(level: Probabilities, seeds: Labels, mine: NDArray[np.bool_]) -> Labels:
-    """Let the seeds of one part grow over it, from low level to high.
+    """Grow the seeds of one part over it, from low level to high.
 
-    The inside of a seed has nowhere to grow and is left out: it is most of a grave.
+    The inside of a seed cannot grow and is left out, which saves most of the work.
     """
     from skimage.segmentation import watershed
 
@@ -186,7 +198,7 @@ def _flood(level: Probabilities, seeds: Labels, mine: NDArray[np.bool_]) -> Labe
 
 
 def centroids(labels: Labels) -> NDArray[np.float64]:
-    """Find the centroid of each label, NaN for an id without pixels; entry i is for label i + 1.
+    """Compute the centroid of each label; entry i is for label i + 1, NaN for an id without pixels.
 
     Shapes:
         labels: (H, W); returns: (labels, 2), row and column in pixels
@@ -201,11 +213,11 @@ def centroids(labels: Labels) -> NDArray[np.float64]:
 
 
 def owned_labels(labels: NDArray[np.int32], area: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Say which graves have their centroid in an area.
+    """Find the graves whose centroid lies in an area.
 
     Args:
         labels: Grave ids from 1.
-        area: True within it.
+        area: True inside the area.
 
     Shapes:
         labels: (H, W); area: (H, W); returns: (largest id + 1,), entry 0 is for the background

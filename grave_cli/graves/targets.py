@@ -1,7 +1,7 @@
 """Encode: grave instances in, the three target channels out (the other half is `instances.py`).
 
-Channels, in this order: body (inside an outline), border (a band inside each outline), contact (a
-band where two graves meet, reaching into both).
+Channels, in this order: body (inside an outline), border (a band along the inside of each outline),
+contact (a band where two graves meet, reaching into both).
 """
 
 import math
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 BODY, BORDER, CONTACT = range(3)
 CHANNEL_NAMES = ("body", "border", "contact")
-MIN_BAND_PX = 2  # thinner bands get lost in the decoder's last upsampling
+MIN_BAND_PX = 2  # thinner bands are lost in the last upsampling of the decoder
 
 _NONE = np.iinfo(np.int32).max
 
@@ -20,16 +20,16 @@ _NONE = np.iinfo(np.int32).max
 def encode(
     instances: NDArray[np.int32], gsd_m: float, border_width_m: float, contact_width_m: float
 ) -> NDArray[np.uint8]:
-    """Turn grave ids into the channels the network learns.
+    """Turn grave ids into the channels that the network learns.
 
-    The contact band is centred on the line, or the gap, between two graves and as wide as
-    contact_width_m. Graves that share an edge get it too: it reaches at least 2 px into both.
+    The contact band is centred on the edge or gap between two graves and contact_width_m wide.
+    Between graves that share an edge it reaches at least 2 px into both.
 
     Args:
         instances: Grave ids from 1, 0 is background.
         gsd_m: Pixel edge in metres.
         border_width_m: Width of the border band, metres.
-        contact_width_m: Width of the contact band, metres; graves farther apart have none.
+        contact_width_m: Width of the contact band, metres; graves farther apart have no contact.
 
     Shapes:
         instances: (H, W); returns: (3, H, W), 0 or 1
@@ -48,15 +48,22 @@ def encode(
 def extreme(
     ids: NDArray[np.int32], reach_px: int, pick: Callable[..., NDArray[np.int32]]
 ) -> NDArray[np.int32]:
-    """Find the lowest or the highest id within reach of each pixel; the edge goes on beyond itself.
+    """Find the lowest or highest id within reach of each pixel; edge pixels repeat beyond the edge.
 
-    Reach is round: bands of a square reach would be 1.4 times as wide on graves that lie askew, and
-    close over small ones. A disc is a pile of runs; from run to run only two columns are new, which
-    is four times as fast as a filter that looks at each pixel of the disc.
+    The reach is round: with a square one, bands would be 1.4 times as wide on graves at 45 degrees,
+    and close over small graves. The disc is a pile of runs, one for each row. Each run extends the
+    next shorter one by two columns, which is four times as fast as a filter over the whole disc.
+    For a reach of 2:
+
+        . # # # .
+        # # # # #
+        # # # # #
+        # # # # #
+        . # # # .
 
     Args:
         ids: Grave ids.
-        reach_px: Radius.
+        reach_px: Radius of the disc.
         pick: np.minimum or np.maximum.
 
     Shapes:
@@ -68,6 +75,7 @@ def extreme(
     for step in range(1, reach_px + 1):
         left, right = (padded[:, start:][:, :width] for start in (reach_px - step, reach_px + step))
         runs.append(pick(pick(left, right), runs[-1]))
+    # For a reach of 2, 2.3² is 5: row 2 reaches isqrt(5 - 2²) = 1 to each side, row 1 isqrt(4) = 2.
     found = ids
     for row in range(-reach_px, reach_px + 1):
         run = runs[math.isqrt(int((reach_px + 0.3) ** 2) - row**2)]

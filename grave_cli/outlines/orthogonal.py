@@ -1,4 +1,4 @@
-"""Outlines in, outlines out whose sides all run along two directions."""
+"""Outlines in, outlines whose sides all run along two directions out."""
 
 from dataclasses import dataclass
 
@@ -12,16 +12,24 @@ _EMPTY = shapely.Polygon()
 
 
 def square_up(outlines: Polygons, angles: Floats, tolerance: float) -> Polygons:
-    """Let every side run along a direction or at right angles to it: an L stays an L.
+    """Align every side with a direction or its perpendicular: an L stays an L.
+
+    Worked example, angle 0, tolerance 1: the step between the levels 10 and 8.4 is shorter than
+    2 * 1. It goes, and its neighbours join at (15 * 10 + 5 * 8.4) / 20 = 9.6, so the area stays:
+
+        10   +-------+             +----------+  9.6
+        8.4  |       +--+    ->    |          |
+         0   +----------+          +----------+
+             0      15  20         0          20
 
     Args:
-        outlines: Polygons; holes are left out.
-        angles: Direction of each, radians.
-        tolerance: Bends of the outline that are flatter are straightened, and sides that are
-            shorter than twice this go.
+        outlines: Polygons; holes are dropped.
+        angles: Direction of each outline, radians.
+        tolerance: Bends flatter than this are straightened, and sides shorter than twice this are
+            removed; in the unit of the outlines.
 
     Returns:
-        Valid polygons; empty where none can be made.
+        Valid polygons; empty if an outline has no such form.
     """
     simple = shapely.simplify(outlines, tolerance)
     squared = [
@@ -34,14 +42,16 @@ def square_up(outlines: Polygons, angles: Floats, tolerance: float) -> Polygons:
 
 
 def _square_ring(points: Floats, angle: float, tolerance: float) -> shapely.Polygon:
-    """Snap each side of a closed ring to an axis; sides in a row on one axis become one."""
+    """Snap each side of a closed ring to an axis, then remove the shortest sides."""
     cos, sin = np.cos(angle), np.sin(angle)
     axes = np.array([(cos, sin), (-sin, cos)])
     own = points @ axes.T
+    # A side that runs along axis 0 lies at one level of axis 1, and the other way round.
     sides, middles = np.diff(own, axis=0), (own[1:] + own[:-1]) / 2
     axis = (np.abs(sides[:, 0]) >= np.abs(sides[:, 1])).astype(int)
     levels = middles[np.arange(len(sides)), axis]
     runs = _joined([_Run(*run) for run in zip(axis, levels, np.hypot(*sides.T), strict=True)])
+    # A run is as long as its neighbours' levels are apart. Removing it leaves them side by side.
     while len(runs) > 4:
         lengths = [abs(runs[k - 1].level - runs[k + 1 - len(runs)].level) for k in range(len(runs))]
         shortest = int(np.argmin(lengths))
@@ -57,12 +67,12 @@ def _square_ring(points: Floats, angle: float, tolerance: float) -> shapely.Poly
 
 @dataclass(frozen=True)
 class _Run:
-    """A side along one axis.
+    """A side at right angles to one axis.
 
     Args:
-        axis: The axis on which its level lies.
-        level: Where on that axis.
-        weight: The length of outline that it stands for.
+        axis: The axis that it crosses: 0 or 1.
+        level: Its position on that axis.
+        weight: The length of outline that it replaces.
     """
 
     axis: int
@@ -71,12 +81,13 @@ class _Run:
 
     def joined(self, other: "_Run") -> "_Run":
         weight = self.weight + other.weight
+        # Lengths 15 at the level 10 and 5 at 8.4 become 20 at 9.6.
         level = (self.level * self.weight + other.level * other.weight) / weight
         return _Run(self.axis, level, weight)
 
 
 def _joined(runs: list[_Run]) -> list[_Run]:
-    """Join what follows on one axis, around the ring; then axes alternate."""
+    """Join consecutive runs of the same axis, around the ring, so that axes alternate."""
     turns = [k for k in range(len(runs)) if runs[k].axis != runs[k - 1].axis]
     if not turns:
         return []

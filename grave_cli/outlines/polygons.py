@@ -1,4 +1,4 @@
-"""Outlines as values, and the geometry that several rooms need."""
+"""Outlines as values, and geometry shared by several rooms."""
 
 from dataclasses import dataclass, fields
 
@@ -8,7 +8,7 @@ from affine import Affine
 from numpy.typing import NDArray
 
 Polygons = NDArray[np.object_]
-_SNAP = 1e-6  # pixels or CRS units; far below what a grave is measured with
+_SNAP = 1e-6  # pixels or CRS units; far below the precision of any survey
 
 
 @dataclass(frozen=True)
@@ -17,10 +17,10 @@ class Outlines:
 
     Args:
         raw: Outlines as decoded.
-        regular: Outlines to be delivered.
-        shape: What each of them is: rectangle, orthogonal or outline.
-        fit: How well a rectangle fits each, as IoU with the raw outline.
-        index: Which of the graves that went in each is: some are lost to others.
+        regular: Outlines to deliver.
+        shape: Kind of each regular outline: rectangle, orthogonal or outline.
+        fit: IoU of each raw outline with the rectangle fitted to it.
+        index: Position of each grave in the input; graves that lost all their ground are missing.
     """
 
     raw: Polygons
@@ -30,12 +30,12 @@ class Outlines:
     index: NDArray[np.intp]
 
     def take(self, keep: NDArray[np.bool_] | NDArray[np.intp]) -> "Outlines":
-        """Keep some of the graves, by a mask, or by indices in the order wanted."""
+        """Select graves by a mask, or by indices in the wanted order."""
         return Outlines(*(getattr(self, field.name)[keep] for field in fields(self)))
 
 
 def to_crs(polygons: Polygons, transform: Affine) -> Polygons:
-    """Bring polygons from pixels to the grid's CRS."""
+    """Transform polygons from pixels to the grid's CRS."""
     matrix = [transform.a, transform.b, transform.d, transform.e, transform.c, transform.f]
 
     def apply(points: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -47,15 +47,20 @@ def to_crs(polygons: Polygons, transform: Affine) -> Polygons:
 
 
 def iou(first: Polygons, second: Polygons) -> NDArray[np.float64]:
-    """Compute intersection over union, pair by pair, of polygons in pixels or a projected CRS."""
-    # Without a grid GEOS 3.14 calls the overlap of near-twins a point, about 3 times in 1000.
+    """Compute the IoU (intersection over union) of each pair of polygons.
+
+    Args:
+        first: Polygons in pixels or a projected CRS.
+        second: Their partners, in the same order.
+    """
+    # Without a grid, GEOS 3.14 returns a point as the overlap of near-twins in 3 of 1000 cases.
     common = shapely.area(shapely.intersection(first, second, grid_size=_SNAP))
     either = shapely.area(first) + shapely.area(second) - common
     return np.asarray(common / np.maximum(either, 1e-12))
 
 
 def largest_parts(geometries: Polygons) -> Polygons:
-    """Keep the largest polygon of each geometry; an empty polygon where there is none."""
+    """Select the largest polygon of each geometry, or an empty polygon if it has none."""
     parts, index = shapely.get_parts(geometries, return_index=True)
     nested, inner = shapely.get_parts(parts, return_index=True)
     index = index[inner]

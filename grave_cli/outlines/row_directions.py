@@ -1,4 +1,4 @@
-"""Directions of single graves in, directions of rows out."""
+"""Directions of single graves in, directions aligned with their rows out."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,23 +6,24 @@ from scipy.spatial import KDTree
 
 Floats = NDArray[np.float64]
 
-_ROUNDS = 3  # after which neighbours agree within a tenth of a degree
+_ROUNDS = 3  # then neighbours agree within a tenth of a degree
 
 
 def follow_rows(
     angles: Floats, weights: Floats, centres: Floats, reach: float, within: Floats
 ) -> Floats:
-    """Turn graves that nearly follow their neighbours' direction into it.
+    """Turn graves into the direction of their row if they nearly follow it.
 
-    A row's direction is the mean of the graves around, each at right angles or not, that differ
-    from it by no more than the grave's tolerance; one that lies askew on purpose keeps its own.
+    The direction of a row is the weighted mean over a grave and its neighbours that differ by no
+    more than its tolerance; a quarter turn makes no difference. A grave that lies askew on purpose
+    keeps its direction.
 
     Args:
         angles: Directions, radians.
-        weights: How well each is known; 0 for those that have no say.
-        centres: Where the graves are.
-        reach: How far around neighbours are asked, in the unit of centres.
-        within: Tolerance of each, radians.
+        weights: Weight of each direction in the mean; 0 excludes it.
+        centres: Centres of the graves.
+        reach: Radius within which graves are neighbours, in the unit of centres.
+        within: Tolerance of each grave, radians.
 
     Shapes:
         angles, weights, within: (n,); centres: (n, 2)
@@ -33,7 +34,9 @@ def follow_rows(
     for _ in range(_ROUNDS):
         near = np.abs(_difference(rows[pairs[1]], rows[pairs[0]])) <= within[pairs[0]]
         first, second = pairs[:, near]
-        quarter = weights * np.exp(4j * rows)  # the same for angles a quarter turn apart
+        # Four times an angle is the same for directions a quarter turn apart: 88 and 1 degrees give
+        # 352 and 4, of mean 358 = -2. Both turn by 1.5, to 89.5 and -0.5: at right angles.
+        quarter = weights * np.exp(4j * rows)
         around = _sums(first, quarter[second], len(rows)) + quarter
         rows = np.where(np.abs(around) > 0, np.angle(around) / 4, rows)
     turn = _difference(rows, angles)
@@ -41,7 +44,7 @@ def follow_rows(
 
 
 def _difference(first: Floats, second: Floats) -> Floats:
-    """Subtract directions of which a quarter turn makes no difference."""
+    """Subtract directions modulo a quarter turn; the result lies in [-pi/4, pi/4)."""
     return np.asarray((first - second + np.pi / 4) % (np.pi / 2) - np.pi / 4)
 
 

@@ -1,8 +1,18 @@
-"""Rectangles in, rectangles that share their sides with their neighbours out.
+"""Rectangles in, polygons that share their sides with their neighbours out.
 
-Two sides face each other when they are nearly parallel, run beside each other and hardly overlap or
-leave a gap. Sides that face each other, of two graves or along a whole row, are moved onto one
-line, so that neither a sliver nor an overlap is left between them.
+Two sides face each other if they are nearly parallel, lie beside each other and have only a small
+gap or overlap between them. Sides that face each other, of two graves or along a whole row, move
+onto one line, so that neither a sliver nor an overlap is left between them.
+
+Worked example, reach 0.8: the sides at 18 and 18.3 face each other. Their line is the mean of their
+places, weighted by their lengths: (40 * 18 + 20 * 18.3) / 60 = 18.1.
+
+    40  +--------+               +--------+
+        |   0    |               |   0    |
+    20  |        | +------+      |        +-------+
+        |        | |  1   |  ->  |        |   1   |
+     0  +--------+ +------+      +--------+-------+
+        0      18   18.3  36     0      18.1      36
 """
 
 from dataclasses import dataclass
@@ -18,18 +28,22 @@ from grave_cli.outlines.rectangles import Floats, Rectangles
 
 Indices = NDArray[np.intp]
 
-_PARALLEL = np.cos(np.radians(10))  # of two sides' directions
-_BESIDE = 0.3  # of the shorter of two sides, from which they run beside each other
-_CORNERS = ((0, 2), (1, 2), (1, 3), (0, 3))  # sides that meet: low and high, then low and high
+_PARALLEL = np.cos(np.radians(10))  # largest angle between two sides
+_BESIDE = 0.3  # least share of the shorter side that lies beside the other
+_CORNERS = ((0, 2), (1, 2), (1, 3), (0, 3))  # the two sides that meet in each corner
 
 
 @dataclass(frozen=True)
 class _Facing:
-    """Pairs of sides that face each other; side 4 i + s is the side s of rectangle i.
+    """Pairs of sides that face each other.
 
     Args:
-        sides: The two sides of each pair.
-        common: Length along which they run beside each other.
+        sides: The two sides of each pair. Rectangle i has the sides 4 i and 4 i + 1, low and high
+            along axis 0, and 4 i + 2 and 4 i + 3, low and high along axis 1.
+        common: Length over which they lie beside each other.
+
+    Shapes:
+        sides: (pairs, 2); common: (pairs,)
     """
 
     sides: Indices
@@ -40,14 +54,15 @@ class _Facing:
 
 
 def share_sides(rectangles: Rectangles, reach: float) -> Polygons:
-    """Draw rectangles, with sides that face each other on one line.
+    """Draw rectangles with facing sides on one line.
 
-    Where neighbours lie askew to each other the line takes the middle, and the corners are no
-    longer quite square.
+    If neighbours lie askew, the line runs in the middle direction, and their corners are no longer
+    quite square. Where one line for a whole row would move a side too far, only sides that face
+    each other most are joined, in pairs.
 
     Args:
         rectangles: One for each grave.
-        reach: How far apart sides may be to be joined, and how far one is moved at most; pixels.
+        reach: Widest gap between sides to join, and farthest move of a side; pixels.
     """
     own = _own_lines(rectangles)
     facing = _facing(rectangles, reach)
@@ -64,7 +79,7 @@ def share_sides(rectangles: Rectangles, reach: float) -> Polygons:
 
 
 def _own_lines(rectangles: Rectangles) -> Floats:
-    """Write each side as a line: unit normal and distance from the origin; (n, 4, 3)."""
+    """Write each side as a line: unit normal (x, y) and distance from the origin; (n, 4, 3)."""
     normals = np.repeat(rectangles.axes, 2, axis=1)
     places = np.stack([rectangles.low, rectangles.high], axis=-1).reshape(-1, 4, 1)
     return np.concatenate([normals, places], axis=-1)
@@ -87,7 +102,7 @@ def _ends(lines: Floats) -> Floats:
 
 
 def _facing(rectangles: Rectangles, reach: float) -> _Facing:
-    """Find the sides that face each other, one pair at most for two rectangles."""
+    """Find the sides that face each other, at most one pair for two rectangles."""
     polygons = rectangles.polygons()
     tree = shapely.STRtree(polygons)
     first, second = tree.query(polygons, predicate="dwithin", distance=reach)
@@ -103,7 +118,15 @@ def _facing(rectangles: Rectangles, reach: float) -> _Facing:
 
 @dataclass(frozen=True)
 class _View:
-    """What one rectangle sees of another: which of its sides faces it, and how."""
+    """Where other rectangles lie, as seen from their neighbours; one entry for each pair.
+
+    Args:
+        side: Side of the first rectangle that faces the second.
+        normal: Outward normal of that side.
+        gap: Space between that side and the second rectangle; negative: an overlap.
+        common: Length over which the second lies beside that side.
+        beside: That length as a share of the shorter of both.
+    """
 
     side: Indices
     normal: Floats
@@ -113,10 +136,13 @@ class _View:
 
 
 def _nearest_side(rectangles: Rectangles, pairs: Indices) -> _View:
-    """Find the side of the first rectangle that the second lies on: where the gap is largest.
+    """Find the side of the first rectangle that faces the second: the one with the largest gap.
 
     Source: the separating axis theorem, e.g. Gottschalk, Lin & Manocha 1996.
     """
+    # In the example, along axis 0: the centres 9 and 27.15 are 18.15 apart, the gap is 18.15 less
+    # half the widths, 9 and 8.85, which leaves 0.3. Along axis 1 it is 10 - 20 - 10 = -20. So grave
+    # 1 lies on the high side of axis 0; both are beside each other over a length of 20.
     half = (rectangles.high - rectangles.low) / 2
     middle = (rectangles.high + rectangles.low) / 2
     axes = rectangles.axes
@@ -141,10 +167,10 @@ def _nearest_side(rectangles: Rectangles, pairs: Indices) -> _View:
 
 
 def _common_lines(facing: _Facing, own: Floats, ends: Floats) -> tuple[Indices, Floats, Floats]:
-    """Lay one line along all sides that are linked by facing each other.
+    """Fit one line to all sides that are linked by facing each other.
 
     Returns:
-        The line of each side (-1: none), the lines, and how far off the farthest end is of each.
+        The line of each side (-1: none), the lines, and the distance of the farthest end from each.
     """
     count = own.shape[0] * 4
     links = coo_array((np.ones(len(facing.sides)), facing.sides.T), shape=(count, count))
@@ -155,7 +181,8 @@ def _common_lines(facing: _Facing, own: Floats, ends: Floats) -> tuple[Indices, 
     line_of[members] = line
     lengths = np.hypot(*np.diff(ends[members], axis=1)[:, 0].T)
     normals = own.reshape(-1, 3)[members, :2]
-    double = lengths * (normals[:, 0] + 1j * normals[:, 1]) ** 2  # a line has no front and back
+    # A line has no front and back: twice the angle is the same for normals at 0 and 180 degrees.
+    double = lengths * (normals[:, 0] + 1j * normals[:, 1]) ** 2
     angle = np.angle(np.bincount(line, double.real) + 1j * np.bincount(line, double.imag)) / 2
     normal = np.column_stack([np.cos(angle), np.sin(angle)])
     places = (ends[members] @ normal[line][..., None])[..., 0]
@@ -166,13 +193,13 @@ def _common_lines(facing: _Facing, own: Floats, ends: Floats) -> tuple[Indices, 
 
 
 def _mutual(facing: _Facing) -> NDArray[np.bool_]:
-    """Find the pairs of which each side runs longest beside the other."""
+    """Find the pairs in which each side lies beside the other over its longest stretch."""
     best = np.zeros(int(facing.sides.max(initial=0)) + 1)
     np.maximum.at(best, facing.sides.ravel(), np.repeat(facing.common, 2))
     return np.asarray((best[facing.sides] == facing.common[:, None]).all(axis=1))
 
 
 def _turned_like(lines: Floats, models: Floats) -> Floats:
-    """Let the lines' normals point the same way as their models'."""
+    """Flip lines whose normals point away from those of their models."""
     same = (lines[:, :2] * models[:, :2]).sum(axis=1) >= 0
     return lines * np.where(same, 1, -1)[:, None]

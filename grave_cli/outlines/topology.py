@@ -1,4 +1,4 @@
-"""Polygons in, polygons out of which none overlaps another."""
+"""Polygons in, polygons without overlaps out."""
 
 import numpy as np
 import shapely
@@ -6,24 +6,27 @@ from numpy.typing import NDArray
 
 from grave_cli.outlines.polygons import Polygons, largest_parts
 
-_SNAP = 1e-6  # pixels; without a grid GEOS 3.14 misses some cuts along lines that nearly coincide
+_SNAP = 1e-6  # pixels; without a grid, GEOS 3.14 misses some cuts along nearly coincident lines
 _GRID = 1e-3  # pixels; see `lay_as_coverage`
-_NOTHING = 1e-5  # pixels squared: what rounding alone makes overlap
-_SHALLOW = 0.2  # of the smaller grave: more common ground is no inaccuracy, but a conflict
+_NOTHING = 1e-5  # pixels squared: overlap caused by rounding alone
+_SHALLOW = 0.2  # of the smaller grave's area: a larger overlap is a conflict, not inaccuracy
 
 
 def resolve_overlaps(polygons: Polygons, confidence: NDArray[np.float64]) -> Polygons:
-    """Divide shared ground, so that no two graves overlap.
+    """Divide overlaps, so that no two graves share ground.
 
-    A narrow overlap is halved lengthwise. Of two that overlap by more than a fifth of the smaller
-    one, the more confident one keeps all.
+    A narrow overlap is halved lengthwise. If it exceeds a fifth of the smaller grave, the more
+    confident grave keeps all of it. In this example the overlap is a tenth of each grave:
+
+        0         9 10       19              0         9.5        19
+        |---------|=|---------|      ->      |----------|----------|
 
     Args:
         polygons: Valid polygons; the result keeps their order.
-        confidence: Who wins; the larger, then the earlier.
+        confidence: Confidence of each grave; of equals, the earlier one wins.
 
     Returns:
-        Valid polygons, empty where nothing was left.
+        Valid polygons; empty for a grave that lost all its ground.
     """
     result = polygons.copy()
     first, second = shapely.STRtree(polygons).query(polygons, predicate="intersects")
@@ -46,12 +49,12 @@ def resolve_overlaps(polygons: Polygons, confidence: NDArray[np.float64]) -> Pol
 
 
 def close_gaps(polygons: Polygons, chosen: NDArray[np.intp], width: float) -> Polygons:
-    """Let some polygons grow into narrow gaps between them and their neighbours.
+    """Grow some polygons into narrow gaps between them and their neighbours.
 
     Args:
-        polygons: Of which none overlaps another; nor do they afterwards.
-        chosen: Which of them may grow.
-        width: Of the widest gap that is closed.
+        polygons: Polygons without overlaps; the result has none either.
+        chosen: Indices of the polygons that may grow.
+        width: Width of the widest gap to close.
     """
     result = polygons.copy()
     tree = shapely.STRtree(polygons)
@@ -59,33 +62,41 @@ def close_gaps(polygons: Polygons, chosen: NDArray[np.intp], width: float) -> Po
     index = chosen[index]
     for grows in np.unique(index[index != near]) if width > 0 else ():
         both = shapely.union_all(result[near[index == grows]])
+        # Growing by width / 2 fills a gap from both sides; shrinking again leaves it filled.
         closed = shapely.buffer(shapely.buffer(both, width / 2), -width / 2)
         taken = shapely.union_all(result[tree.query(closed, predicate="dwithin", distance=width)])
         gaps = shapely.get_parts(shapely.difference(closed, taken))
-        gaps = gaps[shapely.area(gaps) > width**2]  # longer than wide, and no rounding of corners
+        gaps = gaps[shapely.area(gaps) > width**2]  # longer than wide: no rounded corner
         grown = shapely.union_all([result[grows], *gaps])
         result[grows] = _largest(grown)
     return result
 
 
 def lay_as_coverage(polygons: Polygons, confidence: NDArray[np.float64]) -> Polygons:
-    """Bring polygons onto one fine grid, on which edges that meet are the same, point by point.
+    """Snap polygons to one fine grid, on which touching edges agree point by point.
 
-    What rounding does to them afterwards, in whatever CRS, it does to both sides alike: nothing
-    overlaps, and spikes that could become invalid are gone. No point moves by more than a grid
-    step, which is far less than a millimetre.
+    Later rounding, in any CRS, then moves both sides of an edge alike: nothing overlaps, and spikes
+    that could become invalid are gone. No point moves by more than a grid step, which is far less
+    than a millimetre. The corners of a short grave become points (o) of the long one beside it:
+
+        +------+                  +------+
+        |      +---+              |      o---+
+        |      |   |      ->      |      |   |
+        |      +---+              |      o---+
+        +------+                  +------+
 
     Source: Hobby 1999, Practical segment intersection with finite precision output (snap rounding).
 
     Args:
         polygons: Valid polygons; the result keeps their order.
-        confidence: Who gets ground that two still share.
+        confidence: Confidence of each grave; the higher one gets ground that two still share.
 
     Returns:
-        Valid polygons, empty where nothing was left.
+        Valid polygons; empty for a grave that lost all its ground.
     """
     if not len(polygons):
         return polygons
+    # Cut all boundaries where they meet; then each face between them goes to one owner.
     lines = shapely.union_all(shapely.boundary(polygons), grid_size=_GRID)
     faces = shapely.get_parts(shapely.polygonize(shapely.get_parts(lines)))
     face, owner = shapely.STRtree(polygons).query(shapely.point_on_surface(faces), "intersects")
@@ -102,7 +113,7 @@ def lay_as_coverage(polygons: Polygons, confidence: NDArray[np.float64]) -> Poly
 
 
 def _far_half(shared: shapely.Polygon, owner: shapely.Polygon) -> shapely.Polygon:
-    """Cut shared ground along its longer axis; return the side away from its owner."""
+    """Cut an overlap along its longer axis; return the half farther from its owner."""
     box = shapely.get_coordinates(shapely.oriented_envelope(shared))
     sides = np.diff(box[:3], axis=0)
     along = sides[np.argmax(np.hypot(*sides.T))]

@@ -1,8 +1,7 @@
-"""Areas in (the labelled part of a cemetery, the part to be mapped), one geometry each out.
+"""Files of areas in (the labelled part of a cemetery, the part to map), one geometry each out.
 
-Outside of a labelled area nothing counts, in loss, metrics, sampling or scores; its pixels are
-still seen, as the surroundings of what does count. A grave belongs to the area that holds its
-centroid.
+Nothing outside the labelled area counts in loss, metrics, sampling or scores; its pixels only serve
+as context. A grave belongs to the area that contains its centroid.
 """
 
 from pathlib import Path
@@ -23,21 +22,21 @@ Area: TypeAlias = shapely.Polygon | shapely.MultiPolygon
 
 
 def read_area(path: Path, grid: WorkingGrid, layer: str = "") -> Area:
-    """Read an area: all polygons of a layer, united and cut at the orthophoto's edge.
+    """Read an area: all polygons of a layer, united and clipped to the orthophoto.
 
     Args:
         path: GeoPackage, GeoJSON, Shapefile or FlatGeobuf.
         grid: The whole working grid of an orthophoto.
-        layer: Its layer; empty: the only one with polygons, or the one named `area`.
+        layer: Layer of the area; empty: `area`, or the only polygon layer.
 
     Raises:
-        DatasetError: It cannot be read, has no polygons, or lies outside of the orthophoto.
+        DatasetError: The file cannot be read, has no polygons, or lies outside the orthophoto.
     """
     choice = LayerChoice(layer, preferred="area")
     clean = clean_outlines(read_geometries(path, grid.crs, choice), min_area=grid.pixel_size**2)
     if not len(clean.polygons) and not clean.findings.outside:
         raise DatasetError(
-            "no area",
+            "area has no polygons",
             where=path,
             found="; ".join(clean.findings.sentences()) or "no features",
             expected="polygons, or closed lines",
@@ -46,9 +45,9 @@ def read_area(path: Path, grid: WorkingGrid, layer: str = "") -> Area:
     parts = [part for part in shapely.get_parts(united) if part.area > 0]
     if not parts:
         raise DatasetError(
-            "the area lies outside of the orthophoto",
+            "area lies outside the orthophoto",
             where=path,
-            remedy="the CRS of one of them is probably wrong",
+            remedy="check that both have the right CRS",
         )
     area = shapely.union_all(parts)
     shapely.prepare(area)
@@ -56,11 +55,11 @@ def read_area(path: Path, grid: WorkingGrid, layer: str = "") -> Area:
 
 
 def within_area(polygons: Polygons, area: Area | None) -> NDArray[np.bool_]:
-    """Say of each polygon whether it belongs to an area: whether its centroid lies there.
+    """Find the polygons whose centroid lies in an area.
 
     Args:
-        polygons: In the area's CRS.
-        area: The area; None is everywhere.
+        polygons: Polygons in the CRS of the area.
+        area: The area; None contains everything.
     """
     if area is None:
         return np.ones(len(polygons), np.bool_)
@@ -68,10 +67,10 @@ def within_area(polygons: Polygons, area: Area | None) -> NDArray[np.bool_]:
 
 
 def rasterize_area(area: Area, grid: WorkingGrid) -> NDArray[np.bool_]:
-    """Draw an area: True where a pixel's centre lies in it.
+    """Rasterize an area: True where the centre of a pixel lies in it.
 
     Args:
-        area: In the grid's CRS.
+        area: The area, in the CRS of the grid.
         grid: The grid or a crop of it.
 
     Shapes:

@@ -1,4 +1,4 @@
-"""Geometries as somebody drew them in, clean outlines and a count of what was mended out."""
+"""Geometries as drawn in, clean outlines and a count of repairs and omissions out."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
@@ -9,25 +9,25 @@ from numpy.typing import NDArray
 
 from grave_cli.outlines.polygons import Polygons
 
-_GAP_SHARE = 0.005  # of its length: a line whose ends are nearer than this is closed
-_SLIVER_SHARE = 0.05  # of an outline's area: a smaller part left by its repair is no grave
-_SAME_IOU = 0.95  # two outlines that overlap more are one grave, drawn twice
-_OVERLAP_SHARE = 0.05  # of the smaller outline: less is the width of a pen
+_GAP_SHARE = 0.005  # of a line's length; a line with a smaller gap between its ends is closed
+_SLIVER_SHARE = 0.05  # of an outline's area; smaller parts left by a repair are dropped
+_SAME_IOU = 0.95  # outlines with a larger IoU are duplicates
+_OVERLAP_SHARE = 0.05  # of the smaller outline; smaller overlaps are drawing inaccuracy
 
 
 @dataclass(frozen=True)
 class Findings:
-    """What was found in a file of outlines, counted.
+    """Counts of repairs and omissions in a file of outlines.
 
     Args:
-        repaired: Invalid outlines that were mended (crossing or repeated edges).
-        empty: Features without a geometry, or with none that covers as much as a pixel; left out.
-        unclosed: Lines that do not end where they begin; left out.
-        other: Points and the like; left out.
-        duplicates: Outlines that repeat another one (IoU above 0.95); left out.
-        overlapping: Pairs that overlap by more than a twentieth of the smaller one; kept.
-        outside: Outlines outside of the orthophoto; left out.
-        clipped: Outlines partly outside of the orthophoto; cut at its edge.
+        repaired: Invalid outlines that were repaired (crossing or repeated edges).
+        empty: Features without a geometry, or smaller than a pixel; ignored.
+        unclosed: Lines that do not end where they start; ignored.
+        other: Features of other types, such as points; ignored.
+        duplicates: Outlines that repeat another one (IoU above 0.95); ignored.
+        overlapping: Pairs that overlap by more than a twentieth of the smaller outline; kept.
+        outside: Outlines outside the orthophoto; ignored.
+        clipped: Outlines partly outside the orthophoto; clipped at its edge.
     """
 
     repaired: int = 0
@@ -40,33 +40,33 @@ class Findings:
     clipped: int = 0
 
     def sentences(self) -> Iterator[str]:
-        """Say in words what was found, one clause for each kind that there is."""
+        """Describe the findings, one clause for each kind with a count above zero."""
         for field in fields(self):
             count = getattr(self, field.name)
             if count:
-                yield _WORDS[field.name].format(count)
+                yield _WORDS[field.name].format(count=count, s="" if count == 1 else "s")
 
 
 _WORDS = {
-    "repaired": "{} invalid outlines were repaired",
-    "empty": "{} features without an area are left out",
-    "unclosed": "{} lines that do not close are left out",
-    "other": "{} points or other features that are no outlines are left out",
-    "duplicates": "{} outlines drawn twice are taken once",
-    "overlapping": "{} pairs of graves overlap",
-    "outside": "{} graves outside of the orthophoto are left out",
-    "clipped": "{} graves are cut at the edge of the orthophoto",
+    "repaired": "{count} invalid outline{s} repaired",
+    "empty": "{count} feature{s} without an area ignored",
+    "unclosed": "{count} unclosed line{s} ignored",
+    "other": "{count} feature{s} of other types, such as points, ignored",
+    "duplicates": "{count} duplicate outline{s} ignored",
+    "overlapping": "{count} pair{s} of graves overlap",
+    "outside": "{count} grave{s} outside the orthophoto ignored",
+    "clipped": "{count} grave{s} clipped at the edge of the orthophoto",
 }
 
 
 @dataclass(frozen=True)
 class CleanOutlines:
-    """Outlines that can be worked with.
+    """Valid outlines of a file.
 
     Args:
-        polygons: Valid Polygons in the order of their features.
-        findings: What was mended or left out.
-        source: Index of the feature that each comes from.
+        polygons: Valid polygons in the order of their features.
+        findings: Repairs and omissions.
+        source: Index of the feature of each polygon.
     """
 
     polygons: Polygons
@@ -77,21 +77,21 @@ class CleanOutlines:
 def clean_outlines(
     geometries: Polygons, min_area: float, *, drop_duplicates: bool = True
 ) -> CleanOutlines:
-    """Make one valid Polygon per outline out of whatever geometries there are.
+    """Turn geometries of any type into valid polygons, one per outline.
 
-    Collections and multi-polygons fall into their parts, closed lines become polygons. Invalid
-    outlines are mended by GEOS' "structure" rule, which unites a ring's loops, so that an edge
-    digitised twice leaves no hole; parts smaller than a twentieth of the mended outline are
-    dropped. An outline crossed like a bow tie stays in two parts.
+    Collections and multi-polygons are split into their parts, closed lines become polygons. Invalid
+    outlines are repaired by the "structure" method of GEOS, which unites the loops of a ring, so
+    that an edge digitised twice leaves no hole. Parts smaller than a twentieth of the repaired
+    outline are dropped; a bow tie stays in two parts.
 
     Args:
         geometries: Flat geometries; None for features without one.
-        min_area: Outlines with less are left out, in units of the CRS, squared.
-        drop_duplicates: Take an outline that repeats another once. Truth drawn twice is one grave;
-            predictions drawn twice are one too many.
+        min_area: Area below which outlines are ignored, in squared units of the CRS.
+        drop_duplicates: Keep only one of duplicate outlines. A true grave drawn twice is one grave;
+            of a predicted grave drawn twice, one is a mistake.
 
     Returns:
-        The polygons, and what was found; `outside` are those with infinite coordinates.
+        The polygons and the findings; `outside` counts outlines with infinite coordinates.
     """
     nothing = shapely.is_missing(geometries) | shapely.is_empty(geometries)
     parts, source = _explode(geometries[~nothing])
@@ -102,18 +102,18 @@ def clean_outlines(
     outlines[lines] = _join([_close(line) for line in parts[lines]])
     drawn = shapely.get_type_id(outlines) == shapely.GeometryType.POLYGON
     finite = np.isfinite(shapely.bounds(outlines)).all(axis=-1)
-    mended, origin, repaired, collapsed = _repair(outlines[drawn & finite], min_area)
+    polygons, origin, repaired, collapsed = _repair(outlines[drawn & finite], min_area)
     source = source[drawn & finite][origin]
-    kept = _first_of_each(mended) if drop_duplicates else np.ones(len(mended), np.bool_)
+    kept = _first_of_each(polygons) if drop_duplicates else np.ones(len(polygons), np.bool_)
     return CleanOutlines(
-        mended[kept],
+        polygons[kept],
         Findings(
             repaired=repaired,
             empty=int(nothing.sum()) + collapsed,
             unclosed=int((lines & ~drawn).sum()),
             other=int((~lines & ~drawn).sum()),
             duplicates=int((~kept).sum()),
-            overlapping=_count_overlapping(mended[kept]),
+            overlapping=_count_overlapping(polygons[kept]),
             outside=int((drawn & ~finite).sum()),
         ),
         source[kept],
@@ -130,9 +130,9 @@ def _join(geometries: Sequence[shapely.Geometry | None]) -> Polygons:
 
 
 def _explode(geometries: Polygons) -> tuple[Polygons, NDArray[np.intp]]:
-    """Return the single geometries and whose parts they are.
+    """Split geometries into parts; return these and the index of the geometry of each.
 
-    The pieces of a multi-line are tied together first.
+    The pieces of a multi-line are merged first.
     """
     source = np.arange(len(geometries))
     while (shapely.get_type_id(geometries) >= shapely.GeometryType.MULTIPOINT).any():
@@ -152,17 +152,18 @@ def _close(line: shapely.LineString) -> shapely.Polygon | None:
 
 
 def _repair(outlines: Polygons, min_area: float) -> tuple[Polygons, NDArray[np.intp], int, int]:
-    """Mend invalid outlines.
+    """Repair invalid outlines.
 
     Returns:
-        Those that cover enough, the outline each comes from, how many were mended and lost.
+        The outlines of at least min_area, the index of the input of each, the number repaired, and
+        the number lost.
     """
     invalid = ~shapely.is_valid(outlines)
     kept: list[shapely.Polygon] = []
     origin: list[int] = []
     repaired = collapsed = 0
     for index, (outline, broken) in enumerate(zip(outlines, invalid, strict=True)):
-        parts = _mend(outline) if broken else [outline]
+        parts = _repaired_parts(outline) if broken else [outline]
         parts = [part for part in parts if part.area >= min_area]
         repaired += bool(broken and parts)
         collapsed += not parts
@@ -171,14 +172,14 @@ def _repair(outlines: Polygons, min_area: float) -> tuple[Polygons, NDArray[np.i
     return _join(kept), np.array(origin, dtype=np.intp), repaired, collapsed
 
 
-def _mend(outline: shapely.Polygon) -> list[shapely.Polygon]:
+def _repaired_parts(outline: shapely.Polygon) -> list[shapely.Polygon]:
     valid = shapely.make_valid(outline, method="structure", keep_collapsed=False)
     parts = [part for part in _explode(np.array([valid]))[0] if part.geom_type == "Polygon"]
     return [part for part in parts if part.area > _SLIVER_SHARE * valid.area]
 
 
 def _pairs(polygons: Polygons) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
-    """Return all pairs i < j that meet, in the order of j, and the area they share."""
+    """Find all pairs i < j that intersect, in the order of j, and the area they share."""
     first, second = shapely.STRtree(polygons).query(polygons, predicate="intersects")
     ordered = first < second
     first, second = first[ordered], second[ordered]
@@ -188,12 +189,13 @@ def _pairs(polygons: Polygons) -> tuple[NDArray[np.intp], NDArray[np.intp], NDAr
 
 
 def _first_of_each(polygons: Polygons) -> NDArray[np.bool_]:
-    """Choose the first of outlines that are the same."""
+    """Select the first of each set of duplicates."""
     first, second, common = _pairs(polygons)
     areas = shapely.area(polygons)
     same = common > _SAME_IOU * (areas[first] + areas[second] - common)
     kept = np.ones(len(polygons), np.bool_)
     for earlier, later in zip(first[same], second[same], strict=True):
+        # Of three in a chain, 1 = 2 and 2 = 3 but not 1 = 3, the first and the third stay.
         kept[later] &= ~kept[earlier]
     return kept
 

@@ -1,4 +1,4 @@
-"""Vector files in, the geometries of one layer out: flat, and in the CRS asked for."""
+"""Vector files in, the features of one layer out, flat and in the wanted CRS."""
 
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -18,10 +18,8 @@ from pyproj.exceptions import ProjError
 
 from grave_cli.errors import DatasetError
 from grave_cli.outlines.polygons import Polygons
-from grave_cli.vectors.outline_repair import clean_outlines
 
 GRAVE_LAYER = "graves"
-Geometries = NDArray[np.object_]
 Bounds = tuple[float, float, float, float]
 
 _POLYGONAL = ("Polygon", "MultiPolygon", "CurvePolygon", "MultiSurface", "Surface")
@@ -38,18 +36,18 @@ _LINEAR = (
 
 @dataclass(frozen=True)
 class LayerChoice:
-    """Which features of a vector file are meant.
+    """The choice of a layer and its features in a vector file.
 
-    Without a name it is the only layer of polygons; of several, the one with the preferred name. A
-    file without polygons gives its only layer of mixed or unknown geometry, else its only layer of
-    lines (outlines from CAD).
+    Without a name, the only polygon layer is chosen, or the preferred one of several. In a file
+    without polygons it is the only layer of mixed or unknown geometry, or else the only line layer
+    (outlines from CAD).
 
     Args:
-        name: The layer; empty: found as said above.
-        condition: SQL condition on its columns, as after WHERE; empty: all features.
-        preferred: Name that wins when several layers could be meant.
-        besides: A layer that means something else; empty: none.
-        named_with: The option by which a user names the layer.
+        name: Name of the layer; empty: chosen as described above.
+        condition: SQL condition on the columns, as after WHERE; empty: all features.
+        preferred: Name of the layer that is chosen if several qualify.
+        besides: Name of a layer that does not qualify; empty: none.
+        named_with: Option by which a user names the layer, for error messages.
     """
 
     name: str = ""
@@ -64,14 +62,14 @@ class Features:
     """The features of one layer.
 
     Args:
-        geometries: One per feature; None where it has none that can be read. Possibly invalid,
-            possibly of several parts, with infinite coordinates where the CRS does not reach.
+        geometries: One per feature, of any type; None without a readable one. They can be invalid,
+            have several parts, and have infinite coordinates outside the domain of the CRS.
         crs: Their CRS, as WKT or authority code.
-        columns: Names of the layer's columns.
-        values: Of the columns asked for that are there: one value per feature, None where empty.
+        columns: Names of all columns of the layer.
+        values: One value per feature for each requested column that exists; None where empty.
     """
 
-    geometries: Geometries
+    geometries: Polygons
     crs: str
     columns: tuple[str, ...]
     values: Mapping[str, NDArray[np.object_]]
@@ -79,7 +77,7 @@ class Features:
 
 def read_geometries(
     path: Path, crs: str, choice: LayerChoice | None = None, bounds: Bounds | None = None
-) -> Geometries:
+) -> Polygons:
     """Read the geometries of one layer, as `read_features` does."""
     return read_features(path, crs, choice, bounds).geometries
 
@@ -93,18 +91,18 @@ def read_features(
 ) -> Features:
     """Read the features of one layer.
 
-    Curves come as lines, heights (Z) are dropped.
+    Curves become lines, heights (Z) are dropped.
 
     Args:
         path: GeoPackage, GeoJSON, Shapefile or FlatGeobuf.
-        crs: The CRS to bring them to, as WKT or authority code; None keeps the layer's own.
-        choice: Which features are meant.
-        bounds: Read only what touches (left, bottom, right, top), in `crs`; None reads all.
-        columns: Columns whose values are wanted; which of them there are, the caller sees.
+        crs: Target CRS, as WKT or authority code; None keeps that of the layer.
+        choice: Layer and condition.
+        bounds: Read only features that touch (left, bottom, right, top), in `crs`; None reads all.
+        columns: Columns to read, if they exist.
 
     Raises:
-        DatasetError: The file cannot be read, which layer is meant is not clear, it has no CRS, or
-            the condition is wrong or fits no feature.
+        DatasetError: The file cannot be read, the layer is ambiguous, it has no CRS, or the
+            condition is invalid or selects no feature.
     """
     choice = choice or LayerChoice()
     _check_files(path)
@@ -115,7 +113,7 @@ def read_features(
         names = tuple(layer.schema["properties"])
         features = _read_layer(path, layer, choice.condition, box)
         if not features and choice.condition and bounds is None:
-            raise _condition_error("no feature fits the condition", path, layer, choice.condition)
+            raise _condition_error("no feature meets the condition", path, layer, choice.condition)
     flat = shapely.force_2d(_objects(_shape(feature.geometry) for feature in features))
     to_target = Transformer.from_crs(source, target, always_xy=True)
     return Features(
@@ -130,34 +128,16 @@ def read_features(
     )
 
 
-def read_polygons(path: Path, crs: str, choice: LayerChoice | None = None) -> Polygons:
-    """Read the polygons of one layer, cleaned; by default those of a layer of graves.
-
-    Args:
-        path: GeoPackage, GeoJSON, Shapefile or FlatGeobuf.
-        crs: The CRS to bring them to, as WKT or authority code.
-        choice: Which features are meant.
-
-    Returns:
-        Valid shapely Polygons; closed lines are polygons, too.
-
-    Raises:
-        DatasetError: As `read_geometries`.
-    """
-    geometries = read_geometries(path, crs, choice or LayerChoice(preferred=GRAVE_LAYER))
-    return clean_outlines(geometries, min_area=0.0).polygons
-
-
 def _check_files(path: Path) -> None:
     if not path.is_file():
         raise DatasetError("file is missing", where=path)
     if path.suffix.lower() == ".shp" and not _sibling(path, ".shx"):
         raise DatasetError(
-            "a Shapefile is several files, and one is missing",
+            "a file of the Shapefile is missing",
             where=path,
             found="no .shx",
             expected=".shp, .shx, .dbf and .prj side by side",
-            remedy="copy them together",
+            remedy="copy all of them",
         )
 
 
@@ -167,7 +147,7 @@ def _sibling(path: Path, suffix: str) -> bool:
 
 @contextmanager
 def _one_line(path: Path) -> Iterator[None]:
-    """Turn what GDAL, fiona and pyproj complain of into one line that names the file."""
+    """Turn errors of GDAL, fiona and pyproj into one line that names the file."""
     try:
         yield
     except (FionaError, CPLE_BaseError, OSError, UnicodeError) as error:
@@ -190,14 +170,14 @@ def _find_layer(path: Path, choice: LayerChoice) -> str:
             return fitting[0]
         if fitting:
             raise DatasetError(
-                "it is not clear which layer is meant",
+                "layer is ambiguous",
                 where=path,
-                found=f"{len(fitting)} of them: {', '.join(fitting)}",
-                expected="one, or a layer named in the settings",
+                found=f"{len(fitting)} layers: {', '.join(fitting)}",
+                expected="one layer, or its name",
                 remedy=f"name it with {choice.named_with}=NAME",
             )
     raise DatasetError(
-        "no layer with polygons",
+        "no polygon layer",
         where=path,
         found=_listing(kinds) or "no layers",
         expected="polygons, or closed lines",
@@ -208,7 +188,7 @@ def _named_layer(path: Path, name: str, kinds: dict[str, str]) -> str:
     if name in kinds:
         return name
     raise DatasetError(
-        "no such layer", where=path, found=_listing(kinds) or "no layers", expected=name
+        "layer is missing", where=path, found=_listing(kinds) or "no layers", expected=name
     )
 
 
@@ -222,14 +202,14 @@ def _source_crs(path: Path, layer: fiona.Collection) -> str:
         raise DatasetError(
             "vector file has no CRS",
             where=path,
-            remedy="set it in QGIS (Layer > Set CRS), or deliver the .prj with a Shapefile",
+            remedy="set it in QGIS (Layer > Set CRS), or add the .prj of the Shapefile",
         )
     try:
         parsed = CRS.from_wkt(wkt)
         Transformer.from_crs(parsed, "EPSG:4326")
     except ProjError:
         raise DatasetError(
-            "its CRS has no place on Earth",
+            "CRS has no known place on Earth",
             where=path,
             found=" ".join(wkt.split())[:60],
             expected="a projected or geographic CRS",
@@ -239,7 +219,7 @@ def _source_crs(path: Path, layer: fiona.Collection) -> str:
 
 
 def _bounds_in(bounds: Bounds, crs: str, target: str) -> Bounds | None:
-    """Bring bounds to another CRS; None when they cannot be told there."""
+    """Transform bounds to another CRS; None if they have no finite bounds there."""
     moved = Transformer.from_crs(crs, target, always_xy=True).transform_bounds(*bounds)
     return moved if all(math.isfinite(value) for value in moved) else None
 
@@ -252,7 +232,7 @@ def _read_layer(
     except (FionaError, CPLE_BaseError) as error:
         if not condition:
             raise
-        what = f"condition is not understood: {error.__cause__ or error}"
+        what = f"condition is invalid: {error.__cause__ or error}"
         raise _condition_error(what, path, layer, condition) from None
 
 
@@ -279,5 +259,5 @@ def _condition_error(
         where=path,
         found=condition,
         expected=f"a condition on the columns of layer {layer.name}: {columns}",
-        remedy="mend data.annotation_filter",
+        remedy="correct data.annotation_filter",
     )

@@ -134,6 +134,6 @@ def test_findings_are_reported(root: Path, listener: Listener) -> None:
     plan_training(tiny_settings(root, root.parent / "runs", data__guard_m=0.0), listener)
     path = root / "annotations" / "a.gpkg"
     assert listener.notes == [
-        f"{path}: 1 outlines drawn twice are taken once",
-        f"{path}: 1 graves outside of the orthophoto are left out",
+        f"{path}: 1 duplicate outline ignored",
+        f"{path}: 1 grave outside the orthophoto ignored",
     ]

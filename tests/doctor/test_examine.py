@@ -1,4 +1,4 @@
-"""Sample data with one fault planted at a time: the doctor finds it, and none in sound data."""
+"""Each fault planted in sample data is found, and none in sound data."""
 
 import json
 import re
@@ -40,7 +40,7 @@ def check(root: Path, **options: object) -> CheckReport:
 
 
 def found(report: CheckReport, severity: Severity, *words: str) -> bool:
-    """Tell whether one finding of that severity has all the words."""
+    """Whether one finding of that severity has all the words."""
     return any(
         finding.severity == severity
         and all(word in f"{finding.what} {finding.remedy}" for word in words)
@@ -48,10 +48,10 @@ def found(report: CheckReport, severity: Severity, *words: str) -> bool:
     )
 
 
-def told_shift(report: CheckReport, what: str, *sides: str) -> tuple[float, ...]:
+def reported_shift(report: CheckReport, what: str, *sides: str) -> tuple[float, ...]:
     """Read the distances out of the finding about a shift."""
     (finding,) = (f for f in report.findings if f.what.startswith(what))
-    pattern = " and ".join(rf"(\d\.\d) m too far {side}" for side in sides)
+    pattern = " and ".join(rf"(\d\.\d) m to the {side}" for side in sides)
     match = re.search(pattern, finding.what)
     assert match, finding.what
     return tuple(float(number) for number in match.groups())
@@ -110,7 +110,7 @@ def test_a_shifted_dem_is_found_with_its_distance(data: Path) -> None:
         return pixels
 
     rewrite_raster(data / "dems" / "sample_01.tif", move)
-    east, south = told_shift(check(data), "DEM lies", "east", "south")
+    east, south = reported_shift(check(data), "DEM appears shifted", "east", "south")
     assert (east, south) == pytest.approx((1.2, 0.8), abs=0.15)
 
 
@@ -119,14 +119,14 @@ def test_shifted_annotations_are_found_with_their_distance(data: Path) -> None:
         annotations(data),
         lambda graves: shapely.transform(graves, lambda xy: xy + np.array([-1.0, 0.6])),
     )
-    west, north = told_shift(check(data), "annotations lie", "west", "north")
+    west, north = reported_shift(check(data), "annotations appear shifted", "west", "north")
     assert (west, north) == pytest.approx((1.0, 0.6), abs=0.15)
 
 
 def test_map_metres_that_are_no_ground_metres_are_noted(tmp_path: Path) -> None:
     write_sample_data(tmp_path / "data", cemeteries=1, size_m=20, crs="EPSG:3857")
     report = check(tmp_path / "data")
-    assert found(report, "note", "0.67 m on the ground", "off by 2.2")
+    assert found(report, "note", "0.67 m on the ground", "2.23 times the true areas")
 
 
 def test_duplicate_and_overlapping_graves_are_found(data: Path) -> None:
@@ -136,7 +136,7 @@ def test_duplicate_and_overlapping_graves_are_found(data: Path) -> None:
 
     rewrite_graves(annotations(data), plant)
     report = check(data)
-    assert found(report, "warning", "2 outlines drawn twice")
+    assert found(report, "warning", "2 duplicate outlines ignored")
     assert found(report, "warning", "overlap")
 
 
@@ -146,7 +146,7 @@ def test_implausible_sizes_are_found(data: Path) -> None:
         return np.append(graves, [shapely.box(x, y, x + 9, y + 9)])
 
     rewrite_graves(annotations(data), plant)
-    assert found(check(data), "warning", "implausibly small or large", "81.")
+    assert found(check(data), "warning", "1 of ", "implausible area", "81.")
 
 
 def test_graves_that_would_never_be_drawn_are_found(sound: Path) -> None:
@@ -154,7 +154,7 @@ def test_graves_that_would_never_be_drawn_are_found(sound: Path) -> None:
     assert found(report, "warning", "smaller than prediction.decoding.min_area_m2 = 1")
 
 
-def test_a_large_file_in_strips_is_found_with_the_line_that_mends_it(
+def test_a_large_file_in_strips_is_found_with_the_command_that_converts_it(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def strip(profile: dict, pixels: np.ndarray) -> np.ndarray:
@@ -163,9 +163,13 @@ def test_a_large_file_in_strips_is_found_with_the_line_that_mends_it(
         return pixels
 
     rewrite_raster(orthophoto(data), strip)
-    assert not found(check(data), "warning", "in strips")
+    assert not found(check(data), "warning", "slow to read")
     monkeypatch.setattr(checks, "_LARGE_MPX", 1.0)
-    words = ("is in strips and has no overviews", "gdal_translate -of COG", "rio cogeo create")
+    words = (
+        "slow to read: stored in strips, without overviews",
+        "gdal_translate -of COG",
+        "rio cogeo create",
+    )
     assert found(check(data), "warning", *words)
 
 
@@ -190,7 +194,7 @@ def test_a_part_without_graves_is_found_unless_the_labelled_area_is_given(data: 
         return graves[np.argsort(xy.sum(axis=1))[:15]]
 
     rewrite_graves(annotations(data), keep_a_corner)
-    assert found(check(data), "warning", "away from any labelled grave", "areas/sample_01.gpkg")
+    assert found(check(data), "warning", "from any labelled grave", "areas/sample_01.gpkg")
     with fiona.open(annotations(data)) as layer:
         crs, bounds = layer.crs_wkt, layer.bounds
     (data / "areas").mkdir()
@@ -199,12 +203,12 @@ def test_a_part_without_graves_is_found_unless_the_labelled_area_is_given(data: 
     with fiona.open(path, "w", driver="GPKG", crs_wkt=crs, schema=schema) as file:
         shape = shapely.geometry.mapping(shapely.box(*bounds))
         file.write({"geometry": shape, "properties": {}})
-    assert not found(check(data), "warning", "away from any labelled grave")
+    assert not found(check(data), "warning", "from any labelled grave")
 
 
 def test_rare_graves_are_found(data: Path) -> None:
     rewrite_graves(annotations(data), lambda graves: graves[shapely.area(graves).argsort()[:8]])
-    assert found(check(data), "warning", "learned badly", "chips.grave_share")
+    assert found(check(data), "warning", "hard to learn", "chips.grave_share")
 
 
 def test_a_dem_of_another_place_stops_training(data: Path) -> None:
@@ -214,7 +218,7 @@ def test_a_dem_of_another_place_stops_training(data: Path) -> None:
 
     rewrite_raster(data / "dems" / "sample_01.tif", move)
     report = check(data)
-    assert found(report, "error", "no heights under the orthophoto")
+    assert found(report, "error", "no heights within the orthophoto")
     assert not report.can_train
 
 
@@ -224,10 +228,10 @@ def test_holes_in_the_dem_are_found(data: Path) -> None:
         return pixels
 
     rewrite_raster(data / "dems" / "sample_01.tif", pierce)
-    assert found(check(data), "warning", "heights are known for")
+    assert found(check(data), "warning", "the DEM covers only 5", "% of the orthophoto")
 
 
-def test_what_stops_training_is_an_error_and_the_others_are_looked_at(data: Path) -> None:
+def test_an_unusable_cemetery_is_an_error_and_the_others_are_examined(data: Path) -> None:
     shutil.copy(orthophoto(data), data / "orthophotos" / "unlabelled.tif")
     report = check(data)
     assert found(report, "error", "unlabelled.tif", "no annotations")
@@ -239,7 +243,7 @@ def test_a_split_without_graves_is_an_error(data: Path) -> None:
     assert not check(data).can_train
 
 
-def test_a_folder_that_is_none_is_one_error(tmp_path: Path) -> None:
+def test_a_missing_folder_is_one_error(tmp_path: Path) -> None:
     report = check(tmp_path / "nowhere")
     assert [finding.severity for finding in report.findings] == ["error"]
 
@@ -250,8 +254,8 @@ def test_real_data_can_be_trained_on(name: str) -> None:
         pytest.skip(f"no {name} data beside the repository")
     report = check(SHARED_DATA / name)
     assert report.can_train
-    assert not any("DEM lies" in finding.what for finding in report.findings)
-    assert not any("annotations lie" in finding.what for finding in report.findings)
+    assert not any("DEM appears" in finding.what for finding in report.findings)
+    assert not any("annotations appear" in finding.what for finding in report.findings)
 
 
 def test_the_command_prints_a_table_or_json_and_exits_with_2_on_errors(
@@ -269,3 +273,16 @@ def test_the_command_prints_a_table_or_json_and_exits_with_2_on_errors(
     as_json = json.loads(runner.invoke(app, ["check", str(sound), "--json", "--quiet"]).stdout)
     assert as_json["cemeteries"][0]["name"] == "sample_01"
     assert runner.invoke(app, ["check", str(tmp_path / "nowhere")]).exit_code == 2
+
+
+def test_ground_without_graves_is_examined_without_its_labels(data: Path) -> None:
+    for folder in ("orthophotos", "dems"):
+        (data / "ground" / folder).mkdir(parents=True)
+        shutil.copy(data / folder / "sample_01.tif", data / "ground" / folder / "park.tif")
+    shutil.copy(data / "ground/orthophotos/park.tif", data / "ground/orthophotos/yard.tif")
+    report = check(data, data__channels="rgb+dem")
+    rows = {row.name: row for row in report.cemeteries}
+    assert rows["park"].splits == rows["yard"].splits == ("train",)
+    assert (rows["park"].graves, rows["park"].median_area_m2) == (0, None)
+    assert [finding for finding in report.findings if finding.severity == "error"] == []
+    assert not any("DEM for yard" in finding.what for finding in report.findings)

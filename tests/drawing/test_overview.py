@@ -1,4 +1,4 @@
-"""Pictures show outlines where the graves are, and leave what they were made from alone."""
+"""Pictures show outlines where the graves are, and their inputs stay unchanged."""
 
 import numpy as np
 import pytest
@@ -76,7 +76,7 @@ def test_a_long_caption_widens_the_picture_instead_of_being_cut() -> None:
     assert (long[:, -10:] > 240).all()
 
 
-def test_what_a_picture_is_made_from_stays_as_it_is() -> None:
+def test_the_inputs_of_a_picture_stay_unchanged() -> None:
     rgb, valid = GREY.copy(), EVERYWHERE.copy()
     rgb.flags.writeable = valid.flags.writeable = False
     boxes = polygons((1005.0, 1994.0, 1010.0, 1998.0))
@@ -93,7 +93,7 @@ def test_the_same_picture_is_drawn_each_time() -> None:
 
 
 def view(shape: tuple[int, int] = (120, 160), **changes: object) -> CemeteryView:
-    """Two graves there are, one of them found, and one drawn beside nothing."""
+    """Two true graves, one of them found, and one false prediction."""
     truth = polygons((1010, 1980, 1020, 1990), (1030, 1980, 1040, 1990))
     predicted = polygons((1010, 1980, 1020, 1991), (1050, 1950, 1060, 1960))
     values = {

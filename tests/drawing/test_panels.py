@@ -1,5 +1,8 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from skimage.segmentation import find_boundaries
 
 from grave_cli.drawing.colormaps import BLUE, CYAN, GREEN, PAPER, RED, YELLOW
 from grave_cli.drawing.outlines import grave_edges
@@ -25,7 +28,7 @@ def boxes(*places: tuple[int, int, int, int]) -> np.ndarray:
 
 
 def view(**changes: object) -> SampleView:
-    """One grave found, one missed, and one drawn where there is none."""
+    """One grave found, one missed, and one false prediction."""
     values = {
         "name": "Köln, place 1",
         "gsd_m": 0.05,
@@ -52,7 +55,7 @@ def test_error_map_is_green_for_hits_red_for_false_and_blue_for_missed_pixels() 
     assert np.ptp(picture[60, 60]) == 0
 
 
-def test_where_the_truth_is_not_known_nothing_is_judged() -> None:
+def test_nothing_is_judged_where_the_truth_is_unknown() -> None:
     unknown = view(scored=np.zeros((SIZE, SIZE), bool))
     assert [len(ids) for ids in unknown.verdicts[1:]] == [0, 0]
     assert np.ptp(error_map(unknown)[35, 50]) == 0
@@ -79,7 +82,7 @@ def test_two_graves_in_one_outline_are_all_hits_by_pixels_and_wrong_as_graves() 
     found, wrong, missed = triple.verdicts
     assert (len(found), len(wrong), len(missed)) == (0, 1, 3)
     assert "Dice 1.00" in triple.caption()
-    assert "3 graves, 0 found, 3 missed, 1 drawn wrongly" in triple.caption()
+    assert "3 graves: 0 found, 3 missed; 1 false" in triple.caption()
     assert has(draw_cell(triple, "error_map"), RED)
 
 
@@ -90,6 +93,18 @@ def test_touching_graves_have_an_edge_each() -> None:
     assert edges[5, 10]
     assert not edges[5, 5]
     assert not edges[5, 20]
+
+
+@settings(deadline=None, max_examples=30)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_edges_are_the_inner_boundaries_of_scikit_image(seed: int) -> None:
+    labels = np.random.default_rng(seed).integers(0, 4, (9, 12)).astype(np.int32)
+    labels = np.kron(labels, np.ones((3, 3), np.int32))
+    expected = find_boundaries(labels, connectivity=1, mode="inner")
+    assert (grave_edges(labels) == expected).all()
+    thick = grave_edges(labels, width=2)
+    assert thick[expected].all()
+    assert thick.sum() > expected.sum()
 
 
 @pytest.mark.parametrize("key", ["rgb", "dem", "gt_overlay", "pred_heatmap", "error_map"])

@@ -44,11 +44,11 @@ def test_graves_are_sorted_by_true_area_and_empty_classes_left_out() -> None:
     assert by_size(judge(graves(), drawn)) == ()
 
 
-def test_touching_graves_are_told_from_lonely_ones() -> None:
+def test_touching_and_isolated_graves_are_scored_apart() -> None:
     truth = np.array([shapely.box(x, 0, x + 1, 2) for x in (0, 1, 9)], dtype=object)
     merged = np.array([shapely.box(0, 0, 2, 2), truth[2]], dtype=object)
-    lonely, touching = by_neighbours(judge(truth, merged))
-    assert (lonely.recall, lonely.precision) == (1.0, 1.0)
+    isolated, touching = by_neighbours(judge(truth, merged))
+    assert (isolated.recall, isolated.precision) == (1.0, 1.0)
     # The blob covers half of its own area of either: one of the two counts as found.
     assert (touching.truths, touching.found, touching.recall) == (2, 1, 0.5)
 
@@ -95,7 +95,7 @@ def test_the_calibration_error_of_two_groups_is_worked_out_on_paper() -> None:
     assert calibration_error(by_confidence(some_right(right, confidence))) == pytest.approx(0.175)
 
 
-def test_without_confidence_nothing_is_said_of_it() -> None:
+def test_without_confidence_there_are_no_groups() -> None:
     judgement = some_right(np.ones(3, bool), np.full(3, np.nan))
     assert by_confidence(judgement) == ()
     assert calibration_error(()) is None

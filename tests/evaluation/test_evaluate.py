@@ -1,4 +1,4 @@
-"""Maps and truths as files: every kind, CRS and layer gives the same score, or says why not."""
+"""Maps and ground truth as files: any format, CRS and layer gives the same score, or an error."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -51,7 +51,7 @@ def truth(tmp_path: Path) -> Path:
         (".fgb", "EPSG:3857"),
     ],
 )
-def test_whatever_crs_and_format_a_shift_of_5_cm_is_one_of_5_cm(
+def test_a_shift_of_5_cm_is_measured_as_5_cm_in_any_crs_and_format(
     tmp_path: Path, truth: Path, ending: str, crs: str
 ) -> None:
     drawn = write(tmp_path / f"drawn{ending}", moved(SHIFTED, crs), crs=crs)
@@ -101,9 +101,9 @@ def test_files_are_read_as_annotations_are(
     assert evaluate(truth, path).scorecard.at_75.matches == 8
 
 
-def test_what_was_mended_is_told(tmp_path: Path, truth: Path) -> None:
+def test_repairs_are_reported(tmp_path: Path, truth: Path) -> None:
     (note,) = evaluate(broken(tmp_path), truth).notes
-    assert note.endswith("m.gpkg: 1 invalid outlines were repaired")
+    assert note.endswith("m.gpkg: 1 invalid outline repaired")
 
 
 def test_a_grave_drawn_twice_is_one_too_many_but_known_twice_is_one(
@@ -150,7 +150,7 @@ def test_only_graves_in_the_area_count(tmp_path: Path, truth: Path) -> None:
 
 def test_an_area_without_polygons_is_refused(tmp_path: Path, truth: Path) -> None:
     area = write(tmp_path / "area.gpkg", [])
-    with pytest.raises(DatasetError, match=r"area\.gpkg: no area"):
+    with pytest.raises(DatasetError, match=r"area\.gpkg: area has no polygons"):
         evaluate(truth, truth, area=area)
 
 
@@ -165,13 +165,15 @@ def test_a_column_of_the_truth_gives_scores_of_its_own(tmp_path: Path) -> None:
 
 
 def test_a_column_that_is_not_there_is_refused_with_those_that_are(truth: Path) -> None:
-    with pytest.raises(DatasetError, match=r"truth\.gpkg: no such column .*found NAME.*expected K"):
+    with pytest.raises(
+        DatasetError, match=r"truth\.gpkg: column is missing .*found NAME.*expected K"
+    ):
         evaluate(truth, truth, attribute="KIND")
 
 
 def test_files_of_two_places_are_refused(tmp_path: Path, truth: Path) -> None:
     wrong = write(tmp_path / "m.gpkg", GRAVES, crs="EPSG:25833")  # the same numbers, one zone on
-    with pytest.raises(DatasetError, match=r"m\.gpkg: .*two places.*km from"):
+    with pytest.raises(DatasetError, match=r"m\.gpkg: .*different places.*km from"):
         evaluate(wrong, truth)
 
 
@@ -203,15 +205,17 @@ def test_confidence_and_flags_are_judged_when_they_are_there(tmp_path: Path, tru
     assert evaluate(both, truth).review.flagged_caught == 0
 
 
-def test_a_confidence_in_percent_is_not_used_and_that_is_told(tmp_path: Path, truth: Path) -> None:
+def test_a_confidence_in_percent_is_ignored_with_a_note(tmp_path: Path, truth: Path) -> None:
     drawn = map_file(tmp_path / "m.gpkg", GRAVES, confidence=[90.0] * 8)
     result = evaluate(drawn, truth)
     assert result.scorecard.by_confidence == ()
-    assert any("confidence is no number in [0, 1]" in note for note in result.notes)
+    assert any(
+        "confidence ignored, not all values are numbers in [0, 1]" in note for note in result.notes
+    )
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(60)  # seconds are enough; what grows with the square would take an hour
+@pytest.mark.timeout(60)  # it takes seconds; quadratic growth would take an hour
 def test_ten_thousand_graves_take_seconds(tmp_path: Path) -> None:
     x, y = np.meshgrid(np.arange(100) * 1.05, np.arange(100) * 2.8)
     left, bottom = x.ravel() + 500000, y.ravel() + 5400000

@@ -1,4 +1,4 @@
-"""What is said of each grave, and that several places are judged like one."""
+"""Each grave is judged, and several places are judged like one."""
 
 import numpy as np
 import pytest

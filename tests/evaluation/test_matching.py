@@ -1,4 +1,4 @@
-"""Which graves belong together, on geometry made by hand."""
+"""Matches of graves on geometry made by hand."""
 
 import numpy as np
 import pytest
@@ -12,11 +12,13 @@ from scipy.optimize import linear_sum_assignment
 from grave_cli.evaluation.matching import (
     Overlaps,
     choose_pairs,
+    count_pairs,
     match_labels,
     match_polygons,
+    overlaps_of_labels,
     overlaps_of_polygons,
 )
-from grave_cli.evaluation.score import score_labels, score_polygons
+from grave_cli.evaluation.score import score_labels
 
 
 def boxes(*bounds: tuple[float, float, float, float]) -> np.ndarray:
@@ -46,8 +48,49 @@ def test_pairs_are_chosen_for_the_largest_sum_not_greedily() -> None:
     truth, drawn = boxes((0, 0, 10, 1), (0, 0, 8, 1)), boxes((0, 0, 9, 1), (0, 0, 4, 1))
     found, hits = match_polygons(truth, drawn, min_iou=0.3)
     assert sorted(zip(found.tolist(), hits.tolist(), strict=True)) == [(0, 0), (1, 1)]
-    # Without the pair 8-4 the greedy choice would cost a match.
-    assert score_polygons(truth, boxes((0, 0, 9, 1), (0, 0, 12, 1)), 0.7).matches == 2
+    # Widths drawn 9 and 12: greedily 10-9 (0.90) would leave 8-12 (0.67), below 0.7. The best sum
+    # of pairs above 0.7 is 8-9 (0.89) and 10-12 (0.83).
+    found, hits = match_polygons(truth, boxes((0, 0, 9, 1), (0, 0, 12, 1)), min_iou=0.7)
+    assert sorted(zip(found.tolist(), hits.tolist(), strict=True)) == [(0, 1), (1, 0)]
+
+
+def test_the_example_of_the_docstring() -> None:
+    truth, predicted = np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1])
+    iou = np.array([0.90, 0.40, 0.89, 0.50])
+    chosen = choose_pairs(Overlaps(truth, predicted, iou, iou), 0.3)
+    assert (chosen.truth.tolist(), chosen.predicted.tolist()) == ([0, 1], [0, 1])
+    assert chosen.iou.sum() == pytest.approx(1.40)
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(deadline=None, max_examples=40)
+def test_overlaps_are_those_of_every_pair_of_polygons(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    corners = random.uniform(0, 10, (2, 8, 2))
+    truth, predicted = (
+        shapely.box(*low.T, *(low + random.uniform(0.5, 4, (8, 2))).T) for low in corners
+    )
+    found = overlaps_of_polygons(truth, predicted)
+    measured = {
+        (int(i), int(j)): (r, c)
+        for i, j, r, c in zip(found.truth, found.predicted, found.iou, found.common, strict=True)
+    }
+    for i, true in enumerate(truth):
+        for j, drawn in enumerate(predicted):
+            common = true.intersection(drawn).area
+            expected = (common / true.union(drawn).area, common)
+            assert measured.get((i, j), (0, 0)) == pytest.approx(expected, abs=1e-5)
+
+
+def test_overlaps_of_labels_are_counted_pixel_by_pixel() -> None:
+    truth = np.array([[1, 1, 1, 0], [2, 2, 0, 0]], np.int32)
+    predicted = np.array([[3, 3, 1, 1], [3, 0, 0, 1]], np.int32)
+    assert count_pairs(truth, predicted).tolist() == [[1, 2, 0, 0], [0, 1, 0, 2], [1, 0, 0, 1]]
+    found = overlaps_of_labels(count_pairs(truth, predicted))
+    pairs = list(zip(found.truth.tolist(), found.predicted.tolist(), strict=True))
+    assert pairs == [(0, 0), (0, 2), (1, 2)]  # index 0 is id 1
+    assert found.common.tolist() == [1, 2, 1]
+    assert found.iou == pytest.approx([1 / 5, 2 / 4, 1 / 4])
 
 
 @given(st.data())

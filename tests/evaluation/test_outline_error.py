@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from shapely import affinity
 
 from grave_cli.evaluation.outline_error import (
+    Distances,
     boundary_distances,
     corner_distances,
     rectangle_corners,
@@ -25,6 +26,38 @@ def test_the_same_outline_is_nowhere_apart() -> None:
     assert distances.weights.sum() == pytest.approx(2 * 6)  # both outlines, 6 m each
     assert distances.mean() == pytest.approx(0, abs=1e-12)
     assert distances.quantile(0.95) == pytest.approx(0, abs=1e-12)
+
+
+def test_sides_are_cut_into_equal_pieces_of_at_most_five_centimetres() -> None:
+    # Sides of 12 cm have three pieces of 4 cm each, sides of 3 cm one.
+    small = shapely.box(0, 0, 0.12, 0.03)
+    shifted = affinity.translate(small, 0, 0.01)
+    distances = boundary_distances(array(small), array(shifted))
+    assert sorted(distances.weights) == pytest.approx([0.03] * 4 + [0.04] * 12)
+    # The long sides are 1 cm apart, the middles of the short ones lie on the other outline.
+    assert sorted(distances.metres) == pytest.approx([0.0] * 4 + [0.01] * 12, abs=1e-12)
+
+
+@settings(deadline=None, max_examples=20)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_distances_are_those_of_densely_strewn_points(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    first, second = (shapely.MultiPoint(random.normal(0, 1, (9, 2))).convex_hull for _ in range(2))
+    distances = boundary_distances(array(first), array(second))
+    strewn = []
+    for one, other in ((first.exterior, second.exterior), (second.exterior, first.exterior)):
+        points = one.interpolate(np.arange(0.001, one.length, 0.002))
+        strewn.append(shapely.distance(points, other))
+    everything = np.concatenate(strewn)
+    assert distances.mean() == pytest.approx(everything.mean(), abs=0.003)
+    assert distances.quantile(0.95) == pytest.approx(np.quantile(everything, 0.95), abs=0.03)
+    assert distances.metres.max() <= shapely.hausdorff_distance(first, second, 0.01) + 0.03
+
+
+def test_a_quantile_weighs_distances_by_their_length_of_outline() -> None:
+    distances = Distances(np.array([0.09, 0.02, 0.02]), np.array([0.2, 0.5, 0.3]))
+    assert [distances.quantile(share) for share in (0.5, 0.79, 0.95)] == [0.02, 0.02, 0.09]
+    assert distances.mean() == pytest.approx(0.8 * 0.02 + 0.2 * 0.09)
 
 
 def test_an_outline_drawn_wider_all_around_is_apart_by_that_much() -> None:
@@ -67,7 +100,7 @@ def test_a_long_side_weighs_more_than_a_short_one() -> None:
 
 
 def test_many_pairs_are_pooled() -> None:
-    count = 5000  # more than are measured at once
+    count = 2500  # more than are measured at once
     left = np.arange(count) * 3.0
     truth = shapely.box(left, 0, left + 1, 2)
     distances = boundary_distances(truth, shapely.box(left, 0.02, left + 1, 2.02))

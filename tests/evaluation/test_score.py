@@ -8,7 +8,8 @@ from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grave_cli.evaluation.score import ObjectScore, add_scores, score_labels, score_polygons
+from grave_cli.evaluation.judgement import judge
+from grave_cli.evaluation.score import ObjectScore, add_scores, score_labels
 from grave_cli.graves.instances import centroids
 from grave_cli.rasters.grid import plan_tiles
 
@@ -54,7 +55,7 @@ CASES = {
 def test_known_answers(case: str, way: str) -> None:
     truth, drawn, matches, mean_iou = CASES[case]
     if way == "polygons":
-        score = score_polygons(truth, drawn)
+        score = judge(truth, drawn).scores[0]
     else:
         score = score_labels(labels_of(truth), labels_of(drawn))
     assert (score.truths, score.predictions, score.matches) == (len(truth), len(drawn), matches)
@@ -77,7 +78,7 @@ def test_rates_follow_from_the_counts() -> None:
 
 
 def test_an_empty_yard_is_never_a_perfect_score() -> None:
-    score = score_polygons(NONE, NONE)
+    score = judge(NONE, NONE).scores[0]
     assert (score.precision, score.recall, score.f1) == (0, 0, 0)
 
 
@@ -94,7 +95,7 @@ def test_labels_and_polygons_score_squares_alike(data: st.DataObject) -> None:
     truth = boxes(*(squares(cell, (0, 0)) for cell in data.draw(cells)))
     drawn = boxes(*(squares(cell, data.draw(shift)) for cell in data.draw(cells)))
     by_labels = score_labels(labels_of(truth), labels_of(drawn))
-    by_polygons = score_polygons(truth, drawn)
+    by_polygons = judge(truth, drawn).scores[0]
     assert by_labels.as_dict() == pytest.approx(by_polygons.as_dict())
 
 

@@ -47,7 +47,7 @@ def test_areas_are_biased_by_what_is_drawn_too_large() -> None:
     assert card.area_error_share == pytest.approx((0.1 + 0.05) / 3)
 
 
-def test_a_shift_is_told_in_centimetres() -> None:
+def test_a_shift_is_measured_in_centimetres() -> None:
     shifted = shapely.transform(TRUTH, lambda xy: xy + np.array([0.03, 0.04]))
     card = fill_scorecard(judge(TRUTH, shifted))
     assert card.corner_rmse_cm == pytest.approx(5)

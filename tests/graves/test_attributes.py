@@ -1,4 +1,4 @@
-"""Measures of graves are metres and degrees on the ground, whatever the CRS makes of them."""
+"""Graves are measured in metres and degrees on the ground, in any CRS."""
 
 import numpy as np
 import pytest
@@ -87,7 +87,7 @@ def test_a_grave_without_known_heights_has_none() -> None:
     assert found == pytest.approx([0.5, np.nan, 1, np.nan], nan_ok=True)
 
 
-def test_nobody_asked_for_no_heights() -> None:
+def test_no_graves_have_no_heights() -> None:
     empty = heights_by_label(
         np.zeros((2, 2), np.float32), np.zeros((2, 2), np.int32), np.array([], np.int64)
     )

@@ -62,6 +62,24 @@ def test_features_are_shares_in_the_order_of_their_names(seed: int) -> None:
     assert (features[:, FEATURES.index("fit")] == outlines.fit).all()
 
 
+def test_features_of_one_grave_are_worked_out_on_paper() -> None:
+    boxes = shapely.box(0, 0, np.full(9, 10.0), 20.0)
+    boxes[0] = shapely.box(0, 0, 10, 20 * np.exp(0.3))
+    outlines = Outlines(boxes, boxes, np.full(9, "rectangle"), np.full(9, 0.9), np.arange(9))
+    numbers = [np.full(9, value) for value in (0.8, 0.1, 0.2, 0.3, 0.4, 0.5)]
+    features = confidence_features(outlines, Evidence(*numbers, np.zeros(9, np.bool_)))
+    # All other areas are equal, so the spread is its least, 0.15: 0.3 is 2 of the 5 that count.
+    assert dict(zip(FEATURES, features[0], strict=True)) == pytest.approx(
+        {"body": 0.8, "sure": 0.9, "undivided": 0.8, "single": 0.7, "fit": 0.9, "usual": 0.6}
+    )
+
+
+def test_the_spread_of_sizes_is_robust() -> None:
+    logs = np.array([-0.3, -0.2, -0.1, 0, 0, 0.1, 0.2, 0.3, 2.0])
+    # The median is 0, the median of the absolute values 0.2.
+    assert size_deviations(np.exp(logs)) == pytest.approx(logs / (1.4826 * 0.2))
+
+
 def test_sizes_are_compared_with_the_cemeterys_own() -> None:
     areas = np.array([1.8, 1.9, 2.0, 2.0, 2.1, 2.2, 2.0, 1.9, 2.1, 40.0, 0.1])
     off = size_deviations(areas)

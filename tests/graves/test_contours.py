@@ -108,6 +108,22 @@ def test_an_edge_is_found_between_pixels(
     assert abs(off + sigma * ndtri(level)).max() < 0.05
 
 
+def test_a_line_crosses_where_the_logits_reach_the_level() -> None:
+    probability = np.array([[0.9, 0.8, 0.3, 0.1]], np.float32).repeat(9, axis=0)
+    polygons, _ = trace_instances((probability >= 0.5).astype(np.int32), probability, 0.5)
+    # ln(0.8 / 0.2) = 1.386 and ln(0.3 / 0.7) = -0.847, from the centre 1.5 to the centre 2.5.
+    assert polygons[0].bounds[2] == pytest.approx(1.5 + 1.386 / (1.386 + 0.847), abs=1e-3)
+
+
+def test_three_labels_meet_in_the_corner_of_their_pixels() -> None:
+    labels = np.array([[1, 1], [2, 0]], np.int32)
+    polygons, ids = trace_instances(labels, hard(labels), 0.5)
+    assert ids.tolist() == [1, 2]
+    first, second = ({*map(tuple, shapely.get_coordinates(p).round(6))} for p in polygons)
+    assert {(0.5, 1.0), (1.0, 1.0), (1.5, 1.0)} <= first  # left x, o, right x of the sketch
+    assert {(0.5, 1.0), (1.0, 1.0), (1.0, 1.5)} <= second
+
+
 @settings(deadline=None)
 @given(edge=st.floats(10, 11))
 def test_a_pixel_covered_in_part_moves_the_edge_by_that_part(edge: float) -> None:

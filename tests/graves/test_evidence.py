@@ -1,4 +1,4 @@
-"""Evidence is what the probabilities say of each instance, in whatever window it is seen."""
+"""Evidence for and against each instance, which does not depend on the window."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grave_cli.graves.evidence import Evidence, measure_evidence
-from grave_cli.graves.targets import BODY, encode
+from grave_cli.graves.targets import BODY, CONTACT, encode
 
 
 def seen(labels: np.ndarray) -> np.ndarray:
@@ -41,7 +41,7 @@ def test_two_graves_in_one_show_a_line_and_two_seeds() -> None:
     assert evidence.second_seed[1] == 0
 
 
-def test_a_lonely_grave_touches_nobody() -> None:
+def test_an_isolated_grave_touches_no_other() -> None:
     _, labels = row_of_graves(1, 2.0, 0.9, 0.0, 20)
     assert measure(labels, seen(labels)).contact_seam.tolist() == [0]
 
@@ -57,7 +57,25 @@ def test_doubt_is_counted_by_pixels() -> None:
     assert evidence.body == pytest.approx([0.825])
 
 
-def test_what_lies_beyond_is_measured_on_the_rim() -> None:
+def test_a_contact_line_across_a_grave_is_measured_deep_inside() -> None:
+    labels = np.zeros((50, 50), np.int32)
+    labels[5:45, 5:45] = 1
+    probabilities = np.zeros((3, 50, 50), np.float32)
+    probabilities[CONTACT, :, 23:27] = 1
+    # 4 px wide and, 4 px away from either side, 32 px long; a full line has 4 * 40.
+    assert measure(labels, probabilities).line_inside == pytest.approx([0.8])
+
+
+def test_the_second_largest_sure_spot_is_compared_with_all() -> None:
+    labels = np.ones((30, 30), np.int32)
+    probabilities = np.zeros((3, 30, 30), np.float32)
+    for top, left, height, width in ((1, 1, 6, 10), (10, 1, 5, 6), (20, 1, 2, 7), (27, 1, 1, 5)):
+        probabilities[BODY, top : top + height, left : left + width] = 0.8
+    # Spots of 60, 30, 14 and 5 px, of which the last is noise.
+    assert measure(labels, probabilities).second_seed == pytest.approx([30 / 104])
+
+
+def test_missing_imagery_and_the_edge_are_measured_along_the_rim() -> None:
     labels = np.zeros((20, 20), np.int32)
     labels[5:15, 5:15] = 1
     labels[0:3, 17:20] = 2
@@ -70,7 +88,7 @@ def test_what_lies_beyond_is_measured_on_the_rim() -> None:
 
 @settings(deadline=None, max_examples=30)
 @given(seed=st.integers(0, 2**32 - 1))
-def test_a_window_around_an_instance_says_the_same_as_the_whole(seed: int) -> None:
+def test_a_window_around_an_instance_gives_the_same_evidence_as_the_whole(seed: int) -> None:
     random = np.random.default_rng(seed)
     labels = np.zeros((30, 60), np.int32)
     labels[8:20, 8:22], labels[8:20, 36:52] = 1, 2

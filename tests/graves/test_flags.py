@@ -1,4 +1,4 @@
-"""A flag is raised by what it is named after, and by nothing else."""
+"""Each flag is raised by its own cause and by no other."""
 
 from dataclasses import replace
 
@@ -106,7 +106,7 @@ def test_an_outline_far_from_a_rectangle_is_a_shape_outlier() -> None:
     assert look(outlines).flags[4] == "shape_outlier"
 
 
-def test_doubtful_and_irregular_means_occluded() -> None:
+def test_a_doubtful_and_irregular_grave_is_occluded() -> None:
     outlines = rows()
     outlines.shape[4] = "outline"
     evidence = replace(clear(), unsure=at(4, 0.6))

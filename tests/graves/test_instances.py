@@ -1,4 +1,4 @@
-"""Decoding undoes encoding: as many graves come out as went in, each in its place."""
+"""Decoding undoes encoding: the same number of graves comes out, each in its place."""
 
 import numpy as np
 import pytest
@@ -6,15 +6,17 @@ from grave_rows import GSD_M, blurred, row_of_graves
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
-from skimage.segmentation import watershed
+from skimage.measure import regionprops
+from skimage.segmentation import relabel_sequential, watershed
 
 from grave_cli.evaluation.score import score_labels
-from grave_cli.graves import instances
 from grave_cli.graves.instances import (
     centroids,
     decode,
     drop_small,
+    owned_labels,
     quantile_by_label,
+    seed_certainty,
 )
 from grave_cli.graves.targets import encode
 from grave_cli.settings.mapping import DecodingSettings
@@ -74,7 +76,7 @@ def test_without_the_contact_channel_touching_graves_would_be_one() -> None:
     assert decode(probabilities, GSD_M, DecodingSettings()).max() == 1
 
 
-def test_what_has_a_body_but_no_seed_is_a_grave_all_the_same() -> None:
+def test_a_body_without_a_seed_is_a_grave() -> None:
     probabilities = np.zeros((3, 40, 40), np.float32)
     probabilities[0, 10:30, 10:30] = 0.52  # above the body threshold, below that of seeds
     decoded = decode(probabilities, GSD_M, DecodingSettings(min_peak_body=0))
@@ -160,11 +162,40 @@ def test_centroids_are_those_of_each_labels_pixels(labels: np.ndarray) -> None:
             assert np.isnan(places[label - 1]).all()
 
 
+def test_centroids_decide_which_graves_an_area_owns() -> None:
+    labels = np.zeros((6, 10), np.int32)
+    labels[1:3, 0:4], labels[1:3, 4:9], labels[4:6, 6:8] = 1, 2, 4
+    left = np.zeros(labels.shape, np.bool_)
+    left[:, :6] = True
+    # Centroids lie in the columns 1.5, 6 and 6.5; there is no grave 3.
+    assert owned_labels(labels, left)[[0, 1, 2, 4]].tolist() == [False, True, False, False]
+    assert owned_labels(labels, ~left)[[0, 1, 2, 4]].tolist() == [False, False, True, True]
+
+
+def test_certainty_is_worked_out_on_paper() -> None:
+    probabilities = np.array([[0.9, 1.0, 0.5], [0.2, 0.0, 1.0], [0.1, 0.0, 0.0]], np.float32)
+    assert seed_certainty(probabilities) == pytest.approx([0.9 * 0.9 * 0.9, 1.0, 0.25])
+
+
+def test_a_less_sure_part_gets_its_own_seed_and_lower_levels_join_nothing() -> None:
+    probabilities = np.zeros((3, 1, 6), np.float32)
+    probabilities[0, 0] = [0.9, 0.9, 0.6, 0.7, 0.7, 0.2]
+    options = DecodingSettings(
+        body_threshold=0.1, min_seed_area_m2=0, min_area_m2=0, min_peak_body=0
+    )
+    decoded = decode(probabilities, GSD_M, options)[0].tolist()
+    assert decoded[:2] + decoded[3:] == [1, 1, 2, 2, 2]
+    assert decoded[2] in (1, 2)
+    sure_only = options.model_copy(update={"seed_floor": 0.85})
+    assert decode(probabilities, GSD_M, sure_only).max() == 1
+
+
 def seeds_at_once(
     certainty: np.ndarray, inside: np.ndarray, options: DecodingSettings
 ) -> np.ndarray:
+    assert (options.seed_threshold, options.seed_floor) == (0.85, 0.55)
     seeds = np.zeros(inside.shape, np.int32)
-    for level in (*instances.seed_levels(options), -1.0):
+    for level in (0.85, 0.75, 0.65, 0.55, -1.0):
         parts, count = ndimage.label((certainty >= level) & inside)
         least = max(1, options.min_seed_area_m2 / GSD_M**2 if level >= 0 else 0)
         taken = set(parts[seeds > 0])
@@ -175,14 +206,19 @@ def seeds_at_once(
 
 
 def flooded_at_once(probabilities: np.ndarray, options: DecodingSettings) -> np.ndarray:
-    """Decode with one watershed over the whole raster, seeds and all: what parts must equal."""
+    """Decode with one watershed over the whole raster: the referee of the decoder."""
     inside = probabilities[0] >= options.body_threshold
-    certainty = instances.seed_certainty(probabilities)
-    seeds = seeds_at_once(certainty, inside, options)
-    labels = watershed(-certainty, seeds, mask=inside).astype(np.int32)
-    labels = drop_small(labels, options.min_area_m2 / GSD_M**2)
-    peaks = instances.quantile_by_label(probabilities[0], labels, instances._PEAK)
-    return instances._keep(labels, np.concatenate([[False], peaks >= options.min_peak_body]))
+    body, border, contact = probabilities
+    certainty = body * (1 - contact) * (1 - border / 2)
+    labels = watershed(-certainty, seeds_at_once(certainty, inside, options), mask=inside)
+    for region in regionprops(labels, intensity_image=body):
+        values = region.image_intensity[region.image]
+        if (
+            region.area * GSD_M**2 < options.min_area_m2
+            or np.quantile(values, 0.9, method="lower") < options.min_peak_body
+        ):
+            labels[labels == region.label] = 0
+    return relabel_sequential(labels)[0]
 
 
 @settings(deadline=None, max_examples=40)
@@ -191,7 +227,7 @@ def test_parts_decoded_by_themselves_are_those_of_one_flood(seed: int, sigma: fl
     noise = np.random.default_rng(seed).random((3, 90, 110), np.float32)
     smooth = blurred(noise, sigma)
     probabilities = ((smooth - smooth.mean()) / smooth.std() * 0.4 + 0.5).clip(0, 1)
-    probabilities += noise * np.float32(1e-4)  # a tie is settled by what else is in the queue
+    probabilities += noise * np.float32(1e-4)  # a watershed settles ties by the rest of its queue
     options = DecodingSettings(min_area_m2=0.02, min_peak_body=0.6)
     decoded = decode(probabilities, GSD_M, options)
     assert decoded.max() > 1

@@ -25,12 +25,26 @@ def two_graves(gap_px: int) -> np.ndarray:
     return labels
 
 
-def test_channels_are_stacked_in_the_order_of_their_names() -> None:
+def test_channels_are_body_border_and_contact() -> None:
     channels = targets(two_graves(0))
-    assert channels.shape == (len(CHANNEL_NAMES), 30, 60)
+    assert channels.shape == (3, 30, 60)
     assert channels.dtype == np.uint8
-    assert tuple(map(CHANNEL_NAMES.index, ("body", "border", "contact"))) == (BODY, BORDER, CONTACT)
-    assert set(np.unique(channels)) == {0, 1}
+    assert (BODY, BORDER, CONTACT) == (0, 1, 2)  # bundles and stored arrays rely on this order
+    assert CHANNEL_NAMES == ("body", "border", "contact")
+    assert channels[:, 15, [2, 5, 15, 24]].T.tolist() == [
+        [0, 0, 0],  # beside the first grave
+        [1, 1, 0],  # on its left edge
+        [1, 0, 0],  # in its middle
+        [1, 1, 1],  # on the edge that it shares
+    ]
+
+
+def test_the_reach_of_two_pixels_is_the_disc_in_the_docstring() -> None:
+    ids = np.zeros((7, 7), np.int32)
+    ids[3, 3] = 5
+    disc = [".......", "..###..", ".#####.", ".#####.", ".#####.", "..###..", "......."]
+    expected = [[5 * (sign == "#") for sign in row] for row in disc]
+    assert extreme(ids, 2, np.maximum).tolist() == expected
 
 
 @settings(deadline=None, max_examples=30)

@@ -15,7 +15,7 @@ from pyproj import CRS
 from grave_cli.dataset.annotations import rasterize_instances, read_graves
 from grave_cli.dataset.manifest import Cemetery, read_manifest
 from grave_cli.errors import ExportError, ModelError
-from grave_cli.evaluation.score import score_polygons
+from grave_cli.evaluation.judgement import judge
 from grave_cli.graves.targets import encode
 from grave_cli.mapping.engine import open_engine
 from grave_cli.mapping.extract_graves import extract_graves
@@ -72,7 +72,7 @@ def test_perfect_probabilities_give_the_true_graves(
     result: PredictionResult, cemetery: Cemetery
 ) -> None:
     truth = read_graves(cemetery, result.grid).polygons
-    score = score_polygons(truth, result.polygons)
+    score = judge(truth, result.polygons).scores[0]
     assert score.f1 > 0.95
     assert score.mean_iou > 0.9
 

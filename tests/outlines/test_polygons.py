@@ -1,4 +1,4 @@
-"""Geometry that several rooms need: overlaps, largest parts, pixels on the map."""
+"""Geometry shared by several rooms: IoU, largest parts, pixels to map coordinates."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Rectangles lie along the sides of outlines, rounded, noisy or bumpy as they may be."""
+"""Rectangles lie along the sides of outlines, however rounded, noisy or bumpy they are."""
 
 import numpy as np
 import pytest
@@ -26,6 +26,18 @@ def test_the_rectangle_of_a_rectangle_is_itself(angle: float, length: float, wid
     fitted = fit_rectangles(array(polygon)).polygons()
     assert iou(array(polygon), fitted)[0] > 0.99
     assert corner_errors(polygon, fitted[0]).max() < 0.2
+
+
+def test_a_rectangle_at_ten_degrees_has_that_direction() -> None:
+    turned = [affinity.rotate(shapely.box(0, 0, *size), 10) for size in ((20, 40), (50, 12))]
+    assert np.degrees(fit_rectangles(array(*turned)).angle) == pytest.approx(10, abs=1e-3)
+
+
+def test_a_dent_that_is_bridged_adds_no_more_than_one_and_a_half_percent() -> None:
+    dented = shapely.box(0, 0, 40, 44).difference(shapely.box(12, 0, 22, 16))  # 1760 - 160 px²
+    fitted = fit_rectangles(array(dented)).polygons()[0]
+    assert fitted.area == pytest.approx(1624)
+    assert fitted.centroid.distance(dented.centroid) == pytest.approx(0.3)
 
 
 @settings(deadline=None, max_examples=25)

@@ -28,7 +28,7 @@ def draw(labels: np.ndarray, seed: int = 0) -> Outlines:
 
 
 def draw_soft(truth: np.ndarray, labels: np.ndarray, seed: int) -> Outlines:
-    """Draw what a network would answer: blurred and noisy, decoded, outlined."""
+    """Draw graves from blurred and noisy probabilities, like those of a network."""
     body = softened(truth, sigma_px=1.0, noise=0.5, seed=seed)
     channels = encode(labels, GSD_M, 0.10, 0.20).astype(np.float32)
     channels[BODY] = body[: labels.shape[0], : labels.shape[1]]
@@ -94,7 +94,7 @@ def test_graves_of_a_row_keep_their_areas_and_places(
     outlines = draw(labels, seed)
     assert outlines.index.tolist() == [0, 1, 2, 3, 4]
     assert_disjoint(outlines.regular)
-    gaps = 0.06 * (0 < gap < 0.1)  # what is closed of them
+    gaps = 0.06 * (0 < gap < 0.1)  # the part of them that is closed
     assert shapely.area(outlines.regular).sum() == pytest.approx(
         (labels > 0).sum(), rel=0.02 + gaps / width
     )
@@ -127,7 +127,7 @@ def test_an_l_is_drawn_at_right_angles() -> None:
     assert outlines.fit[0] < 0.85
 
 
-def test_what_has_no_right_angles_keeps_its_shape() -> None:
+def test_a_grave_without_right_angles_keeps_its_shape() -> None:
     rows, columns = np.mgrid[:80, :80]
     labels = ((columns < rows) & (columns > 5) & (rows < 75)).astype(np.int32)
     outlines = draw(labels)

@@ -1,4 +1,4 @@
-"""Graves follow their row, but not those that lie askew on purpose."""
+"""Graves follow their row, unless they lie askew on purpose."""
 
 import numpy as np
 import pytest
@@ -16,6 +16,14 @@ def row(count: int) -> np.ndarray:
     return np.column_stack([np.arange(count) * 20.0, np.zeros(count)])
 
 
+def test_directions_at_right_angles_meet_in_the_middle() -> None:
+    # 88 and 1 degrees are 3 degrees from being at right angles.
+    aligned = follow_rows(np.radians([88.0, 1.0]), np.ones(2), row(2), 100.0, np.radians([4, 4]))
+    assert np.degrees(aligned) == pytest.approx([89.5, -0.5])
+    apart = follow_rows(np.radians([88.0, 1.0]), np.ones(2), row(2), 100.0, np.radians([2, 2]))
+    assert np.degrees(apart) == pytest.approx([88, 1])
+
+
 @settings(deadline=None, max_examples=50)
 @given(direction=st.floats(-4, 4), seed=st.integers(0, 99))
 def test_a_rows_directions_become_one_with_less_noise(direction: float, seed: int) -> None:
@@ -28,14 +36,14 @@ def test_a_rows_directions_become_one_with_less_noise(direction: float, seed: in
     assert np.abs(aligned - direction).max() < np.radians(0.6)
 
 
-def test_one_that_lies_askew_keeps_its_direction_and_turns_nobody() -> None:
+def test_a_grave_that_lies_askew_keeps_its_direction_and_turns_no_other() -> None:
     angles = np.zeros(9)
     angles[4] = np.radians(8)
     aligned = follow_rows(angles, np.ones(9), row(9), 60.0, within(9))
     assert np.degrees(aligned) == pytest.approx(np.degrees(angles), abs=1e-6)
 
 
-def test_who_has_no_say_follows_all_the_same() -> None:
+def test_a_grave_without_weight_follows_the_others() -> None:
     angles = np.radians([0.0, 0.0, 2.0, 0.0])
     aligned = follow_rows(angles, np.array([1.0, 1, 0, 1]), row(4), 60.0, within(4))
     assert np.degrees(aligned) == pytest.approx(0, abs=0.01)
@@ -54,7 +62,7 @@ def test_far_rows_do_not_matter() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1])
-def test_who_has_no_neighbours_stays(count: int) -> None:
+def test_a_grave_without_neighbours_keeps_its_direction(count: int) -> None:
     aligned = follow_rows(np.full(count, 0.3), np.zeros(count), row(count), 100.0, within(count))
     assert aligned.tolist() == [0.3] * count
 

@@ -1,4 +1,4 @@
-"""Neighbours share their sides: no gap, no overlap, and nobody moves far."""
+"""Neighbours share their sides: no gap, no overlap, and no side moves far."""
 
 import numpy as np
 import pytest
@@ -30,13 +30,23 @@ def test_two_beside_each_other_meet_in_the_middle(space: float, turn: float, shi
     drawn = share_sides(two, REACH)
     assert gap(drawn) < 1e-9
     assert shapely.area(shapely.intersection(*drawn)) < 1e-9
-    moved = shapely.area(drawn) - shapely.area(two.polygons())
-    assert moved == pytest.approx([space / 2 * 40, space / 2 * 40], abs=1e-6)
+    assert shapely.area(drawn) == pytest.approx([(18 + space / 2) * 40, (18 - space / 2) * 40])
+
+
+def assert_boxes(drawn: np.ndarray, *boxes: tuple[float, float, float, float]) -> None:
+    """Check the outlines drawn against boxes given by x and y from and to."""
+    expected = shapely.box(*np.array(boxes, dtype=float).T)
+    assert shapely.equals_exact(drawn, expected, 1e-9, normalize=True).all()
+
+
+def test_a_longer_side_moves_less_than_a_shorter_one() -> None:
+    drawn = share_sides(upright((0, 0, 18, 40), (18.3, 0, 36, 20)), REACH)
+    assert_boxes(drawn, (0, 0, 18.1, 40), (18.1, 0, 36, 20))
 
 
 def test_a_gap_that_is_wide_enough_stays() -> None:
-    two = upright((0, 0, 18, 40), (19, 0, 36, 40))
-    assert shapely.equals_exact(share_sides(two, REACH), two.polygons(), 1e-9).all()
+    boxes = (0, 0, 18, 40), (19, 0, 36, 40)
+    assert_boxes(share_sides(upright(*boxes), REACH), *boxes)
 
 
 def test_neighbours_that_lie_askew_share_a_line_in_between() -> None:
@@ -67,18 +77,18 @@ def test_where_no_line_fits_a_whole_row_each_shares_with_the_one_it_faces_most()
     drawn = share_sides(upright(*steps, *facing), REACH)
     joined = [gap(drawn[[k, k + 6]]) < 1e-9 for k in range(6)]
     assert all(joined)
-    before = upright(*steps, *facing).polygons()
+    before = shapely.box(*np.array([*steps, *facing], dtype=float).T)
     assert shapely.hausdorff_distance(drawn, before).max() <= REACH + 1e-9
 
 
 def test_graves_that_meet_at_a_corner_only_are_left_alone() -> None:
-    two = upright((0, 0, 18, 40), (18.1, 40.1, 36, 80))
-    assert shapely.equals_exact(share_sides(two, REACH), two.polygons(), 1e-9).all()
+    boxes = (0, 0, 18, 40), (18.1, 40.1, 36, 80)
+    assert_boxes(share_sides(upright(*boxes), REACH), *boxes)
 
 
 def test_without_reach_nothing_moves() -> None:
-    two = upright((0, 0, 18, 40), (18, 0, 36, 40), (50, 0, 60, 10))
-    assert shapely.equals_exact(share_sides(two, 0.0), two.polygons(), 1e-9).all()
+    boxes = (0, 0, 18, 40), (18, 0, 36, 40), (50, 0, 60, 10)
+    assert_boxes(share_sides(upright(*boxes), 0.0), *boxes)
 
 
 @settings(deadline=None, max_examples=30)

@@ -25,6 +25,13 @@ def assert_disjoint(polygons: np.ndarray) -> None:
     assert shapely.area(polygons).sum() == pytest.approx(whole, abs=1e-3)
 
 
+def test_graves_that_overlap_by_a_tenth_meet_in_the_middle() -> None:
+    pair = array(shapely.box(0, 0, 10, 20), shapely.box(9, 0, 19, 20))
+    solved = resolve_overlaps(pair, np.array([0.5, 0.9]))
+    expected = array(shapely.box(0, 0, 9.5, 20), shapely.box(9.5, 0, 19, 20))
+    assert shapely.equals_exact(solved, expected, 1e-6, normalize=True).all()
+
+
 @settings(deadline=None, max_examples=40)
 @given(angle=st.floats(0, 180), confident=st.booleans())
 def test_a_narrow_overlap_is_halved_whoever_is_more_confident(
@@ -66,7 +73,7 @@ def test_graves_that_only_touch_are_left_as_they_are() -> None:
 
 @settings(deadline=None, max_examples=60)
 @given(seed=st.integers(0, 2**32 - 1), count=st.integers(1, 12))
-def test_overlaps_are_resolved_whatever_lies_on_what(seed: int, count: int) -> None:
+def test_any_pile_of_graves_is_resolved(seed: int, count: int) -> None:
     random = np.random.default_rng(seed)
     corners = random.uniform(0, 10, (count, 2))
     sides = random.uniform(0.5, 5, (count, 2))

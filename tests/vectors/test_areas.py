@@ -20,6 +20,7 @@ from grave_cli.dataset.plans import PartPlan, plan_parts
 from grave_cli.dataset.splits import Part, Strip
 from grave_cli.dataset.training_data import reading_recipe
 from grave_cli.errors import GraveError
+from grave_cli.evaluation.score import add_scores
 from grave_cli.learning.chips import ChipDataset, to_tensors
 from grave_cli.learning.cutting import Chip, cut_chip
 from grave_cli.learning.datamodule import TileDataset
@@ -98,7 +99,7 @@ AREAS: dict[str, Callable[[Path], Path]] = {
 
 
 @pytest.mark.parametrize("name", AREAS)
-def test_an_area_is_read_from_whatever_says_it(tmp_path: Path, name: str) -> None:
+def test_an_area_is_read_from_any_file(tmp_path: Path, name: str) -> None:
     area = read_area(AREAS[name](tmp_path), GRID)
     assert area.area == pytest.approx(AREA.area, rel=1e-3)
     drawn = rasterize_area(area, GRID)
@@ -120,9 +121,9 @@ def test_a_layer_of_the_annotations_can_say_the_area(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("shapes", "layer", "why"),
     [
-        ([grave(900, 900)], "", "lies outside of the orthophoto"),
-        ([shapely.Point(500001, 5400001)], "", "no area"),
-        ([AREA], "done", "no such layer"),
+        ([grave(900, 900)], "", "lies outside the orthophoto"),
+        ([shapely.Point(500001, 5400001)], "", "area has no polygons"),
+        ([AREA], "done", "layer is missing"),
     ],
 )
 def test_an_area_that_cannot_serve_is_refused(
@@ -243,7 +244,7 @@ def test_validation_counts_graves_by_their_centroid(
     task = GraveTask(Knowing(known["targets"][None]), settings)
     monkeypatch.setattr(task, "log", lambda *args, **options: None)
     task.validation_step({name: value[None] for name, value in tile.items()}, 0)
-    score = task.scores.objects.score()
+    score = add_scores(task.scores._graves)
     assert (score.truths, score.predictions, score.matches) == (4, 4, 4)
     assert task.scores.pixels.rates()["recall"] == 1
 

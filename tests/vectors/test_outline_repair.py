@@ -1,4 +1,4 @@
-"""What somebody drew comes out as clean polygons, and what was mended is counted."""
+"""Any geometry becomes clean polygons; repairs and omissions are counted."""
 
 from pathlib import Path
 
@@ -36,7 +36,7 @@ FINDINGS: dict[str, tuple[list[Shape], int, dict[str, int]]] = {
 
 
 @pytest.mark.parametrize("name", FINDINGS)
-def test_what_was_mended_or_left_out_is_counted(tmp_path: Path, name: str) -> None:
+def test_repairs_and_omissions_are_counted(tmp_path: Path, name: str) -> None:
     shapes, count, expected = FINDINGS[name]
     graves = read_grave_file(
         write(tmp_path / "g.gpkg", shapes, kind="Unknown"), GRID, DataSettings()
@@ -60,7 +60,7 @@ ANY_SHAPE = st.one_of(
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(ANY_SHAPE, max_size=6))
-def test_whatever_was_drawn_comes_out_as_valid_polygons(shapes: list[Shape]) -> None:
+def test_any_geometry_becomes_valid_polygons(shapes: list[Shape]) -> None:
     drawn = np.empty(len(shapes), dtype=object)
     drawn[:] = shapes
     clean = clean_outlines(drawn, min_area=0.25).polygons

@@ -1,7 +1,7 @@
-"""Truth and map as one SVG: every grave in the colour of its verdict, with words to hover over."""
+"""An evaluation in, its map as SVG paths out: every grave in the layer of its verdict."""
 
-from collections.abc import Iterable
-from html import escape
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import shapely
@@ -9,36 +9,94 @@ from numpy.typing import NDArray
 
 from grave_cli.evaluation.evaluate import Evaluation
 from grave_cli.evaluation.judgement import Judgement
-from grave_cli.evaluation.page.style import COLORS, WORDS
 from grave_cli.outlines.polygons import Polygons
 
 _PER_M = 100  # SVG units: whole numbers are centimetres
 _MARGIN_M = 2.0
 _BARS_M = (1, 5, 10, 50, 100, 500, 1000)
 
+# Verdict -> colour and words, in the order in which the layers are painted.
+_VERDICTS = {
+    "right": ("#2f9e62", "correct"),
+    "merge": ("#e8890c", "merge of several graves"),
+    "piece": ("#8a5cd6", "piece of a split grave"),
+    "false": ("#d63f4d", "false or badly drawn"),
+    "missed": ("#1f6fde", "missed"),
+}
 
-def draw_map(evaluation: Evaluation) -> str:
-    """Draw the map, north at the top, under a key that hides and shows; nothing without graves."""
+
+@dataclass(frozen=True)
+class DrawnGrave:
+    """One grave of the map.
+
+    Args:
+        path: Its outline, as the data of an SVG path in centimetres.
+        title: Text shown on hovering; empty: none.
+    """
+
+    path: str
+    title: str
+
+
+@dataclass(frozen=True)
+class MapLayer:
+    """Graves that are shown and hidden together.
+
+    Args:
+        name: Class of the SVG group.
+        caption: Its words in the legend.
+        color: Of the graves, as CSS; empty: a dashed line.
+        graves: The graves.
+    """
+
+    name: str
+    caption: str
+    color: str
+    graves: Sequence[DrawnGrave]
+
+
+@dataclass(frozen=True)
+class DrawnMap:
+    """A map with north at the top.
+
+    Args:
+        width: In centimetres.
+        height: In centimetres.
+        bar_m: Length of the scale bar, in metres.
+        layers: The lowest first.
+    """
+
+    width: int
+    height: int
+    bar_m: int
+    layers: Sequence[MapLayer]
+
+
+def draw_map(evaluation: Evaluation) -> DrawnMap | None:
+    """Draw the ground truth and, by verdict, the predictions and missed graves.
+
+    Returns:
+        The map; None without any graves.
+    """
     truth, predicted = evaluation.truth.polygons, evaluation.prediction.polygons
     everything = np.concatenate([truth, predicted])
     if not len(everything):
-        return ""
+        return None
     left, bottom, right, top = shapely.total_bounds(everything)
     corner = np.array([left - _MARGIN_M, top + _MARGIN_M])
     verdicts, missed = judge_predictions(evaluation.judgement), judge_missed(evaluation.judgement)
     titles = np.array(list(_titles(evaluation, verdicts)), dtype=object)
-    layers = [_layer("truth", _paths(truth, corner))]
-    for verdict, color in COLORS.items():
+    layers = [MapLayer("truth", "ground truth", "", _draw(truth, corner))]
+    for verdict, (color, words) in _VERDICTS.items():
         if verdict == "missed":
-            paths = _paths(truth[missed], corner, [WORDS[verdict]] * int(missed.sum()))
+            graves = _draw(truth[missed], corner, [words] * int(missed.sum()))
         else:
-            chosen = verdicts == verdict
-            paths = _paths(predicted[chosen], corner, titles[chosen])
-        layers.append(_layer(verdict, paths, color))
-    width, height = ((side + 2 * _MARGIN_M) * _PER_M for side in (right - left, top - bottom))
-    layers.append(_scale_bar(width, height))
-    head = f'<svg class="map" viewBox="0 0 {width:.0f} {height:.0f}" role="img">'
-    return f"{_key(verdicts, missed)}{head}{''.join(layers)}</svg>"
+            graves = _draw(predicted[verdicts == verdict], corner, titles[verdicts == verdict])
+        layers.append(MapLayer(verdict, f"{words} ({len(graves)})", color, graves))
+    width, height = (
+        round((side + 2 * _MARGIN_M) * _PER_M) for side in (right - left, top - bottom)
+    )
+    return DrawnMap(width, height, _bar_m(width), layers)
 
 
 def judge_predictions(judgement: Judgement) -> NDArray[np.str_]:
@@ -49,13 +107,13 @@ def judge_predictions(judgement: Judgement) -> NDArray[np.str_]:
 
 
 def judge_missed(judgement: Judgement) -> NDArray[np.bool_]:
-    """Say of each truth whether nothing on the map stands for it, not even wrongly."""
+    """Find the true graves that no prediction stands for, not even a merge or a piece."""
     mistakes = judgement.mistakes
     return ~(judgement.is_found | mistakes.is_merged | mistakes.is_split)
 
 
 def _titles(evaluation: Evaluation, verdicts: NDArray[np.str_]) -> Iterable[str]:
-    """Write of each prediction its id, verdict, overlap, confidence and area."""
+    """Write id, verdict, IoU, confidence and area of each prediction, as far as known."""
     judgement = evaluation.judgement
     unnamed = np.full(len(verdicts), None, dtype=object)
     names = evaluation.prediction.values.get("grave_id", unnamed)
@@ -66,25 +124,20 @@ def _titles(evaluation: Evaluation, verdicts: NDArray[np.str_]) -> Iterable[str]
         names, verdicts.tolist(), overlap, judgement.confidence, areas, strict=True
     ):
         words = [str(name)] if name is not None else []
-        words.append(WORDS[verdict])
+        words.append(_VERDICTS[verdict][1])
         words += [f"IoU {iou:.2f}"] if np.isfinite(iou) else []
         words += [f"confidence {confidence:.2f}"] if np.isfinite(confidence) else []
         yield ", ".join([*words, f"{area:.2f} m²"])
 
 
-def _layer(name: str, paths: Iterable[str], color: str = "") -> str:
-    paint = f' fill="{color}" stroke="{color}"' if color else ""
-    return f'<g class="{name}"{paint}>{"".join(paths)}</g>'
-
-
-def _paths(
+def _draw(
     polygons: Polygons, corner: NDArray[np.float64], titles: Iterable[str] | None = None
-) -> Iterable[str]:
+) -> list[DrawnGrave]:
     words = [""] * len(polygons) if titles is None else titles
-    for polygon, title in zip(polygons, words, strict=True):
-        hover = f"<title>{escape(title)}</title>" if title else ""
-        data = "".join(_ring(ring, corner) for ring in (polygon.exterior, *polygon.interiors))
-        yield f'<path d="{data}">{hover}</path>'
+    return [
+        DrawnGrave("".join(_ring(ring, corner) for ring in (p.exterior, *p.interiors)), title)
+        for p, title in zip(polygons, words, strict=True)
+    ]
 
 
 def _ring(ring: shapely.LinearRing, corner: NDArray[np.float64]) -> str:
@@ -95,26 +148,6 @@ def _ring(ring: shapely.LinearRing, corner: NDArray[np.float64]) -> str:
     return f"M{whole[0][0]} {whole[0][1]}l{' '.join(f'{x} {y}' for x, y in steps)}z"
 
 
-def _scale_bar(width: float, height: float) -> str:
-    """Draw a bar in the lower left corner: the longest of 1, 5, 10 … m that fits a fifth."""
-    metres = max((m for m in _BARS_M if m * _PER_M < width / 5), default=_BARS_M[0])
-    size = width / 70
-    x, y, end = size, height - size, size + metres * _PER_M
-    return (
-        f'<path class="scale" d="M{x:.0f} {y:.0f}H{end:.0f}"/>'
-        f'<text x="{x:.0f}" y="{y - size / 2:.0f}" font-size="{size:.0f}">{metres} m</text>'
-    )
-
-
-def _key(verdicts: NDArray[np.str_], missed: NDArray[np.bool_]) -> str:
-    counts = {verdict: int((verdicts == verdict).sum()) for verdict in WORDS}
-    counts["missed"] = int(missed.sum())
-    entries = [_entry("truth", '<i class="dashed"></i>graves there are')]
-    for verdict, color in COLORS.items():
-        swatch = f'<i style="background:{color}"></i>'
-        entries.append(_entry(verdict, f"{swatch}{WORDS[verdict]} ({counts[verdict]})"))
-    return f'<div class="keys">{"".join(entries)}</div>'
-
-
-def _entry(layer: str, content: str) -> str:
-    return f'<label><input type="checkbox" value="{layer}" checked>{content}</label>'
+def _bar_m(width: int) -> int:
+    """Choose the longest scale bar that takes less than a fifth of the width."""
+    return max((m for m in _BARS_M if m * _PER_M < width / 5), default=_BARS_M[0])
