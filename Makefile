@@ -4,8 +4,13 @@
 PYTHON ?= python3
 VENV ?= .venv
 
+# Test processes: one a core, at most four, each of which computes with one thread.
+WORKERS ?= logical
+
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.stamp
+QUICK_TESTS = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" \
+	--numprocesses $(WORKERS) --maxprocesses 4 --dist worksteal
 # Held out by the demo: training never sees this cemetery.
 HELD_OUT = sample_04
 # Run in demo/, which then holds the data, the runs and the prediction.
@@ -41,7 +46,7 @@ demo/.sample-data: | $(STAMP)
 	@touch $@
 
 test: $(STAMP) ## run the quick tests
-	$(BIN)/python -m pytest -m "not slow"
+	$(QUICK_TESTS)
 
 test-slow: $(STAMP) ## run the slow tests
 	$(BIN)/python -m pytest -m slow
@@ -50,7 +55,7 @@ check: $(STAMP) ## check format, lint, types and quick tests; every change must 
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -m "not slow"
+	$(QUICK_TESTS)
 
 bench: $(STAMP) ## run all benchmarks (about an hour)
 	@set -e; for file in benchmarks/*.py; do \

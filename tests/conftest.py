@@ -1,12 +1,14 @@
-"""Fixtures that several rooms share: a small data set, and a model trained on it."""
+"""Fixtures that several rooms share: a small data set, a model trained on it, and stores."""
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from postgres import postgres_server
-from support import Listener, tiny_settings
+from support import Listener, tiny_settings, untrained_bundle
 
+from grave_cli.model.bundle import Bundle
 from grave_cli.sample_data.write import write_sample_data
 from grave_cli.settings.tree import Settings
 
@@ -33,6 +35,32 @@ def trained(sample_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Sett
     settings = tiny_settings(sample_data, work_dir, data__channels="rgb+dem")
     run_training(settings, name="tiny")
     return settings
+
+
+@pytest.fixture(scope="session")
+def untrained(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """The tiny network for rgb+dem with random weights; read only."""
+    return untrained_bundle(tmp_path_factory.mktemp("untrained"))
+
+
+@pytest.fixture(scope="session")
+def new_work_dir(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Path]:
+    """Makes a folder with a tracking store that has its tables: MLflow needs seconds for them."""
+    from grave_cli.tracking.store import open_client
+
+    empty = tmp_path_factory.mktemp("empty") / "runs"
+    open_client(tiny_settings(empty, empty))
+
+    def make(folder: Path) -> Path:
+        return Path(shutil.copytree(empty, folder))
+
+    return make
+
+
+@pytest.fixture
+def work_dir(new_work_dir: Callable[[Path], Path], tmp_path: Path) -> Path:
+    """An empty tracking store in `tmp_path / "runs"`."""
+    return new_work_dir(tmp_path / "runs")
 
 
 @pytest.fixture(scope="session")

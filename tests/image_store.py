@@ -1,11 +1,13 @@
-"""Reads the pictures of a run back, as any MLflow client does."""
+"""Reads the runs of a store and their pictures back, as any MLflow client does; copies a store."""
 
+import shutil
 from pathlib import Path
 from typing import NamedTuple
 
 from mlflow import MlflowClient
 from PIL import Image
 
+from grave_cli.settings.load import with_values
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.store import tracking_uri
 
@@ -27,6 +29,15 @@ def runs_of(settings: Settings) -> list:
     """All runs of all experiments: a stray one would be found."""
     client = client_of(settings)
     return list(client.search_runs([e.experiment_id for e in client.search_experiments()]))
+
+
+def copy_store(settings: Settings, folder: Path) -> Settings:
+    """Copy a work_dir into a folder, for a test that adds runs or changes them.
+
+    MLflow knows the files of runs by their whole paths: those of the copy go to the original.
+    """
+    shutil.copytree(settings.work_dir, folder / "runs")
+    return with_values(settings, {"work_dir": folder / "runs"})
 
 
 def images_of(settings: Settings, run_id: str) -> list[Logged]:

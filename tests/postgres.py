@@ -4,7 +4,6 @@ import getpass
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -15,6 +14,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from ports import unused_port
 
 _DEBIAN = "/usr/lib/postgresql"
 _OWNER = "postgres"  # initdb refuses root
@@ -32,7 +32,7 @@ def postgres_server() -> Iterator[str]:
     if os.geteuid() == 0:
         shutil.chown(folder, owner, owner)
         as_owner = {"user": owner, "group": owner, "extra_groups": []}
-    cluster, port = folder / "cluster", _free_port()
+    cluster, port = folder / "cluster", unused_port()
     # "C" sorts by bytes and needs no language of the machine; nothing here outlives a crash.
     options = ["-A", "trust", "-E", "UTF8", "--locale", "C", "-U", "gravecli", "--no-sync"]
     try:
@@ -69,12 +69,6 @@ def _programs() -> Path | None:
     if found:
         return Path(found).parent
     return next((p.parent for p in sorted(Path(_DEBIAN).glob("*/bin/initdb"), reverse=True)), None)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _await_answer(url: str, server: subprocess.Popen[bytes]) -> None:

@@ -14,7 +14,7 @@ from optuna.distributions import FloatDistribution
 from grave_cli.settings.load import load_settings
 from grave_cli.settings.studies import Study
 from grave_cli.settings.tree import Settings
-from grave_cli.tuning.joining import begin_work, open_study
+from grave_cli.tuning.opening import open_study, seed_sampler
 from grave_cli.tuning.shared_study import SharedStudy, Slots
 from grave_cli.tuning.worker import work
 
@@ -31,7 +31,7 @@ def toy_settings(storage: str) -> Settings:
 def toy_study(storage: str) -> Iterator[SharedStudy]:
     plan = Study(pruner="none")
     with open_study(toy_settings(storage), "toy", plan) as shared:
-        begin_work(shared, plan, seed=0)
+        seed_sampler(shared, plan, seed=0)
         yield shared
 
 

@@ -15,7 +15,7 @@ from grave_cli.cli.console import ERR, TerminalProgress
 from grave_cli.progress import Progress
 
 if TYPE_CHECKING:
-    from grave_cli.tuning.result import Standing, StudyWatch, TrialRow
+    from grave_cli.tuning.result import StudyStatus, StudyWatch, TrialRow
 
 _ROWS = 12  # of the newest trials
 _LOOK_S = 1.0  # between two queries of the storage
@@ -32,7 +32,7 @@ class StudyScreen(TerminalProgress):
     def __init__(self, watch: "StudyWatch") -> None:
         super().__init__()
         self._watch = watch
-        self._seen: Standing | None = None
+        self._seen: StudyStatus | None = None
         self._looked = 0.0
 
     @contextmanager
@@ -47,7 +47,7 @@ class StudyScreen(TerminalProgress):
 
     def _draw(self) -> RenderableType:
         if time.monotonic() - self._looked > _LOOK_S:
-            self._seen = self._watch.look()
+            self._seen = self._watch.status()
             self._looked = time.monotonic()
         bars = self._bars.get_renderable()
         if self._seen is None or not self._seen.rows:
@@ -66,28 +66,28 @@ def show_study(watch: "StudyWatch", progress: Progress) -> Iterator[Progress]:
         yield screen
 
 
-def study_table(standing: "Standing") -> Table:
+def study_table(status: "StudyStatus") -> Table:
     """List the newest trials; the best one is among them or above them."""
-    rows = list(standing.rows[-_ROWS:])
-    if standing.best is not None and standing.best not in rows:
-        rows.insert(0, standing.best)
+    rows = list(status.rows[-_ROWS:])
+    if status.best is not None and status.best not in rows:
+        rows.insert(0, status.best)
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for heading in ("trial", "state", "value", "epoch", "time"):
         table.add_column(heading, justify="right" if heading != "state" else "left", no_wrap=True)
     table.add_column("parameters")
     for row in rows:
-        style = "bold" if row == standing.best else ""
+        style = "bold" if row == status.best else ""
         table.add_row(*_cells(row), _parameters(row), style=style)
     return table
 
 
-def summary(standing: "Standing") -> Text:
+def summary(status: "StudyStatus") -> Text:
     """Summarise the state of a study in one line."""
-    parts = [f"{standing.finished} of {standing.wanted} trials"]
-    if standing.best is not None:
-        parts.append(f"best {_short(standing.best.value)} (trial {standing.best.number})")
-    if standing.left_s is not None:
-        parts.append(f"about {_minutes(standing.left_s)} left")
+    parts = [f"{status.finished} of {status.wanted} trials"]
+    if status.best is not None:
+        parts.append(f"best {_short(status.best.value)} (trial {status.best.number})")
+    if status.left_s is not None:
+        parts.append(f"about {_minutes(status.left_s)} left")
     return Text(", ".join(parts))
 
 

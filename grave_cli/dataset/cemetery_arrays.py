@@ -39,7 +39,8 @@ class CemeteryArrays:
         graves: Graves whose centroid lies within the part and the labelled area, in the grid's CRS.
         rgb: Colours.
         valid: True where the orthophoto shows something.
-        elevation: Features in their own units, NaN where unknown; None for rgb.
+        elevation: Features in their own units, NaN where unknown; None for rgb, and for ground
+            without a DEM.
         instances: Grave ids from 1; 0 is background.
         labelled: True in the labelled area; None: everything is labelled.
 
@@ -142,7 +143,7 @@ def valid_share(plan: PartPlan) -> float:
 
 
 def _read_elevation(plan: PartPlan, recipe: InputRecipe) -> NDArray[np.float32] | None:
-    if recipe.elevation is None:
+    if recipe.elevation is None or plan.whole.files.dem is None:  # ground may lack a DEM
         return None
     statistics = plan.whole.elevation_statistics(recipe.elevation)
     assert plan.whole.dem is not None  # it has been measured

@@ -7,6 +7,7 @@ The layout (only orthophotos/ and labels are required):
     annotations/<cemetery>.gpkg   may end in _graves, _annotations
     masks/<cemetery>.tif          instead of annotations; may end in _mask
     areas/<cemetery>.gpkg         the labelled part; may end in _area
+    ground/                       ground without any grave, to train on: orthophotos/, dems/, areas/
 """
 
 from collections.abc import Iterator
@@ -41,6 +42,8 @@ ANNOTATIONS = Kind("annotations", VECTOR_ENDINGS, ("_annotations", "_graves"))
 MASK = Kind("masks", RASTER_ENDINGS, ("_mask",))
 AREA = Kind("areas", VECTOR_ENDINGS, ("_area",))
 KINDS = (ORTHOPHOTO, DEM, ANNOTATIONS, MASK, AREA)
+GROUND = "ground"
+"""Folder of ground without graves, laid out like the data folder but without labels."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ class Cemetery:
         annotations: Grave outlines; None without them.
         mask: Raster with graves above 0, instead of outlines.
         area: The labelled part of the cemetery; None: all of it, or see `data.area_layer`.
+        is_ground: The orthophoto shows ground without any grave.
     """
 
     name: str
@@ -62,6 +66,7 @@ class Cemetery:
     annotations: Path | None = None
     mask: Path | None = None
     area: Path | None = None
+    is_ground: bool = False
 
     @property
     def labels(self) -> Path | None:
@@ -83,10 +88,12 @@ class Manifest:
     Args:
         root: The data folder.
         cemeteries: Its cemeteries.
+        ground: Its orthophotos of ground without graves.
     """
 
     root: Path
     cemeteries: tuple[Cemetery, ...]
+    ground: tuple[Cemetery, ...] = ()
 
     def __getitem__(self, name: str) -> Cemetery:
         """Find a cemetery by name.
@@ -94,10 +101,11 @@ class Manifest:
         Raises:
             DatasetError: There is no such cemetery.
         """
-        for cemetery in self.cemeteries:
+        everything = (*self.cemeteries, *self.ground)
+        for cemetery in everything:
             if cemetery.name == name:
                 return cemetery
-        names = ", ".join(cemetery.name for cemetery in self.cemeteries)
+        names = ", ".join(cemetery.name for cemetery in everything)
         raise DatasetError("no such cemetery", where=self.root, found=name, expected=names)
 
 
@@ -144,7 +152,7 @@ def read_manifest(root: Path, annotations: Path | None = None) -> Manifest:
     )
     for cemetery in cemeteries:
         _refuse_two_labels(cemetery)
-    return Manifest(root, cemeteries)
+    return Manifest(root, cemeteries, _find_ground(root, orthophotos))
 
 
 def manifest_of(data: DataSettings) -> Manifest:
@@ -195,6 +203,33 @@ def _find(root: Path, kind: Kind, shared: Path | None = None) -> dict[str, Path]
             )
         found[name] = path
     return found
+
+
+def _find_ground(root: Path, cemeteries: dict[str, Path]) -> tuple[Cemetery, ...]:
+    """Find the ground without graves and its DEMs."""
+    found = {kind: _find(root / GROUND, kind) for kind in KINDS}
+    for kind, files in found.items():
+        _refuse_orphans(f"{GROUND}/{kind.folder}", files, found[ORTHOPHOTO])
+    for kind in (ANNOTATIONS, MASK):
+        for path in found[kind].values():
+            raise DatasetError(
+                "ground without graves has no labels",
+                where=path,
+                remedy="move this file away, or the cemetery out of the folder ground/",
+            )
+    for name, path in found[ORTHOPHOTO].items():
+        if name in cemeteries:
+            raise DatasetError(
+                f"two orthophotos are named {name}",
+                where=path,
+                found=f"also {cemeteries[name]}",
+                remedy="rename one of them and its other files",
+            )
+    dems, areas = found[DEM], found[AREA]
+    return tuple(
+        Cemetery(name, path, dem=dems.get(name), area=areas.get(name), is_ground=True)
+        for name, path in sorted(found[ORTHOPHOTO].items())
+    )
 
 
 def _name_of(path: Path, kind: Kind) -> str:

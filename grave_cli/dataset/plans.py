@@ -128,7 +128,7 @@ def plan_cemetery(cemetery: Cemetery, settings: Settings) -> CemeteryPlan:
     """Inspect the orthophoto of a cemetery, lay its grid and read its graves.
 
     Args:
-        cemetery: The cemetery; it has labels.
+        cemetery: The cemetery; it has labels, or is ground without graves.
         settings: GSD, layers and filter of the annotations.
 
     Raises:
@@ -138,9 +138,9 @@ def plan_cemetery(cemetery: Cemetery, settings: Settings) -> CemeteryPlan:
     """
     orthophoto = inspect_orthophoto(cemetery.orthophoto)
     grid = orthophoto_grid(orthophoto, settings.grid.gsd_m, settings.grid.max_upsampling)
-    graves = read_graves(cemetery, grid, settings.data)
+    graves = _read_graves(cemetery, grid, settings)
     area = read_labelled_area(cemetery, grid, settings.data)
-    if not within_area(graves.polygons, area).any():
+    if not cemetery.is_ground and not within_area(graves.polygons, area).any():
         raise DatasetError("no graves in the labelled area", where=cemetery.area or cemetery.labels)
     return CemeteryPlan(cemetery, orthophoto, grid, graves, area)
 
@@ -163,6 +163,12 @@ def plan_part(part: Part, whole: CemeteryPlan, settings: Settings) -> PartPlan:
         window = strip_window(whole.grid, tuple(graves), part.strip, settings.data.guard_m, where)
     plan = PartPlan(part, whole, window, graves)
     plan = replace(plan, graves=graves[plan.owns(graves)])
-    if not len(plan.graves):
+    if not len(plan.graves) and not part.cemetery.is_ground:
         raise DatasetError(f"no graves in {part.name} ({part.split})", where=whole.files.labels)
     return plan
+
+
+def _read_graves(cemetery: Cemetery, grid: WorkingGrid, settings: Settings) -> Graves:
+    if cemetery.is_ground:
+        return Graves(np.array([], dtype=object))
+    return read_graves(cemetery, grid, settings.data)

@@ -63,7 +63,7 @@ def assign_parts(manifest: Manifest, data: DataSettings) -> tuple[Part, ...]:
     The settings may list the cemeteries of each split. The rest is assigned by a fixed rule: a
     single cemetery is cut into strips; of two, one is for training and one for test; of more, each
     split gets at least one. Without a validation cemetery, a strip of each training cemetery is
-    used.
+    used. Ground without graves is for training, whole, unless a list assigns it to another split.
 
     Args:
         manifest: The data set.
@@ -74,15 +74,17 @@ def assign_parts(manifest: Manifest, data: DataSettings) -> tuple[Part, ...]:
             a cemetery lacks labels or the DEM it needs.
     """
     chosen = _listed(manifest, data)
+    ground = _take_ground(chosen, manifest)
     if not chosen["train"]:
         held_out = chosen["val"] + chosen["test"]
         _fill(chosen, [cemetery for cemetery in manifest.cemeteries if cemetery not in held_out])
     if not chosen["train"]:
         raise DatasetError("no cemetery is left to train on", where=manifest.root)
-    parts = _with_strips(chosen, data, spatial=len(chosen["train"]) == 1 and not chosen["test"])
+    spatial = len(chosen["train"]) == 1 and not chosen["test"]
+    parts = [*_with_strips(chosen, data, spatial), *ground]
     for part in parts:
         _check_complete(part, data)
-    return parts
+    return tuple(sorted(parts, key=lambda part: (SPLITS.index(part.split), part.cemetery.name)))
 
 
 def strip_window(
@@ -157,7 +159,7 @@ def _fill(chosen: dict[str, list[Cemetery]], free: Sequence[Cemetery]) -> None:
 
 def _with_strips(
     chosen: dict[str, list[Cemetery]], data: DataSettings, spatial: bool
-) -> tuple[Part, ...]:
+) -> list[Part]:
     test_start = 1 - data.test_share if spatial else 1.0
     parts: list[Part] = []
     for cemetery in chosen["train"]:
@@ -172,11 +174,22 @@ def _with_strips(
             parts.append(Part(cemetery, "test", Strip(test_start, 1.0)))
     for split in ("val", "test"):
         parts += [Part(cemetery, split) for cemetery in chosen[split]]
-    return tuple(sorted(parts, key=lambda part: (SPLITS.index(part.split), part.cemetery.name)))
+    return parts
+
+
+def _take_ground(chosen: dict[str, list[Cemetery]], manifest: Manifest) -> list[Part]:
+    """Move the ground without graves out of the lists, and make parts of all of it."""
+    split_of: dict[Cemetery, Split] = dict.fromkeys(manifest.ground, "train")
+    for split in SPLITS:
+        split_of |= {one: split for one in chosen[split] if one.is_ground}
+        chosen[split] = [one for one in chosen[split] if not one.is_ground]
+    return [Part(one, split) for one, split in split_of.items()]
 
 
 def _check_complete(part: Part, data: DataSettings) -> None:
     cemetery = part.cemetery
+    if cemetery.is_ground:  # without a DEM its heights are blank
+        return
     if cemetery.labels is None:
         raise DatasetError(
             f"no annotations for cemetery {cemetery.name} ({part.split})",

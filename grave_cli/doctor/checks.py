@@ -164,6 +164,9 @@ def check_annotations_lie_right(patient: Patient) -> Iterator[Finding]:
     yield from _report_shift(patient, shift, "annotations")
 
 
+GROUND_CHECKS: tuple[Check, ...] = (check_scale, check_file_layout, check_dem)
+"""Checks of an orthophoto without graves."""
+
 CHECKS: tuple[Check, ...] = (
     check_scale,
     check_file_layout,

@@ -126,6 +126,8 @@ def _grave_pixels(number: int, part: CemeteryArrays) -> NDArray[np.int64]:
 def _weights(part: CemeteryArrays, reach_px: float) -> NDArray[np.float64]:
     """Weigh each grave by one over the number of graves in a square around it, itself included."""
     pixels = _grave_pixels(0, part)[:, 1:]
+    if not len(pixels):  # ground without graves
+        return np.zeros(0)
     tree = KDTree(pixels)
     # With p = infinity, the points within reach form a square, like a chip.
     counts = tree.query_ball_point(pixels, reach_px, p=np.inf, return_length=True)

@@ -1,4 +1,4 @@
-"""The Optuna dashboard on this machine."""
+"""The Optuna dashboard, served from this machine."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StudyPages:
-    """The pages of a storage's studies.
+    """Web pages about the studies of a storage.
 
     Args:
-        storage: What is shown.
+        storage: Storage to show.
     """
 
     storage: "RDBStorage"
 
     def path(self, study: str | None) -> str:
-        """Return the path of a study's page, or of the list of all for None.
+        """Return the path of a study's page, or of the list of studies for None.
 
         Raises:
-            TuningError: There is no such study.
+            TuningError: The study does not exist.
         """
         from optuna import get_all_study_names
 
@@ -42,14 +42,14 @@ class StudyPages:
 
     @contextmanager
     def listening(self, host: str, port: int) -> Iterator[Callable[[], None]]:
-        """Listen for browsers while the block runs.
+        """Accept browser connections while the block runs.
 
         Args:
             host: Address of this machine to listen on.
             port: Free port there.
 
         Yields:
-            What serves the pages, until interrupted.
+            Function that serves the pages until it is interrupted.
         """
         from optuna_dashboard import wsgi
 
@@ -59,26 +59,26 @@ class StudyPages:
 
 
 class _Server(ThreadingMixIn, WSGIServer):
-    """Answers several requests at a time."""
+    """Answers requests in parallel."""
 
     daemon_threads = True
 
 
 class _QuietHandler(WSGIRequestHandler):
-    """Answers without a line on the terminal."""
+    """Answers without logging to the terminal."""
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
+        """Discard the message."""
 
 
 def open_studies(settings: Settings) -> StudyPages:
-    """Open the storage to look at its studies.
+    """Open the storage to show its studies.
 
     Args:
-        settings: Where it is.
+        settings: Location of the storage.
 
     Raises:
-        TuningError: There is no study yet, or the storage cannot be opened.
+        TuningError: The storage holds no study or cannot be opened.
     """
     from optuna import get_all_study_names
 
@@ -87,6 +87,6 @@ def open_studies(settings: Settings) -> StudyPages:
         raise TuningError(
             "there is no study yet",
             where=storage_url(settings),
-            remedy="`gravecli hpo --study pilot --trials 20` makes one",
+            remedy="create one with `gravecli hpo --study pilot --trials 20`",
         )
     return StudyPages(storage)

@@ -1,4 +1,4 @@
-"""Encoders are searched only among those whose weights can be loaded where the study begins."""
+"""Drop encoders from a search whose weights cannot be loaded."""
 
 from collections.abc import Mapping
 
@@ -17,18 +17,21 @@ _CHOSEN = "gravecli.encoders"
 def keep_loadable(
     shared: SharedStudy, plan: Study, settings: Settings, progress: Progress
 ) -> Study:
-    """Leave those encoders out of a search whose weights cannot be had.
+    """Drop encoders from a search whose weights cannot be loaded.
 
-    All that work on a study search the same ones: those that could be loaded where it began.
+    The first process decides: all later ones search the encoders that it could load.
 
     Args:
         shared: The study.
-        plan: What is searched.
-        settings: Which weights.
-        progress: Is told of each that is left out.
+        plan: Search space of the study.
+        settings: Source of the weights.
+        progress: Receives a note for each encoder that is dropped.
+
+    Returns:
+        The plan with the remaining encoders.
 
     Raises:
-        TuningError: None can be loaded, or here one cannot that others have.
+        TuningError: No encoder can be loaded, or this machine lacks one that the study searches.
     """
     domain = plan.search_space.get(_KEY)
     if not isinstance(domain, Choice):
@@ -38,11 +41,11 @@ def keep_loadable(
     missing = {name: fault for name, fault in faults.items() if fault is not None}
     if before is not None and missing:
         raise TuningError(
-            f"the study searches an encoder that this machine lacks: {_told(missing)}"
+            f"the study searches an encoder that this machine lacks: {_joined(missing)}"
         )
     chosen = [name for name in faults if name not in missing]
     if not chosen:
-        raise TuningError(f"no encoder of the search can be loaded: {_told(missing)}")
+        raise TuningError(f"no encoder of the search can be loaded: {_joined(missing)}")
     if before is None:
         for fault in missing.values():
             progress.note(f"left out of the search: {fault}")
@@ -51,7 +54,7 @@ def keep_loadable(
     return Study.model_validate({**plan.model_dump(), "search_space": space})
 
 
-def _told(faults: Mapping[str, ModelError]) -> str:
+def _joined(faults: Mapping[str, ModelError]) -> str:
     return "; ".join(map(str, faults.values()))
 
 

@@ -1,4 +1,4 @@
-"""Several processes on one study: started with their share of the threads, watched, and stopped."""
+"""Worker processes of a study: start them with their share of the threads, watch and stop them."""
 
 import _thread
 import os
@@ -17,7 +17,7 @@ from grave_cli.progress import SILENT, Progress
 from grave_cli.settings.load import with_values
 from grave_cli.settings.studies import Study
 from grave_cli.settings.tree import Settings
-from grave_cli.tuning.joining import begin_work, open_study
+from grave_cli.tuning.opening import open_study, seed_sampler
 from grave_cli.tuning.search_space import combinations, distributions
 from grave_cli.tuning.shared_study import SharedStudy, Slots
 from grave_cli.tuning.trials import Trials, plan_trials
@@ -27,24 +27,24 @@ if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
 
 _POLL_S = 0.5
-_STOP_S = 60  # how long a worker may take to give its trial back
+_STOP_S = 60  # time for a worker to return its trial to the queue
 
-# What the numeric libraries read when they are loaded.
+# The numeric libraries read these variables when they are loaded.
 _THREAD_NAMES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """What a worker process is told.
+    """Work for one process.
 
     Args:
-        settings: What trials start from.
-        study: Its name.
-        plan: What is searched.
-        model: Whose thresholds are sought; None where trainings are.
+        settings: Settings that trials start from.
+        study: Name of the study.
+        plan: Search space of the study.
+        model: Model whose thresholds are tuned; None for a study of trainings.
         parent_run_id: Run of the study.
-        wanted: Finished trials in all.
-        deadline: Seconds since the epoch from which no trial begins.
+        wanted: Finished trials the study should have in all.
+        deadline: Time, in seconds since the epoch, after which no trial starts; None for never.
     """
 
     settings: Settings
@@ -59,56 +59,56 @@ class Assignment:
 def run_workers(
     assignment: Assignment, count: int, shared: SharedStudy, progress: Progress
 ) -> None:
-    """Let processes work on a study until it has enough trials; Ctrl-C stops all of them.
+    """Run worker processes until a study has enough trials; Ctrl-C stops all of them.
 
     Args:
-        assignment: What each is told.
-        count: How many.
-        shared: The study, to look at.
-        progress: Is told of each trial's end.
+        assignment: Work for each process.
+        count: Number of processes.
+        shared: The study, to watch its trials.
+        progress: Receives a note for each trial that ends.
 
     Raises:
-        TuningError: Trials fail one after the other, or all processes have died.
+        TuningError: Several trials failed in a row, or all workers died.
     """
     threads = max(1, _threads(assignment.settings) // count)
     assignment = _with_threads(assignment, threads)
-    # Into files, once; the workers find them there.
+    # Write the arrays to files once, for all workers to map.
     plan_trials(assignment.settings, assignment.plan, assignment.model).read(progress)
     ended = {trial.number for trial in shared.trials() if trial.state.is_finished()}
     with _limited_threads(threads), _processes(assignment, count) as workers:
         while living := [process.sentinel for process, _ in workers if process.is_alive()]:
             connection.wait(living, _POLL_S)
-            _tell_ends(shared, ended, progress)
-            _raise_faults(line for _, line in workers)
-        _raise_faults(line for _, line in workers)  # of one that ended between the two
+            _note_ends(shared, ended, progress)
+            _raise_errors(line for _, line in workers)
+        _raise_errors(line for _, line in workers)  # of a worker that ended in between
     died = [process.exitcode for process, _ in workers if process.exitcode]
     for code in died:
-        progress.note(f"a worker has died (exit code {code})")
+        progress.note(f"a worker died (exit code {code})")
     if len(died) == count:
         raise TuningError(
-            "all workers have died",
+            "all workers died",
             found=f"exit codes {', '.join(map(str, died))}",
-            remedy="memory may not suffice for so many; the same command does what is left",
+            remedy="memory may be too small for so many; run the command again to continue",
         )
 
 
-def work_in_process(
+def work_here(
     assignment: Assignment, trials: Trials, shared: SharedStudy, progress: Progress = SILENT
 ) -> None:
-    """Work on a study in this process until it has enough trials.
+    """Run trials in this process until a study has enough.
 
     Args:
-        assignment: What to do.
-        trials: What a trial does.
+        assignment: Work for this process.
+        trials: Kind of trial.
         shared: The study.
-        progress: Is told of each trial's end.
+        progress: Receives a note for each trial that ends.
 
     Raises:
-        TuningError: Trials fail one after the other.
+        TuningError: Several trials failed in a row.
     """
     settings, plan = assignment.settings, assignment.plan
     objective = trials.prepare(assignment.parent_run_id, progress)
-    begin_work(shared, plan, settings.training.seed)
+    seed_sampler(shared, plan, settings.training.seed)
     slots = Slots(
         assignment.wanted,
         distributions(plan, settings),
@@ -122,7 +122,7 @@ def work_in_process(
 def _processes(
     assignment: Assignment, count: int
 ) -> Iterator[list[tuple["SpawnProcess", Connection]]]:
-    """Run the workers while the block does; those still there at its end are interrupted."""
+    """Run the workers during the block, and interrupt those still running at its end."""
     context = get_context("spawn")
     workers = []
     try:
@@ -150,7 +150,7 @@ def _await_end(processes: list["SpawnProcess"]) -> None:
 
 @contextmanager
 def _limited_threads(threads: int) -> Iterator[None]:
-    """Let processes that are started in the block compute with so many threads each."""
+    """Limit the threads of each process that the block starts."""
     before = {name: os.environ.get(name) for name in _THREAD_NAMES}
     os.environ.update(dict.fromkeys(_THREAD_NAMES, str(threads)))
     try:
@@ -163,48 +163,48 @@ def _limited_threads(threads: int) -> Iterator[None]:
 
 
 def _main(assignment: Assignment, line: Connection) -> None:
-    """Be a worker."""
-    _obey(line)
+    """Run a worker."""
+    _obey_parent(line)
     settings, plan = assignment.settings, assignment.plan
     try:
         with open_study(settings, assignment.study, plan) as shared:
-            work_in_process(assignment, plan_trials(settings, plan, assignment.model), shared)
+            work_here(assignment, plan_trials(settings, plan, assignment.model), shared)
     except KeyboardInterrupt:
         pass
     except GraveError as error:
         line.send(str(error))
 
 
-def _obey(line: Connection) -> None:
-    """Be interrupted, once, when the parent closes the line or is gone; Ctrl-C is for the parent.
+def _obey_parent(line: Connection) -> None:
+    """Interrupt this process once its parent closes the line or dies; leave Ctrl-C to the parent.
 
-    The parent never speaks: the line has something to tell only when it ends.
+    The parent sends nothing, so the line becomes readable only when it closes.
     """
-    told = threading.Event()
+    is_over = threading.Event()
 
     def interrupt(*_: object) -> None:
-        if told.is_set():
-            told.clear()
+        if is_over.is_set():
+            is_over.clear()
             raise KeyboardInterrupt
 
     def listen() -> None:
         connection.wait([line])
-        told.set()
+        is_over.set()
         _thread.interrupt_main()
 
     signal.signal(signal.SIGINT, interrupt)
     threading.Thread(target=listen, daemon=True).start()
 
 
-def _tell_ends(shared: SharedStudy, ended: set[int], progress: Progress) -> None:
+def _note_ends(shared: SharedStudy, ended: set[int], progress: Progress) -> None:
     for trial in shared.trials():
         if trial.state.is_finished() and trial.number not in ended:
             ended.add(trial.number)
             progress.note(describe(trial))
 
 
-def _raise_faults(lines: Iterable[Connection]) -> None:
-    """Raise what a worker has said; most end without a word."""
+def _raise_errors(lines: Iterable[Connection]) -> None:
+    """Raise the error that a worker has sent, if any."""
     for line in lines:
         with suppress(EOFError, ConnectionError):
             if line.poll():
@@ -216,6 +216,6 @@ def _threads(settings: Settings) -> int:
 
 
 def _with_threads(assignment: Assignment, threads: int) -> Assignment:
-    # Arrays in memory-mapped files are read once and shared by all.
+    # Arrays in memory-mapped files are read once and shared by all workers.
     values = {"prediction.threads": threads, "chips.max_memory_gb": 1e-9}
     return replace(assignment, settings=with_values(assignment.settings, values))

@@ -1,4 +1,4 @@
-"""What ties a training to its trial: its run, its score after each epoch, and its early end."""
+"""Report a training to its trial: its run, its score after each epoch, and its pruning."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,17 +13,17 @@ from grave_cli.tuning.result import RUN_ID
 
 
 class PrunedTraining(TrialPruned):
-    """Ends a training that does worse than others did; its run was stopped, it did not fail."""
+    """Ends a hopeless training; its run counts as killed, not as failed."""
 
     run_status = "KILLED"
 
 
-class TrialTraining(PyTorchLightningPruningCallback):  # type: ignore[misc]
-    """Reports a training's score to its trial, and ends it when that is hopeless.
+class TrialCallback(PyTorchLightningPruningCallback):  # type: ignore[misc]
+    """Reports a training's score to its trial, and ends the training if the trial is pruned.
 
     Args:
         trial: The trial.
-        metric: Score that is reported.
+        metric: Score to report.
     """
 
     def __init__(self, trial: Trial, metric: str) -> None:
@@ -31,17 +31,17 @@ class TrialTraining(PyTorchLightningPruningCallback):  # type: ignore[misc]
         self.run_id: str | None = None
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Note the run."""
+        """Record the run of the training."""
         super().on_fit_start(trainer, pl_module)
         assert trainer.logger is not None  # the trainer always gives one
         self.run_id = str(trainer.logger.version)
         self._trial.set_user_attr(RUN_ID, self.run_id)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Report the epoch.
+        """Report the score of the epoch.
 
         Raises:
-            PrunedTraining: The trial is hopeless.
+            PrunedTraining: The pruner gives the trial up.
         """
         try:
             super().on_validation_end(trainer, pl_module)
@@ -50,15 +50,15 @@ class TrialTraining(PyTorchLightningPruningCallback):  # type: ignore[misc]
 
 
 @contextmanager
-def training_of(trial: Trial, metric: str, settings: Settings) -> Iterator[TrialTraining]:
-    """Yield the callback for the training in the block, and mark its run with the outcome.
+def reporting_to(trial: Trial, metric: str, settings: Settings) -> Iterator[TrialCallback]:
+    """Yield a callback for the training in the block, and tag its run with the trial's state.
 
     Args:
         trial: The trial.
-        metric: Score that is reported.
-        settings: Store of the run.
+        metric: Score to report.
+        settings: Location of the tracking store.
     """
-    callback, state = TrialTraining(trial, metric), "FAIL"
+    callback, state = TrialCallback(trial, metric), "FAIL"
     try:
         yield callback
         state = "COMPLETE"

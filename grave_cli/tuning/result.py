@@ -1,10 +1,11 @@
-"""How a study stands: what is told at its end, and shown while it runs."""
+"""State of a study: its result at the end, and its status while it runs."""
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING, Any
@@ -15,29 +16,29 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 RUN_ID = "run_id"
-"""Attribute of a trial: its MLflow run."""
+"""Attribute of a trial: id of its MLflow run."""
 
 
 def run_name(study: str, number: int) -> str:
-    """Name the MLflow run of a trial."""
+    """Return the name of a trial's MLflow run."""
     return f"{study}-{number}"
 
 
 @dataclass(frozen=True)
 class StudyResult:
-    """How a study stands.
+    """Result of a study.
 
     Args:
-        name: Its name in the storage.
-        tunes: What its trials are: training or decoding.
-        metric: What is maximised.
-        finished: Trials that are complete or pruned.
-        pruned: How many of them were pruned.
-        failed: Trials that failed, besides.
-        best_value: Largest objective; None when no trial is complete.
-        best_params: Settings of that trial that were searched.
-        best_run_id: MLflow run of that trial.
-        best_config: Settings file of that trial; empty without one.
+        name: Name of the study in the storage.
+        tunes: Kind of its trials: training or decoding.
+        metric: Metric that is maximised.
+        finished: Number of complete and pruned trials.
+        pruned: Number of pruned trials.
+        failed: Number of failed trials, not among the finished ones.
+        best_value: Best objective; None while no trial is complete.
+        best_params: Searched settings of the best trial.
+        best_run_id: MLflow run of the best trial.
+        best_config: Settings file of the best trial; empty without one.
     """
 
     name: str
@@ -54,15 +55,15 @@ class StudyResult:
 
 @dataclass(frozen=True)
 class TrialRow:
-    """A trial, to be shown.
+    """One trial in a table.
 
     Args:
-        number: From 0.
+        number: Number of the trial, from 0.
         state: RUNNING, COMPLETE, PRUNED, FAIL or WAITING.
-        value: Objective; of one that runs, of its last epoch.
-        epochs: Epochs that were reported.
-        params: What it was given.
-        seconds: How long it took, or takes so far.
+        value: Objective; for a running trial, that of its latest epoch.
+        epochs: Number of epochs reported.
+        params: Values of the searched settings.
+        seconds: Duration, so far for a running trial.
     """
 
     number: int
@@ -74,16 +75,16 @@ class TrialRow:
 
 
 @dataclass(frozen=True)
-class Standing:
-    """A study at a moment.
+class StudyStatus:
+    """Snapshot of a study.
 
     Args:
-        rows: Its trials, by number.
-        finished: How many count.
-        wanted: How many are to count.
-        best: The best complete one; None without one.
-        left_s: Seconds until the wanted ones are there, if those left take as long as those before;
-            None while none has come to its end.
+        rows: Trials by number.
+        finished: Number of finished trials.
+        wanted: Number of finished trials the study should have.
+        best: Best complete trial; None without one.
+        left_s: Estimated seconds to the end, from the mean duration of the finished trials; None
+            while there are none.
     """
 
     rows: tuple[TrialRow, ...]
@@ -93,12 +94,12 @@ class Standing:
     left_s: float | None
 
 
-def standing_of(shared: SharedStudy, wanted: int) -> Standing:
-    """Look at a study.
+def study_status(shared: SharedStudy, wanted: int) -> StudyStatus:
+    """Take a snapshot of a study.
 
     Args:
         shared: The study.
-        wanted: Finished trials it is to have.
+        wanted: Number of finished trials the study should have.
     """
     rows = tuple(_row(trial) for trial in shared.trials())
     done = [row for row in rows if row.state in ("COMPLETE", "PRUNED")]
@@ -110,23 +111,22 @@ def standing_of(shared: SharedStudy, wanted: int) -> Standing:
         work_s = max(wanted - len(done), 0) * usual_s - begun_s
         left_s = max(work_s, 0.0) / max(len(running), 1)
     complete = [row for row in done if row.state == "COMPLETE"]
-    best = max(complete, key=lambda row: _or_least(row.value), default=None)
-    return Standing(rows, len(done), wanted, best, left_s)
+    best = max(complete, key=attrgetter("value"), default=None)
+    return StudyStatus(rows, len(done), wanted, best, left_s)
 
 
 def best_trial(shared: SharedStudy) -> "FrozenTrial | None":
-    """Return the complete trial of the largest objective, of equal ones the first."""
-    complete = shared.trials("COMPLETE")
-    return max(complete, key=lambda trial: _or_least(trial.value), default=None)
+    """Return the complete trial with the best objective, the first of a tie."""
+    return max(shared.trials("COMPLETE"), key=attrgetter("value"), default=None)
 
 
 def result_of(shared: SharedStudy, tunes: str, metric: str, config: Path | None) -> StudyResult:
-    """Sum a study up.
+    """Return the result of a study.
 
     Args:
         shared: The study.
-        tunes: What its trials are.
-        metric: What is maximised.
+        tunes: Kind of its trials.
+        metric: Metric that is maximised.
         config: Settings file of the best trial.
     """
     best = best_trial(shared)
@@ -156,12 +156,8 @@ def _row(trial: "FrozenTrial") -> TrialRow:
     )
 
 
-def _or_least(value: float | None) -> float:
-    return float("-inf") if value is None else value
-
-
 class StudyWatch:
-    """Looks at a study, from any thread; sees nothing while none is open."""
+    """Watches a study from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -170,11 +166,11 @@ class StudyWatch:
 
     @contextmanager
     def over(self, study: SharedStudy, wanted: int) -> Iterator[None]:
-        """Let a study be looked at while the block runs.
+        """Watch a study while the block runs.
 
         Args:
             study: The study.
-            wanted: Finished trials it is to have.
+            wanted: Number of finished trials the study should have.
         """
         self._study, self._wanted = study, wanted
         try:
@@ -183,7 +179,7 @@ class StudyWatch:
             with self._lock:  # its storage is closed next
                 self._study = None
 
-    def look(self) -> Standing | None:
-        """Say how it stands; None while there is nothing to see."""
+    def status(self) -> StudyStatus | None:
+        """Return the status of the study; None while no study is open."""
         with self._lock:
-            return standing_of(self._study, self._wanted) if self._study is not None else None
+            return study_status(self._study, self._wanted) if self._study is not None else None

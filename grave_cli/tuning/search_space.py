@@ -1,4 +1,4 @@
-"""A preset's search space: checked against the settings, told to Optuna, turned into settings."""
+"""Search space of a study: check it against the settings, convert it for Optuna and back."""
 
 import json
 from collections.abc import Mapping
@@ -15,21 +15,23 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
 VARIANT = "variant"
-"""Name of the parameter that says which variant a trial takes."""
+"""Name of the parameter that chooses a trial's variant."""
 
 FEATURES_KEY = "elevation.features"
 CHANNELS_KEY = "data.channels"
 
-_PREPARED = ("data", "grid", "elevation")  # sections that decide what a study reads, once
-_SELECTED = (CHANNELS_KEY, FEATURES_KEY)  # but of these all are read, and a trial takes some
+# A study reads its pixels once: no trial may change these sections, except for two settings, whose
+# alternatives are all read.
+_READ_ONCE = ("data", "grid", "elevation")
+_SELECTABLE = (CHANNELS_KEY, FEATURES_KEY)
 _DECODING = "prediction.decoding."
 
 
 def preset_name(settings: Settings, study: str, preset: str | None = None) -> str:
-    """Name the preset of a study: the one given, else the one of its own name, else "default".
+    """Choose the preset of a study: the given one, else the one with its name, else "default".
 
     Raises:
-        TuningError: There is no such preset.
+        TuningError: The preset does not exist.
     """
     presets = settings.hpo.studies
     name = preset or (study if study in presets else DEFAULT_PRESET)
@@ -39,14 +41,14 @@ def preset_name(settings: Settings, study: str, preset: str | None = None) -> st
 
 
 def check_search_space(plan: Study, settings: Settings) -> None:
-    """Refuse keys that are no settings, and bounds that the settings refuse.
+    """Refuse an empty search space, unknown keys, and values that the settings do not allow.
 
     Args:
-        plan: What is searched.
-        settings: The tree that trials start from.
+        plan: Search space of the study.
+        settings: Settings that trials start from.
 
     Raises:
-        TuningError: There is nothing to search, or a key or bound cannot be used.
+        TuningError: The search space is empty, or a key or value cannot be used.
     """
     if not plan.search_space and not plan.variants:
         raise TuningError("search space is empty", remedy="add hpo.studies.<preset>.search_space")
@@ -66,10 +68,10 @@ def check_search_space(plan: Study, settings: Settings) -> None:
 
 
 def distributions(plan: Study, settings: Settings) -> dict[str, "BaseDistribution"]:
-    """Tell a search space in Optuna's terms, by the names of its parameters.
+    """Convert a search space to Optuna's distributions, by parameter name.
 
-    Bounds written as whole numbers span a real setting all the same; a choice that is no plain
-    value goes by its JSON.
+    Whole bounds of a real setting span real numbers. Optuna stores plain values only: a list among
+    the choices is represented by its JSON.
     """
     from optuna.distributions import CategoricalDistribution
 
@@ -86,19 +88,19 @@ def combinations(plan: Study) -> list[dict[str, Any]]:
     """List every combination of a search space of choices and whole numbers.
 
     Raises:
-        TuningError: A real number is searched.
+        TuningError: A parameter has a range of real numbers.
     """
     axes = _grid_axes(plan)
     return [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
 
 
 def settings_of(params: Mapping[str, Any], plan: Study, settings: Settings) -> Settings:
-    """Validate the settings that a trial's parameters give.
+    """Return the validated settings of a trial.
 
     Args:
-        params: Values by the names of `distributions`.
-        plan: Whose search space it is.
-        settings: The tree that trials start from.
+        params: Parameter values, by the names that `distributions` gives.
+        plan: Search space of the study.
+        settings: Settings that trials start from.
     """
     values = dict(plan.variants[params[VARIANT]]) if VARIANT in params else {}
     for key, value in params.items():
@@ -112,13 +114,13 @@ def _check_key(key: str, plan: Study) -> None:
     if plan.tunes == "decoding" and not key.startswith(_DECODING):
         raise TuningError(
             f"search space: {key} cannot be searched",
-            expected=f"{_DECODING}…, for nothing is trained in this study",
+            expected=f"{_DECODING}…, because this study trains nothing",
         )
-    if key.partition(".")[0] in _PREPARED and key not in _SELECTED:
+    if key.partition(".")[0] in _READ_ONCE and key not in _SELECTABLE:
         raise TuningError(
             f"search space: {key} cannot be searched",
-            expected=f"of data, grid and elevation only {' and '.join(_SELECTED)}",
-            remedy="trials share the pixels prepared with them; make a study for each value",
+            expected=f"of data, grid and elevation only {' and '.join(_SELECTABLE)}",
+            remedy="all trials share the pixels read with it; run one study per value",
         )
 
 
@@ -148,7 +150,7 @@ def _distribution(domain: Domain, is_real: bool) -> "BaseDistribution":
 
 
 def _labels(domain: Choice) -> dict[Any, Any]:
-    """Name each choice with a value that Optuna can keep."""
+    """Map a label that Optuna can store to each choice."""
     plain = (str, int, float, type(None))
     return {
         value if isinstance(value, plain) else json.dumps(value): value for value in domain.choices
@@ -165,6 +167,6 @@ def _grid_axes(plan: Study) -> dict[str, tuple[Any, ...]]:
         else:
             raise TuningError(
                 f"search space: {key} has no countable values",
-                expected="choices or whole numbers for the sampler grid",
+                expected="choices or whole numbers for the grid sampler",
             )
     return axes

@@ -1,7 +1,7 @@
-"""A study that several processes and machines work on, any of which may be killed at any moment.
+"""A study shared by processes and machines, any of which may be killed at any moment.
 
-Slots are claimed under a lock, so that there are never more finished trials than asked for. A trial
-gives signs of life; one that stops doing so is failed, and queued again with the same parameters.
+Trials are claimed under a lock, so a study never gets more finished trials than wanted. A running
+trial records heartbeats; when they stop, it is failed and its parameters are queued again.
 """
 
 import threading
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from optuna.storages import RDBStorage
     from optuna.trial import FrozenTrial
 
-# A trial's attribute: its number, once its first sign of life is given.
+# Attribute of a trial: its number, set after its first heartbeat.
 _CLAIMED = "gravecli.claimed"
 _FIXED = "fixed_params"  # Optuna's attribute of a queued trial
 _POLL_S = 0.5
@@ -29,13 +29,13 @@ _POLL_S = 0.5
 
 @dataclass(frozen=True)
 class Slots:
-    """What trials are made of, and how many there are to be.
+    """Number and search space of the trials to claim.
 
     Args:
-        wanted: Finished trials (complete or pruned) in all.
+        wanted: Number of finished trials (complete or pruned) in all.
         space: Distribution of each parameter.
-        combinations: When not empty, parameters to be taken one after the other, each once.
-        deadline: Time, seconds since the epoch, from which no trial begins; None for never.
+        combinations: For a grid, the parameters to try in this order, each once; empty otherwise.
+        deadline: Time, in seconds since the epoch, after which no trial starts; None for never.
     """
 
     wanted: int
@@ -49,40 +49,40 @@ class SharedStudy:
     """A study in a storage with heartbeats.
 
     Args:
-        study: Optuna's.
-        storage: Where it is kept.
+        study: Optuna's study.
+        storage: Storage of the study.
     """
 
     study: "Study"
     storage: "RDBStorage"
 
     def locked(self) -> AbstractContextManager[None]:
-        """Keep all others from claiming trials while the block runs."""
+        """Keep other workers from claiming trials while the block runs."""
         return study_lock(self.storage, self.study.study_name)
 
     def trials(self, *states: str) -> list["FrozenTrial"]:
-        """List the trials in some states, by Optuna's names of these, or all."""
+        """List the trials in the given states (Optuna's names), or all."""
         from optuna.trial import TrialState
 
         chosen = tuple(TrialState[state] for state in states) or None
         return self.study.get_trials(deepcopy=False, states=chosen)
 
     def finished(self) -> list["FrozenTrial"]:
-        """List the trials that count."""
+        """List the complete and pruned trials."""
         return self.trials("COMPLETE", "PRUNED")
 
     def claim(self, slots: Slots) -> "Trial | None":
-        """Take the next trial; None when there are enough.
+        """Start the next trial; return None when the study has enough.
 
-        While those that are missing run elsewhere, it waits: one of them may die, and is done here
-        then.
+        While other workers run the last trials, it waits: if one of them dies, its trial is
+        repeated here.
 
         Raises:
-            TuningError: The search space does not fit the trials there are.
+            TuningError: The search space does not fit the existing trials.
         """
         while True:
             with self.locked():
-                self._fail_the_dead()
+                self._fail_stale()
                 running = len(self.trials("RUNNING"))
                 in_time = slots.deadline is None or time.time() < slots.deadline
                 if len(self.finished()) + running < slots.wanted and in_time:
@@ -93,14 +93,14 @@ class SharedStudy:
 
     @contextmanager
     def kept_alive(self, trial: "Trial") -> Iterator[None]:
-        """Give signs of life of a trial while the block runs."""
+        """Record heartbeats of a trial while the block runs."""
         from optuna.exceptions import StorageInternalError
 
         end = threading.Event()
 
         def beat() -> None:
             while not end.wait(self.storage.get_heartbeat_interval()):
-                with suppress(StorageInternalError):  # the next one may come through
+                with suppress(StorageInternalError):  # the next one may succeed
                     self._record_heartbeat(trial.number)
 
         thread = threading.Thread(target=beat, daemon=True)
@@ -112,11 +112,11 @@ class SharedStudy:
             thread.join()
 
     def queue_again(self, number: int, **attributes: Any) -> None:
-        """Fail a running trial, and queue its parameters for whoever claims the next one.
+        """Fail a running trial and queue its parameters for the next claim.
 
         Args:
-            number: The trial.
-            attributes: What the next attempt is to know.
+            number: Number of the trial.
+            attributes: Attributes of the next attempt.
         """
         from optuna.trial import TrialState
 
@@ -133,21 +133,21 @@ class SharedStudy:
             self._queue_missing(slots.combinations)
         try:
             with warnings.catch_warnings():
-                # "supposed to be used with Study.optimize": the signs of life are our own.
+                # "supposed to be used with Study.optimize": `kept_alive` replaces its heartbeats.
                 warnings.filterwarnings("ignore", message="Heartbeat of storage")
                 trial = self.study.ask(dict(slots.space))
         except ValueError as error:
-            self._fail_the_dead()
+            self._fail_stale()
             raise TuningError(
                 f"search space does not fit the trials of the study: {error}",
-                remedy="give the study another name",
+                remedy="choose another study name",
             ) from None
         self._record_heartbeat(trial.number)
         trial.set_user_attr(_CLAIMED, trial.number)
         return trial
 
     def _queue_missing(self, combinations: Sequence[Mapping[str, Any]]) -> None:
-        """Queue the first combination that is neither done nor being done, unless one waits."""
+        """Queue the first combination without a trial, unless one is waiting."""
         taken = [
             trial.params or trial.system_attrs.get(_FIXED)
             for trial in self.trials("COMPLETE", "PRUNED", "RUNNING", "WAITING")
@@ -156,8 +156,8 @@ class SharedStudy:
         if missing and not self.trials("WAITING"):
             self.study.enqueue_trial(missing[0])
 
-    def _fail_the_dead(self) -> None:
-        """Fail and queue again what no longer gives signs of life, or never came to do so."""
+    def _fail_stale(self) -> None:
+        """Fail running trials without a recent or a first heartbeat, and queue them again."""
         from optuna.storages import fail_stale_trials
 
         with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""Where studies are kept: a SQLite file in work_dir, or any database Optuna can use."""
+"""Storage of studies: a SQLite file in work_dir, or any database that Optuna supports."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,29 +14,29 @@ if TYPE_CHECKING:
     from optuna.storages import RDBStorage
 
 _SQLITE = "sqlite:///"
-_BUSY_S = 60  # how long SQLite waits for another process to finish writing
-_GRACE = 6  # heartbeats that may fail to come before a trial is taken for dead
-_RETRIES = 3  # of a trial whose worker died; more, and it is the trial that kills them
+_BUSY_S = 60  # time SQLite waits for another process to finish writing
+_GRACE = 6  # missed heartbeats after which a trial counts as dead
+_RETRIES = 3  # of a trial whose worker died; after more deaths, the trial is the likely cause
 
 
 def storage_url(settings: Settings) -> str:
-    """Return the URL of the storage: the one set, else a SQLite file in work_dir."""
+    """Return the storage URL of the settings, or else that of a SQLite file in work_dir."""
     if settings.hpo.storage:
         return settings.hpo.storage
     return f"{_SQLITE}{(settings.work_dir / 'optuna.db').as_posix()}"
 
 
 def storage_exists(settings: Settings) -> bool:
-    """Tell whether there is a storage to look into, without making one."""
+    """Return whether the storage exists, without creating it."""
     url = storage_url(settings)
     return not url.startswith(_SQLITE) or Path(url.removeprefix(_SQLITE)).is_file()
 
 
 def open_storage(settings: Settings) -> "RDBStorage":
-    """Open the storage, to look into it or to run trials; a SQLite file is made when missing.
+    """Open the storage; a missing SQLite file is created.
 
     Raises:
-        TuningError: It cannot be opened, or an Optuna too old or too new has made it.
+        TuningError: The storage cannot be opened, or another version of Optuna created it.
     """
     from optuna.exceptions import StorageInternalError
     from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
@@ -61,15 +61,15 @@ def open_storage(settings: Settings) -> "RDBStorage":
         raise TuningError(f"storage cannot be opened: {reason}", where=url) from None
     except RuntimeError as error:
         raise TuningError(
-            f"storage was made by another Optuna: {str(error).partition('. ')[0]}",
+            f"storage was created by another Optuna: {str(error).partition('. ')[0]}",
             where=url,
-            remedy=f"back it up, then `optuna storage upgrade --storage {url}`, "
-            "or update Optuna if it is the older one",
+            remedy=f"back it up, then run `optuna storage upgrade --storage {url}`, "
+            "or update Optuna if the storage is newer",
         ) from None
 
 
-def let_others_read(storage: "RDBStorage") -> None:
-    """Put a SQLite file into the mode in which reading and writing do not wait for each other."""
+def enable_wal(storage: "RDBStorage") -> None:
+    """Switch a SQLite file to its write-ahead log, so that readers and writers do not block."""
     from sqlalchemy import text
 
     if storage.engine.dialect.name == "sqlite":
@@ -79,14 +79,14 @@ def let_others_read(storage: "RDBStorage") -> None:
 
 @contextmanager
 def study_lock(storage: "RDBStorage", study: str) -> Iterator[None]:
-    """Hold a study while the block runs, against all processes and machines that share it.
+    """Lock a study against all processes and machines that share it, while the block runs.
 
-    In a database a row of the study is locked that Optuna itself never writes again; the lock goes
-    with the connection, however its process ends. A SQLite file has a lock file beside it.
+    For SQLite it is a lock file beside the database. Other databases lock a row of the study that
+    Optuna never updates; the lock ends with the connection, so a killed process releases it.
 
     Args:
-        storage: Where the study is kept.
-        study: Its name.
+        storage: Storage of the study.
+        study: Name of the study.
     """
     from sqlalchemy import text
 

@@ -1,4 +1,4 @@
-"""A study: trials until enough are finished; one parent run, one child run a trial."""
+"""Run a study until it has enough trials: one parent run, and one child run per trial."""
 
 import time
 from collections.abc import Iterator
@@ -12,13 +12,13 @@ from grave_cli.settings.tree import Settings
 from grave_cli.tracking.dataset_input import DATASET_TAG, log_dataset
 from grave_cli.tracking.runs import TrackedRun
 from grave_cli.tracking.studies import fetch_artifact, study_run
-from grave_cli.tuning.conclusion import BEST_FILE, conclude, is_concluded
 from grave_cli.tuning.encoders import keep_loadable
-from grave_cli.tuning.joining import check_foundation, open_study
-from grave_cli.tuning.processes import Assignment, run_workers, work_in_process
+from grave_cli.tuning.opening import check_basis, open_study
+from grave_cli.tuning.processes import Assignment, run_workers, work_here
 from grave_cli.tuning.result import StudyResult, StudyWatch, result_of
 from grave_cli.tuning.search_space import check_search_space, combinations, preset_name
 from grave_cli.tuning.shared_study import SharedStudy
+from grave_cli.tuning.summary import BEST_FILE, has_summary, log_summary
 from grave_cli.tuning.trials import Trials, plan_trials
 
 _RUN_ID = "gravecli.run_id"
@@ -26,18 +26,17 @@ _RUN_ID = "gravecli.run_id"
 
 @dataclass(frozen=True)
 class StudyRequest:
-    """Which study is to have how many trials.
+    """Study to run, and how far.
 
     Args:
-        name: Study in the storage; made when it is missing.
-        preset: Preset that gives search space, trials and pruning; None: the study's name, else
-            "default".
-        trials: Finished trials in all; None takes the preset's number.
-        workers: Processes on this machine.
-        timeout_s: Seconds from which no trial begins; None for no limit.
-        model: Whose thresholds are sought, where the preset tunes decoding; None: the newest that
-            fits.
-        force: Go on with a study that was begun with other data, channels or search space.
+        name: Name of the study in the storage; created if it is missing.
+        preset: Preset with search space, number of trials and pruning; None takes the one with the
+            study's name, else "default".
+        trials: Finished trials the study should have in all; None takes the preset's number.
+        workers: Number of processes on this machine.
+        timeout_s: Seconds after which no trial starts; None for no limit.
+        model: Model to tune if the preset tunes decoding; None takes the newest that fits.
+        force: Continue a study that began with other data, channels or search space.
     """
 
     name: str
@@ -55,20 +54,21 @@ def run_study(
     progress: Progress = SILENT,
     watch: StudyWatch | None = None,
 ) -> StudyResult:
-    """Run trials until a study has as many finished ones as asked for.
+    """Run trials until a study has the requested number of finished ones.
 
-    Running it again after an interruption does the remainder, in the same parent run. The objective
-    is `training.monitor` of the epoch kept; a trial that fails counts neither as finished nor as 0.
+    Run it again after an interruption to continue in the same parent run. The objective is
+    `training.monitor` at the best epoch. A failed trial has no value and does not count as
+    finished.
 
     Args:
-        settings: What trials start from.
+        settings: Settings that trials start from.
         request: The study.
-        progress: Is told of each trial.
-        watch: Looks at the study meanwhile.
+        progress: Receives a note for each trial.
+        watch: Watches the study while it runs.
 
     Raises:
-        TuningError: The preset, search space or storage cannot be used, the study stands on other
-            data, or trials fail one after the other.
+        TuningError: The preset, search space or storage cannot be used, the study began with other
+            data, or several trials failed in a row.
         GraveError: Data or settings cannot be used.
     """
     plan = settings.hpo.studies[preset_name(settings, request.name, request.preset)]
@@ -79,11 +79,11 @@ def run_study(
         shared = stack.enter_context(open_study(settings, request.name, plan))
         if watch is not None:
             stack.enter_context(watch.over(shared, wanted))
-        check_foundation(shared, trials.foundation, request.force)
+        check_basis(shared, trials.basis, request.force)
         plan = keep_loadable(shared, plan, settings, progress)
         done = len(shared.finished())
         progress.note(f"study {request.name}: {done} of {wanted} trials are finished")
-        if done < wanted or shared.trials("RUNNING") or not is_concluded(shared):
+        if done < wanted or shared.trials("RUNNING") or not has_summary(shared):
             _work(settings, request, plan, wanted, trials, shared, progress)
         run_id = shared.study.user_attrs.get(_RUN_ID, "")
         config = fetch_artifact(settings, run_id, BEST_FILE)
@@ -99,10 +99,10 @@ def _work(
     shared: SharedStudy,
     progress: Progress,
 ) -> None:
-    """Run what is left, in the study's parent run."""
+    """Run the remaining trials in the study's parent run."""
     deadline = None if request.timeout_s is None else time.time() + request.timeout_s
     with ExitStack() as stack:
-        with shared.locked():  # two that begin a study at once share its parent run
+        with shared.locked():  # processes that start a study at once share its parent run
             parent = stack.enter_context(_parent_run(settings, shared, trials))
         assignment = Assignment(
             settings=settings,
@@ -114,17 +114,17 @@ def _work(
             deadline=deadline,
         )
         if request.workers == 1:
-            work_in_process(assignment, trials, shared, progress)
+            work_here(assignment, trials, shared, progress)
         else:
             run_workers(assignment, request.workers, shared, progress)
-        conclude(parent, shared, plan, trials.settings)
+        log_summary(parent, shared, plan, trials.settings)
 
 
 def _wanted(request: StudyRequest, plan: Study) -> int:
     wanted = request.trials or plan.trials
     if plan.sampler == "grid" and wanted > len(combinations(plan)):
         raise TuningError(
-            "there are not as many combinations to try",
+            "the grid has fewer combinations than trials",
             found=f"{wanted} trials",
             expected=f"{len(combinations(plan))} at most",
         )
@@ -133,7 +133,7 @@ def _wanted(request: StudyRequest, plan: Study) -> int:
 
 @contextmanager
 def _parent_run(settings: Settings, shared: SharedStudy, trials: Trials) -> Iterator[TrackedRun]:
-    """Open the run of a study, and tie the two together, so that the study goes on in it."""
+    """Open the run of a study and record its id in the study, so that later calls continue it."""
     tags = {DATASET_TAG: trials.data.dataset_id}
     known = shared.study.user_attrs.get(_RUN_ID)
     with study_run(settings, shared.study.study_name, known, tags) as parent:

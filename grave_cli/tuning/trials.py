@@ -1,7 +1,7 @@
-"""What a trial does: train with its settings, or decode cached probabilities with its thresholds.
+"""The two kinds of trial: a training with its settings, and a decoding with its thresholds.
 
-Each kind is made in two steps: what the study stands on is known before any pixel is read, and what
-all trials share (arrays, probabilities) is prepared once.
+Both are set up in two steps: `plan_trials` finds data and model before any pixel is read, and
+`prepare` reads once what all trials share (arrays or probabilities).
 """
 
 from collections.abc import Iterator
@@ -22,29 +22,29 @@ from grave_cli.settings.load import with_values
 from grave_cli.settings.studies import Choice, Study
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.models import FoundModel, newest_model, resolve_model
-from grave_cli.tuning.joining import Foundation, search_space_text, split_text
+from grave_cli.tuning.opening import StudyBasis, search_space_text, split_text
 from grave_cli.tuning.result import RUN_ID, run_name
 from grave_cli.tuning.search_space import CHANNELS_KEY, FEATURES_KEY, settings_of
-from grave_cli.tuning.worker import Objective, TryAgain
+from grave_cli.tuning.worker import Objective, RetryTrial
 
 if TYPE_CHECKING:
     from optuna import Trial
 
 BATCH = "chips.batch_size"
-"""Attribute of a trial for which memory did not suffice before: the batch it is to take."""
+"""Attribute of a trial whose first attempt ran out of memory: its smaller batch size."""
 
 _OBJECT_F1 = "val/object_f1"
 
 
 @dataclass(frozen=True)
-class Trainings:
-    """Trials that are trainings.
+class TrainingTrials:
+    """Trials that train a network.
 
     Args:
-        settings: What they start from.
-        plan: What is searched.
-        reading: Settings that read what any of them needs.
-        data: What they train on.
+        settings: Settings that trials start from.
+        plan: Search space of the study.
+        reading: Settings for reading the channels and features of all trials.
+        data: Training data.
     """
 
     settings: Settings
@@ -54,21 +54,21 @@ class Trainings:
 
     @property
     def metric(self) -> str:
-        """What is maximised."""
+        """Metric that is maximised."""
         return self.settings.training.monitor
 
     @property
-    def foundation(self) -> Foundation:
-        """What has to stay the same."""
+    def basis(self) -> StudyBasis:
+        """Conditions that all trials share."""
         channels = self.reading.data.channels
-        return _foundation(self.data, self.plan, channels, self.metric)
+        return _basis(self.data, self.plan, channels, self.metric)
 
     def read(self, progress: Progress = SILENT) -> TrainingData:
         """Read the arrays."""
         return read_training_data(self.data, self.reading, progress)
 
     def prepare(self, parent_run_id: str, progress: Progress = SILENT) -> Objective:
-        """Read the arrays, once for all trials."""
+        """Read the arrays once for all trials."""
         data = self.read(progress)
 
         def objective(trial: "Trial") -> float:
@@ -78,13 +78,13 @@ class Trainings:
 
 
 @dataclass(frozen=True)
-class Decodings:
-    """Trials that decode the probabilities of one model with thresholds of their own.
+class DecodingTrials:
+    """Trials that decode the probabilities of one model with different thresholds.
 
     Args:
-        settings: What they start from, with the model's own thresholds.
-        plan: What is searched.
-        data: Whose validation cemeteries are decoded.
+        settings: Settings that trials start from, with the thresholds of the model.
+        plan: Search space of the study.
+        data: Data with the validation cemeteries to decode.
         model: The model.
     """
 
@@ -95,22 +95,22 @@ class Decodings:
 
     @property
     def metric(self) -> str:
-        """What is maximised: Dice does not see the thresholds."""
+        """Metric that is maximised; Dice does not depend on the thresholds."""
         return _OBJECT_F1
 
     @property
-    def foundation(self) -> Foundation:
-        """What has to stay the same."""
+    def basis(self) -> StudyBasis:
+        """Conditions that all trials share."""
         card = self.model.bundle.card
         objective = f"{_OBJECT_F1} of model {card.name} {card.run_id}".rstrip()
-        return _foundation(self.data, self.plan, card.recipe.channels, objective)
+        return _basis(self.data, self.plan, card.recipe.channels, objective)
 
     def read(self, progress: Progress = SILENT) -> TrainingData:
         """Read the arrays."""
         return read_training_data(self.data, self.settings, progress)
 
     def prepare(self, parent_run_id: str, progress: Progress = SILENT) -> Objective:
-        """Run the network over the validation cemeteries, once for all trials."""
+        """Run the network over the validation cemeteries once for all trials."""
         from grave_cli.training.mapped_parts import score_decoding
         from grave_cli.training.rescoring import map_validation
 
@@ -125,19 +125,19 @@ class Decodings:
         return objective
 
 
-Trials = Trainings | Decodings
+Trials = TrainingTrials | DecodingTrials
 
 
 def plan_trials(
     settings: Settings, plan: Study, model: str | None = None, progress: Progress = SILENT
 ) -> Trials:
-    """Find out what the trials of a study will work on.
+    """Find the data and, for decoding, the model of a study's trials.
 
     Args:
-        settings: What they start from.
-        plan: What is searched.
-        model: Whose thresholds are sought, as `--model` names it; None takes the newest that fits.
-        progress: Is told of what was mended in the data.
+        settings: Settings that trials start from.
+        plan: Search space of the study.
+        model: Model to tune, as named by `--model`; None takes the newest that fits.
+        progress: Receives notes about the model and about repairs of the data.
 
     Raises:
         GraveError: The data or the model cannot be used.
@@ -145,12 +145,12 @@ def plan_trials(
     if plan.tunes == "training":
         if model is not None:
             raise TuningError(
-                "a study of trainings starts from no model",
+                "a study of trainings takes no model",
                 found=f"--model {model}",
                 remedy="use the preset decode to tune a model's thresholds",
             )
         reading = _reading_settings(plan, settings)
-        return Trainings(settings, plan, reading, plan_training(reading, progress))
+        return TrainingTrials(settings, plan, reading, plan_training(reading, progress))
     with_dem = settings.data.channels == "rgb+dem"
     found = newest_model(with_dem, settings) if model is None else resolve_model(model, settings)
     card = found.bundle.card
@@ -160,17 +160,17 @@ def plan_trials(
         "prediction.decoding": card.decoding.model_dump(),
     }
     settings = with_values(settings, own)
-    return Decodings(settings, plan, plan_training(settings, progress), found)
+    return DecodingTrials(settings, plan, plan_training(settings, progress), found)
 
 
-def _foundation(data: TrainingPlan, plan: Study, channels: str, objective: str) -> Foundation:
-    return Foundation(
+def _basis(data: TrainingPlan, plan: Study, channels: str, objective: str) -> StudyBasis:
+    return StudyBasis(
         data.dataset_id, split_text(data), channels, objective, search_space_text(plan)
     )
 
 
 def _reading_settings(plan: Study, settings: Settings) -> Settings:
-    """Choose channels and elevation features so that what any trial takes is read."""
+    """Extend channels and elevation features to those of all trials."""
     channels = {settings.data.channels, *_alternatives(plan, CHANNELS_KEY)}
     if "rgb+dem" not in channels:
         return settings
@@ -180,7 +180,7 @@ def _reading_settings(plan: Study, settings: Settings) -> Settings:
 
 
 def _alternatives(plan: Study, key: str) -> list[Any]:
-    """List the values that trials may give a setting."""
+    """List the values of a setting in the search space and the variants."""
     domain = plan.search_space.get(key)
     chosen = list(domain.choices) if isinstance(domain, Choice) else []
     return chosen + [values[key] for values in plan.variants.values() if key in values]
@@ -190,15 +190,15 @@ def _train(
     trial: "Trial", plan: Study, settings: Settings, data: TrainingData, parent_run_id: str
 ) -> float:
     from grave_cli.training.trainer import run_training
-    from grave_cli.tuning.pruning import training_of
+    from grave_cli.tuning.pruning import reporting_to
 
     batch = trial.user_attrs.get(BATCH)
     chosen = settings_of(trial.params, plan, settings)
-    # The models of trials are no candidates for champion: they are trained to be compared.
+    # Models of trials are not registered: they are for comparison, not candidates for champion.
     own = {"tracking.registered_model": ""} | ({BATCH: batch} if batch else {})
     chosen = with_values(chosen, own)
     metric = settings.training.monitor
-    with training_of(trial, metric, chosen) as callback:
+    with reporting_to(trial, metric, chosen) as callback:
         try:
             result = run_training(
                 chosen,
@@ -211,7 +211,7 @@ def _train(
         except OutOfMemoryError as error:
             if batch or chosen.chips.batch_size == 1:
                 raise
-            raise TryAgain(**{BATCH: chosen.chips.batch_size // 2}) from error
+            raise RetryTrial(**{BATCH: chosen.chips.batch_size // 2}) from error
         value = result.metrics.get(metric)
         if value is None or value != value:
             raise TuningError(f"trial {trial.number} ended without a value of {metric}")
@@ -222,7 +222,7 @@ def _train(
 def _decoding_run(
     trial: "Trial", chosen: Settings, parent_run_id: str
 ) -> Iterator[dict[str, float]]:
-    """Record a trial without a training; the block fills in its metrics."""
+    """Open the run of a decoding trial; the block fills in its metrics."""
     from grave_cli.tracking.runs import tracked_run
     from grave_cli.tracking.studies import STATE_TAG, TRIAL_TAG
 

@@ -1,4 +1,4 @@
-"""One worker of a study: claim a trial, run it, tell its end, until there are enough."""
+"""Loop of one worker: claim a trial, run it and record its result, until there are enough."""
 
 import gc
 from collections.abc import Callable
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 Objective = Callable[["Trial"], float]
-"""Runs a trial and returns its value; raises Optuna's TrialPruned for a hopeless one."""
+"""Runs a trial and returns its value; raises Optuna's TrialPruned to prune it."""
 
 _FAILURES_IN_A_ROW = 3
 
 
-class TryAgain(Exception):
-    """Asks for a trial to be done again with the same parameters.
+class RetryTrial(Exception):
+    """Asks to repeat a trial with the same parameters.
 
     Args:
-        attributes: What the next attempt is to know.
+        attributes: Attributes of the next attempt.
     """
 
     def __init__(self, **attributes: Any) -> None:
@@ -35,33 +35,33 @@ def work(
 ) -> None:
     """Run trials until a study has enough finished ones.
 
-    An exception fails its trial, and the study goes on. Ctrl-C queues the trial again.
+    An exception fails its trial, and the study continues. Ctrl-C queues the trial again.
 
     Args:
         shared: The study.
-        slots: How many, and of what.
-        objective: What a trial does.
-        progress: Is told of each trial's end.
+        slots: Number and search space of the trials.
+        objective: Runs one trial.
+        progress: Receives a note for each trial that ends.
 
     Raises:
-        TuningError: Three trials failed one after the other.
+        TuningError: Three trials failed in a row.
     """
     failures: list[Exception] = []
     while (trial := shared.claim(slots)) is not None:
         failure = _run(shared, trial, objective)
-        # A trainer and its network refer to each other; by itself, the collector comes too late.
+        # A trainer and its network refer to each other; the automatic collection comes too late.
         gc.collect()
         failures = [*failures, failure] if failure else []
-        told = next(one for one in shared.trials() if one.number == trial.number)
-        progress.note(describe(told, failure))
+        ended = next(one for one in shared.trials() if one.number == trial.number)
+        progress.note(describe(ended, failure))
         if len(failures) == _FAILURES_IN_A_ROW:
             raise TuningError(
-                f"{len(failures)} trials failed one after the other, the first with: {failures[0]}"
+                f"{len(failures)} trials failed in a row, the first with: {failures[0]}"
             ) from failures[0]
 
 
 def describe(trial: "FrozenTrial", failure: Exception | None = None) -> str:
-    """Say in a line how a trial ended, and with which parameters."""
+    """Describe the outcome and parameters of a trial in one line."""
     params = ", ".join(
         f"{key} {value:.3g}" if isinstance(value, float) else f"{key} {value}"
         for key, value in trial.params.items()
@@ -72,7 +72,7 @@ def describe(trial: "FrozenTrial", failure: Exception | None = None) -> str:
 
 
 def _run(shared: SharedStudy, trial: "Trial", objective: Objective) -> Exception | None:
-    """Run a trial and tell its end to the study; return what made it fail."""
+    """Run a trial and record its result in the study; return the exception if it failed."""
     from optuna import TrialPruned
     from optuna.trial import TrialState
 
@@ -82,14 +82,14 @@ def _run(shared: SharedStudy, trial: "Trial", objective: Objective) -> Exception
             value = objective(trial)
     except TrialPruned:
         state = TrialState.PRUNED
-    except TryAgain as again:
-        shared.queue_again(trial.number, **again.attributes)
+    except RetryTrial as retry:
+        shared.queue_again(trial.number, **retry.attributes)
         return None
     except KeyboardInterrupt:
         shared.queue_again(trial.number)
         raise
     except Exception as error:
         state, failure = TrialState.FAIL, error
-    # One that was taken for dead meanwhile is being done again: what it found does not count.
+    # A trial that was failed as stale is already being repeated: its result does not count.
     shared.study.tell(trial, value, state, skip_if_finished=True)
     return failure

@@ -3,9 +3,6 @@
 import json
 import re
 import signal
-import subprocess
-import sys
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import get_type_hints
@@ -15,7 +12,7 @@ import numpy as np
 import pytest
 import rasterio
 from rasterio.transform import from_origin
-from terminal import SETS, assert_refused, gravecli
+from terminal import SETS, assert_refused, finish, gravecli, start_gravecli
 from typer.testing import CliRunner
 
 from grave_cli.cli.app import app
@@ -40,15 +37,15 @@ def test_train_and_predict_with_no_further_argument_in_a_folder_with_data(
     sample_data: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "data").symlink_to(sample_data)
-    trained = gravecli("train", "--channels", "rgb+dem", "--epochs", 1, *SETS, cwd=tmp_path)
+    arguments = ["train", "--channels", "rgb+dem", "--epochs", 1, *SETS]
+    trained = finish(start_gravecli(*arguments, cwd=tmp_path))
     assert trained.returncode == 0, trained.stderr
     assert "test/object_f1" in trained.stdout
     assert "epoch 1/1" in trained.stderr
     orthophoto = "data/orthophotos/sample_02.tif"
-    predicted = gravecli(
-        "predict-cemetery", orthophoto, "--preview", "p.png", "--truth",
-        "data/annotations/sample_02.gpkg", "--json", *SETS, cwd=tmp_path,
-    )  # fmt: skip
+    arguments = ["predict-cemetery", orthophoto, "--preview", "p.png", "--json", *SETS]
+    arguments += ["--truth", "data/annotations/sample_02.gpkg"]
+    predicted = gravecli(*arguments, cwd=tmp_path)
     assert predicted.returncode == 0, predicted.stderr
     summary = json.loads(predicted.stdout)
     assert summary["geopackage"] == "sample_02.gpkg"
@@ -62,6 +59,7 @@ def test_train_and_predict_with_no_further_argument_in_a_folder_with_data(
     }  # fmt: skip
 
 
+@pytest.mark.usefixtures("work_dir")
 def test_hpo_names_the_best_and_does_the_remainder_when_run_again(
     sample_data: Path, tmp_path: Path
 ) -> None:
@@ -75,43 +73,6 @@ def test_hpo_names_the_best_and_does_the_remainder_when_run_again(
     again = gravecli(*arguments, cwd=tmp_path)
     assert "1 of 1 trials are finished" in again.stderr
     assert again.stdout == first.stdout
-
-
-def test_dashboard_shows_a_study_and_stops(tmp_path: Path) -> None:
-    import optuna
-
-    (tmp_path / "runs").mkdir()
-    url = f"sqlite:///{tmp_path / 'runs' / 'optuna.db'}"
-    study = optuna.create_study(storage=url, study_name="seen", direction="maximize")
-    study.add_trial(optuna.trial.create_trial(value=0.5))
-    command = [sys.executable, "-u", "-c", "from grave_cli.cli.app import main; main()"]
-    process = subprocess.Popen(
-        [*command, "dashboard", "--no-browser", "--port", "8123"],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        address = process.stdout.readline().split()[-1].removesuffix("dashboard/")
-        assert address.startswith("http://127.0.0.1:8")
-        assert "seen" in _fetch(f"{address}api/studies")
-    finally:
-        process.terminate()
-        process.communicate(timeout=20)
-
-
-def _fetch(url: str) -> str:
-    import time
-
-    for _ in range(100):
-        try:
-            with urllib.request.urlopen(url, timeout=5) as answer:
-                return answer.read().decode()
-        except OSError:
-            time.sleep(0.1)
-    raise AssertionError(f"{url} did not answer")
 
 
 def test_dashboard_without_a_study_says_how_to_make_one_and_makes_nothing(tmp_path: Path) -> None:
@@ -293,18 +254,12 @@ def test_without_runs_the_list_is_refused_and_nothing_made(tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.usefixtures("work_dir")
 def test_a_training_stopped_by_ctrl_c_goes_on_with_resume(
     sample_data: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "data").symlink_to(sample_data)
-    command = [sys.executable, "-c", "from grave_cli.cli.app import main; main()"]
-    process = subprocess.Popen(
-        [*command, "train", "--name", "long", "--epochs", "90", *SETS],
-        cwd=tmp_path,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
+    process = start_gravecli("train", "--name", "long", "--epochs", 90, *SETS, cwd=tmp_path)
     assert process.stderr is not None
     assert any("epoch 2/90" in line for line in process.stderr)
     process.send_signal(signal.SIGINT)

@@ -1,16 +1,17 @@
 """A killed `predict-cemetery`, run again, gives the same result as an uninterrupted one."""
 
 import random
+import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import fiona
 import pytest
-from support import untrained_bundle
+from terminal import PROGRAM, gravecli, start_gravecli
 
+from grave_cli.model.bundle import Bundle
 from grave_cli.sample_data.write import write_sample_data
 
 SETTINGS = {
@@ -23,7 +24,6 @@ SETTINGS = {
 }
 SECTIONS = 7  # of a cemetery of 30 m, with these tiles
 
-PLAIN = "from grave_cli.cli.app import main; main()"
 KILLED = """
 import os, signal
 from grave_cli.mapping.probability_map import SectionFiles
@@ -42,37 +42,34 @@ SectionFiles.__setitem__ = keep_and_die
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def place(untrained: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a model, a cemetery, and its graves as mapped without interruption."""
     folder = tmp_path_factory.mktemp("resume")
     write_sample_data(folder / "data", cemeteries=1, size_m=30, seed=1)
-    untrained_bundle(folder / "model")
-    assert_done(start(folder, "whole.gpkg"))
+    shutil.copytree(untrained.folder, folder / "model")
+    predict(folder, "whole.gpkg")
     return folder
 
 
-def start(place: Path, out: str, *more: str, program: str = PLAIN) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", program, "predict-cemetery"]
-    command += ["data/orthophotos/sample_01.tif", "--model", "model"]
-    command += [text for key, value in SETTINGS.items() for text in ("--set", f"{key}={value}")]
-    return subprocess.Popen(
-        [*command, "--out", out, *more],
-        cwd=place,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def arguments(out: str) -> list[str]:
+    named = ["predict-cemetery", "data/orthophotos/sample_01.tif", "--model", "model"]
+    named += [text for key, value in SETTINGS.items() for text in ("--set", f"{key}={value}")]
+    return [*named, "--out", out]
 
 
-def assert_done(process: subprocess.Popen[str]) -> str:
-    _, said = process.communicate(timeout=250)
-    assert process.returncode == 0, said
-    return said
+def predict(place: Path, out: str, *more: str) -> str:
+    result = gravecli(*arguments(out), *more, cwd=place)
+    assert result.returncode == 0, result.stderr
+    return result.stderr
+
+
+def start(place: Path, program: str) -> subprocess.Popen[str]:
+    return start_gravecli(*arguments("killed.gpkg"), cwd=place, program=program)
 
 
 def kill_after(place: Path, sections: int) -> None:
     """Let a prediction kill itself when it is about to write one more section."""
-    process = start(place, "killed.gpkg", program=KILLED.format(sections=sections) + PLAIN)
+    process = start(place, KILLED.format(sections=sections) + PROGRAM)
     process.communicate(timeout=250)
     assert process.returncode == -signal.SIGKILL
     assert len(list((place / "runs").glob("cache/predictions/*/section-*.npy"))) == sections
@@ -84,7 +81,7 @@ def features(path: Path) -> dict[str, list]:
 
 
 def assert_resumed(place: Path, *more: str) -> str:
-    said = assert_done(start(place, "resumed.gpkg", *more))
+    said = predict(place, "resumed.gpkg", *more)
     whole, resumed = (features(place / f"{name}.gpkg") for name in ("whole", "resumed"))
     assert len(whole["graves"]) > 50
     assert resumed == whole
@@ -111,7 +108,7 @@ def test_a_prediction_killed_at_a_random_moment_is_resumed(place: Path, seed: in
     begin = time.perf_counter()
     assert_resumed(place)
     whole_s = time.perf_counter() - begin
-    process = start(place, "killed.gpkg")
+    process = start(place, PROGRAM)
     time.sleep(random.Random(seed).random() * whole_s)
     process.kill()
     process.communicate()

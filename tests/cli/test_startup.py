@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from support import untrained_bundle
+
+from grave_cli.model.bundle import Bundle
 
 SLOW = ("torch", "lightning", "mlflow", "optuna", "matplotlib", "pandas")
 PROGRAM = f"""
@@ -34,10 +35,9 @@ def test_looking_at_data_needs_no_learning(command: str, sample_data: Path, tmp_
 
 
 def test_mapping_with_a_model_folder_on_a_cpu_needs_no_torch_and_no_tracking(
-    sample_data: Path, tmp_path: Path
+    untrained: Bundle, sample_data: Path, tmp_path: Path
 ) -> None:
-    untrained_bundle(tmp_path / "model")
     orthophoto = sample_data / "orthophotos" / "sample_01.tif"
-    arguments = ["predict-cemetery", orthophoto, "--model", "model", "--device", "cpu"]
+    arguments = ["predict-cemetery", orthophoto, "--model", untrained.folder, "--device", "cpu"]
     assert loaded_by(tmp_path, *arguments) == "[]"
     assert (tmp_path / "sample_01.gpkg").is_file()

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from grave_cli.cli.study_screen import study_table, summary
-from grave_cli.tuning.result import Standing, TrialRow
+from grave_cli.tuning.result import StudyStatus, TrialRow
 
 
 def row(number: int, state: str, value: float | None, seconds: float = 60) -> TrialRow:
@@ -19,22 +19,22 @@ def row(number: int, state: str, value: float | None, seconds: float = 60) -> Tr
     return TrialRow(number, state, value, epochs=7, params=params, seconds=seconds)
 
 
-def drawn(standing: Standing) -> list[str]:
+def drawn(status: StudyStatus) -> list[str]:
     console = Console(file=StringIO(), width=80)
-    console.print(study_table(standing), summary(standing))
+    console.print(study_table(status), summary(status))
     assert isinstance(console.file, StringIO)
     return console.file.getvalue().splitlines()
 
 
 @pytest.fixture
-def standing() -> Standing:
+def status() -> StudyStatus:
     rows = [row(number, "COMPLETE", 0.5 - number / 100) for number in range(20)]
     rows.append(row(20, "RUNNING", 0.25, seconds=75))
-    return Standing(tuple(rows), finished=20, wanted=30, best=rows[0], left_s=605)
+    return StudyStatus(tuple(rows), finished=20, wanted=30, best=rows[0], left_s=605)
 
 
-def test_a_trial_has_its_state_value_and_parameters(standing: Standing) -> None:
-    lines = drawn(standing)
+def test_a_trial_has_its_state_value_and_parameters(status: StudyStatus) -> None:
+    lines = drawn(status)
     for heading in ("trial", "state", "value", "epoch", "time", "parameters"):
         assert heading in lines[1]
     (first,) = [number for number, line in enumerate(lines) if "running" in line]
@@ -45,12 +45,12 @@ def test_a_trial_has_its_state_value_and_parameters(standing: Standing) -> None:
         assert cell in running
 
 
-def test_the_best_stays_in_sight_above_the_newest(standing: Standing) -> None:
-    lines = drawn(standing)
+def test_the_best_stays_in_sight_above_the_newest(status: StudyStatus) -> None:
+    lines = drawn(status)
     shown = [line.split()[0] for line in lines if "complete" in line or "running" in line]
     assert shown == ["0", *map(str, range(9, 21))]
 
 
-def test_the_line_below_tells_how_far_it_is_and_the_time_left(standing: Standing) -> None:
-    said = drawn(standing)[-1]
+def test_the_line_below_tells_how_far_it_is_and_the_time_left(status: StudyStatus) -> None:
+    said = drawn(status)[-1]
     assert said.strip() == "20 of 30 trials, best 0.5 (trial 0), about 10:05 min left"

@@ -109,3 +109,37 @@ def test_the_dem_beside_an_orthophoto_is_found(tmp_path: Path) -> None:
     assert sibling_dem(tmp_path / "orthophotos/a_ortho.tif") == tmp_path / "dems/a_dem.tif"
     assert sibling_dem(tmp_path / "orthophotos/b.tif") is None
     assert sibling_dem(tmp_path / "loose.tif") is None
+
+
+def test_ground_without_graves_has_a_folder_of_its_own(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        "orthophotos/north.tif",
+        "annotations/north.gpkg",
+        "ground/orthophotos/park_ortho.tif",
+        "ground/orthophotos/yard.tif",
+        "ground/dems/park_dsm.tif",
+        "ground/areas/yard.gpkg",
+    )
+    found = read_manifest(tmp_path)
+    assert [cemetery.name for cemetery in found.cemeteries] == ["north"]
+    park, yard = found.ground
+    assert (park.name, park.is_ground, park.labels) == ("park", True, None)
+    assert park.dem == tmp_path / "ground" / "dems" / "park_dsm.tif"
+    assert (yard.dem, yard.area) == (None, tmp_path / "ground" / "areas" / "yard.gpkg")
+    assert found["yard"] is yard
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        ("ground/annotations/park.gpkg", r"annotations.park\.gpkg: ground without graves has no"),
+        ("ground/masks/park.tif", r"masks.park\.tif: ground without graves has no labels"),
+        ("ground/dems/other.tif", r"other\.tif: no orthophoto for this file in ground/dems"),
+        ("ground/orthophotos/north.tif", r"north\.tif: two orthophotos are named north"),
+    ],
+)
+def test_a_slip_in_the_ground_folder_is_named(tmp_path: Path, extra: str, message: str) -> None:
+    write(tmp_path, "orthophotos/north.tif", "ground/orthophotos/park.tif", extra)
+    with pytest.raises(DatasetError, match=message):
+        read_manifest(tmp_path)

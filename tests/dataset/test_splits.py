@@ -215,3 +215,35 @@ def test_cemeteries_that_no_list_uses_may_be_incomplete() -> None:
     found = Manifest(ROOT, (cemetery("a"), cemetery("b"), cemetery("c", labels=False)))
     data = DataSettings(train=("a",), test=("b",))
     assert named(assign_parts(found, data))["test"] == ["b"]
+
+
+def with_ground(found: Manifest, *names: str) -> Manifest:
+    ground = tuple(
+        Cemetery(name, ROOT / "ground" / "orthophotos" / f"{name}.tif", is_ground=True)
+        for name in names
+    )
+    return Manifest(found.root, found.cemeteries, ground)
+
+
+def test_ground_is_trained_on_whole_and_changes_no_split() -> None:
+    for names in (("a",), ("a", "b"), ("a", "b", "c", "d")):
+        plain = assign_parts(manifest(*names), DataSettings(channels="rgb+dem"))
+        parts = assign_parts(
+            with_ground(manifest(*names), "park", "yard"), DataSettings(channels="rgb+dem")
+        )
+        ground = [part for part in parts if part.cemetery.is_ground]
+        assert [(part.name, part.split, part.strip) for part in ground] == [
+            ("park", "train", None),
+            ("yard", "train", None),
+        ]
+        assert [part for part in parts if not part.cemetery.is_ground] == list(plain)
+
+
+def test_a_list_assigns_ground_to_another_split() -> None:
+    found = with_ground(manifest("a", "b", "c"), "park", "yard")
+    data = DataSettings(train=("a",), val=("b", "yard"), test=("c",))
+    assert named(assign_parts(found, data)) == {
+        "train": ["a", "park"],
+        "val": ["b", "yard"],
+        "test": ["c"],
+    }

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 
@@ -51,14 +52,24 @@ def test_a_batch_without_scored_pixels_has_a_finite_loss(
     assert (logits.grad == 0).all()
 
 
-def test_channel_weights_are_shares(targets: torch.Tensor, everywhere: torch.Tensor) -> None:
+def losses_by_channel(logits: np.ndarray, truth: np.ndarray, bce_weight: float) -> np.ndarray:
+    """The formula of the docstring in plain NumPy, for two chips that are scored everywhere."""
+    probability = 1 / (1 + np.exp(-logits))
+    of_truth = np.where(truth == 1, probability, 1 - probability)
+    cross_entropy = -np.log(of_truth).mean((0, 2, 3))
+    common = 2 * (probability * truth).sum((0, 2, 3)) + 1
+    dice = common / (probability.sum((0, 2, 3)) + truth.sum((0, 2, 3)) + 1)
+    return bce_weight * cross_entropy + (1 - bce_weight) * (1 - dice)
+
+
+@pytest.mark.parametrize("bce_weight", [0.0, 0.3, 1.0])
+def test_channel_weights_are_shares(
+    targets: torch.Tensor, everywhere: torch.Tensor, bce_weight: float
+) -> None:
     logits = torch.randn(targets.shape, generator=torch.Generator().manual_seed(1))
-    single = [
-        GraveLoss(0.5, [float(i == channel) for i in range(3)])(logits, targets, everywhere)
-        for channel in range(3)
-    ]
-    mixed = GraveLoss(0.5, (2.0, 1.0, 1.0))(logits, targets, everywhere)
-    assert mixed == pytest.approx(float((2 * single[0] + single[1] + single[2]) / 4), rel=1e-5)
+    body, border, contact = losses_by_channel(logits.numpy(), targets.numpy(), bce_weight)
+    mixed = GraveLoss(bce_weight, (2.0, 1.0, 1.0))(logits, targets, everywhere)
+    assert float(mixed) == pytest.approx((2 * body + border + contact) / 4, rel=1e-5)
 
 
 def test_the_soft_dice_follows_its_formula(everywhere: torch.Tensor) -> None:
@@ -72,9 +83,9 @@ def test_the_soft_dice_follows_its_formula(everywhere: torch.Tensor) -> None:
 def test_the_focal_term_reduces_the_weight_of_confident_pixels(
     targets: torch.Tensor, everywhere: torch.Tensor
 ) -> None:
-    plain, focused = GraveLoss(1.0, EVEN), GraveLoss(1.0, EVEN, focal_gamma=2.0)
+    focused = GraveLoss(1.0, EVEN, focal_gamma=2.0)
     for certainty in (3.0, -3.0):
-        logits = logits_of(targets, certainty)
-        wrong = torch.sigmoid(torch.tensor(-certainty))  # 1 - probability of the true class
-        expected = wrong**2 * plain(logits, targets, everywhere)
-        assert focused(logits, targets, everywhere) == pytest.approx(float(expected), rel=1e-4)
+        missing = 1 / (1 + np.exp(certainty))  # 1 - probability of the true class
+        expected = missing**2 * -np.log(1 - missing)
+        loss = focused(logits_of(targets, certainty), targets, everywhere)
+        assert float(loss) == pytest.approx(expected, rel=1e-4)

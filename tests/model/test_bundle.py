@@ -1,8 +1,10 @@
 """A model folder is read completely or refused in one line, and never unpickled."""
 
+import hashlib
 import json
 import math
 import pickle
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -57,10 +59,18 @@ def network() -> torch.nn.Module:
     return build_network(ARCHITECTURE).eval()
 
 
+@pytest.fixture(scope="session")
+def written(tmp_path_factory: pytest.TempPathFactory, network: torch.nn.Module) -> Path:
+    """A model folder, read only."""
+    folder = tmp_path_factory.mktemp("bundle") / "model"
+    write_model(folder, network, card())
+    return folder
+
+
 @pytest.fixture
-def folder(tmp_path: Path, network: torch.nn.Module) -> Path:
-    write_model(tmp_path / "model", network, card())
-    return tmp_path / "model"
+def folder(written: Path, tmp_path: Path) -> Path:
+    """A copy of it, for a test that changes it."""
+    return Path(shutil.copytree(written, tmp_path / "model"))
 
 
 def refusal(action: Callable[[], object]) -> str:
@@ -111,6 +121,7 @@ def test_a_score_that_is_no_number_does_not_spoil_the_description(
 
 def test_the_fingerprint_is_that_of_the_weights(folder: Path) -> None:
     before = read_bundle(folder).sha256
+    assert before == hashlib.sha256((folder / WEIGHTS_FILE).read_bytes()).hexdigest()
     write_card(folder, card(name="other"))
     assert read_bundle(folder).sha256 == before
     with (folder / WEIGHTS_FILE).open("ab") as file:

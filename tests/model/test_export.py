@@ -37,14 +37,14 @@ def make_model(folder: Path, **changes: object) -> tuple[Settings, Bundle]:
     return settings, write_model(folder / "model", build_network(architecture), card)
 
 
-@pytest.fixture
-def for_rgb(tmp_path: Path) -> tuple[Settings, Bundle]:
-    return make_model(tmp_path)
+@pytest.fixture(scope="module")
+def for_rgb(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, Bundle]:
+    return make_model(tmp_path_factory.mktemp("rgb"))
 
 
-@pytest.fixture
-def for_heights(tmp_path: Path) -> tuple[Settings, Bundle]:
-    return make_model(tmp_path, data__channels="rgb+dem")
+@pytest.fixture(scope="module")
+def for_heights(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, Bundle]:
+    return make_model(tmp_path_factory.mktemp("heights"), data__channels="rgb+dem")
 
 
 def start(bundle: Bundle, settings: Settings) -> torch.nn.Module:
@@ -109,10 +109,11 @@ def test_a_model_with_another_normalisation_is_refused(for_rgb: tuple[Settings, 
 
 
 def test_a_fine_tuning_run_names_the_model_it_started_from(
-    for_rgb: tuple[Settings, Bundle], sample_data: Path
+    for_rgb: tuple[Settings, Bundle], sample_data: Path, work_dir: Path
 ) -> None:
     settings, bundle = for_rgb
-    settings = with_values(settings, {"data.root": sample_data, "training.epochs": 1})
+    here = {"data.root": sample_data, "work_dir": work_dir, "training.epochs": 1}
+    settings = with_values(settings, here)
     run_training(settings, start=bundle, finish=False)
     (run,) = runs_of(settings)
     assert run.data.tags["gravecli.init_from"] == "start"

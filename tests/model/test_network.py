@@ -10,13 +10,10 @@ from pydantic import ValidationError
 
 from grave_cli.errors import ModelError
 from grave_cli.model.architecture import Architecture, ArchitectureName
-from grave_cli.model.network import (
-    IMAGENET,
-    build_network,
-    build_pretrained,
-    encoder_normalisation,
-)
+from grave_cli.model.network import build_network, build_pretrained, encoder_normalisation
 
+# Mean and standard deviation of the photographs that torchvision's weights were trained on.
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
 

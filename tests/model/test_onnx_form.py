@@ -1,24 +1,28 @@
 """The ONNX form of a network computes the same probabilities, or is refused."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
-from support import untrained_bundle, write_model
+from support import write_model
 
 from grave_cli.errors import ModelError
 from grave_cli.model.architecture import Architecture
+from grave_cli.model.bundle import Bundle, read_bundle
 from grave_cli.model.network import build_network
 from grave_cli.model.onnx_form import write_onnx
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["unet", "unetplusplus", "fpn", "deeplabv3plus", "linknet"])
-def test_every_decoder_of_the_settings_can_be_exported(name: str, tmp_path: Path) -> None:
-    card = untrained_bundle(tmp_path / "any").card
+def test_every_decoder_of_the_settings_can_be_exported(
+    name: str, untrained: Bundle, tmp_path: Path
+) -> None:
     architecture = Architecture(name=name, encoder="resnet18", in_channels=4)  # type: ignore[arg-type]
     network = build_network(architecture).eval()
-    write_model(tmp_path / name, network, card.model_copy(update={"architecture": architecture}))
+    card = untrained.card.model_copy(update={"architecture": architecture})
+    write_model(tmp_path / name, network, card)
     assert (tmp_path / name / "model.onnx").is_file()
 
 
@@ -30,8 +34,10 @@ class Fixed(torch.nn.Module):
         return pixels[:, :3] + shift
 
 
-def test_an_onnx_form_with_other_probabilities_is_refused(tmp_path: Path) -> None:
-    bundle = untrained_bundle(tmp_path)
+def test_an_onnx_form_with_other_probabilities_is_refused(
+    untrained: Bundle, tmp_path: Path
+) -> None:
+    bundle = read_bundle(Path(shutil.copytree(untrained.folder, tmp_path / "model")))
     with pytest.raises(
         ModelError, match=r"untrained: model\.onnx computes other .*difference of 0\.\d"
     ):

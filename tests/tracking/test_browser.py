@@ -7,6 +7,7 @@ import pytest
 from browser import browser_page, needs_chromium
 from image_store import runs_of
 from playwright.sync_api import Page
+from ports import unused_port
 
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.server import mlflow_pages
@@ -17,7 +18,7 @@ pytestmark = needs_chromium
 @pytest.fixture(scope="module")
 def page(trained: Settings) -> Iterator[Page]:
     """A page of a browser, with addresses relative to the store's."""
-    with mlflow_pages(trained, 5900) as url, browser_page(url) as page:
+    with mlflow_pages(trained, unused_port()) as url, browser_page(url) as page:
         yield page
 
 

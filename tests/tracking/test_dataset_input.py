@@ -13,7 +13,6 @@ from grave_cli.dataset.training_data import plan_training
 from grave_cli.settings.load import with_values
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.dataset_input import dataset_digest, dataset_table
-from grave_cli.tuning.study import StudyRequest, run_study
 
 
 def test_a_training_has_its_data_set_as_input(trained: Settings) -> None:
@@ -24,22 +23,9 @@ def test_a_training_has_its_data_set_as_input(trained: Settings) -> None:
     assert given.dataset.digest == dataset_digest(plan)
     assert {tag.key: tag.value for tag in given.tags} == {"mlflow.data.context": "training"}
     assert json.loads(given.dataset.source)["uri"] == trained.data.root.resolve().as_uri()
-    assert json.loads(given.dataset.profile)["num_rows"] == len(plan.parts)
+    assert json.loads(given.dataset.profile)["num_rows"] == 3  # cemeteries, a split each
     columns = [column["name"] for column in json.loads(given.dataset.schema)["mlflow_colspec"]]
     assert columns == ["cemetery", "split", "graves", "area_m2", "gsd_m"]
-
-
-def test_a_study_and_its_trials_have_it_too(sample_data: Path, tmp_path: Path) -> None:
-    base = tiny_settings(sample_data, tmp_path / "runs", training__epochs=1)
-    space = {"training.learning_rate": {"low": 1e-4, "high": 1e-2, "log": True}}
-    study = {"trials": 2, "pruner": "none", "search_space": space}
-    run_study(with_values(base, {"hpo.studies.small": study}), StudyRequest("small"))
-    runs = runs_of(base)
-    assert len(runs) == 3
-    given = [run.inputs.dataset_inputs for run in runs]
-    assert [len(inputs) for inputs in given] == [1, 1, 1]
-    assert len({(i[0].dataset.name, i[0].dataset.digest) for i in given}) == 1
-    assert {i[0].tags[0].value for i in given} == {"training"}
 
 
 def test_the_digest_stays_with_the_data_and_changes_with_split_and_gsd(

@@ -11,8 +11,8 @@ from grave_cli.tracking.runs import TrackedRun, tracked_run
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return tiny_settings(tmp_path, tmp_path / "runs")
+def settings(work_dir: Path) -> Settings:
+    return tiny_settings(work_dir, work_dir)
 
 
 def log_dice(run: TrackedRun, *values: float) -> None:
@@ -71,10 +71,9 @@ def test_a_run_that_goes_on_lasts_until_now(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("uri", ["", "sqlite:///{folder}/nowhere.db"])
-def test_without_a_store_it_is_said_and_none_is_made(
-    settings: Settings, tmp_path: Path, uri: str
-) -> None:
-    asked = with_values(settings, {"tracking.uri": uri.format(folder=tmp_path)})
+def test_without_a_store_it_is_said_and_none_is_made(tmp_path: Path, uri: str) -> None:
+    uri = uri.format(folder=tmp_path)
+    asked = tiny_settings(tmp_path, tmp_path / "runs", tracking__uri=uri)
     with pytest.raises(TrackingError, match=r"no runs are recorded.*gravecli train"):
         list_runs(asked)
     assert list(tmp_path.iterdir()) == []

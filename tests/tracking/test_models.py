@@ -1,8 +1,8 @@
-import shutil
 import tempfile
 from pathlib import Path
 
 import pytest
+from image_store import copy_store
 from support import tiny_settings
 
 from grave_cli.errors import ModelError, TrackingError
@@ -20,8 +20,7 @@ def test_a_model_is_found_by_name_id_and_folder(trained: Settings) -> None:
 
 
 def test_the_newest_finished_run_is_taken(trained: Settings, tmp_path: Path) -> None:
-    shutil.copytree(trained.work_dir, tmp_path / "runs")  # others count the runs of the original
-    copied = with_values(trained, {"work_dir": tmp_path / "runs"})
+    copied = copy_store(trained, tmp_path)  # others count the runs of the original
     with tracked_run(copied, "unfinished business", {"gravecli.channels": "rgb+dem"}):
         found = newest_model(with_dem=True, settings=copied)
     assert found.bundle.card.name == "tiny"
@@ -64,8 +63,8 @@ def test_a_model_is_looked_into_where_it_lies(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_run_without_a_model_is_named(trained: Settings, tmp_path: Path) -> None:
-    settings = with_values(trained, {"work_dir": tmp_path / "runs"})
+def test_a_run_without_a_model_is_named(work_dir: Path) -> None:
+    settings = tiny_settings(work_dir, work_dir)
     with tracked_run(settings, "bare", {}):
         pass
     with pytest.raises(ModelError, match="run bare has no model"):

@@ -11,8 +11,8 @@ from grave_cli.tracking.store import tracking_uri
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return tiny_settings(tmp_path, tmp_path / "runs")
+def settings(work_dir: Path) -> Settings:
+    return tiny_settings(work_dir, work_dir)
 
 
 def status_of(settings: Settings, run_id: str) -> str:

@@ -3,8 +3,6 @@
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -15,8 +13,10 @@ import optuna
 import psutil
 import pytest
 from image_store import client_of, images_of, runs_of
+from ports import unused_port
 from postgres import new_database
 from support import tiny_settings, untrained_bundle
+from terminal import start_gravecli
 
 from grave_cli.errors import ModelError, TrackingError
 from grave_cli.tracking.listing import list_runs
@@ -26,7 +26,6 @@ from grave_cli.tracking.server import free_port, mlflow_pages, mlflow_server
 from grave_cli.training.trainer import run_training
 
 LARGE = 60_000_000
-GRAVECLI = [sys.executable, "-u", "-c", "from grave_cli.cli.app import main; main()"]
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +33,7 @@ def server(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     """URL of an MLflow server that keeps runs in PostgreSQL and files for its clients."""
     store = ["--backend-store-uri", new_database(postgres, "served")]
     files = ["--artifacts-destination", tmp_path_factory.mktemp("served").as_uri()]
-    with mlflow_server([*store, *files], free_port(5400)) as url:
+    with mlflow_server([*store, *files], unused_port()) as url:
         yield url
 
 
@@ -81,7 +80,7 @@ def test_a_model_whose_download_was_killed_is_downloaded_again(server: str, tmp_
     found = resolve_model("big", settings).bundle
     sizes = {path.name: path.stat().st_size for path in bundle.folder.iterdir()}
     assert {path.name: path.stat().st_size for path in found.folder.iterdir()} == sizes
-    assert found.sha256() == bundle.sha256()
+    assert found.sha256 == bundle.sha256
 
 
 def test_a_run_without_a_model_is_named_by_a_server(server: str, tmp_path: Path) -> None:
@@ -113,7 +112,7 @@ def test_a_store_that_is_a_server_has_pages_already(tmp_path: Path) -> None:
     settings = tiny_settings(
         tmp_path, tmp_path / "runs", tracking__uri="http://mlflow.example:5000"
     )
-    with mlflow_pages(settings, 5500) as url:
+    with mlflow_pages(settings, unused_port()) as url:
         assert url == "http://mlflow.example:5000/"
 
 
@@ -121,7 +120,7 @@ def test_a_server_that_does_not_start_says_why() -> None:
     store = ["--backend-store-uri", "nosuchscheme://nowhere"]
     with (
         pytest.raises(TrackingError, match=r"did not start: .*nosuchscheme"),
-        mlflow_server(store, free_port(5600)),
+        mlflow_server(store, unused_port()),
     ):
         pytest.fail("it started")
 
@@ -140,16 +139,8 @@ def test_dashboard_ends_with_all_of_its_children(ending: signal.Signals, tmp_pat
     storage = f"sqlite:///{tmp_path / 'studies.db'}"
     if with_study:
         optuna.create_study(storage=storage, study_name="seen")
-    options = ("--mlflow", "--no-browser", "--port", "5700", "--storage", storage)
-    process = subprocess.Popen(
-        [*GRAVECLI, "dashboard", *options],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # A shell ignores SIGINT for what it starts in the background; so would the child.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
+    options = ("--mlflow", "--no-browser", "--port", unused_port(), "--storage", storage)
+    process = start_gravecli("dashboard", *options, cwd=tmp_path)
     assert process.stdout is not None
     runs = fetch(process.stdout.readline().split()[-1])
     assert b"MLflow" in runs

@@ -9,9 +9,10 @@ from pathlib import Path
 import optuna
 import pytest
 from browser import browser_page, needs_chromium
+from ports import unused_port
 from sqlalchemy import text
 from support import tiny_settings
-from terminal import assert_refused, gravecli
+from terminal import assert_refused, gravecli, start_gravecli
 
 from grave_cli.errors import TuningError
 from grave_cli.settings.tree import Settings
@@ -43,22 +44,26 @@ def settings(tmp_path: Path, url: str) -> Settings:
     return tiny_settings(tmp_path, tmp_path / "runs", hpo__storage=url)
 
 
-@pytest.fixture
-def address(tmp_path: Path, url: str) -> Iterator[str]:
-    """Where `gravecli dashboard --study seen` says the page is."""
-    make_study(url).engine.dispose()
-    program = [sys.executable, "-u", "-c", "from grave_cli.cli.app import main; main()"]
-    options = ["--storage", url, "--study", "seen", "--no-browser", "--port", "6100"]
-    process = subprocess.Popen(
-        [*program, "dashboard", *options], cwd=tmp_path, stdout=subprocess.PIPE, text=True
-    )
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where `gravecli dashboard --study seen` says the page is, of the study in `runs`."""
+    folder = tmp_path_factory.mktemp("dashboard")
+    (folder / "runs").mkdir()
+    make_study(f"sqlite:///{folder / 'runs' / 'optuna.db'}").engine.dispose()
+    options = ["--study", "seen", "--no-browser", "--port", unused_port()]
+    process = start_gravecli("dashboard", *options, cwd=folder)
     assert process.stdout is not None
-    address = process.stdout.readline().split()[-1]
-    urllib.request.urlopen(address, timeout=60).close()  # it answers as soon as it is announced
-    yield address
+    yield process.stdout.readline().split()[-1]
     process.terminate()
     process.communicate(timeout=30)
     assert process.returncode == 0
+
+
+def test_the_dashboard_listens_here_alone_and_knows_the_study(address: str) -> None:
+    assert address.startswith("http://127.0.0.1:")
+    root = address[: address.index("dashboard/")]
+    with urllib.request.urlopen(f"{root}api/studies", timeout=60) as answer:
+        assert "seen" in answer.read().decode()  # it answers as soon as it is announced
 
 
 @needs_chromium
@@ -102,7 +107,7 @@ def test_the_file_of_an_optuna_3_is_refused_with_the_upgrade_that_opens_it(
         connection.execute(text("UPDATE alembic_version SET version_num = 'v3.0.0.d'"))
     storage.engine.dispose()
     upgrade = f"optuna storage upgrade --storage {url}"
-    with pytest.raises(TuningError, match=f"made by another Optuna.*`{upgrade}`"):
+    with pytest.raises(TuningError, match=f"created by another Optuna.*`{upgrade}`"):
         open_studies(settings)
     optuna_cli = Path(sys.executable).with_name("optuna")
     subprocess.run([optuna_cli, *upgrade.split()[1:]], check=True, capture_output=True)

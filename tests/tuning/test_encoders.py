@@ -7,7 +7,7 @@ from grave_cli.errors import TuningError
 from grave_cli.settings.load import with_values
 from grave_cli.settings.tree import Settings
 from grave_cli.tuning.encoders import keep_loadable
-from grave_cli.tuning.joining import open_study
+from grave_cli.tuning.opening import open_study
 
 KEY = "model.encoder"
 HAD, MISSING = "tu-tf_efficientnet_lite0", "no_such_encoder"

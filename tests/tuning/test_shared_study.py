@@ -16,7 +16,7 @@ from toy_worker import SPACE, toy_study
 
 from grave_cli.errors import TuningError
 from grave_cli.tuning.shared_study import SharedStudy, Slots
-from grave_cli.tuning.worker import TryAgain, work
+from grave_cli.tuning.worker import RetryTrial, work
 
 TOY = Path(toy_worker.__file__)
 
@@ -133,7 +133,7 @@ def test_an_attempt_that_asks_for_it_is_made_again_with_the_same_parameters(
     def objective(trial: Trial) -> float:
         seen.append((trial.params["x"], dict(trial.user_attrs).get("batch")))
         if trial.number == 0:
-            raise TryAgain(batch=2)
+            raise RetryTrial(batch=2)
         return 1.0
 
     work(shared, Slots(1, SPACE), objective)

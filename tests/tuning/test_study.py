@@ -1,12 +1,15 @@
 import json
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import optuna
 import psutil
 import pytest
-from image_store import client_of, images_of, runs_of
+from image_store import client_of, copy_store, images_of, runs_of
 from mlflow.entities import Run
 from support import Listener, tiny_settings
 
@@ -14,6 +17,7 @@ from grave_cli.errors import TuningError
 from grave_cli.settings.load import load_settings, with_values
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.models import newest_model
+from grave_cli.tuning.result import StudyResult
 from grave_cli.tuning.storage import open_storage
 from grave_cli.tuning.study import StudyRequest, run_study
 
@@ -26,8 +30,8 @@ def with_study(settings: Settings, **fields: Any) -> Settings:
 
 
 @pytest.fixture
-def plain(sample_data: Path, tmp_path: Path) -> Settings:
-    return tiny_settings(sample_data, tmp_path / "runs", training__epochs=1)
+def plain(sample_data: Path, work_dir: Path) -> Settings:
+    return tiny_settings(sample_data, work_dir, training__epochs=1)
 
 
 @pytest.fixture
@@ -35,11 +39,36 @@ def settings(plain: Settings) -> Settings:
     return with_study(plain)
 
 
-@pytest.fixture
-def store(settings: Settings) -> Iterator[optuna.storages.RDBStorage]:
+@contextmanager
+def opened(settings: Settings, name: str) -> Iterator[optuna.Study]:
+    """A study as Optuna sees it."""
     storage = open_storage(settings)
-    yield storage
+    yield optuna.load_study(study_name=name, storage=storage)
     storage.engine.dispose()
+
+
+@dataclass
+class History:
+    """A study named `mine` and the results of three calls: for two trials, again, and for three."""
+
+    settings: Settings
+    listener: Listener = field(default_factory=Listener)
+    results: list[StudyResult] = field(default_factory=list)
+
+
+@pytest.fixture(scope="module")
+def history(
+    sample_data: Path,
+    new_work_dir: Callable[[Path], Path],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> History:
+    """Read only."""
+    work_dir = new_work_dir(tmp_path_factory.mktemp("study") / "runs")
+    past = History(with_study(tiny_settings(sample_data, work_dir, training__epochs=1)))
+    for trials in (None, None, 3):
+        request = StudyRequest("mine", "small", trials=trials)
+        past.results.append(run_study(past.settings, request, past.listener))
+    return past
 
 
 def family_of(settings: Settings) -> tuple[Run, list[Run]]:
@@ -52,46 +81,53 @@ def family_of(settings: Settings) -> tuple[Run, list[Run]]:
 
 
 def test_a_study_has_as_many_finished_trials_as_asked_for_however_often_it_runs(
-    settings: Settings, listener: Listener, store: optuna.storages.RDBStorage
+    history: History,
 ) -> None:
-    first = run_study(settings, StudyRequest("mine", "small"), listener)
-    assert first.finished == 2
-    again = run_study(settings, StudyRequest("mine", "small"), listener)
+    first, again, more = history.results
+    assert (first.finished, more.finished) == (2, 3)
     assert again == first
-    more = run_study(settings, StudyRequest("mine", "small", trials=3), listener)
-    assert more.finished == 3
-    study = optuna.load_study(study_name="mine", storage=store)
-    rates = [trial.params["training.learning_rate"] for trial in study.trials]
+    with opened(history.settings, "mine") as study:
+        rates = [trial.params["training.learning_rate"] for trial in study.trials]
+        values = [trial.value for trial in study.trials]
     assert len(set(rates)) == 3, "a resumed study repeated a trial"
-    assert more.best_value == max(trial.value for trial in study.trials)
-    assert "study mine: 2 of 3 trials are finished" in listener.notes
-    parent, children = family_of(settings)
+    assert more.best_value == max(values)
+    assert "study mine: 2 of 3 trials are finished" in history.listener.notes
+    parent, children = family_of(history.settings)
     assert parent.info.status == "FINISHED"
     assert [run.info.run_name for run in children] == ["mine-0", "mine-1", "mine-2"]
     assert parent.data.metrics["trials/complete"] == 3
     assert parent.data.metrics["best_value"] == more.best_value
 
 
-def test_each_trial_is_a_finished_child_run_with_the_trial_s_settings(settings: Settings) -> None:
-    result = run_study(settings, StudyRequest("small"))
-    parent, children = family_of(settings)
-    assert parent.info.run_name == "small"
+def test_each_trial_is_a_finished_child_run_with_the_trial_s_settings(history: History) -> None:
+    result = history.results[-1]
+    parent, children = family_of(history.settings)
+    assert parent.info.run_name == "mine"
     assert {run.info.status for run in (parent, *children)} == {"FINISHED"}
-    assert [run.data.tags["optuna.state"] for run in children] == ["COMPLETE", "COMPLETE"]
-    assert [run.data.tags["optuna.trial"] for run in children] == ["0", "1"]
-    best = client_of(settings).get_run(result.best_run_id)
+    assert [run.data.tags["optuna.state"] for run in children] == ["COMPLETE"] * 3
+    assert [run.data.tags["optuna.trial"] for run in children] == ["0", "1", "2"]
+    best = client_of(history.settings).get_run(result.best_run_id)
     assert best.data.metrics["best/dice"] == pytest.approx(result.best_value)
     rate = result.best_params["training.learning_rate"]
     assert float(best.data.params["training.learning_rate"]) == rate
     assert result.best_run_id in parent.data.tags["mlflow.note.content"]
-    (given,) = parent.inputs.dataset_inputs
-    assert given.dataset.name == f"dataset_{parent.data.tags['dataset_id']}"
+
+
+def test_a_study_and_its_trials_have_the_data_set_as_input(history: History) -> None:
+    runs = runs_of(history.settings)
+    assert len(runs) == 4
+    given = [run.inputs.dataset_inputs for run in runs]
+    assert [len(inputs) for inputs in given] == [1, 1, 1, 1]
+    assert len({(i[0].dataset.name, i[0].dataset.digest) for i in given}) == 1
+    assert {i[0].tags[0].value for i in given} == {"training"}
+    parent, _ = family_of(history.settings)
+    assert given[0][0].dataset.name == f"dataset_{parent.data.tags['dataset_id']}"
 
 
 def test_the_best_settings_lie_in_the_parent_run_as_a_file_that_train_takes(
-    settings: Settings,
+    history: History,
 ) -> None:
-    result = run_study(settings, StudyRequest("small"))
+    settings, result = history.settings, history.results[-1]
     parent, _ = family_of(settings)
     assert "best.toml" in {
         item.path for item in client_of(settings).list_artifacts(parent.info.run_id)
@@ -103,15 +139,13 @@ def test_the_best_settings_lie_in_the_parent_run_as_a_file_that_train_takes(
     assert keys == {"study/history", "study/importance"}
 
 
-def test_trials_that_fail_are_no_zeros_and_end_the_study_after_three(
-    settings: Settings, store: optuna.storages.RDBStorage
-) -> None:
+def test_trials_that_fail_are_no_zeros_and_end_the_study_after_three(settings: Settings) -> None:
     broken = with_values(settings, {"model.encoder": "no_such_encoder"})
     with pytest.raises(TuningError, match=r"3 trials failed .*no_such_encoder"):
         run_study(broken, StudyRequest("small", trials=5))
-    study = optuna.load_study(study_name="small", storage=store)
-    assert [trial.state.name for trial in study.trials] == ["FAIL"] * 3
-    assert all(trial.value is None for trial in study.trials)
+    with opened(settings, "small") as study:
+        assert [trial.state.name for trial in study.trials] == ["FAIL"] * 3
+        assert all(trial.value is None for trial in study.trials)
     parent, _ = family_of(settings)
     assert parent.info.status == "FAILED"
 
@@ -121,16 +155,14 @@ def test_a_pruned_trial_counts_and_its_run_is_killed(settings: Settings) -> None
     settings = with_study(settings, pruner="median", startup_trials=1, warmup_epochs=0)
     settings = with_values(settings, {"training.epochs": 2})
     run_study(settings, StudyRequest("small", trials=1))
-    storage = open_storage(settings)
-    study = optuna.load_study(study_name="small", storage=storage)
-    better = optuna.trial.create_trial(
-        params=study.trials[0].params,
-        distributions=study.trials[0].distributions,
-        value=1.0,
-        intermediate_values={0: 1.0, 1: 1.0},
-    )
-    study.add_trials([better, better])
-    storage.engine.dispose()
+    with opened(settings, "small") as study:
+        better = optuna.trial.create_trial(
+            params=study.trials[0].params,
+            distributions=study.trials[0].distributions,
+            value=1.0,
+            intermediate_values={0: 1.0, 1: 1.0},
+        )
+        study.add_trials([better, better])
     result = run_study(settings, StudyRequest("small", trials=4))
     assert (result.finished, result.pruned) == (4, 1)
     _, children = family_of(settings)
@@ -156,19 +188,20 @@ def test_a_pruned_trial_counts_and_its_run_is_killed(settings: Settings) -> None
     ],
 )
 def test_a_study_is_not_gone_on_with_on_other_grounds(
-    settings: Settings, change: dict[str, Any], complaint: str
+    history: History, work_dir: Path, change: dict[str, Any], complaint: str
 ) -> None:
-    run_study(settings, StudyRequest("small", trials=1))
-    changed = with_values(settings, change)
-    with pytest.raises(TuningError, match=f"begun with .*{complaint}.*--force"):
-        run_study(changed, StudyRequest("small", trials=2))
-    result = run_study(changed, StudyRequest("small", trials=2, force=True))
-    assert result.finished == 2
+    shutil.copy(history.settings.work_dir / "optuna.db", work_dir)
+    changed = with_values(history.settings, {**change, "work_dir": work_dir})
+    with pytest.raises(TuningError, match=f"began with .*{complaint}.*--force"):
+        run_study(changed, StudyRequest("mine", "small", trials=4))
+    result = run_study(changed, StudyRequest("mine", "small", trials=4, force=True))
+    assert result.finished == 4
 
 
-def test_a_grid_larger_than_its_combinations_is_refused(plain: Settings) -> None:
+def test_a_grid_larger_than_its_combinations_is_refused(sample_data: Path, tmp_path: Path) -> None:
     space = {"training.seed": {"choices": [0, 1]}}
-    settings = with_study(plain, sampler="grid", search_space=space)
+    settings = tiny_settings(sample_data, tmp_path / "runs")
+    settings = with_study(settings, sampler="grid", search_space=space)
     with pytest.raises(TuningError, match="found 3 trials, expected 2 at most"):
         run_study(settings, StudyRequest("small", trials=3))
     assert not settings.work_dir.exists()
@@ -201,7 +234,7 @@ def test_elevation_variants_are_read_once_and_scored_on_the_test_cemetery(
 def test_thresholds_are_tuned_on_one_model_s_probabilities(
     trained: Settings, tmp_path: Path
 ) -> None:
-    settings = with_values(trained, {"hpo.storage": f"sqlite:///{tmp_path / 'decode.db'}"})
+    settings = copy_store(trained, tmp_path)
     before = len(runs_of(settings))
     result = run_study(settings, StudyRequest("decode", trials=5, model="tiny"))
     assert (result.tunes, result.metric, result.finished) == ("decoding", "val/object_f1", 5)

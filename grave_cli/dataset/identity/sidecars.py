@@ -64,7 +64,7 @@ def dataset_files(manifest: Manifest) -> tuple[DatasetFile, ...]:
             has edits in its `-wal` file.
     """
     collector = _Collector(manifest.root)
-    for cemetery in manifest.cemeteries:
+    for cemetery in (*manifest.cemeteries, *manifest.ground):
         for path in cemetery.files:
             collector.add_named(path)
     return tuple(sorted(collector.found(), key=lambda file: (file.path, file.location)))

@@ -1,4 +1,4 @@
-"""What a study leaves in its parent run: counts, the best settings, and pictures of how it went."""
+"""Summary of a study in its parent run: counts, the best settings, and plots of its course."""
 
 from io import BytesIO
 from typing import TYPE_CHECKING
@@ -21,24 +21,24 @@ if TYPE_CHECKING:
     from PIL import Image
 
 BEST_FILE = "best.toml"
-_CONCLUDED = "gravecli.concluded"
+_SUMMARISED = "gravecli.concluded"  # attribute of a study: its finished trials at the last summary
 _STATES = ("COMPLETE", "PRUNED", "FAIL")
-_TELLING = 2  # complete trials from which on a plot says something
+_FEWEST = 2  # complete trials below which a plot is empty
 
 
-def is_concluded(shared: SharedStudy) -> bool:
-    """Tell whether all trials that are finished are in the parent run's account."""
-    return shared.study.user_attrs.get(_CONCLUDED) == len(shared.finished())
+def has_summary(shared: SharedStudy) -> bool:
+    """Return whether the parent run's summary covers all finished trials."""
+    return shared.study.user_attrs.get(_SUMMARISED) == len(shared.finished())
 
 
-def conclude(parent: TrackedRun, shared: SharedStudy, plan: Study, settings: Settings) -> None:
-    """Write into the parent run how the study stands.
+def log_summary(parent: TrackedRun, shared: SharedStudy, plan: Study, settings: Settings) -> None:
+    """Log the state of a study to its parent run.
 
     Args:
         parent: Run of the study.
         shared: The study.
-        plan: What was searched.
-        settings: What its trials started from.
+        plan: Search space of the study.
+        settings: Settings that its trials start from.
     """
     name = shared.study.study_name
     settle_failed(parent, {run_name(name, one.number): one.number for one in shared.trials("FAIL")})
@@ -48,9 +48,9 @@ def conclude(parent: TrackedRun, shared: SharedStudy, plan: Study, settings: Set
     if best is not None and best.value is not None:
         parent.log_metrics({"best_value": best.value})
         _log_best(parent, best, plan, settings)
-        for name, picture in _pictures(shared).items():
-            parent.log_image(picture, f"study/{name}")
-    shared.study.set_user_attr(_CONCLUDED, len(shared.finished()))
+        for name, plot in _plots(shared).items():
+            parent.log_image(plot, f"study/{name}")
+    shared.study.set_user_attr(_SUMMARISED, len(shared.finished()))
 
 
 def _log_best(parent: TrackedRun, best: "FrozenTrial", plan: Study, settings: Settings) -> None:
@@ -72,10 +72,10 @@ def _log_best(parent: TrackedRun, best: "FrozenTrial", plan: Study, settings: Se
     parent.tag("mlflow.note.content", note)
 
 
-def _pictures(shared: SharedStudy) -> dict[str, "Image.Image"]:
-    """Draw the course of the objective and, if it differs, what made it differ."""
+def _plots(shared: SharedStudy) -> dict[str, "Image.Image"]:
+    """Plot the objective by trial and, unless it is constant, the importance of each parameter."""
     complete = shared.trials("COMPLETE")
-    if len(complete) < _TELLING:
+    if len(complete) < _FEWEST:
         return {}
     import warnings
 
@@ -84,7 +84,7 @@ def _pictures(shared: SharedStudy) -> dict[str, "Image.Image"]:
 
     mpl.use("Agg")
     with warnings.catch_warnings(), mpl.rc_context():
-        warnings.simplefilter("ignore")  # experimental; and layouts that are too tight
+        warnings.simplefilter("ignore")  # experimental API; layouts that are too tight
         pictures = {"history": _picture(plots.plot_optimization_history(shared.study))}
         if len({trial.value for trial in complete}) > 1:
             pictures["importance"] = _picture(plots.plot_param_importances(shared.study))
@@ -92,7 +92,7 @@ def _pictures(shared: SharedStudy) -> dict[str, "Image.Image"]:
 
 
 def _picture(axes: object) -> "Image.Image":
-    """Take the figure of a plot as RGB."""
+    """Render the figure of a plot as RGB."""
     from matplotlib import pyplot
     from PIL import Image
 

@@ -1,4 +1,4 @@
-"""How a process joins a study: the study is opened or made, and the same for all who work on it."""
+"""Open or create a study, seed its sampler, and refuse trials that cannot be compared."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -12,26 +12,26 @@ from grave_cli.errors import TuningError
 from grave_cli.settings.studies import Study
 from grave_cli.settings.tree import Settings
 from grave_cli.tuning.shared_study import SharedStudy
-from grave_cli.tuning.storage import let_others_read, open_storage
+from grave_cli.tuning.storage import enable_wal, open_storage
 
 if TYPE_CHECKING:
     from optuna.pruners import BasePruner
     from optuna.samplers import BaseSampler
 
 _WORKERS = "gravecli.workers"
-_FOUNDATION = "gravecli.foundation"
+_BASIS = "gravecli.foundation"
 
 
 @dataclass(frozen=True)
-class Foundation:
-    """What has to stay the same for the trials of a study to be comparable.
+class StudyBasis:
+    """Conditions that all trials of a study share, or they could not be compared.
 
     Args:
         data: Id of the data set.
-        split: Which cemeteries train, validate and test.
-        channels: What the network sees.
-        objective: Metric that is maximised, and of what.
-        search_space: What is searched, as JSON.
+        split: Cemeteries for training, validation and test.
+        channels: Input channels of the network.
+        objective: Metric that is maximised and, for decoding, its model.
+        search_space: Search space as JSON.
     """
 
     data: str
@@ -43,12 +43,12 @@ class Foundation:
 
 @contextmanager
 def open_study(settings: Settings, name: str, plan: Study) -> Iterator[SharedStudy]:
-    """Open a study while the block runs; it is made when it is missing.
+    """Open a study while the block runs; create it if it is missing.
 
     Args:
-        settings: Where the storage is.
-        name: Its name there.
-        plan: How hopeless trials are found.
+        settings: Location of the storage.
+        name: Name of the study in the storage.
+        plan: Pruner of the study.
 
     Raises:
         TuningError: The storage cannot be opened.
@@ -57,7 +57,7 @@ def open_study(settings: Settings, name: str, plan: Study) -> Iterator[SharedStu
 
     storage = open_storage(settings)
     try:
-        let_others_read(storage)
+        enable_wal(storage)
         study = optuna.create_study(
             storage=storage,
             study_name=name,
@@ -70,16 +70,17 @@ def open_study(settings: Settings, name: str, plan: Study) -> Iterator[SharedStu
         storage.engine.dispose()
 
 
-def begin_work(shared: SharedStudy, plan: Study, seed: int) -> None:
-    """Number this process among all that ever worked on a study, and seed its sampler by that.
+def seed_sampler(shared: SharedStudy, plan: Study, seed: int) -> None:
+    """Give this process a sampler with a seed of its own.
 
-    A sampler made anew with the same seed would draw the study's first trials again, and two that
-    begin at once the same ones. The first worker's trials can be repeated in another study.
+    With one seed for all, a resumed study would repeat its first trials, and parallel workers would
+    draw the same ones. The seed depends on the number of workers and trials before this process, so
+    the first worker's trials are reproducible.
 
     Args:
         shared: The study.
-        plan: How values are chosen.
-        seed: Of the settings.
+        plan: Sampler of the study.
+        seed: Seed from the settings.
     """
     from numpy.random import SeedSequence
 
@@ -92,42 +93,42 @@ def begin_work(shared: SharedStudy, plan: Study, seed: int) -> None:
     study.sampler = _sampler(plan, mixed)
 
 
-def check_foundation(shared: SharedStudy, foundation: Foundation, force: bool) -> None:
-    """Refuse to mix trials that cannot be compared; remember what the study stands on.
+def check_basis(shared: SharedStudy, basis: StudyBasis, force: bool) -> None:
+    """Refuse trials that cannot be compared with those of the study; record the basis of a new one.
 
     Args:
         shared: The study.
-        foundation: What the trials about to be run stand on.
-        force: Go on all the same.
+        basis: Basis of the trials to run.
+        force: Mix the trials and record the new basis.
 
     Raises:
-        TuningError: The study's trials stand on something else.
+        TuningError: The study began on another basis.
     """
-    study, now = shared.study, asdict(foundation)
+    study, now = shared.study, asdict(basis)
     with shared.locked():
-        before = study.user_attrs.get(_FOUNDATION)
+        before = study.user_attrs.get(_BASIS)
         if before == now:
             return
         if before is None or force:
-            study.set_user_attr(_FOUNDATION, now)
+            study.set_user_attr(_BASIS, now)
             return
     part = next(part for part, value in now.items() if before.get(part) != value)
     raise TuningError(
-        f"study {study.study_name} was begun with another {part.replace('_', ' ')}",
+        f"study {study.study_name} began with another {part.replace('_', ' ')}",
         found=now[part],
         expected=before.get(part),
-        remedy="give the new one another name, or mix them with --force",
+        remedy="choose another study name, or mix the trials with --force",
     )
 
 
 def split_text(data: TrainingPlan) -> str:
-    """Write down which cemeteries train, validate and test."""
+    """Return the cemeteries of each split as text."""
     names = {split: [part.part.name for part in data.split(split)] for split in SPLITS}
     return "; ".join(f"{split} {', '.join(found)}" for split, found in names.items() if found)
 
 
 def search_space_text(plan: Study) -> str:
-    """Write down what is searched."""
+    """Return the search space and the variants as JSON."""
     space = {key: domain.model_dump() for key, domain in plan.search_space.items()}
     return json.dumps({**space, **plan.variants}, sort_keys=True)
 
@@ -137,7 +138,7 @@ def _sampler(plan: Study, seed: int) -> "BaseSampler":
 
     if plan.sampler == "tpe":
         return samplers.TPESampler(seed=seed)
-    return samplers.RandomSampler(seed=seed)  # a grid's combinations are queued
+    return samplers.RandomSampler(seed=seed)  # the combinations of a grid are queued
 
 
 def _pruner(plan: Study) -> "BasePruner":
