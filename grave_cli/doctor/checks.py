@@ -73,8 +73,8 @@ def check_annotations(patient: Patient) -> Iterator[Finding]:
         yield Finding(
             "warning",
             patient.name,
-            f"{odd} of {len(areas)} graves have an implausible area (the graves have "
-            f"{areas.min():.2f} to {areas.max():.1f} m², expected {small:g} to {large:g} m²)",
+            f"{odd} of {len(areas)} graves have an implausible area (range {areas.min():.2f} to "
+            f"{areas.max():.1f} m², expected {small:g} to {large:g} m²)",
             "check them, or exclude features that are not graves with data.annotation_filter",
         )
     least = patient.settings.prediction.decoding.min_area_m2
