@@ -1,7 +1,6 @@
 """The command line: run in this process, or in one of its own where a test is about the process."""
 
 import logging
-import os
 import signal
 import subprocess
 import sys
@@ -22,18 +21,13 @@ PROGRAM = "from grave_cli.cli.app import main; main()"
 
 
 def gravecli(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Run a command in this process; a traceback fails the test.
-
-    Its store has a whole path: MLflow keeps stores open by name, and `runs` is another one for the
-    next test.
-    """
+    """Run a command in this process; a traceback fails the test."""
     command = ["gravecli", *map(str, arguments)]
     out, err = (TextIOWrapper(BytesIO(), "utf-8", write_through=True) for _ in range(2))
     code: str | int | None = 0
     with (
         chdir(cwd),
         patch.object(sys, "argv", command),
-        patch.dict(os.environ, {"GRAVE_WORK_DIR": str(Path(cwd).resolve() / "runs")}),
         redirect_stdout(out),
         redirect_stderr(err),
         _process_restored(),

@@ -79,5 +79,5 @@ def _cells(row: "CemeteryRow") -> tuple[str, ...]:
         f"{row.valid_share:.0%}",
         heights,
         str(row.graves),
-        f"{row.median_area_m2:.2f} m²",
+        "" if row.median_area_m2 is None else f"{row.median_area_m2:.2f} m²",
     )

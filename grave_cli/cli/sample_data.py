@@ -18,6 +18,15 @@ def sample_data(
         int, typer.Option(min=0, help="Random seed: another one gives other cemeteries.")
     ] = 0,
     crs: Annotated[str, typer.Option(help="Projected CRS of the files.")] = "EPSG:25832",
+    variety: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PRESET",
+            help="Varied scenes instead of the default look: all, or one of central-europe, "
+            "france-italy, netherlands-scandinavia, britain-us, east-europe, headstone-plots, "
+            "negatives (ground without graves, written to DIR/ground).",
+        ),
+    ] = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
@@ -26,8 +35,16 @@ def sample_data(
 
     progress = options.show_progress(quiet, verbose)
     made = write_sample_data(
-        folder, cemeteries=cemeteries, size_m=size_m, seed=seed, crs=crs, progress=progress
+        folder,
+        cemeteries=cemeteries,
+        size_m=size_m,
+        seed=seed,
+        crs=crs,
+        variety=variety,
+        progress=progress,
     )
     for cemetery in made:
-        typer.echo(f"{cemetery.name}: {cemetery.graves} graves")
-    typer.echo(f"train with: gravecli train --data {folder} --channels rgb+dem")
+        ground = "" if cemetery.annotations else " (ground)"
+        typer.echo(f"{cemetery.name}: {cemetery.graves} graves{ground}")
+    if any(cemetery.annotations for cemetery in made):
+        typer.echo(f"train with: gravecli train --data {folder} --channels rgb+dem")

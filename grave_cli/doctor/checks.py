@@ -73,8 +73,8 @@ def check_annotations(patient: Patient) -> Iterator[Finding]:
         yield Finding(
             "warning",
             patient.name,
-            f"{odd} of {len(areas)} graves have an implausible area (the graves have "
-            f"{areas.min():.2f} to {areas.max():.1f} m², expected {small:g} to {large:g} m²)",
+            f"{odd} of {len(areas)} graves have an implausible area (range {areas.min():.2f} to "
+            f"{areas.max():.1f} m², expected {small:g} to {large:g} m²)",
             "check them, or exclude features that are not graves with data.annotation_filter",
         )
     least = patient.settings.prediction.decoding.min_area_m2
@@ -163,6 +163,9 @@ def check_annotations_lie_right(patient: Patient) -> Iterator[Finding]:
     )
     yield from _report_shift(patient, shift, "annotations")
 
+
+GROUND_CHECKS: tuple[Check, ...] = (check_scale, check_file_layout, check_dem)
+"""Checks of an orthophoto without graves."""
 
 CHECKS: tuple[Check, ...] = (
     check_scale,

@@ -9,7 +9,7 @@ from grave_cli.dataset.identity.dataset_id import dataset_id
 from grave_cli.dataset.manifest import Cemetery, Manifest, manifest_of
 from grave_cli.dataset.plans import PartPlan, plan_cemetery, plan_part
 from grave_cli.dataset.splits import Part, assign_parts
-from grave_cli.doctor.checks import CHECKS
+from grave_cli.doctor.checks import CHECKS, GROUND_CHECKS
 from grave_cli.doctor.patient import Patient
 from grave_cli.doctor.report import SEVERITIES, CemeteryRow, CheckReport, Finding
 from grave_cli.errors import GraveError
@@ -36,8 +36,9 @@ def examine(settings: Settings, progress: Progress = SILENT) -> CheckReport:
     findings: list[Finding] = []
     parts = _assign(manifest, settings, findings)
     patients: list[Patient] = []
-    with progress.task("Examining", len(manifest.cemeteries), "cemeteries") as advance:
-        for cemetery in manifest.cemeteries:
+    everything = (*manifest.cemeteries, *manifest.ground)
+    with progress.task("Examining", len(everything), "cemeteries") as advance:
+        for cemetery in everything:
             own = [part for part in parts if part.cemetery.name == cemetery.name]
             patients += _examine_cemetery(cemetery, own, settings, findings)
             advance(1)
@@ -55,7 +56,8 @@ def _assign(manifest: Manifest, settings: Settings, findings: list[Finding]) -> 
         return assign_parts(manifest, settings.data)
     except GraveError as error:
         findings.append(Finding("error", "", str(error)))
-        return [Part(c, "train") for c in manifest.cemeteries if c.labels is not None]
+        labelled = [one for one in manifest.cemeteries if one.labels is not None]
+        return [Part(one, "train") for one in (*labelled, *manifest.ground)]
 
 
 def _examine_cemetery(
@@ -79,7 +81,7 @@ def _examine_cemetery(
         return
     patient = Patient(whole, settings)
     try:
-        for check in CHECKS:
+        for check in GROUND_CHECKS if cemetery.is_ground else CHECKS:
             findings += check(patient)
         notes = delivery_notes(whole.orthophoto, whole.dem)
         findings += [Finding("note", cemetery.name, note) for note in notes]
@@ -102,8 +104,9 @@ def _compare(patients: Sequence[Patient]) -> Iterator[Finding]:
             f"({coarsest}); details of the finest orthophoto are invisible in the coarsest",
             "set grid.gsd_m close to the coarsest",
         )
-    without = [patient.name for patient in patients if patient.cemetery.dem is None]
-    if 0 < len(without) < len(patients):
+    labelled = [patient for patient in patients if not patient.cemetery.is_ground]
+    without = [patient.name for patient in labelled if patient.cemetery.dem is None]
+    if 0 < len(without) < len(labelled):
         yield Finding(
             "note", "", f"no DEM for {', '.join(without)}; only --channels rgb works for all"
         )
@@ -133,5 +136,5 @@ def _row(patient: Patient, parts: Sequence[Part]) -> CemeteryRow:
         dem_low_m=float(heights[known].min()) if measured and heights is not None else None,
         dem_high_m=float(heights[known].max()) if measured and heights is not None else None,
         graves=len(patient.whole.graves.polygons),
-        median_area_m2=float(np.median(patient.areas_m2)),
+        median_area_m2=float(np.median(patient.areas_m2)) if len(patient.areas_m2) else None,
     )

@@ -40,7 +40,7 @@ class CemeteryRow:
         dem_low_m: Lowest height; None without a DEM.
         dem_high_m: Highest height; None without a DEM.
         graves: Number of labelled graves.
-        median_area_m2: Median of their true areas.
+        median_area_m2: Median of their true areas; None for ground without graves.
     """
 
     name: str
@@ -54,7 +54,7 @@ class CemeteryRow:
     dem_low_m: float | None
     dem_high_m: float | None
     graves: int
-    median_area_m2: float
+    median_area_m2: float | None
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The picture while it is painted: colours, heights above ground and what hides what.
+"""The picture while it is painted: colours, heights above ground, tree crowns.
 
 Sizes enter in metres, x to the right and y down from the upper left corner; pixels stay in here.
 """
@@ -25,7 +25,7 @@ class Canvas:
         gsd_m: Pixel edge on the ground in metres.
         rgb: Colours under even light.
         height: Metres above the ground.
-        canopy: True where a tree crown hides what is below.
+        canopy: True under a tree crown, where nothing below is visible.
 
     Shapes:
         rgb (H, W, 3) uint8; height (H, W) float32; canopy (H, W) bool.
@@ -119,12 +119,12 @@ class Patch:
         self.rgb[...] = np.clip(mixed, 0, 255)
 
     def shade(self, cover: Array, factor: float) -> None:
-        """Darken (or brighten) what is there."""
+        """Darken (or brighten) the patch."""
         self.paint(cover, self.rgb * np.float32(factor))
 
     def lift(self, cover: Array, height_m: Array | float) -> None:
         """Raise the surface to a height in metres where covered; nothing is lowered."""
-        np.maximum(self.height, np.where(cover > 0.5, height_m, 0.0), out=self.height)
+        np.copyto(self.height, np.maximum(self.height, height_m), where=cover > 0.5)
 
 
 def box_inside(u: Array, v: Array, size: tuple[float, float], radius: float = 0.0) -> Array:

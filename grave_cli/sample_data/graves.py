@@ -1,4 +1,4 @@
-"""Paints graves: curb, bed, slab, stone and what people put on them."""
+"""Paints graves: curb, bed, slab, stone and ornaments."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Bed:
 
     @property
     def filling(self) -> Array:
-        """Coverage of what lies within the curb."""
+        """Coverage of the area within the curb."""
         return self.patch.cover(self.inside - self.rim_m)
 
 
@@ -51,7 +51,7 @@ def paint_grave(
     Args:
         rng: Source of randomness.
         canvas: Receives colours and heights.
-        grave: What to paint.
+        grave: Its outline, kind and status.
         noise: Texture.
         style: Stones and plants of this cemetery.
     """

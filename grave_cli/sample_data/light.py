@@ -1,4 +1,4 @@
-"""Light and camera: even colours and heights → what the drone's mosaic shows."""
+"""Light and camera: even colours and heights → the drone's mosaic."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ PENUMBRA_M = 0.05
 def cast_shadows(height: Array, gsd_m: float, azimuth_deg: float, elevation_deg: float) -> Array:
     """Return how deep each pixel lies in shadow, 0 (sunlit) to 255.
 
-    One sweep away from the sun carries a ceiling that falls by tan(elevation) per metre; what lies
-    below the ceiling is shaded. The ceiling moves sideways by whole pixels, so nothing blurs.
+    One sweep away from the sun carries a ceiling that falls by tan(elevation) per metre;
+    everything below the ceiling is shaded. The ceiling moves sideways by whole pixels, so nothing
+    blurs.
 
     Args:
         height: Metres above the ground.

@@ -1,4 +1,4 @@
-"""Paints a planned cemetery: plan → picture with alpha, heights, and which graves can be seen."""
+"""Paints a planned cemetery: plan → picture with alpha, heights, visible graves."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def paint_cemetery(rng: np.random.Generator, plan: Plan, gsd_m: float) -> Pictur
 
     Args:
         rng: Source of randomness; equal generators and plans give equal pixels.
-        plan: What stands where.
+        plan: Position of every object.
         gsd_m: Pixel edge on the ground in metres.
     """
     canvas, noise = Canvas.blank(plan.size_m, gsd_m), Noise(rng)
@@ -60,20 +60,31 @@ def paint_cemetery(rng: np.random.Generator, plan: Plan, gsd_m: float) -> Pictur
     alpha = _mosaic_alpha(rng, canvas, noise)
     rgba = np.dstack([expose(rng, canvas, noise, plan.style), alpha])
     rgba[alpha == 0] = 0
-    seen = [grave for grave in plan.graves if _hidden(canvas, alpha, grave) <= MOST_HIDDEN]
+    seen = [
+        grave for grave in plan.graves if hidden_share(canvas, alpha, grave.corners) <= MOST_HIDDEN
+    ]
     return Picture(rgba, canvas.height, seen)
 
 
-def _hidden(canvas: Canvas, alpha: Array, grave: Grave) -> float:
-    """Return the share of a grave that crowns hide or the mosaic does not hold."""
-    patch = canvas.patch(grave.corners, 0.0)
+def hidden_share(canvas: Canvas, alpha: Array, corners: Array) -> float:
+    """Return the share of a grave that crowns hide or the mosaic does not hold.
+
+    Args:
+        canvas: The painted cemetery.
+        alpha: 0 where the mosaic holds no imagery.
+        corners: The grave's outline in metres.
+
+    Shapes:
+        alpha (H, W); corners (4, 2).
+    """
+    patch = canvas.patch(corners, 0.0)
     if patch is None:
         return 1.0
-    inside = polygon_inside(patch.x, patch.y, grave.corners) > 0
+    inside = polygon_inside(patch.x, patch.y, corners) > 0
     lost = canvas.canopy[patch.rows, patch.cols] | (alpha[patch.rows, patch.cols] == 0)
     painted = np.count_nonzero(inside) * canvas.gsd_m**2
     unseen = np.count_nonzero(inside & lost) * canvas.gsd_m**2
-    area = shapely.Polygon(grave.corners).area
+    area = shapely.Polygon(corners).area
     return float((unseen + max(0.0, area - painted)) / area)
 
 

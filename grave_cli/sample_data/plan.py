@@ -1,4 +1,4 @@
-"""What stands where in one sample cemetery: plain values in metres, x to the right, y down."""
+"""The layout of one sample cemetery: plain values in metres, x to the right, y down."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Grave:
 
     Args:
         corners: Head left, head right, foot right, foot left.
-        kind: What it was sold as.
-        status: How it is looked after.
+        kind: Kind of plot.
+        status: State of care.
 
     Shapes:
         corners (4, 2).
@@ -43,7 +43,7 @@ class Ground:
 
     Args:
         corners: Its outline.
-        surface: What covers it.
+        surface: Its surface.
         edged: Whether edging stones run around it.
     """
 
@@ -57,7 +57,7 @@ class Thing:
     """An object that is not a grave.
 
     Args:
-        kind: What it is.
+        kind: Kind of object.
         centre: Its middle.
         size: Width (along `angle`) and depth in metres.
         angle: Direction of its width in radians from x.

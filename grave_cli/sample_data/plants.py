@@ -29,7 +29,7 @@ FLOWERS: tuple[Colour, ...] = (
 
 
 def paint_trees(rng: np.random.Generator, canvas: Canvas, plan: Plan, noise: Noise) -> None:
-    """Paint all trees and shrubs, the low ones first, and mark what tree crowns hide.
+    """Paint all trees and shrubs, the low ones first, and mark the canopy.
 
     Args:
         rng: Source of randomness.
@@ -51,14 +51,14 @@ def paint_crown(
     Args:
         rng: Source of randomness.
         canvas: Receives colours, heights and canopy.
-        tree: What to paint.
+        tree: Its position, size and kind.
         colour: Colour of its leaves.
         noise: Texture of the leaves.
     """
     patch = canvas.patch(np.array([tree.centre]), tree.radius_m * 1.3 + 0.1)
     if patch is None:
         return
-    top, tone = _clumps(rng, patch, tree)
+    top, tone = leaf_clumps(rng, patch, tree)
     leaf = noise.at("grain", patch.spot, 30) * 0.6 + noise.at("pebble", patch.spot, 31) * 0.6
     crown = top + 0.05 * leaf * min(1.0, tree.radius_m) > 0.35 * tree.height_m * 0.9
     depth = np.clip(top / tree.height_m, 0, 1)
@@ -71,8 +71,17 @@ def paint_crown(
         canvas.canopy[patch.rows, patch.cols] |= crown
 
 
-def _clumps(rng: np.random.Generator, patch: Patch, tree: Tree) -> tuple[Array, Array]:
-    """Return the top of the crown in metres and a tone per clump, both (h, w)."""
+def leaf_clumps(rng: np.random.Generator, patch: Patch, tree: Tree) -> tuple[Array, Array]:
+    """Return the top of a crown in metres and a tone per leaf clump.
+
+    Args:
+        rng: Source of randomness.
+        patch: Where the crown is painted.
+        tree: Its size and kind.
+
+    Shapes:
+        -> two arrays (h, w).
+    """
     at, lift, size = _draw_clumps(rng, tree)
     top = np.zeros(patch.height.shape, np.float32)
     tone = np.zeros_like(top)
@@ -130,7 +139,12 @@ def cover_plants(patch: Patch, cover: Array, colour: Colour, noise: Noise, layer
 
 
 def scatter_flowers(
-    rng: np.random.Generator, patch: Patch, allowed: Array, count: int, radius_m: float
+    rng: np.random.Generator,
+    patch: Patch,
+    allowed: Array,
+    count: int,
+    radius_m: float,
+    colours: tuple[Colour, ...] = FLOWERS,
 ) -> None:
     """Set flower heads in clusters of one colour where allowed."""
     rows, cols = np.nonzero(allowed > 0.9)
@@ -142,7 +156,7 @@ def scatter_flowers(
         anchor = anchors[int(rng.integers(cluster))]
         row = rows[anchor] + rng.normal(0, 0.16 / patch.canvas.gsd_m)
         col = cols[anchor] + rng.normal(0, 0.16 / patch.canvas.gsd_m)
-        colour = FLOWERS[(int(anchor) + int(rng.random() < 0.15)) % len(FLOWERS)]
+        colour = colours[(int(anchor) + int(rng.random() < 0.15)) % len(colours)]
         _dot(
             patch,
             allowed,

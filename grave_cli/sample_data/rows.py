@@ -47,7 +47,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Filled:
-    """What a row came to hold: graves, and the corners of plots left empty."""
+    """Content of one row: graves, and the corners of empty plots."""
 
     graves: list[Grave]
     empty: list[Array]

@@ -40,7 +40,7 @@ def split_boxes(rng: np.random.Generator, box: Box, widest_m: float, path_m: flo
 
     Args:
         rng: Source of randomness.
-        box: What to cut.
+        box: The box to cut.
         widest_m: Longest side that is left alone, in metres.
         path_m: Width of the first path in metres; later ones are narrower.
     """
@@ -63,7 +63,7 @@ def fill_section(rng: np.random.Generator, plan: Plan, box: Box, site: Frame) ->
 
     Args:
         rng: Source of randomness.
-        plan: Receives what is built.
+        plan: Receives the section.
         box: The section in the frame of the cemetery.
         site: Frame of the cemetery.
     """
@@ -109,7 +109,7 @@ def _draw_habit(rng: np.random.Generator, plan: Plan, box: Box, site: Frame) -> 
 def _rows(rng: np.random.Generator, habit: Habit, aisle_m: float) -> list[Row]:
     """Return the rows from one end of the section to the other, back to back or all one way.
 
-    What is left over when no further row fits goes into the aisles.
+    Space left over when no further row fits widens the aisles.
     """
     half_u, half_v = habit.half_m
     deep, aisle = (0.95, 0.7) if habit.urns else (2.2, aisle_m)

@@ -1,4 +1,4 @@
-"""Paints headstones and ornaments: what stands up on a grave."""
+"""Paints headstones and ornaments of a grave."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What sets one cemetery apart from the next: season, light, stones, ground, age and crowding."""
+"""Differences between cemeteries: season, light, stones, ground, age and crowding."""
 
 from __future__ import annotations
 

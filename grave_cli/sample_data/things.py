@@ -1,4 +1,4 @@
-"""Paints what is not a grave: buildings, cars, benches, beds, hedges, walls."""
+"""Paints objects that are not graves: buildings, cars, benches, beds, hedges, walls."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def paint_thing(
     Args:
         rng: Source of randomness.
         canvas: Receives colours and heights.
-        thing: What to paint.
+        thing: The object.
         noise: Texture.
         style: Look of the cemetery.
     """

@@ -1,38 +1,45 @@
 """The built-in sample cemeteries: a seed → orthophotos, DEMs and annotations on disk.
 
-They stand in for a survey one does not have yet: to try every command, to test, to see what a data
-set looks like. They say nothing about accuracy on real graves.
+They stand in for a missing survey: to try every command, to test, to see the layout of a data set.
+They say nothing about accuracy on real graves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import fiona
 import numpy as np
 import pyproj
-import rasterio
-import shapely
-from rasterio.enums import Resampling
 
 from grave_cli.atomic_writes import whole_file
 from grave_cli.errors import DatasetError
 from grave_cli.progress import SILENT, Progress
-from grave_cli.sample_data.elevation import NODATA, SurfaceModel, model_surface
+from grave_cli.sample_data.canvas import Array
+from grave_cli.sample_data.elevation import SurfaceModel, model_surface
+from grave_cli.sample_data.files import (
+    Outlined,
+    write_annotations,
+    write_dem,
+    write_orthophoto,
+)
 from grave_cli.sample_data.layout import plan_cemetery
-from grave_cli.sample_data.paint import Picture, paint_cemetery
+from grave_cli.sample_data.paint import paint_cemetery
 from grave_cli.sample_data.place import Place, find_place, read_crs
+from grave_cli.sample_data.scenes.scene import Scene, make_scene_with_graves
 from grave_cli.sample_data.style import draw_style
+from grave_cli.sample_data.variety.presets import check_preset
 
 GSD_M = 0.025
+"""Pixel edge of the default look in metres."""
 PREFIX = "sample_"
 FOLDERS = ("orthophotos", "dems", "annotations")
+GROUND = "ground"
+"""Folder of a data set for ground without a single grave, which has no annotations."""
+GROUND_FOLDERS = (f"{GROUND}/orthophotos", f"{GROUND}/dems")
 SIZES_M = (10.0, 200.0)
-WRITTEN_ON = "2024-01-01T00:00:00.000Z"
-"""Date in every GeoPackage: files of the same seed are equal to the last byte."""
 
 
 @dataclass(frozen=True)
@@ -42,16 +49,28 @@ class SampleCemetery:
     Args:
         name: Its id.
         orthophoto: RGBA GeoTIFF.
-        dem: Surface model, GeoTIFF.
-        annotations: Grave outlines, GeoPackage.
+        dem: Surface model, GeoTIFF; None for a scene without one.
+        annotations: Grave outlines, GeoPackage; None for ground without graves.
         graves: Number of outlines.
     """
 
     name: str
     orthophoto: Path
-    dem: Path
-    annotations: Path
+    dem: Path | None
+    annotations: Path | None
     graves: int
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """One cemetery before it is written."""
+
+    rgba: Array
+    gsd_m: float
+    surface: SurfaceModel | None
+    graves: Sequence[Outlined]
+    is_ground: bool
+    place: Place
 
 
 def write_sample_data(
@@ -61,6 +80,7 @@ def write_sample_data(
     size_m: float = 40.0,
     seed: int = 0,
     crs: str = "EPSG:25832",
+    variety: str | None = None,
     progress: Progress = SILENT,
 ) -> list[SampleCemetery]:
     """Write a data set of sample cemeteries, all of it or nothing.
@@ -71,26 +91,31 @@ def write_sample_data(
         size_m: Edge of the square that is flown, in true metres on the ground.
         seed: The same seed gives the same pixels and outlines.
         crs: A projected CRS in any unit.
-        progress: Told after each cemetery.
+        variety: A preset of `preset_names` for varied scenes; None for the default look.
+        progress: Progress listener.
 
     Returns:
         The cemeteries in order of their names.
 
     Raises:
-        DatasetError: A size is out of bounds, the CRS is not a projected one, or the folder already
-            holds data.
+        DatasetError: A size is out of bounds, the CRS is not a projected one, no preset has this
+            name, or the folder already holds data.
         ExportError: A file cannot be written.
     """
     _check_sizes(cemeteries, size_m)
     target = read_crs(crs)
-    _prepare_folders(root)
+    if variety is not None:
+        check_preset(variety)
+    folders = FOLDERS if variety is None else (*FOLDERS, *GROUND_FOLDERS)
+    _prepare_folders(root, folders)
     written: list[SampleCemetery] = []
     with (
-        _nothing_left_on_failure(root),
+        _nothing_left_on_failure(root, folders),
         progress.task("Sample cemeteries", total=cemeteries, unit="cemeteries") as advance,
     ):
         for index in range(cemeteries):
-            written.append(_write_cemetery(root, index, size_m, seed, target))
+            drawn = _draw(index, size_m, seed, target, variety)
+            written.append(_write(root, f"{PREFIX}{index + 1:02d}", drawn))
             advance(1)
     return written
 
@@ -106,9 +131,9 @@ def _check_sizes(cemeteries: int, size_m: float) -> None:
         )
 
 
-def _prepare_folders(root: Path) -> None:
+def _prepare_folders(root: Path, folders: Sequence[str]) -> None:
     """Create the folders, and refuse any that holds something already."""
-    for name in FOLDERS:
+    for name in folders:
         folder = root / name
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -127,105 +152,73 @@ def _prepare_folders(root: Path) -> None:
 
 
 @contextmanager
-def _nothing_left_on_failure(root: Path) -> Iterator[None]:
-    """Remove what was written into the folders, which were empty before, when writing fails."""
+def _nothing_left_on_failure(root: Path, folders: Sequence[str]) -> Iterator[None]:
+    """Remove written files when writing fails; the folders were empty before."""
     try:
         yield
     except BaseException:
-        for name in FOLDERS:
+        for name in folders:
             for path in (root / name).iterdir():
                 if path.name.startswith(PREFIX):
                     path.unlink()
         raise
 
 
-def _write_cemetery(
-    root: Path, index: int, size_m: float, seed: int, crs: pyproj.CRS
-) -> SampleCemetery:
+def _draw(index: int, size_m: float, seed: int, crs: pyproj.CRS, variety: str | None) -> _Drawn:
     rng = np.random.default_rng([seed, index])
-    name = f"{PREFIX}{index + 1:02d}"
+    if variety is not None:
+        scene = make_scene_with_graves([seed, index], variety, size_m)
+        return _drawn(scene, find_place(rng, crs))
     plan = plan_cemetery(rng, size_m, draw_style(rng, index))
     picture = paint_cemetery(rng, plan, GSD_M)
     surface = model_surface(rng, picture.height, GSD_M)
-    place = find_place(rng, crs)
+    return _Drawn(picture.rgba, GSD_M, surface, picture.graves, False, find_place(rng, crs))
+
+
+def _drawn(scene: Scene, place: Place) -> _Drawn:
+    return _Drawn(scene.rgba, scene.gsd_m, scene.surface, scene.graves, scene.is_ground, place)
+
+
+def write_scene(root: Path, name: str, scene: Scene, crs: str = "EPSG:25832") -> SampleCemetery:
+    """Write one varied scene or composite into the data layout.
+
+    A scene without a grave goes to `root/ground`. All scenes lie near the same place.
+
+    Args:
+        root: Folder of the data set; folders are created, files of the same name replaced.
+        name: Its id.
+        scene: What `make_scene` or `composite` returned.
+        crs: A projected CRS in any unit.
+
+    Raises:
+        DatasetError: The CRS is not a projected one, or all graves are hidden or without outline.
+        ExportError: A file cannot be written.
+    """
+    if not scene.graves and not scene.is_ground:
+        raise DatasetError(
+            "no grave of this scene is visible, yet it is not ground without graves",
+            where=name,
+            remedy="leave it out",
+        )
+    place = find_place(np.random.default_rng(0), read_crs(crs))
+    return _write(root, name, _drawn(scene, place))
+
+
+def _write(root: Path, name: str, drawn: _Drawn) -> SampleCemetery:
+    folder = root / GROUND if drawn.is_ground else root
     cemetery = SampleCemetery(
         name,
-        root / "orthophotos" / f"{name}.tif",
-        root / "dems" / f"{name}.tif",
-        root / "annotations" / f"{name}.gpkg",
-        len(picture.graves),
+        folder / "orthophotos" / f"{name}.tif",
+        folder / "dems" / f"{name}.tif" if drawn.surface else None,
+        None if drawn.is_ground else folder / "annotations" / f"{name}.gpkg",
+        len(drawn.graves),
     )
     with whole_file(cemetery.orthophoto) as path:
-        _write_orthophoto(path, picture, place)
-    with whole_file(cemetery.dem) as path:
-        _write_dem(path, surface, place)
-    with whole_file(cemetery.annotations) as path:
-        _write_annotations(path, picture, place)
+        write_orthophoto(path, drawn.rgba, drawn.gsd_m, drawn.place)
+    if cemetery.dem and drawn.surface:
+        with whole_file(cemetery.dem) as path:
+            write_dem(path, drawn.surface, drawn.place)
+    if cemetery.annotations:
+        with whole_file(cemetery.annotations) as path:
+            write_annotations(path, drawn.graves, drawn.place)
     return cemetery
-
-
-def _write_orthophoto(path: Path, picture: Picture, place: Place) -> None:
-    rows, cols, bands = picture.rgba.shape
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        width=cols,
-        height=rows,
-        count=bands,
-        dtype="uint8",
-        crs=rasterio.CRS.from_wkt(place.crs.to_wkt()),
-        transform=place.transform(GSD_M),
-        tiled=True,
-        blockxsize=256,
-        blockysize=256,
-        compress="deflate",
-        predictor=2,
-        zlevel=6,
-        photometric="RGB",
-        alpha="non-premultiplied",
-    ) as target:
-        for band in range(bands):
-            target.write(picture.rgba[:, :, band], band + 1)
-    factors = [factor for factor in (2, 4, 8, 16, 32) if min(rows, cols) / factor >= 64]
-    with rasterio.Env(GDAL_TIFF_OVR_BLOCKSIZE=256), rasterio.open(path, "r+") as target:
-        target.build_overviews(factors, Resampling.average)
-
-
-def _write_dem(path: Path, surface: SurfaceModel, place: Place) -> None:
-    rows, cols = surface.values.shape
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        width=cols,
-        height=rows,
-        count=1,
-        dtype="float32",
-        nodata=NODATA,
-        crs=rasterio.CRS.from_wkt(place.crs.to_wkt()),
-        transform=place.transform(surface.gsd_m, surface.corner_m),
-        tiled=True,
-        blockxsize=256,
-        blockysize=256,
-        compress="deflate",
-        predictor=3,
-    ) as target:
-        target.write(surface.values, 1)
-
-
-def _write_annotations(path: Path, picture: Picture, place: Place) -> None:
-    schema = {"geometry": "Polygon", "properties": {"kind": "str:12", "status": "str:12"}}
-    records = [
-        {
-            "geometry": shapely.Polygon(place.project(grave.corners)).__geo_interface__,
-            "properties": {"kind": grave.kind, "status": grave.status},
-        }
-        for grave in picture.graves
-    ]
-    wkt = place.crs.to_wkt()
-    with (
-        fiona.Env(OGR_CURRENT_DATE=WRITTEN_ON),
-        fiona.open(path, "w", driver="GPKG", layer="graves", schema=schema, crs_wkt=wkt) as target,
-    ):
-        target.writerecords(records)

@@ -35,10 +35,14 @@ _reached: set[str] = set()
 
 
 def tracking_uri(settings: Settings) -> str:
-    """Return the URI of the tracking store: `tracking.uri`, else a SQLite file in work_dir."""
+    """Return the URI of the tracking store: `tracking.uri`, else a SQLite file in work_dir.
+
+    The file's path is absolute: MLflow keeps a store open by its URI, and a relative one would
+    still mean the first folder after a change of the working directory.
+    """
     if settings.tracking.uri:
         return settings.tracking.uri
-    return f"{_SQLITE}{(settings.work_dir / 'mlflow.db').as_posix()}"
+    return f"{_SQLITE}{(settings.work_dir / 'mlflow.db').absolute().as_posix()}"
 
 
 def shown_uri(settings: Settings) -> str:

@@ -273,3 +273,16 @@ def test_the_command_prints_a_table_or_json_and_exits_with_2_on_errors(
     as_json = json.loads(runner.invoke(app, ["check", str(sound), "--json", "--quiet"]).stdout)
     assert as_json["cemeteries"][0]["name"] == "sample_01"
     assert runner.invoke(app, ["check", str(tmp_path / "nowhere")]).exit_code == 2
+
+
+def test_ground_without_graves_is_examined_without_its_labels(data: Path) -> None:
+    for folder in ("orthophotos", "dems"):
+        (data / "ground" / folder).mkdir(parents=True)
+        shutil.copy(data / folder / "sample_01.tif", data / "ground" / folder / "park.tif")
+    shutil.copy(data / "ground/orthophotos/park.tif", data / "ground/orthophotos/yard.tif")
+    report = check(data, data__channels="rgb+dem")
+    rows = {row.name: row for row in report.cemeteries}
+    assert rows["park"].splits == rows["yard"].splits == ("train",)
+    assert (rows["park"].graves, rows["park"].median_area_m2) == (0, None)
+    assert [finding for finding in report.findings if finding.severity == "error"] == []
+    assert not any("DEM for yard" in finding.what for finding in report.findings)

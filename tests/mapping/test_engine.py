@@ -97,7 +97,9 @@ def test_an_onnx_file_of_other_weights_is_refused(bundle: Bundle, tmp_path: Path
     one = copy_bundle(bundle, tmp_path / "one")
     other = untrained_bundle(tmp_path / "other", seed=1)
     other.onnx.replace(one.onnx)
-    with pytest.raises(ModelError, match=r"model\.onnx: the ONNX file was not made from the weights"):
+    with pytest.raises(
+        ModelError, match=r"model\.onnx: the ONNX file was not made from the weights"
+    ):
         open_engine(one, ON_CPU)
 
 

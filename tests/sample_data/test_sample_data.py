@@ -197,7 +197,7 @@ def test_nothing_is_left_when_writing_fails(
     def fail(*_: object) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr("grave_cli.sample_data.write._write_annotations", fail)
+    monkeypatch.setattr("grave_cli.sample_data.write.write_annotations", fail)
     with pytest.raises(ExportError, match="disk full"):
         write_sample_data(tmp_path, cemeteries=1, size_m=10)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
