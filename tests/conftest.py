@@ -27,11 +27,15 @@ def sample_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def trained(sample_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Settings whose tracking store holds one tiny finished run for rgb+dem, named `tiny`."""
+def trained(
+    sample_data: Path,
+    new_work_dir: Callable[[Path], Path],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Settings:
+    """Settings whose store holds one tiny finished run for rgb+dem, named `tiny`; read only."""
     from grave_cli.training.trainer import run_training
 
-    work_dir = tmp_path_factory.mktemp("trained") / "runs"
+    work_dir = new_work_dir(tmp_path_factory.mktemp("trained") / "runs")
     settings = tiny_settings(sample_data, work_dir, data__channels="rgb+dem")
     run_training(settings, name="tiny")
     return settings

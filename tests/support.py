@@ -1,5 +1,6 @@
 """What several rooms' tests share besides fixtures."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -96,6 +97,11 @@ def untrained_bundle(folder: Path, channels: str = "rgb+dem", seed: int = 0) -> 
         settings={},
     )
     return write_model(folder, build_network(architecture).eval(), card)
+
+
+def copy_bundle(bundle: Bundle, folder: Path) -> Bundle:
+    """Copy a model, for a test that changes it."""
+    return read_bundle(Path(shutil.copytree(bundle.folder, folder)))
 
 
 def one_scene(folder: Path) -> Scene:

@@ -6,22 +6,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support import Listener, untrained_bundle
+from support import Listener, copy_bundle, untrained_bundle
 
 from grave_cli.errors import ModelError
 from grave_cli.mapping.engine import Engine, Symmetries, open_engine
 from grave_cli.mapping.onnx_engine import OnnxEngine
 from grave_cli.mapping.torch_engine import TorchEngine, choose_device
 from grave_cli.model.bundle import ONNX_FILE, Bundle, read_bundle
-from grave_cli.model.onnx_form import TOLERANCE
 from grave_cli.settings.mapping import PredictionSettings
 
+TOLERANCE = 1e-3  # of probabilities
 ON_CPU = PredictionSettings(device="cpu")
 
 
 @pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    return untrained_bundle(tmp_path_factory.mktemp("model"))
+def bundle(untrained: Bundle) -> Bundle:
+    return untrained
 
 
 @pytest.fixture(scope="module")
@@ -76,9 +76,9 @@ def test_settings_choose_engine_and_symmetries(bundle: Bundle) -> None:
 
 
 def test_a_model_without_an_onnx_form_is_computed_by_torch_with_a_note(
-    tmp_path: Path, listener: Listener
+    bundle: Bundle, tmp_path: Path, listener: Listener
 ) -> None:
-    old = untrained_bundle(tmp_path)
+    old = copy_bundle(bundle, tmp_path / "old")
     old.onnx.unlink()
     assert open_engine(old, ON_CPU, listener).name == "torch on cpu"
     (note,) = listener.notes
@@ -86,15 +86,16 @@ def test_a_model_without_an_onnx_form_is_computed_by_torch_with_a_note(
     assert "torch" in note
 
 
-def test_a_damaged_onnx_file_is_named(tmp_path: Path) -> None:
-    bundle = untrained_bundle(tmp_path)
+def test_a_damaged_onnx_file_is_named(bundle: Bundle, tmp_path: Path) -> None:
+    bundle = copy_bundle(bundle, tmp_path / "damaged")
     bundle.onnx.write_bytes(b"no network")
     with pytest.raises(ModelError, match=r"model\.onnx: network cannot be loaded"):
         open_engine(bundle, ON_CPU)
 
 
-def test_an_onnx_file_of_other_weights_is_refused(tmp_path: Path) -> None:
-    one, other = (untrained_bundle(tmp_path / name, seed=seed) for seed, name in enumerate("ab"))
+def test_an_onnx_file_of_other_weights_is_refused(bundle: Bundle, tmp_path: Path) -> None:
+    one = copy_bundle(bundle, tmp_path / "one")
+    other = untrained_bundle(tmp_path / "other", seed=1)
     other.onnx.replace(one.onnx)
     with pytest.raises(
         ModelError, match=r"model\.onnx: the ONNX file was not made from the weights"

@@ -9,6 +9,7 @@ import fiona
 import numpy as np
 import pytest
 import shapely
+from image_store import runs_of
 from PIL import Image
 from pyproj import CRS
 
@@ -107,12 +108,14 @@ def test_layers_columns_and_provenance_are_written(
 
 
 def test_a_prediction_says_which_model_and_data_it_comes_from(
-    predicted: PredictionResult, bundle: Bundle, cemetery: Cemetery
+    predicted: PredictionResult, bundle: Bundle, trained: Settings
 ) -> None:
-    assert predicted.provenance["model_sha256"] == bundle.sha256
-    assert predicted.provenance["dataset_id"] == bundle.card.dataset_id
-    assert predicted.provenance["mlflow_run"] == bundle.card.run_id
-    assert predicted.provenance["dem"] == cemetery.dem.name
+    (run,) = runs_of(trained)
+    weights = (bundle.folder / "model.safetensors").read_bytes()
+    assert predicted.provenance["model_sha256"] == hashlib.sha256(weights).hexdigest()
+    assert predicted.provenance["dataset_id"] == run.data.params["dataset_id"]
+    assert predicted.provenance["mlflow_run"] == run.info.run_id
+    assert predicted.provenance["dem"] == "sample_01.tif"
     assert predicted.computed_share == pytest.approx(0.9, abs=0.1)
 
 

@@ -1,15 +1,14 @@
 """The ONNX form of a network computes the same probabilities, or is refused."""
 
-import shutil
 from pathlib import Path
 
 import pytest
 import torch
-from support import write_model
+from support import copy_bundle, write_model
 
 from grave_cli.errors import ModelError
 from grave_cli.model.architecture import Architecture
-from grave_cli.model.bundle import Bundle, read_bundle
+from grave_cli.model.bundle import Bundle
 from grave_cli.model.network import build_network
 from grave_cli.model.onnx_form import write_onnx
 
@@ -37,7 +36,7 @@ class Fixed(torch.nn.Module):
 def test_an_onnx_form_with_other_probabilities_is_refused(
     untrained: Bundle, tmp_path: Path
 ) -> None:
-    bundle = read_bundle(Path(shutil.copytree(untrained.folder, tmp_path / "model")))
+    bundle = copy_bundle(untrained, tmp_path / "model")
     with pytest.raises(
         ModelError, match=r"untrained: model\.onnx computes other .*difference of 0\.\d"
     ):

@@ -15,10 +15,11 @@ import pytest
 from image_store import client_of, images_of, runs_of
 from ports import unused_port
 from postgres import new_database
-from support import tiny_settings, untrained_bundle
+from support import copy_bundle, tiny_settings
 from terminal import start_gravecli
 
 from grave_cli.errors import ModelError, TrackingError
+from grave_cli.model.bundle import Bundle
 from grave_cli.tracking.listing import list_runs
 from grave_cli.tracking.models import resolve_model
 from grave_cli.tracking.runs import tracked_run
@@ -62,9 +63,11 @@ def test_a_training_is_recorded_on_a_server_with_postgresql(
     assert all(path.is_relative_to(models) for path in files)
 
 
-def test_a_model_whose_download_was_killed_is_downloaded_again(server: str, tmp_path: Path) -> None:
+def test_a_model_whose_download_was_killed_is_downloaded_again(
+    server: str, untrained: Bundle, tmp_path: Path
+) -> None:
     settings = tiny_settings(tmp_path, tmp_path / "runs", tracking__uri=server)
-    bundle = untrained_bundle(tmp_path / "bundle")
+    bundle = copy_bundle(untrained, tmp_path / "bundle")
     with (bundle.folder / "model.onnx").open("wb") as large:  # so that it takes a while
         large.truncate(LARGE)
     with tracked_run(settings, "big", {}) as run:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from image_store import client_of, runs_of
+from image_store import client_of, copy_store, runs_of
 from support import Listener, tiny_settings, write_model
 
 from grave_cli.dataset.training_data import TrainingPlan, plan_training
@@ -30,8 +30,7 @@ VALIDATION_TILES = {"prediction.tile_px": 384, "prediction.halo_px": 64}
 @pytest.fixture
 def copied(trained: Settings, tmp_path: Path) -> Settings:
     """The store with one finished run for rgb+dem, for a test that adds to it."""
-    shutil.copytree(trained.work_dir, tmp_path / "runs")
-    return with_values(trained, {"work_dir": tmp_path / "runs"})
+    return copy_store(trained, tmp_path)
 
 
 def rescore(bundle: Bundle, settings: Settings) -> dict[str, float]:
@@ -101,6 +100,7 @@ def test_on_the_same_validation_data_the_better_score_wins(copied: Settings) -> 
     assert champion_of(copied) == "4"
 
 
+@pytest.mark.usefixtures("work_dir")
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 def test_on_other_data_both_are_run_over_the_new_validation_data(
     trained: Settings, tmp_path: Path, order: tuple[int, int]
@@ -186,6 +186,7 @@ def test_a_champion_whose_files_are_gone_is_replaced(copied: Settings) -> None:
     assert champion_of(copied) == "3"
 
 
+@pytest.mark.usefixtures("work_dir")
 def test_without_a_name_nothing_is_registered(trained: Settings, tmp_path: Path) -> None:
     settings = with_values(
         trained, {"work_dir": tmp_path / "runs", "tracking.registered_model": ""}
@@ -195,6 +196,7 @@ def test_without_a_name_nothing_is_registered(trained: Settings, tmp_path: Path)
     assert list(client_of(settings).search_registered_models()) == []
 
 
+@pytest.mark.usefixtures("work_dir")
 def test_trials_are_not_registered_and_keep_no_files(sample_data: Path, tmp_path: Path) -> None:
     settings = tiny_settings(sample_data, tmp_path / "runs", training__epochs=1)
     run_training(settings, finish=False)

@@ -45,6 +45,7 @@ def test_ground_has_pixels_heights_if_known_and_no_grave(settings: Settings) -> 
     assert arrays["yard"].elevation is None
 
 
+@pytest.mark.usefixtures("work_dir")
 def test_a_training_sees_ground_and_finishes(settings: Settings) -> None:
     result = run_training(settings)
     assert np.isfinite(result.metrics["val/dice"])

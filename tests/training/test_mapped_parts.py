@@ -118,6 +118,7 @@ def test_graves_count_where_their_centroid_is_scored() -> None:
     assert (score.truths, score.predictions, score.matches) == (2, 2, 2)
 
 
+@pytest.mark.usefixtures("work_dir")
 def test_after_a_fit_the_network_sees_each_cemetery_once_and_the_card_is_written_once(
     sample_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

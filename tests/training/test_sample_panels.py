@@ -1,7 +1,7 @@
 """What a training shows of itself, read back from the store."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,14 +22,19 @@ NAMES = {"sample_01": "Köln (alt)", "sample_02": "Süd+100%", "sample_03": "pla
 
 
 @pytest.fixture(scope="module")
-def strange(sample_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def strange(
+    sample_data: Path,
+    new_work_dir: Callable[[Path], Path],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Settings:
     """Settings whose store holds one finished run for rgb, on cemeteries with difficult names."""
     root = tmp_path_factory.mktemp("strange")
     for path in sorted(sample_data.rglob("sample_*")):
         copy = root / "data" / path.parent.name / f"{NAMES[path.stem[:9]]}{path.name[9:]}"
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, copy)
-    settings = tiny_settings(root / "data", root / "runs", training__epochs=3, tracking__samples=2)
+    chosen = {"training__epochs": 3, "tracking__samples": 2}
+    settings = tiny_settings(root / "data", new_work_dir(root / "runs"), **chosen)
     run_training(settings, name="strange")
     return settings
 
@@ -137,6 +142,7 @@ def test_pictures_are_due_at_the_first_epoch_and_every_few(
     assert due == drawn
 
 
+@pytest.mark.usefixtures("work_dir")
 def test_the_last_epoch_is_drawn_after_early_stopping(
     sample_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,6 +158,7 @@ def test_the_last_epoch_is_drawn_after_early_stopping(
     assert {i.step for i in images if i.key == "predictions/combined"} == {1, 3}
 
 
+@pytest.mark.usefixtures("work_dir")
 def test_what_is_drawn_are_the_averaged_weights_that_are_validated_and_kept(
     sample_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -179,6 +186,7 @@ def test_what_is_drawn_are_the_averaged_weights_that_are_validated_and_kept(
         assert torch.allclose(value.float(), drawn[name].float(), atol=1e-6), name
 
 
+@pytest.mark.usefixtures("work_dir")
 def test_trials_and_runs_without_samples_draw_nothing(sample_data: Path, tmp_path: Path) -> None:
     trial = tiny_settings(sample_data, tmp_path / "runs", training__epochs=1)
     run_id = run_training(trial, finish=False).run_id
@@ -189,6 +197,7 @@ def test_trials_and_runs_without_samples_draw_nothing(sample_data: Path, tmp_pat
     assert len(runs_of(without)) == 2
 
 
+@pytest.mark.usefixtures("work_dir")
 def test_the_machine_s_load_is_recorded_when_asked_for(
     sample_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

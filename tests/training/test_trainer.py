@@ -3,6 +3,7 @@ import os
 import signal
 import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -77,14 +78,19 @@ def test_a_training_leaves_nothing_outside_of_the_work_dir(
     assert list((here / "runs" / "unfinished").iterdir()) == []
 
 
-def test_the_same_seed_gives_the_same_scores(sample_data: Path, tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_scores(
+    sample_data: Path, new_work_dir: Callable[[Path], Path], tmp_path: Path
+) -> None:
     first, second = (
-        run_training(tiny_settings(sample_data, tmp_path / name), finish=False).metrics
+        run_training(
+            tiny_settings(sample_data, new_work_dir(tmp_path / name)), finish=False
+        ).metrics
         for name in "ab"
     )
     assert first == pytest.approx(second, abs=1e-6)
 
 
+@pytest.mark.usefixtures("work_dir")
 def test_a_training_that_fails_is_recorded_as_failed(sample_data: Path, tmp_path: Path) -> None:
     class Failing(StopAtTime):
         def on_train_batch_end(self, *args: object, **kwargs: object) -> None:
@@ -97,6 +103,7 @@ def test_a_training_that_fails_is_recorded_as_failed(sample_data: Path, tmp_path
     assert run.info.status == "FAILED"
 
 
+@pytest.mark.usefixtures("work_dir")
 def test_ctrl_c_ends_the_run_as_killed_and_can_be_pressed_again(
     sample_data: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -116,6 +123,7 @@ def test_ctrl_c_ends_the_run_as_killed_and_can_be_pressed_again(
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+@pytest.mark.usefixtures("work_dir")
 def test_time_limit_ends_with_a_validated_model(
     sample_data: Path, tmp_path: Path, listener: Listener
 ) -> None:
@@ -128,6 +136,7 @@ def test_time_limit_ends_with_a_validated_model(
     assert any(note.startswith("epoch 1/1000") for note in listener.notes)
 
 
+@pytest.mark.usefixtures("work_dir")
 def test_prepared_data_is_used_instead_of_the_folder(sample_data: Path, tmp_path: Path) -> None:
     settings = tiny_settings(sample_data, tmp_path / "runs", training__epochs=1)
     data = read_training_data(plan_training(settings), settings)
@@ -162,6 +171,7 @@ def test_a_file_that_is_no_weights_is_refused_before_a_run_is_opened(
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.usefixtures("work_dir")
 @pytest.mark.parametrize(
     ("weights", "freeze", "stays"),
     [("imagenet", True, True), ("imagenet", False, False), ("none", True, False)],
