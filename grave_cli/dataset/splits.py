@@ -188,16 +188,15 @@ def _take_ground(chosen: dict[str, list[Cemetery]], manifest: Manifest) -> list[
 
 def _check_complete(part: Part, data: DataSettings) -> None:
     cemetery = part.cemetery
-    if cemetery.is_ground:  # without a DEM its heights are blank
-        return
-    if cemetery.labels is None:
+    if cemetery.labels is None and not cemetery.is_ground:
         raise DatasetError(
             f"no annotations for cemetery {cemetery.name} ({part.split})",
             where=cemetery.orthophoto,
             expected=f"annotations/{cemetery.name}.gpkg or masks/{cemetery.name}.tif",
             remedy="add them, or list the cemeteries to use in data.train",
         )
-    if data.channels == "rgb+dem" and cemetery.dem is None:
+    may_lack_dem = cemetery.is_ground and part.split == "train"  # its heights are blank then
+    if data.channels == "rgb+dem" and cemetery.dem is None and not may_lack_dem:
         raise DatasetError(
             f"no DEM for cemetery {cemetery.name} ({part.split})",
             where=cemetery.orthophoto,

@@ -37,7 +37,7 @@ GSD_M = 0.025
 PREFIX = "sample_"
 FOLDERS = ("orthophotos", "dems", "annotations")
 GROUND = "ground"
-"""Folder for scenes without a single grave: a data set refuses an orthophoto without outlines."""
+"""Folder of a data set for ground without a single grave, which has no annotations."""
 GROUND_FOLDERS = (f"{GROUND}/orthophotos", f"{GROUND}/dems")
 SIZES_M = (10.0, 200.0)
 

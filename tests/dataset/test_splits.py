@@ -247,3 +247,10 @@ def test_a_list_assigns_ground_to_another_split() -> None:
         "val": ["b", "yard"],
         "test": ["c"],
     }
+
+
+def test_ground_to_validate_on_needs_a_dem_where_the_model_does() -> None:
+    found = with_ground(manifest("a", "b", "c"), "park")
+    data = DataSettings(val=("b", "park"), test=("c",), channels="rgb+dem")
+    with pytest.raises(DatasetError, match=r"no DEM for cemetery park \(val\)"):
+        assign_parts(found, data)

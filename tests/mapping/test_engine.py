@@ -96,7 +96,9 @@ def test_a_damaged_onnx_file_is_named(tmp_path: Path) -> None:
 def test_an_onnx_file_of_other_weights_is_refused(tmp_path: Path) -> None:
     one, other = (untrained_bundle(tmp_path / name, seed=seed) for seed, name in enumerate("ab"))
     other.onnx.replace(one.onnx)
-    with pytest.raises(ModelError, match=r"model\.onnx: network was not made from the weights"):
+    with pytest.raises(
+        ModelError, match=r"model\.onnx: the ONNX file was not made from the weights"
+    ):
         open_engine(one, ON_CPU)
 
 
