@@ -16,7 +16,7 @@ from grave_cli.mapping.probability_map import ProbabilityMap
 from grave_cli.mapping.result import PredictionResult
 from grave_cli.mapping.scene import Scene
 from grave_cli.mapping.summary import look_over
-from grave_cli.outlines.polygons import to_crs
+from grave_cli.outlines.polygons import Polygons, to_crs
 from grave_cli.outlines.regularise import regularise
 from grave_cli.progress import SILENT, Progress
 from grave_cli.rasters.grid import WorkingGrid
@@ -87,7 +87,7 @@ def extract_graves(
     )
 
 
-def _reading_order(polygons: NDArray[np.object_]) -> NDArray[np.intp]:
+def _reading_order(polygons: Polygons) -> NDArray[np.intp]:
     """Sort graves from north to south, then from west to east."""
     points = shapely.get_coordinates(shapely.centroid(polygons))
     return np.lexsort((points[:, 0], -points[:, 1]))
@@ -95,7 +95,7 @@ def _reading_order(polygons: NDArray[np.object_]) -> NDArray[np.intp]:
 
 def _attributes(
     cemetery: str,
-    polygons: NDArray[np.object_],
+    polygons: Polygons,
     grid: WorkingGrid,
     *,
     confidence: NDArray[np.float64],

@@ -2,13 +2,11 @@
 
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from grave_cli.atomic_writes import whole_file
 from grave_cli.drawing.outlines import verdict_layers
 from grave_cli.drawing.overview import overview
 from grave_cli.mapping.result import PredictionResult
+from grave_cli.outlines.polygons import Polygons
 from grave_cli.rasters.orthophoto import inspect_orthophoto
 from grave_cli.rasters.orthophoto_pixels import read_orthophoto
 
@@ -19,7 +17,7 @@ def write_preview(
     orthophoto: Path,
     result: PredictionResult,
     path: Path,
-    truth: NDArray[np.object_] | None = None,
+    truth: Polygons | None = None,
 ) -> None:
     """Write an overview as PNG.
 

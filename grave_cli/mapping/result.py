@@ -8,6 +8,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from grave_cli.outlines.polygons import Polygons
 from grave_cli.rasters.grid import WorkingGrid
 
 
@@ -36,8 +37,8 @@ class PredictionResult:
     cemetery: str
     grid: WorkingGrid
     source_crs: str
-    polygons: NDArray[np.object_]
-    raw_polygons: NDArray[np.object_]
+    polygons: Polygons
+    raw_polygons: Polygons
     attributes: tuple[Mapping[str, Any], ...]
     coverage: shapely.MultiPolygon
     provenance: Mapping[str, Any]

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 from rasterio.windows import Window
 from rasterio.windows import union as union_of
 
 from grave_cli.mapping.tiling import Tiling
+from grave_cli.outlines.polygons import Polygons
 from grave_cli.rasters.grid import Tile, WorkingGrid
 
 _SECTION_PX = 1536
@@ -89,7 +89,7 @@ def place_within(outer: Window, inner: Window) -> tuple[slice, slice]:
     return slice(row, row + int(inner.height)), slice(column, column + int(inner.width))
 
 
-def frames_of(tiles: Sequence[Tile], grid: WorkingGrid) -> NDArray[np.object_]:
+def frames_of(tiles: Sequence[Tile], grid: WorkingGrid) -> Polygons:
     """Return the windows of some tiles as rectangles in the grid's CRS."""
     return np.array([shapely.box(*grid.crop(tile.window).bounds) for tile in tiles], dtype=object)
 

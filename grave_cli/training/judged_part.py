@@ -5,10 +5,11 @@ from numpy.typing import NDArray
 
 from grave_cli.dataset.plans import PartPlan
 from grave_cli.evaluation.judgement import Judgement, judge_on_ground
+from grave_cli.outlines.polygons import Polygons
 
 
 def judge_part(
-    plan: PartPlan, predicted: NDArray[np.object_], confidence: NDArray[np.object_] | None = None
+    plan: PartPlan, predicted: Polygons, confidence: NDArray[np.object_] | None = None
 ) -> Judgement:
     """Match predictions with the ground truth of a part; a grave belongs to it by its centroid.
 
