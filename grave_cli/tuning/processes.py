@@ -20,7 +20,7 @@ from grave_cli.settings.tree import Settings
 from grave_cli.tuning.opening import open_study, seed_sampler
 from grave_cli.tuning.search_space import combinations, distributions
 from grave_cli.tuning.shared_study import SharedStudy, Slots
-from grave_cli.tuning.trials import Trials, plan_trials
+from grave_cli.tuning.trials import TrainingTrials, Trials, plan_trials
 from grave_cli.tuning.worker import describe, work
 
 if TYPE_CHECKING:
@@ -72,8 +72,9 @@ def run_workers(
     """
     threads = max(1, _threads(assignment.settings) // count)
     assignment = _with_threads(assignment, threads)
-    # Write the arrays to files once, for all workers to map.
-    plan_trials(assignment.settings, assignment.plan, assignment.model).read(progress)
+    trials = plan_trials(assignment.settings, assignment.plan, assignment.model)
+    if isinstance(trials, TrainingTrials):
+        trials.read(progress)  # into files, once, for all workers to map
     ended = {trial.number for trial in shared.trials() if trial.state.is_finished()}
     with _limited_threads(threads), _processes(assignment, count) as workers:
         while living := [process.sentinel for process, _ in workers if process.is_alive()]:

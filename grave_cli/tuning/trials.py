@@ -105,10 +105,6 @@ class DecodingTrials:
         objective = f"{_OBJECT_F1} of model {card.name} {card.run_id}".rstrip()
         return _basis(self.data, self.plan, card.recipe.channels, objective)
 
-    def read(self, progress: Progress = SILENT) -> TrainingData:
-        """Read the arrays."""
-        return read_training_data(self.data, self.settings, progress)
-
     def prepare(self, parent_run_id: str, progress: Progress = SILENT) -> Objective:
         """Run the network over the validation cemeteries once for all trials."""
         from grave_cli.training.mapped_parts import score_decoding

@@ -246,6 +246,17 @@ def test_thresholds_are_tuned_on_one_model_s_probabilities(
 
 
 @pytest.mark.slow
+def test_two_processes_tune_thresholds_without_arrays(
+    trained: Settings, tmp_path: Path, listener: Listener
+) -> None:
+    settings = copy_store(trained, tmp_path)
+    request = StudyRequest("decode", trials=3, model="tiny", workers=2)
+    assert run_study(settings, request, listener).finished == 3
+    assert sum(note.startswith("trial ") for note in listener.notes) == 3
+    assert "Reading cemeteries" not in listener.totals
+
+
+@pytest.mark.slow
 def test_memory_does_not_grow_over_twenty_trials(settings: Settings) -> None:
     held = []
 
