@@ -100,7 +100,10 @@ def test_config_shows_values_and_origins(tmp_path: Path) -> None:
     assert "grid.gsd_m = 0.04   # default" in shown
 
 
-def test_config_init_writes_a_file_that_loads_and_is_not_overwritten(tmp_path: Path) -> None:
+def test_config_init_writes_a_file_that_loads_and_is_not_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)  # it would set prediction.threads
     assert gravecli("config", "--init", cwd=tmp_path).returncode == 0
     shown = json.loads(gravecli("config", "--json", cwd=tmp_path).stdout)
     assert shown["training.epochs"] == {"value": 40, "origin": "gravecli.toml"}
