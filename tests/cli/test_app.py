@@ -1,11 +1,8 @@
 """The command line as its user meets it."""
 
 import json
-import re
 import signal
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import get_type_hints
 
 import fiona
 import numpy as np
@@ -13,24 +10,8 @@ import pytest
 import rasterio
 from rasterio.transform import from_origin
 from terminal import SETS, assert_refused, finish, gravecli, start_gravecli
-from typer.testing import CliRunner
 
-from grave_cli.cli.app import app
 from grave_cli.settings.tree import Settings
-
-COMMANDS = (
-    "train",
-    "hpo",
-    "check",
-    "dataset-id",
-    "predict-cemetery",
-    "evaluate",
-    "runs",
-    "dashboard",
-    "sample-data",
-    "model-info",
-    "config",
-)
 
 
 def test_train_and_predict_with_no_further_argument_in_a_folder_with_data(
@@ -118,35 +99,6 @@ def test_model_info_shows_the_input_scores_and_thresholds_of_a_model(
     text = gravecli("model-info", "tiny", "--set", uri, cwd=tmp_path).stdout
     for word in ("rgb+dem height", "0.1 m", "val/dice", "min_area_m2", "unet"):
         assert word in text
-
-
-@pytest.mark.parametrize("columns", [80, 120])
-@pytest.mark.parametrize("command", COMMANDS)
-def test_help_shows_every_word(command: str, columns: int) -> None:
-    """Rich takes `[hpo.studies]` for markup and leaves it out, without a warning."""
-    screen = CliRunner(env={"COLUMNS": str(columns)}).invoke(app, [command, "--help"]).stdout
-    assert max(map(len, screen.splitlines())) == columns
-    shown = re.sub(r"[│\s]", "", screen)
-    callback = next(one.callback for one in app.registered_commands if one.name == command)
-    assert callback is not None
-    for text in [callback.__doc__ or "", *help_texts(callback)]:
-        for word in text.split():
-            assert word in shown, f"{word!r} of {text!r}"
-
-
-def help_texts(callback: Callable[..., object]) -> Iterator[str]:
-    for name, hint in get_type_hints(callback, include_extras=True).items():
-        if name != "return":
-            (parameter,) = hint.__metadata__
-            assert parameter.help, f"{name} has no help text"
-            yield parameter.help
-
-
-def test_help_lists_the_commands_and_the_exit_codes(tmp_path: Path) -> None:
-    screen = gravecli("--help", cwd=tmp_path).stdout
-    assert "Exit codes: 0 success, 2 usage or input error, 1 failure." in screen
-    for command in COMMANDS:
-        assert f" {command} " in screen
 
 
 def test_sample_data_can_be_identified(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 from image_store import client_of, copy_store, images_of, runs_of
 from lightning.pytorch import Callback, Trainer
 from support import tiny_settings
@@ -201,22 +200,6 @@ def test_a_run_that_failed_after_its_last_epoch_is_only_finished(
     assert "test/object_f1" in result.metrics
     steps = [m.step for m in client_of(settings).get_metric_history(result.run_id, "val/dice")]
     assert steps == [1]
-
-
-def test_checkpoints_hold_nothing_that_has_to_be_unpickled(
-    trained: Settings, tmp_path: Path
-) -> None:
-    (run,) = runs_of(trained)
-    folder = Path(
-        client_of(trained).download_artifacts(run.info.run_id, "checkpoints", str(tmp_path))
-    )
-    assert {path.name for path in folder.iterdir()} == {"best.ckpt", "last.ckpt"}
-    best, last = (torch.load(folder / f"{n}.ckpt", weights_only=True) for n in ("best", "last"))
-    assert best["scores"]["val/dice"] == run.data.metrics["best/dice"]
-    assert best["epoch"] + 1 == run.data.metrics["best/epoch"]
-    assert last["epoch"] == 1
-    assert {"optimizer_states", "lr_schedulers", "averaging_state"} <= last.keys()
-    assert best["state_dict"].keys() == last["state_dict"].keys()
 
 
 def test_a_finished_run_is_not_resumed(trained: Settings) -> None:

@@ -62,6 +62,24 @@ def test_the_bundle_says_what_the_model_expects(trained: Settings) -> None:
     assert "test/object_f1" in card.metrics
 
 
+def test_checkpoints_hold_nothing_that_has_to_be_unpickled(
+    trained: Settings, tmp_path: Path
+) -> None:
+    (run,) = runs_of(trained)
+    folder = Path(
+        MlflowClient(tracking_uri(trained)).download_artifacts(
+            run.info.run_id, "checkpoints", str(tmp_path)
+        )
+    )
+    assert {path.name for path in folder.iterdir()} == {"best.ckpt", "last.ckpt"}
+    best, last = (torch.load(folder / f"{n}.ckpt", weights_only=True) for n in ("best", "last"))
+    assert best["scores"]["val/dice"] == run.data.metrics["best/dice"]
+    assert best["epoch"] + 1 == run.data.metrics["best/epoch"]
+    assert last["epoch"] == 1
+    assert {"optimizer_states", "lr_schedulers", "averaging_state"} <= last.keys()
+    assert best["state_dict"].keys() == last["state_dict"].keys()
+
+
 def test_a_training_leaves_nothing_outside_of_the_work_dir(
     sample_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
