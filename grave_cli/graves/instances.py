@@ -57,6 +57,26 @@ def separate(
     Shapes:
         probabilities: (3, H, W); components: (H, W); returns: like `decode`
     """
+    grown = grow_graves(probabilities, components, gsd_m, settings)
+    return keep_graves(grown, probabilities, gsd_m, settings)
+
+
+def grow_graves(
+    probabilities: Probabilities, components: Labels, gsd_m: float, settings: DecodingSettings
+) -> Labels:
+    """Divide connected parts of the body among their seeds, the slow half of `separate`.
+
+    It depends on the thresholds of body and seeds, not on the smallest area and peak.
+
+    Args:
+        probabilities: Probabilities of body, border and contact.
+        components: Connected parts of the body, numbered from 1 without gaps.
+        gsd_m: Pixel edge in metres.
+        settings: Thresholds.
+
+    Shapes:
+        probabilities: (3, H, W); components: (H, W); returns: (H, W), ids from 1 in every component
+    """
     labels = np.zeros(components.shape, np.int32)
     pixels = np.flatnonzero(components)
     if not len(pixels):
@@ -69,8 +89,29 @@ def separate(
     level.ravel()[pixels] = -certainty
     seeds.ravel()[pixels] = _seeds(certainty, components, pixels, gsd_m, settings)
     _grow(seeds, components, level, labels)
-    found = drop_small(labels.ravel()[pixels], settings.min_area_m2 / gsd_m**2)
-    peaks = quantile_by_label(values[BODY], found, _PEAK)
+    return labels
+
+
+def keep_graves(
+    grown: Labels, probabilities: Probabilities, gsd_m: float, settings: DecodingSettings
+) -> Labels:
+    """Drop graves that are too small or never sure, the fast half of `separate`.
+
+    Args:
+        grown: Labels as returned by `grow_graves`.
+        probabilities: Probabilities of body, border and contact.
+        gsd_m: Pixel edge in metres.
+        settings: Smallest area and peak.
+
+    Shapes:
+        grown: (H, W); probabilities: (3, H, W); returns: (H, W), ids from 1 without gaps
+    """
+    labels = np.zeros_like(grown)
+    pixels = np.flatnonzero(grown)
+    if not len(pixels):
+        return labels
+    found = drop_small(grown.ravel()[pixels], settings.min_area_m2 / gsd_m**2)
+    peaks = quantile_by_label(probabilities[BODY].ravel()[pixels], found, _PEAK)
     kept = _keep(found, np.concatenate([[False], peaks >= settings.min_peak_body]))
     labels.ravel()[pixels] = kept
     return labels

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from grave_cli.dataset.cemetery_arrays import draw_truth
 from grave_cli.dataset.plans import PartPlan
 from grave_cli.evaluation.score import ObjectScore, add_scores, score_labels
-from grave_cli.graves.instances import decode, owned_labels
+from grave_cli.graves.instances import Labels, decode, owned_labels
 from grave_cli.mapping.engine import Engine
 from grave_cli.mapping.model_fit import check_fit
 from grave_cli.mapping.predict_cemetery import mapped_scene
@@ -119,9 +119,12 @@ def score_decoding(maps: Sequence[TruthMap], decoding: DecodingSettings) -> Obje
         maps: Probabilities and ground truth.
         decoding: Thresholds.
     """
-    scores = []
-    for one in maps:
-        labels = decode(one.probabilities(), one.gsd_m, decoding)
-        owned = owned_labels(one.truth, one.scored), owned_labels(labels, one.scored)
-        scores.append(score_labels(one.truth, labels, owned))
-    return add_scores(scores)
+    return add_scores(
+        [score_labelled(one, decode(one.probabilities(), one.gsd_m, decoding)) for one in maps]
+    )
+
+
+def score_labelled(one: TruthMap, labels: Labels) -> ObjectScore:
+    """Match the graves of a decoded map, (H, W), whose centroid lies on known ground truth."""
+    owned = owned_labels(one.truth, one.scored), owned_labels(labels, one.scored)
+    return score_labels(one.truth, labels, owned)

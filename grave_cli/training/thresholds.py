@@ -5,9 +5,18 @@ from typing import Any
 
 import numpy as np
 
+from grave_cli.evaluation.score import add_scores
+from grave_cli.graves.instances import (
+    Labels,
+    Probabilities,
+    body_components,
+    grow_graves,
+    keep_graves,
+)
+from grave_cli.graves.targets import BODY
 from grave_cli.progress import SILENT, Progress
 from grave_cli.settings.mapping import DecodingSettings
-from grave_cli.training.mapped_parts import TruthMap, score_decoding
+from grave_cli.training.mapped_parts import TruthMap, score_labelled
 
 _CANDIDATES: dict[str, tuple[float, ...]] = {
     "min_peak_body": (0.0, 0.6, 0.7, 0.8, 0.85, 0.9, 0.94, 0.96, 0.98, 0.99),
@@ -36,11 +45,11 @@ def tune_thresholds(
         start: Thresholds to start from; kept unless another value is clearly better.
         progress: Advances by one per threshold.
     """
-    best = start
+    best, quality = start, _Quality(maps)
     with progress.task("Tuning thresholds", _ROUNDS * len(_CANDIDATES), "thresholds") as advance:
         for _ in range(_ROUNDS):
             for key, candidates in _CANDIDATES.items():
-                best = _tune(maps, best, key, candidates)
+                best = _tune(quality, best, key, candidates)
                 advance(1)
     return best
 
@@ -51,21 +60,53 @@ def changed_thresholds(start: DecodingSettings, tuned: DecodingSettings) -> str:
     return ", ".join(f"{k} {before[k]:g} -> {after[k]:g}" for k in before if before[k] != after[k])
 
 
+class _Quality:
+    """Panoptic quality of thresholds on some maps; each step is computed once.
+
+    Candidates that differ only in the smallest area or peak share the slow half of decoding. The
+    second round repeats most candidates of the first.
+
+    Args:
+        maps: Probabilities and ground truth.
+    """
+
+    def __init__(self, maps: Sequence[TruthMap]) -> None:
+        self._maps = [(one, one.probabilities()) for one in maps]
+        self._known: dict[DecodingSettings, float] = {}
+        self._grown: tuple[DecodingSettings | None, list[Labels]] = (None, [])
+
+    def of(self, decoding: DecodingSettings) -> float:
+        """Return the quality of some thresholds."""
+        if decoding not in self._known:
+            kept = [
+                score_labelled(one, keep_graves(grown, values, one.gsd_m, decoding))
+                for (one, values), grown in zip(self._maps, self._grow(decoding), strict=True)
+            ]
+            score = add_scores(kept)
+            self._known[decoding] = score.f1 * score.mean_iou
+        return self._known[decoding]
+
+    def _grow(self, decoding: DecodingSettings) -> list[Labels]:
+        key = decoding.model_copy(update={"min_area_m2": 0.0, "min_peak_body": 0.0})
+        if self._grown[0] != key:
+            self._grown = key, [self._grow_map(one, values, key) for one, values in self._maps]
+        return self._grown[1]
+
+    def _grow_map(self, one: TruthMap, values: Probabilities, decoding: DecodingSettings) -> Labels:
+        components = body_components(values[BODY] >= decoding.body_threshold)
+        return grow_graves(values, components, one.gsd_m, decoding)
+
+
 def _tune(
-    maps: Sequence[TruthMap], start: DecodingSettings, key: str, candidates: tuple[float, ...]
+    quality: _Quality, start: DecodingSettings, key: str, candidates: tuple[float, ...]
 ) -> DecodingSettings:
     values = sorted({*candidates, getattr(start, key)})
-    quality = np.array([_quality(maps, _with(start, key, value)) for value in values])
-    smooth = np.convolve(np.pad(quality, 1, mode="edge"), [0.25, 0.5, 0.25], mode="valid")
+    found = np.array([quality.of(_with(start, key, value)) for value in values])
+    smooth = np.convolve(np.pad(found, 1, mode="edge"), [0.25, 0.5, 0.25], mode="valid")
     now, best = values.index(getattr(start, key)), int(np.argmax(smooth))
-    gain = min(smooth[best] - smooth[now], quality[best] - quality[now])
+    gain = min(smooth[best] - smooth[now], found[best] - found[now])
     return _with(start, key, values[best]) if gain > _LEAST_GAIN else start
 
 
 def _with(decoding: DecodingSettings, key: str, value: Any) -> DecodingSettings:
     return DecodingSettings.model_validate({**decoding.model_dump(), key: value})
-
-
-def _quality(maps: Sequence[TruthMap], decoding: DecodingSettings) -> float:
-    score = score_decoding(maps, decoding)
-    return score.f1 * score.mean_iou

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import shapely
 from grave_rows import GSD_M, blurred, row_of_graves
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 from scipy.special import ndtr, ndtri
@@ -39,7 +39,8 @@ def random_labels(seed: int) -> np.ndarray:
             (row, column), (a, b) = random.uniform(0, size, 2), random.uniform(3, 15, 2)
             u, v = (rows - row) / a, (columns - column) / b
             labels[(np.maximum(abs(u), abs(v)) if kind == 2 else np.hypot(u, v)) < 1] = label
-    return in_one_piece(labels)
+    # Twice: a label too small to stay can leave a hole in the one around it, as seed 1510 does.
+    return in_one_piece(in_one_piece(labels))
 
 
 def in_one_piece(labels: np.ndarray) -> np.ndarray:
@@ -55,6 +56,7 @@ def in_one_piece(labels: np.ndarray) -> np.ndarray:
 
 
 @settings(deadline=None, max_examples=150)
+@example(seed=1510)
 @given(seed=seeds)
 def test_any_label_raster_becomes_polygons_of_its_areas_and_centroids(seed: int) -> None:
     labels = random_labels(seed)
