@@ -114,7 +114,7 @@ _SHOWN = ("val/dice", "val/object_f1", "test/object_f1")
 
 
 def _chosen_thresholds(loaded: "LoadedSettings", found: "FoundModel") -> "DecodingSettings":
-    """Take the thresholds of the model, except for those that the user set."""
+    """Take the thresholds of the model, except for thresholds that the user set."""
     chosen = loaded.settings.prediction.decoding.model_dump()
     own = {key: chosen[key] for key in chosen if f"prediction.decoding.{key}" in loaded.origins}
     return found.bundle.card.decoding.model_copy(update=own)

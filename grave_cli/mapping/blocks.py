@@ -1,8 +1,8 @@
 """A probability map in, raw graves out: block by block, equal to decoding the whole at once.
 
-Each connected part of the body is decoded and outlined in a window that holds it whole, with what
-is measured of its graves; parts that lie near each other share a window. Nothing of a part depends
-on pixels farther away, so no cut is seen, and a grave is found exactly once.
+Each connected part of the body is decoded, outlined and measured in a window that holds it whole;
+neighbouring parts share a window. A part does not depend on pixels farther away, so block borders
+leave no trace, and each grave is found exactly once.
 """
 
 import os
@@ -30,8 +30,8 @@ from grave_cli.progress import SILENT, Progress
 from grave_cli.settings.mapping import DecodingSettings
 
 _CELL_PX = 512
-_LARGEST_PX = 2048 * 2048  # takes 0.4 GB; no real row of graves fills a larger window
-_MARGIN_PX = 4  # around a part: what outlines and measures look at beside its own pixels
+_LARGEST_PX = 2048 * 2048  # takes 0.4 GB; no real row of graves needs a larger window
+_MARGIN_PX = 4  # pixels around a part that outlines and measurements need
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class RawGraves:
 
     Args:
         polygons: Outlines, in pixels of the cemetery's grid.
-        evidence: What the probabilities say of them.
+        evidence: Evidence of the probabilities for them.
         heights: Metres above local ground, NaN where unknown.
     """
 
@@ -49,7 +49,7 @@ class RawGraves:
     heights: NDArray[np.float64]
 
     def take(self, keep: NDArray[np.bool_] | NDArray[np.intp]) -> "RawGraves":
-        """Keep some of the graves, by a mask, or by indices in the order wanted."""
+        """Select graves by a mask, or by indices in the wanted order."""
         return RawGraves(self.polygons[keep], self.evidence.take(keep), self.heights[keep])
 
 
@@ -58,8 +58,8 @@ class Block:
     """Parts of the body that are decoded together.
 
     Args:
-        window: Holds them whole.
-        anchors: Row and column of the first pixel of each, in the grid.
+        window: Window that holds them whole.
+        anchors: Row and column of the first pixel of each part, in the grid.
 
     Shapes:
         anchors: (parts, 2)
@@ -84,17 +84,17 @@ def find_graves(
 ) -> RawGraves:
     """Find and outline the graves of a whole map, from north to south.
 
-    Blocks are decoded in threads: what takes long in it leaves Python's lock to the others.
+    Blocks are decoded in threads; the slow steps release Python's lock.
 
     Args:
-        probabilities: Over the cemetery's grid.
-        scene: Where heights come from.
+        probabilities: Probabilities over the cemetery's grid.
+        scene: Source of the heights.
         decoding: Thresholds.
-        progress: Is told of the blocks done.
-        threads: How many decode; 0: one per core.
-        cell_px: Edge of the cells by which parts of the body are found and put together.
-        largest_px: Pixels of the largest window a part is decoded in; larger parts, which no graves
-            make, are cut at the cells.
+        progress: Receives the number of finished blocks.
+        threads: Number of decoding threads; 0: one per core.
+        cell_px: Edge of the cells in which parts of the body are found and grouped.
+        largest_px: Pixels of the largest window in which a part is decoded; larger parts, which
+            are no graves, are cut at the cells.
 
     Raises:
         RasterReadError: The DEM is damaged.
@@ -116,7 +116,7 @@ def find_graves(
 def plan_blocks(
     probabilities: ProbabilityMap, decoding: DecodingSettings, cell_px: int, largest_px: int
 ) -> list[Block]:
-    """Put the parts of the body together to blocks of about a cell."""
+    """Group the parts of the body into blocks of about one cell."""
     found = find_components(
         probabilities, decoding.body_threshold, cell_px=cell_px, max_px=largest_px
     )
@@ -135,9 +135,9 @@ def plan_blocks(
 
 
 def _outermost(parts: Components) -> NDArray[np.intp]:
-    """Find for each part the largest one whose frame holds its own, itself if there is none.
+    """Find for each part the largest part whose frame holds it, or the part itself.
 
-    What lies in the hole of another has to be decoded beside it, else the hole would be filled.
+    A part in the hole of another is decoded beside it; otherwise the hole would be filled.
     """
     top, left, bottom, right = parts.bounds.T
     frames = shapely.box(left, top, right, bottom)
@@ -151,7 +151,7 @@ def _outermost(parts: Components) -> NDArray[np.intp]:
 def _by_cell(
     parts: Components, owners: NDArray[np.intp], shared: NDArray[np.bool_], cell_px: int
 ) -> Iterator[NDArray[np.intp]]:
-    """Group small parts by the cell their owner begins in, large ones each with what it holds."""
+    """Group small parts by the cell in which their owner begins, large ones with their content."""
     rows, columns = (parts.anchors[owners] // cell_px).T
     alone = np.where(shared, -1, owners)
     order = np.lexsort((alone, columns, rows))
@@ -172,7 +172,7 @@ def decode_block(
     decoding: DecodingSettings,
     block: Block,
 ) -> RawGraves:
-    """Decode and outline the parts of one block; others that its window shows are left out."""
+    """Decode and outline the parts of one block, without other parts in its window."""
     wider = _widened(block.window, probabilities.grid.window)
     levels = probabilities.read(wider)
     values = to_probabilities(levels)
@@ -201,7 +201,7 @@ def _widened(window: Window, limits: Window) -> Window:
 
 
 def _parts_at(block: Block, inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Keep the parts of the body that hold an anchor of the block."""
+    """Select the parts of the body that hold an anchor of the block."""
     parts = label_parts(inside)
     rows, columns = (block.anchors - (block.window.row_off, block.window.col_off)).T
     mine = np.zeros(int(parts.max()) + 1, np.bool_)

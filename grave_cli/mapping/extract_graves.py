@@ -37,13 +37,13 @@ def extract_graves(
     """Turn the probabilities of a cemetery into its graves.
 
     Args:
-        probabilities: Over the whole grid.
-        scene: Where they come from.
+        probabilities: Probabilities over the whole grid.
+        scene: The mapped scene.
         decoding: Thresholds.
         settings: Outlines, review.
-        provenance: What is said of their origin.
-        calibration: Of the model's confidence; None takes the mean probability of body.
-        progress: Is told how far it is.
+        provenance: Origin of the map, see `describe_origin`.
+        calibration: Calibration of the confidence; None takes the mean body probability.
+        progress: Receives progress and notes.
 
     Raises:
         RasterReadError: The DEM is damaged.

@@ -141,8 +141,7 @@ def encoder_normalisation(encoder: str, weights: str) -> tuple[Statistics, Stati
 def check_encoder(encoder: str) -> None:
     """Refuse an encoder that neither smp nor timm has, before anything is built.
 
-    smp's ``timm-`` encoders are also refused: they are deprecated copies of those that ``tu-``
-    opens.
+    smp's ``timm-`` encoders are also refused: they are deprecated copies of the ``tu-`` encoders.
 
     Args:
         encoder: Encoder, as the settings name it.
