@@ -110,7 +110,8 @@ def generate(data: Path, scenes: int, real: Path | None) -> None:
             if path.exists() or (data / "orthophotos" / path.name).exists():
                 continue
             made = composite([REAL_SEED, number], pixels, gsd_m, SUN, preset=preset)
-            if made.is_ground or made.graves:  # no grave fits onto some pictures
+            # No grave fits onto some pictures, and some scenes are made without a DEM.
+            if made.is_ground or (made.graves and made.surface is not None):
                 write_scene(data, path.stem, made)
 
 
