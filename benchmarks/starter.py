@@ -77,11 +77,9 @@ def main() -> None:
 
 def starter_settings(data: Path, given: argparse.Namespace) -> Settings:
     """Half of the chips have no heights, so that one network serves with and without a DEM."""
-    names = sorted(path.stem for path in (data / "orthophotos").glob("val_*.tif"))
     chosen = {
         "data.root": data,
         "data.channels": "rgb+dem",
-        "data.val": tuple(names),
         "work_dir": given.out / "runs",
         "chips.dem_dropout": 0.5,
         "chips.per_epoch": 16 if given.quick else 512,
@@ -98,7 +96,7 @@ def starter_settings(data: Path, given: argparse.Namespace) -> Settings:
 def generate(data: Path, scenes: int, real: Path | None) -> None:
     """Write the scenes that are not there yet, in one process per core."""
     jobs = [(f"train_{i:04d}", TRAIN_SEED, i) for i in range(scenes)]
-    jobs += [(f"val_{i:03d}", VAL_SEED, i) for i in range(max(4, scenes // 16))]
+    jobs += [(f"val_{i:03d}", VAL_SEED, i) for i in range(max(4, scenes // 8))]
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
         for _ in pool.map(partial(write_generated, data), jobs, chunksize=4):
             pass
@@ -141,8 +139,11 @@ def train(settings: Settings) -> Bundle:
         start = find_unfinished(RUN, settings)
     except TrackingError:  # none was left
         start = None
-    names = sorted(path.stem for path in settings.data.root.glob("orthophotos/val_*.tif"))
-    lists = {"data": settings.data.model_copy(update={"val": tuple(names)})}
+    names = sorted(path.stem for path in settings.data.root.glob("orthophotos/*.tif"))
+    val = tuple(name for name in names if name.startswith("val_"))
+    # Everything else is trained on: without a list, a fifth would be kept for testing.
+    split = {"val": val, "train": tuple(name for name in names if name not in val)}
+    lists = {"data": settings.data.model_copy(update=split)}
     run_training(settings.model_copy(update=lists), name=RUN, start=start)
     return resolve_model(RUN, settings).bundle
 
