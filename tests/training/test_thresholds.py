@@ -1,12 +1,14 @@
 """Thresholds that suit a model are found, and kept where nothing is to be gained."""
 
+import itertools
+
 import numpy as np
 from grave_rows import GSD_M, blurred, row_of_graves
 
 from grave_cli.graves.targets import BORDER, CONTACT, encode
 from grave_cli.settings.mapping import DecodingSettings
 from grave_cli.training.mapped_parts import TruthMap, score_decoding
-from grave_cli.training.thresholds import changed_thresholds, tune_thresholds
+from grave_cli.training.thresholds import _Quality, changed_thresholds, tune_thresholds
 
 
 def map_of(labels: np.ndarray, courage: float = 1.0) -> TruthMap:
@@ -29,6 +31,20 @@ def test_shy_edges_are_met_with_surer_seeds() -> None:
     assert score_decoding(maps, start).f1 < 0.5
     assert score_decoding(maps, tuned).f1 == 1
     assert tuned.seed_threshold > start.seed_threshold
+
+
+def test_quality_equals_plain_decoding_in_any_order_of_candidates() -> None:
+    """What candidates share is computed once, and never taken for another candidate's."""
+    maps = [map_of(labels, courage=0.6) for labels in rows(0.0)]
+    values = itertools.product((0.0, 0.95, 0.999), (0.1, 1.6), (0.55, 0.85), (0.45, 0.9))
+    names = ("min_peak_body", "min_area_m2", "seed_threshold", "body_threshold")
+    candidates = [DecodingSettings(**dict(zip(names, some, strict=True))) for some in values]
+    scores = {decoding: score_decoding(maps, decoding) for decoding in candidates}
+    expected = {decoding: score.f1 * score.mean_iou for decoding, score in scores.items()}
+    assert len(set(expected.values())) >= 3  # the thresholds matter here
+    for order in (candidates, candidates[::-1], sorted(candidates, key=repr)):
+        quality = _Quality(maps)
+        assert {decoding: quality.of(decoding) for decoding in order} == expected
 
 
 def test_thresholds_that_serve_are_kept() -> None:
