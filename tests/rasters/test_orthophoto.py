@@ -9,13 +9,13 @@ import pytest
 import rasterio
 import rasterio.shutil
 from affine import Affine
-from delivery_scene import GSD_M, RANGE, UTM, deliver, layout
+from delivery_scene import GSD_M, RANGE, UTM, Layout, deliver, layout, turned
 from pyproj import CRS
 from rasterio.control import GroundControlPoint
 
 from grave_cli.dataset.deliveries import check_depths, measure_value_range
 from grave_cli.errors import GraveError, GridError, RasterReadError
-from grave_cli.rasters.bit_depth import range_of, to_bytes
+from grave_cli.rasters.bit_depth import range_of, to_bytes, to_eight_bits
 from grave_cli.rasters.georeference import parse_crs
 from grave_cli.rasters.grid import WorkingGrid
 from grave_cli.rasters.orthophoto import Orthophoto, inspect_orthophoto, orthophoto_grid
@@ -42,6 +42,36 @@ def write(
         **profile,
     ) as file:
         file.write(np.full((count, 40, 60), 7, dtype))
+    return path
+
+
+def described(
+    path: Path,
+    *names: str,
+    dtype: str = "uint8",
+    alpha_tag: bool = False,
+    nodata: float | None = None,
+) -> Path:
+    """Bands of 10, 20, 30 ... with descriptions, and no colour tags."""
+    values = np.arange(1, len(names) + 1).reshape(-1, 1, 1) * 10
+    with rasterio.open(
+        path,
+        "w",
+        **{"driver": "GTiff", "height": 40, "width": 60, "count": len(names), "dtype": dtype},
+        crs=UTM,
+        transform=HERE,
+        photometric="RGB" if alpha_tag else "MINISBLACK",
+        alpha="YES" if alpha_tag else "NO",
+        nodata=nodata,
+    ) as file:
+        file.write(np.broadcast_to(values, (len(names), 40, 60)).astype(dtype))
+        file.descriptions = names
+    return path
+
+
+def transparent(path: Path) -> Path:
+    with rasterio.open(deliver(path), "r+") as file:
+        file.write(np.zeros(file.shape, np.uint8), 4)
     return path
 
 
@@ -115,6 +145,27 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], type[GraveError], str]] = {
     "five bands": (lambda path: write(path, count=5), RasterReadError, r"5 band\(s\)"),
     "float": (lambda path: write(path, dtype="float32"), RasterReadError, "float32"),
     "int16": (lambda path: write(path, dtype="int16"), RasterReadError, "int16"),
+    "float with its range": (
+        lambda path: described(path, "Blue", "Green", "Red", dtype="float32", nodata=-9999),
+        RasterReadError,
+        r"-b 3 -b 2 -b 1 -ot Byte -scale 10 30 1 255 -a_nodata 0 ortho\.tif",
+    ),
+    "no blue": (
+        lambda path: described(path, "Green", "Red", "RedEdge", "NIR"),
+        RasterReadError,
+        "no blue band .*found bands Green, Red, RedEdge, NIR.*colour camera",
+    ),
+    "two blues": (
+        lambda path: described(path, "Blue-444", "Blue-475", "Green-560", "Red-650"),
+        RasterReadError,
+        "ambiguous.*Blue-444, Blue-475",
+    ),
+    "infrared called alpha": (
+        lambda path: described(path, "Blue", "Green", "Red", "NIR", alpha_tag=True),
+        RasterReadError,
+        "band 4 is tagged as an alpha channel.*-b 1 -b 2 -b 3",
+    ),
+    "transparent": (transparent, RasterReadError, r"alpha channel \(band 4\) of 0"),
     "no CRS": (lambda path: write(path, crs=None), GridError, "no CRS"),
     "no geotransform": (lambda path: write(path, transform=None), GridError, "world file"),
     "control points": (control_points, GridError, "3 ground control points.*-tps"),
@@ -161,8 +212,57 @@ def test_what_is_peculiar_is_said(tmp_path: Path) -> None:
     notes = {path: inspect_orthophoto(path).notes for path in (plain, infrared, bare)}
 
     assert notes[plain] == ()
-    assert notes[infrared] == (f"{infrared}: band 4 is not an alpha channel and is ignored",)
+    assert notes[infrared] == (f"{infrared}: band 4 is not an alpha channel and ignored",)
     assert notes[bare] == (f"{bare}: its CRS is taken from the .prj file beside it",)
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (("Blue", "Green", "Red"), (30, 20, 10)),
+        (("B", "G", "R", "A"), (30, 20, 10)),
+        (("Band 1 (Blau)", "Band 2 (Grün)", "Band 3 (Rot)", "RedEdge", "NIR"), (30, 20, 10)),
+        (("Layer_1", "Layer_2", "Layer_3"), (10, 20, 30)),
+        (("", "", "", "NIR"), (10, 20, 30)),
+    ],
+)
+def test_descriptions_of_bands_say_which_are_the_colours(
+    tmp_path: Path, names: tuple[str, ...], expected: tuple[int, int, int]
+) -> None:
+    path = described(tmp_path / "ortho.tif", *names)
+
+    read = read_whole(path)
+
+    assert read.rgb[:, 20, 20].tolist() == list(expected)
+    said = any("by their descriptions" in note for note in inspect_orthophoto(path).notes)
+    assert said == (expected != (10, 20, 30))
+
+
+@pytest.mark.parametrize("place", [layout(), turned(20)])
+@pytest.mark.parametrize("opaque", [1, 100])
+def test_an_alpha_channel_is_opaque_at_its_own_largest_value(
+    tmp_path: Path, place: Layout, opaque: int
+) -> None:
+    usual, other = (deliver(tmp_path / f"{name}.tif", place) for name in ("usual", "other"))
+    with rasterio.open(other, "r+") as file:
+        file.write((file.read(4) > 0).astype(np.uint8) * opaque, 4)
+
+    first, second = read_whole(usual), read_whole(other)
+
+    assert (first.valid != second.valid).mean() < 1e-3
+    both = first.valid & second.valid
+    np.testing.assert_array_equal(first.rgb[:, both], second.rgb[:, both])
+
+
+def test_a_lossy_alpha_channel_without_a_tag_is_found(tmp_path: Path) -> None:
+    usual, lossy = (
+        deliver(tmp_path / f"{name}.tif", valid="untagged") for name in ("usual", "lossy")
+    )
+    with rasterio.open(lossy, "r+") as file:
+        noise = np.random.default_rng(0).integers(0, 5, file.shape)
+        file.write(np.where(file.read(4) > 0, 255 - noise, noise).astype(np.uint8), 4)
+
+    assert (read_whole(lossy).valid != read_whole(usual).valid).mean() < 1e-4
 
 
 def test_half_covered_pixels_are_valid_and_keep_the_colour_of_what_covers_them(
@@ -285,6 +385,15 @@ class TestDepth:
                 refuse()
             assert str(caught.value).startswith(f"{sixteen.path}: ")
             assert "(found uint16, expected uint8); " in str(caught.value)
+
+    def test_the_remedy_keeps_the_alpha_channel_and_the_nodata_value(self) -> None:
+        assert to_eight_bits(300, 900) == "-ot Byte -scale 300 900 0 255"
+        assert to_eight_bits(300, 900, marker=0) == "-ot Byte -scale 300 900 1 255 -a_nodata 0"
+        assert to_eight_bits(300, 900, marker=65535).endswith("300 900 0 254 -a_nodata 255")
+        assert to_eight_bits(300, 900, alpha=(4, 255)) == (
+            "-ot Byte -scale_1 300 900 0 255 -scale_2 300 900 0 255 -scale_3 300 900 0 255 "
+            "-scale_4 0 255 0 255"
+        )
 
     def test_without_a_recipe_its_own_range_makes_it_visible(self, tmp_path: Path) -> None:
         path = deliver(tmp_path / "sixteen.tif", dtype="uint16")
