@@ -8,11 +8,11 @@ import fiona
 import numpy as np
 import shapely
 from fiona.errors import FionaError
-from pyproj import Transformer
 
 from grave_cli.atomic_writes import whole_file
 from grave_cli.errors import ExportError
 from grave_cli.mapping.result import PredictionResult
+from grave_cli.rasters.georeference import mover
 
 _GRAVE_COLUMNS = {
     "grave_id": "str",
@@ -59,12 +59,13 @@ def write_geopackage(result: PredictionResult, path: Path, crs: str | None = Non
 
 
 def _write_layers(result: PredictionResult, path: Path, crs: str) -> None:
-    to_target = Transformer.from_crs(result.crs, crs, always_xy=True)
+    left, bottom, right, top = result.grid.bounds
+    move = mover(result.crs, crs, ((left + right) / 2, (bottom + top) / 2))
 
     def moved(polygons: np.ndarray) -> np.ndarray:
         if crs == result.crs:
             return polygons
-        return np.asarray(shapely.transform(polygons, to_target.transform, interleaved=False))
+        return np.asarray(shapely.transform(polygons, move, interleaved=False))
 
     ids = [{"grave_id": row["grave_id"]} for row in result.attributes]
     graves = zip(moved(result.polygons), result.attributes, strict=True)

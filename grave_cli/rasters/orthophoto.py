@@ -12,9 +12,10 @@ from pathlib import Path
 from grave_cli.errors import GridError, RasterReadError
 from grave_cli.rasters.bands import Bands, read_bands, sample_colours
 from grave_cli.rasters.bit_depth import ValueRange, range_of, sixteen_bit_refusal
-from grave_cli.rasters.georeference import Georeference, read_georeference, working_crs
+from grave_cli.rasters.georeference import Georeference, read_georeference
 from grave_cli.rasters.grid import WorkingGrid, lay_grid
 from grave_cli.rasters.raster_file import open_raster
+from grave_cli.rasters.working_crs import working_crs
 
 
 @dataclass(frozen=True)

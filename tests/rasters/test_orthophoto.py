@@ -8,15 +8,28 @@ import numpy as np
 import pytest
 import rasterio
 import rasterio.shutil
+import shapely
 from affine import Affine
-from delivery_scene import GSD_M, RANGE, UTM, Layout, deliver, layout, turned
+from delivery_scene import (
+    GSD_M,
+    RANGE,
+    RECTANGLES,
+    UTM,
+    Layout,
+    areas_m2,
+    deliver,
+    layout,
+    rectangles_in,
+    truth,
+    turned,
+)
 from pyproj import CRS
 from rasterio.control import GroundControlPoint
 
 from grave_cli.dataset.deliveries import check_depths, measure_value_range
 from grave_cli.errors import GraveError, GridError, RasterReadError
 from grave_cli.rasters.bit_depth import range_of, to_bytes, to_eight_bits
-from grave_cli.rasters.georeference import parse_crs
+from grave_cli.rasters.georeference import LONLAT, mover, parse_crs
 from grave_cli.rasters.grid import WorkingGrid
 from grave_cli.rasters.orthophoto import Orthophoto, inspect_orthophoto, orthophoto_grid
 from grave_cli.rasters.orthophoto_pixels import GridPixels, read_orthophoto
@@ -171,6 +184,26 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], type[GraveError], str]] = {
     "control points": (control_points, GridError, "3 ground control points.*-tps"),
     "local CRS": (lambda path: write(path, crs=LOCAL), GridError, r"site \(Engineering CRS\)"),
     "metres called degrees": (nonsense, GridError, "expected degrees"),
+    "beyond its projection": (
+        lambda path: write(path, transform=Affine(0.05, 0, 1e20, 0, -0.05, 4_515_000)),
+        GridError,
+        "expected a place on the Earth",
+    ),
+    "pixels without an area": (
+        lambda path: write(path, transform=Affine(0.05, 0, 587_000, 0.05, 0, 4_515_000)),
+        GridError,
+        "no area.*found 0.05, 0, 587000, 0.05, 0",
+    ),
+    "pixels of a nanometre": (
+        lambda path: write(path, transform=HERE @ Affine.scale(2e-8)),
+        GridError,
+        "impossible size.*1e-09 x 1e-09 m",
+    ),
+    "on Mars": (
+        lambda path: write(path, crs="+proj=eqc +R=3396190 +units=m +no_defs"),
+        GridError,
+        "not tied to the Earth",
+    ),
     "too coarse": (
         lambda path: write(path, transform=HERE @ Affine.scale(4)),
         GridError,
@@ -325,6 +358,42 @@ class TestGeoreference:
         _, grid = inspected(path)
         assert CRS.from_wkt(grid.crs).to_epsg() == code
         assert grid.width * GSD_M == pytest.approx(60 * 4e-7 * 111_320 * np.cos(np.radians(y)), 0.1)
+
+    @pytest.mark.parametrize(
+        ("crs", "code"),
+        [("EPSG:4087", 32618), ("EPSG:3857", 3857), ("EPSG:5070", 26918), (UTM, 32618)],
+    )
+    def test_a_crs_that_is_not_square_on_the_ground_is_worked_on_in_utm(
+        self, tmp_path: Path, crs: str, code: int
+    ) -> None:
+        path = deliver(tmp_path / "ortho.tif", layout(crs))
+
+        orthophoto, grid = inspected(path)
+        read = read_orthophoto(orthophoto, grid)
+
+        assert CRS.from_wkt(grid.crs).to_epsg() == code
+        assert f"EPSG:{CRS.from_wkt(orthophoto.georeference.file_crs).to_epsg()}" == crs
+        for found, rectangle in zip(areas_m2(read), RECTANGLES, strict=True):
+            assert found == pytest.approx(rectangle[2] * rectangle[3], rel=0.02)
+        far = shapely.hausdorff_distance(rectangles_in(read), truth())
+        assert far.max() < 0.1
+
+    @pytest.mark.parametrize("middle", [180.0, -180.0, 286.03])
+    def test_longitudes_beyond_180_degrees_are_one_place(
+        self, tmp_path: Path, middle: float
+    ) -> None:
+        step = 4e-7
+        here = Affine(step, 0, middle - 30 * step, 0, -step, -16.8)
+        path = write(tmp_path / "ortho.tif", crs="EPSG:4326", transform=here)
+
+        read = read_whole(path)
+
+        assert read.valid.mean() > 0.9
+        assert CRS.from_wkt(inspect_orthophoto(path).georeference.file_crs).to_epsg() == 4326
+        left, bottom, right, top = read.grid.bounds
+        move = mover(read.grid.crs, LONLAT, ((left + right) / 2, (bottom + top) / 2))
+        longitudes, _ = move(np.array([left, right]), np.array([bottom, top]))
+        assert np.ptp(longitudes) == pytest.approx(60 * step, rel=0.1)
 
     def test_an_own_datum_is_kept(self, tmp_path: Path) -> None:
         bessel = 'GEOGCS["site",DATUM["site",SPHEROID["Bessel",6377397.155,299.1528128]],'
