@@ -27,7 +27,7 @@ from grave_cli.rasters.raster_file import damaged_file, open_raster
 from grave_cli.settings.inputs import DataSettings
 from grave_cli.vectors.areas import Area, read_area
 from grave_cli.vectors.outline_repair import Findings, clean_outlines
-from grave_cli.vectors.vector_io import GRAVE_LAYER, LayerChoice, read_geometries
+from grave_cli.vectors.vector_io import GRAVE_LAYER, LayerChoice, read_features
 
 _CLIPPED_SHARE = 0.01  # of its area: a grave that loses less counts as whole (rounding)
 _REST_SHARE = 0.05  # of its area: a grave with less than this within the orthophoto is outside
@@ -40,10 +40,12 @@ class Graves:
     Args:
         polygons: Valid shapely Polygons in the grid's CRS, one per grave, within the grid.
         findings: Counts of repaired and ignored features.
+        notes: Notes on how exactly they lie, one line each.
     """
 
     polygons: Polygons
     findings: Findings = field(default_factory=Findings)
+    notes: tuple[str, ...] = ()
 
 
 def read_graves(cemetery: Cemetery, grid: WorkingGrid, data: DataSettings | None = None) -> Graves:
@@ -86,8 +88,9 @@ def read_grave_file(
         data.annotation_layer, data.annotation_filter, GRAVE_LAYER, besides=data.area_layer
     )
     bounds = grid.bounds if shared else None
+    found = read_features(path, grid.crs, choice, bounds)
     clean = clean_outlines(
-        read_geometries(path, grid.crs, choice, bounds), min_area=grid.pixel_size**2
+        found.geometries, min_area=grid.pixel_size**2, unreadable=found.unreadable
     )
     outlines, findings = clean.polygons, clean.findings
     if not len(outlines) and not findings.outside and not shared:
@@ -100,7 +103,8 @@ def read_grave_file(
     graves = _clip(outlines, findings, grid)
     if not len(graves.polygons):
         raise _outside_error(path, outlines, grid, shared)
-    return replace(graves, findings=replace(graves.findings, outside=0)) if shared else graves
+    outside = 0 if shared else graves.findings.outside
+    return replace(graves, findings=replace(graves.findings, outside=outside), notes=found.notes)
 
 
 def rasterize_instances(polygons: Polygons, grid: WorkingGrid) -> NDArray[np.int32]:

@@ -142,5 +142,7 @@ def arrays_bytes(parts: Sequence[PartPlan], settings: Settings) -> int:
 def _report_findings(whole: CemeteryPlan, with_dem: bool, progress: Progress) -> None:
     for sentence in whole.graves.findings.sentences():
         progress.note(f"{whole.files.labels}: {sentence}")
+    for note in whole.graves.notes:
+        progress.note(note)
     for note in delivery_notes(whole.orthophoto, whole.dem if with_dem else None):
         progress.note(note)

@@ -85,6 +85,7 @@ def _examine_cemetery(
             findings += check(patient)
         notes = delivery_notes(whole.orthophoto, whole.dem)
         findings += [Finding("note", cemetery.name, note) for note in notes]
+        findings += [Finding("warning", cemetery.name, note) for note in whole.graves.notes]
         yield patient
     except GraveError as error:
         findings.append(Finding("error", cemetery.name, str(error)))

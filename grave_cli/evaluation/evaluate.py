@@ -115,8 +115,7 @@ def _evaluate(mapped: PlacedGraves, graves: PlacedGraves, attribute: str) -> Eva
         attribute=attribute,
         by_attribute=by_values(judgement, graves.values[attribute]) if attribute else (),
         review=None if asked is None else review_curve(judgement, asked),
-        notes=tuple(f"{file.path}: {n}" for file in (mapped, graves) for n in file.notes)
-        + complaints,
+        notes=(*mapped.notes, *graves.notes, *complaints),
     )
 
 

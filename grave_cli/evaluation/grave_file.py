@@ -45,7 +45,7 @@ class PlacedGraves:
         polygons: Valid polygons, in metres.
         columns: Names of all columns of the file.
         values: One value per polygon for each requested column that exists.
-        notes: Repairs and omissions, one clause each.
+        notes: Repairs, omissions and how exactly they lie, one line each.
     """
 
     path: Path
@@ -88,7 +88,8 @@ def place(file: GraveFile, frame: MetricFrame, *, drop_duplicates: bool) -> Plac
     """
     clean = _clean(file.features, frame, drop_duplicates)
     values = {name: column[clean.source] for name, column in file.features.values.items()}
-    notes = tuple(clean.findings.sentences())
+    words = (f"{file.path}: {sentence}" for sentence in clean.findings.sentences())
+    notes = (*words, *file.features.notes)
     return PlacedGraves(file.path, clean.polygons, file.features.columns, values, notes)
 
 
@@ -135,4 +136,9 @@ def refuse_apart(prediction: PlacedGraves, truth: PlacedGraves) -> None:
 
 def _clean(features: Features, frame: MetricFrame, drop_duplicates: bool) -> CleanOutlines:
     geometries = frame.bring(features.geometries, features.crs)
-    return clean_outlines(geometries, _SMALLEST_M2, drop_duplicates=drop_duplicates)
+    return clean_outlines(
+        geometries,
+        _SMALLEST_M2,
+        drop_duplicates=drop_duplicates,
+        unreadable=features.unreadable,
+    )

@@ -11,6 +11,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 
 from grave_cli.errors import RasterReadError
+from grave_cli.rasters.gdal_messages import unprinted
 
 READ_ERRORS = (RasterioError, CPLE_BaseError, UnicodeError)
 
@@ -35,7 +36,7 @@ def open_raster(path: Path, **options: str) -> Iterator[DatasetReader]:
             remedy="check the name and the folder",
         )
     try:
-        with warnings.catch_warnings():
+        with unprinted(), warnings.catch_warnings():
             # `read_georeference` raises an error of ours instead.
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             dataset = rasterio.open(path, **options)

@@ -258,6 +258,12 @@ def picture(path: Path, count: int) -> Path:
     return write_dem(path, dtype="uint8", count=count)
 
 
+def cut_short(path: Path, share: float) -> Path:
+    write_dem(path, compress="DEFLATE")
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    return path
+
+
 def elsewhere(path: Path) -> Path:
     return edited(write_dem(path), transform=Affine(0.25, 0, LEFT + 900, 0, -0.25, TOP))
 
@@ -275,6 +281,8 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], type[GraveError], str]] = {
         "no heights under the orthophoto",
     ),
     "missing": (lambda path: path, RasterReadError, "missing"),
+    "cut short": (lambda path: cut_short(path, 0.5), RasterReadError, "damaged"),
+    "cut very short": (lambda path: cut_short(path, 0.01), RasterReadError, "raster"),
     "centimetres": (
         kind(per_metre=1000),
         RasterReadError,

@@ -111,6 +111,13 @@ def cut_short(path: Path) -> Path:
     return path
 
 
+def garbled_vrt(path: Path) -> Path:
+    other = path.with_suffix(".vrt")
+    rasterio.shutil.copy(deliver(path), other, driver="VRT")
+    other.write_bytes(other.read_bytes().replace(b"<SourceBand>", b"<Source\xbcand>"))
+    return other
+
+
 def vector(path: Path) -> Path:
     schema = {"geometry": "Point", "properties": {}}
     with fiona.open(path.with_suffix(".gpkg"), "w", driver="GPKG", schema=schema, crs=UTM):
@@ -149,6 +156,7 @@ def read_whole(path: Path) -> GridPixels:
 REFUSED: dict[str, tuple[Callable[[Path], Path], type[GraveError], str]] = {
     "missing": (lambda path: path, RasterReadError, "missing"),
     "text": (text, RasterReadError, "GeoTIFF"),
+    "VRT that is no text": (garbled_vrt, RasterReadError, "cannot be opened|damaged"),
     "vector file": (vector, RasterReadError, "raster"),
     "cut short": (cut_short, RasterReadError, "damaged"),
     "several rasters": (several_rasters, RasterReadError, "2 rasters"),
@@ -220,7 +228,7 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], type[GraveError], str]] = {
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")  # by writing them
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_refusal_is_one_line_with_file_found_expected_and_remedy(
-    name: str, tmp_path: Path
+    name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     make, kind, says = REFUSED[name]
     path = make(tmp_path / "ortho.tif")
@@ -234,6 +242,7 @@ def test_a_refusal_is_one_line_with_file_found_expected_and_remedy(
     assert "(found " in line
     assert ", expected " in line
     assert "); " in line
+    assert capfd.readouterr().err == ""
 
 
 def test_what_is_peculiar_is_said(tmp_path: Path) -> None:
