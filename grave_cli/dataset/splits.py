@@ -14,7 +14,8 @@ import numpy as np
 import shapely
 from rasterio.windows import Window
 
-from grave_cli.dataset.manifest import Cemetery, Manifest
+from grave_cli.dataset.file_kinds import ANNOTATIONS, DEM, conversion
+from grave_cli.dataset.manifest import Cemetery, Manifest, unread_file
 from grave_cli.errors import DatasetError
 from grave_cli.rasters.grid import WorkingGrid
 from grave_cli.settings.inputs import DataSettings
@@ -83,7 +84,7 @@ def assign_parts(manifest: Manifest, data: DataSettings) -> tuple[Part, ...]:
     spatial = len(chosen["train"]) == 1 and not chosen["test"]
     parts = [*_with_strips(chosen, data, spatial), *ground]
     for part in parts:
-        _check_complete(part, data)
+        _check_complete(part, data, manifest)
     return tuple(sorted(parts, key=lambda part: (SPLITS.index(part.split), part.cemetery.name)))
 
 
@@ -148,7 +149,7 @@ def _listed(manifest: Manifest, data: DataSettings) -> dict[str, list[Cemetery]]
 
 def _fill(chosen: dict[str, list[Cemetery]], free: Sequence[Cemetery]) -> None:
     """Distribute the cemeteries that are in no list over the splits without a list."""
-    order = sorted(free, key=lambda cemetery: hashlib.sha256(cemetery.name.encode()).digest())
+    order = sorted(free, key=lambda cemetery: hashlib.sha256(_bytes_of(cemetery.name)).digest())
     share = max(1, round(_HELD_OUT * len(order)))
     if not chosen["test"] and len(order) >= 2:
         chosen["test"], order = order[:share], order[share:]
@@ -186,20 +187,30 @@ def _take_ground(chosen: dict[str, list[Cemetery]], manifest: Manifest) -> list[
     return [Part(one, split) for one, split in split_of.items()]
 
 
-def _check_complete(part: Part, data: DataSettings) -> None:
+def _bytes_of(name: str) -> bytes:
+    return name.encode("utf-8", "surrogateescape")  # a name that is no UTF-8, from another system
+
+
+def _check_complete(part: Part, data: DataSettings, manifest: Manifest) -> None:
     cemetery = part.cemetery
     if cemetery.labels is None and not cemetery.is_ground:
+        unread = unread_file(manifest, cemetery.name, ANNOTATIONS)
         raise DatasetError(
             f"no annotations for cemetery {cemetery.name} ({part.split})",
             where=cemetery.orthophoto,
+            found=None if unread is None else f"{unread.name}, which is not read",
             expected=f"annotations/{cemetery.name}.gpkg or masks/{cemetery.name}.tif",
-            remedy="add them, or list the cemeteries to use in data.train",
+            remedy=conversion(unread)
+            if unread
+            else "add them, or list the cemeteries to use in data.train",
         )
     may_lack_dem = cemetery.is_ground and part.split == "train"  # its heights are blank then
     if data.channels == "rgb+dem" and cemetery.dem is None and not may_lack_dem:
+        unread = unread_file(manifest, cemetery.name, DEM)
         raise DatasetError(
             f"no DEM for cemetery {cemetery.name} ({part.split})",
             where=cemetery.orthophoto,
+            found=None if unread is None else f"{unread.name}, which is not read",
             expected=f"dems/{cemetery.name}.tif",
-            remedy="add it, or train with --channels rgb",
+            remedy=conversion(unread) if unread else "add it, or train with --channels rgb",
         )

@@ -11,7 +11,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 
 from grave_cli.errors import RasterReadError
-from grave_cli.rasters.gdal_messages import unprinted
+from grave_cli.rasters.gdal_messages import check_name, unprinted
 
 READ_ERRORS = (RasterioError, CPLE_BaseError, UnicodeError)
 
@@ -35,6 +35,7 @@ def open_raster(path: Path, **options: str) -> Iterator[DatasetReader]:
             expected="a raster",
             remedy="check the name and the folder",
         )
+    check_name(path, RasterReadError)
     try:
         with unprinted(), warnings.catch_warnings():
             # `read_georeference` raises an error of ours instead.

@@ -19,7 +19,7 @@ from fiona.errors import FionaError
 from pyproj.exceptions import ProjError
 
 from grave_cli.errors import DatasetError
-from grave_cli.rasters.gdal_messages import unprinted
+from grave_cli.rasters.gdal_messages import check_name, unprinted
 
 _ERRORS = (
     *(FionaError, CPLE_BaseError, ProjError, sqlite3.Error, OSError, ValueError),
@@ -77,6 +77,7 @@ def identify(path: Path) -> VectorFile:
     Raises:
         DatasetError: It is missing, incomplete or cut short, or of a format that is not read.
     """
+    check_name(path, DatasetError)
     if path.is_dir() and path.suffix.lower() == ".gdb":
         return VectorFile(path, "OpenFileGDB", {})
     if not path.is_file():

@@ -1,6 +1,7 @@
 """Each fault planted in sample data is found, and none in sound data."""
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -240,7 +241,22 @@ def test_an_unusable_cemetery_is_an_error_and_the_others_are_examined(data: Path
 
 def test_a_split_without_graves_is_an_error(data: Path) -> None:
     rewrite_graves(annotations(data), lambda graves: graves[:1])
-    assert not check(data).can_train
+    report = check(data)
+    assert not report.can_train
+    assert found(report, "error", "no graves in sample_01:", "1 grave in all", "data.guard_m")
+
+
+def test_a_name_that_is_no_utf8_is_one_line(data: Path) -> None:
+    for path in (orthophoto(data), annotations(data), data / "dems" / "sample_01.tif"):
+        path.rename(path.with_name(os.fsdecode(b"S\xfcd") + path.suffix))
+    (finding,) = check(data, data__channels="rgb+dem").findings
+    assert "file name is not UTF-8" in finding.what
+    assert "rename it" in finding.what
+
+
+def test_data_that_is_not_read_is_noted(data: Path) -> None:
+    (data / "orthophotos" / "sample_01.jpg").write_bytes(b"x")
+    assert found(check(data), "note", "sample_01.jpg is not read; sample_01.tif is used")
 
 
 def test_a_missing_folder_is_one_error(tmp_path: Path) -> None:
