@@ -5,6 +5,7 @@ into other files or into the net.
 """
 
 import codecs
+import json
 import logging
 import re
 import sqlite3
@@ -23,6 +24,7 @@ from grave_cli.rasters.gdal_messages import check_name, unprinted
 
 _ERRORS = (
     *(FionaError, CPLE_BaseError, ProjError, sqlite3.Error, OSError, ValueError),
+    RecursionError,  # deep JSON
     UnboundLocalError,  # fiona 1.10 on a .prj file of garbage
 )
 FORMATS = "GeoPackage, GeoJSON, Shapefile, FlatGeobuf, KML, GML, DXF or File Geodatabase"
@@ -31,6 +33,7 @@ _HEAD_BYTES = 4096
 _SHAPE_HEADER, _SHAPE_RECORD = 100, 8  # bytes
 _MOST_DBF_BYTES = 1 << 26  # of a table that is searched for its encoding
 _DBF_CODECS = {0x01: "cp437", 0x02: "cp850", 0x03: "cp1252", 0x57: "cp1252", 0x64: "cp852"}
+_LINK = re.compile(rb'"type"\s*:\s*"(link|url|ogc)"', re.IGNORECASE)
 _OPTIONS: dict[str, dict[str, Any]] = {
     # By itself, GDAL writes a .gfs file beside a GML file, and may fetch its schema.
     "GML": {"WRITE_GFS": "NO", "DOWNLOAD_SCHEMA": "NO"},
@@ -88,11 +91,17 @@ def identify(path: Path) -> VectorFile:
         return VectorFile(path, "ESRI Shapefile", {"encoding": encoding} if encoding else {})
     with reading(path), path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
+        file.seek(0)
+        lines = file.readline(), file.readline()
     driver = _driver(head, path.suffix.lower())
+    if driver == "GeoJSON" and lines[0].rstrip().endswith(b"}") and lines[1].startswith(b"{"):
+        driver = "GeoJSONSeq"  # the other driver would read the first line alone
     if driver is None:
         raise _not_read(path, head)
     if driver == "GPKG":
         _check_geopackage(path)
+    if driver == "GeoJSON":
+        _refuse_link(path)
     return VectorFile(path, driver, _OPTIONS.get(driver, {}))
 
 
@@ -192,6 +201,23 @@ def _check_geopackage(path: Path) -> None:
         base.execute("SELECT name FROM sqlite_master").fetchall()
 
 
+def _refuse_link(path: Path) -> None:
+    """Refuse GeoJSON that names its CRS by a link, which GDAL would follow."""
+    data = path.read_bytes()
+    if not _LINK.search(data):
+        return
+    with reading(path):
+        crs = json.loads(data.decode("utf-8-sig")).get("crs")
+    if isinstance(crs, dict) and str(crs.get("type")).lower() != "name":
+        raise DatasetError(
+            "its CRS is a link",
+            where=path,
+            found=f'"crs" of type "{crs.get("type")}"',
+            expected='a name, such as "urn:ogc:def:crs:EPSG::25832"',
+            remedy="set its CRS in QGIS (Layer > Set CRS) and export it again",
+        )
+
+
 def _check_shapefile(path: Path) -> None:
     """Refuse a Shapefile that lacks a part or has lost the end of one.
 
@@ -253,12 +279,13 @@ def _dbf_encoding(path: Path) -> str | None:
     table = sibling(path, ".dbf")
     if table is None or table.stat().st_size > _MOST_DBF_BYTES:
         return stated
-    data = table.read_bytes()
-    start = int.from_bytes(data[8:10], "little")
     if stated and stated != "utf-8":
         return stated
+    data = table.read_bytes()
+    start = int.from_bytes(data[8:10], "little")
+    names = b"".join(data[field : field + 11] for field in range(32, start - 1, 32))
     try:
-        data[start:].decode("utf-8")
+        (names + data[start:]).decode("utf-8")
     except UnicodeDecodeError:
         return _DBF_CODECS.get(data[29] if len(data) > 29 else 0, "cp1252")
     return "utf-8"

@@ -254,6 +254,27 @@ def test_a_name_that_is_no_utf8_is_one_line(data: Path) -> None:
     assert "rename it" in finding.what
 
 
+def test_a_border_without_a_mark_is_found(data: Path) -> None:
+    def blacken(profile: dict, pixels: np.ndarray) -> np.ndarray:
+        pixels[:3, :, :200] = 0
+        return pixels[:3]
+
+    rewrite_raster(orthophoto(data), blacken)
+    report = check(data)
+    assert found(report, "warning", "pure black", "gdal_edit.py -a_nodata 0 sample_01.tif")
+
+
+def test_an_orthophoto_that_shows_nothing_stops_training(data: Path) -> None:
+    def blank(profile: dict, pixels: np.ndarray) -> np.ndarray:
+        profile["nodata"] = 0
+        return pixels[:3] * 0
+
+    rewrite_raster(orthophoto(data), blank)
+    report = check(data, data__channels="rgb+dem")
+    assert found(report, "error", "shows nothing")
+    assert not found(report, "error", "DEM")
+
+
 def test_data_that_is_not_read_is_noted(data: Path) -> None:
     (data / "orthophotos" / "sample_01.jpg").write_bytes(b"x")
     assert found(check(data), "note", "sample_01.jpg is not read; sample_01.tif is used")

@@ -181,6 +181,21 @@ def umlauts(encoding: str, cpg: str | None = None, mark: int = 0) -> Callable[[P
     return deliver
 
 
+def umlaut_in_a_column(folder: Path) -> Path:
+    path = write(folder / "g.shp", named("x"))
+    table = path.with_suffix(".dbf")
+    table.write_bytes(table.read_bytes().replace(b"NAME", "GRÖN".encode("cp1252")))
+    path.with_suffix(".cpg").unlink()
+    return path
+
+
+def lines_of_geojson(folder: Path) -> Path:
+    features = json.loads(plain_geojson(folder).read_text())["features"]
+    path = folder / "g.json"
+    path.write_text("\n".join(map(json.dumps, features)))
+    return path
+
+
 THE_GRAVES = {"annotation_filter": "NAME = 'Gräberfeld'"}
 US_FOOT = "+proj=utm +zone=32 +ellps=GRS80 +units=us-ft"
 JUNK = [shapely.Point(500001, 5400001), None, outline(GRAVES[0]).segmentize(1)]
@@ -259,6 +274,8 @@ DELIVERIES: dict[str, tuple[Delivery, dict[str, Any]]] = {
     "umlauts, ANSI": (umlauts("cp1252", cpg="ANSI 1252"), THE_GRAVES),
     "umlauts, wrongly called UTF-8": (umlauts("cp1252", cpg="UTF-8"), THE_GRAVES),
     "no umlauts by filter": (umlauts("cp1252"), {"annotation_filter": "NAME <> 'Wäg'"}),
+    "an umlaut in a column": (umlaut_in_a_column, {"annotation_filter": "GRÖN = 'x'"}),
+    "GeoJSON by lines": (lines_of_geojson, {}),
     "a stray vertex": (
         lambda f: write(f / "g.geojson", [*GRAVES, shapely.box(5e5, 5.4e6, 1e308, 1e308)]),
         {},
@@ -335,6 +352,14 @@ def garbage_prj(folder: Path) -> Path:
     return path
 
 
+def linked(folder: Path) -> Path:
+    path = write(folder / "g.geojson", GRAVES)
+    made = json.loads(path.read_text())
+    made["crs"] = {"properties": {"href": "http://127.0.0.1:9/crs"}, "type": "link"}
+    path.write_text(json.dumps(made))
+    return path
+
+
 def metres_in_geojson(folder: Path) -> Path:
     path = write(folder / "g.geojson", GRAVES)
     made = json.loads(path.read_text())
@@ -390,6 +415,7 @@ REFUSALS: dict[str, tuple[Delivery, dict[str, Any], str]] = {
         {},
         "expected GeoPackage, GeoJSON",
     ),
+    "a link for a CRS": (linked, {}, "its CRS is a link"),
     "short .shp": (short_shapefile(".shp"), {}, "cut short"),
     "short .shx": (short_shapefile(".shx"), {}, "cut short"),
     "short .dbf": (short_shapefile(".dbf"), {}, "cut short"),
