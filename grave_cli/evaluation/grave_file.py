@@ -66,7 +66,7 @@ def read_file_graves(
     """Read the graves of a vector file.
 
     Args:
-        path: GeoPackage, GeoJSON, Shapefile or FlatGeobuf.
+        path: vector file of any supported format.
         choice: Layer and filter.
         columns: Columns to read, if they exist.
         crs: Target CRS; None keeps that of the file. Transform one of two files into the CRS of the
@@ -97,7 +97,7 @@ def read_area(path: Path, frame: MetricFrame, crs: str, layer: str = "") -> shap
     """Read an area: all polygons of a layer, united.
 
     Args:
-        path: GeoPackage, GeoJSON, Shapefile or FlatGeobuf.
+        path: vector file of any supported format.
         frame: Target frame.
         crs: CRS of the graves, through which the area is transformed.
         layer: Layer of the area; empty: `area`, or the only polygon layer.
