@@ -45,7 +45,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress and no notes.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show log messages of libraries.")]
 
-MODEL_NAME = "folder, name or id of a run, or models:/graves@champion"
+MODEL_NAME = "starter, a folder, name or id of a run, or models:/graves@champion"
 STORAGE_HELP = "Optuna storage. Default: hpo.storage in the settings (runs/optuna.db)."
 
 

@@ -29,7 +29,7 @@ def predict_cemetery(
         str | None,
         typer.Option(
             metavar="MODEL",
-            help=f"Model: {options.MODEL_NAME}. Default: the newest that fits.",
+            help=f"Model: {options.MODEL_NAME}. Default: the newest that fits, or else starter.",
         ),
     ] = None,
     out: Annotated[
@@ -99,14 +99,21 @@ def _find_dem(orthophoto: Path, dem: Path | None, progress: "Progress") -> Path 
 def _find_model(
     name: str | None, dem: Path | None, settings: "Settings", progress: "Progress"
 ) -> "FoundModel":
-    from grave_cli.tracking.models import newest_model, resolve_model
+    from grave_cli.model.shipped import STARTER
+    from grave_cli.tracking.models import own_or_starter, resolve_model
 
-    found = resolve_model(name, settings) if name else newest_model(dem is not None, settings)
+    with_dem = dem is not None
+    found = resolve_model(name, settings) if name else own_or_starter(with_dem, settings)
     card = found.bundle.card
     scores = ", ".join(f"{key} {card.metrics[key]:.3f}" for key in _SHOWN if key in card.metrics)
     progress.note(
         f"Model: {found.origin} ({card.recipe.channels}, data {card.dataset_id}, {scores})"
     )
+    if name is None and card.name == STARTER:
+        progress.note(
+            f"No model of your own fits. {card.about['expect']} To map better, correct the map of "
+            "one or two cemeteries and run `gravecli train`"
+        )
     return found
 
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from grave_cli.progress import Progress
     from grave_cli.settings.load import LoadedSettings
     from grave_cli.settings.tree import Settings
-    from grave_cli.training.trainer import Start
+    from grave_cli.tracking.unfinished import Unfinished
 
 
 def train(
@@ -29,7 +29,9 @@ def train(
     init_from: Annotated[
         str | None,
         typer.Option(
-            metavar="MODEL", help=f"Start from the weights of this model: {options.MODEL_NAME}."
+            metavar="MODEL",
+            help=f"Start from the weights of this model: {options.MODEL_NAME}. "
+            "Default: model.start in the settings.",
         ),
     ] = None,
     dry_run: Annotated[
@@ -42,35 +44,43 @@ def train(
     verbose: options.Verbose = False,
 ) -> None:
     """Train a model on a data folder and record it in MLflow."""
+    from grave_cli.errors import SettingsError
+    from grave_cli.model.shipped import STARTER
+
+    if resume is not None and (init_from is not None or name is not None):
+        raise SettingsError("--resume cannot be combined with --init-from or --name")
+    if name == STARTER:
+        raise SettingsError("a run cannot be named starter", remedy="choose another --name")
     chosen = options.training_settings(data, channels, epochs, max_time, seed)
+    chosen["model.start"] = init_from
     loaded = options.load(config, assignments, chosen)
     progress = options.show_progress(quiet, verbose)
-    settings, start = _find_start(loaded, resume, init_from, name)
+    settings, unfinished = _begin(loaded, resume, progress)
     if dry_run:
         _dry_run(settings, json, progress)
     else:
-        _train(settings, start, name, json, progress)
+        _train(settings, unfinished, name, json, progress)
 
 
-def _find_start(
-    loaded: "LoadedSettings", resume: str | None, init_from: str | None, name: str | None
-) -> tuple["Settings", "Start"]:
-    """Find the start of a training; a resumed run brings its own settings."""
-    from grave_cli.errors import SettingsError
-    from grave_cli.tracking.models import resolve_model
+def _begin(
+    loaded: "LoadedSettings", resume: str | None, progress: "Progress"
+) -> tuple["Settings", "Unfinished | None"]:
+    """Find the start of a new training, or the run to resume, which brings its own settings."""
     from grave_cli.tracking.resuming import find_unfinished, resumed_settings
+    from grave_cli.training.start import settle_start
 
     if resume is None:
-        model = None if init_from is None else resolve_model(init_from, loaded.settings).bundle
-        return loaded.settings, model
-    if init_from is not None or name is not None:
-        raise SettingsError("--resume cannot be combined with --init-from or --name")
+        return settle_start(loaded.settings, progress)[0], None
     left = find_unfinished(resume, loaded.settings)
     return resumed_settings(left, loaded), left
 
 
 def _train(
-    settings: "Settings", start: "Start", name: str | None, json: bool, progress: "Progress"
+    settings: "Settings",
+    unfinished: "Unfinished | None",
+    name: str | None,
+    json: bool,
+    progress: "Progress",
 ) -> None:
     from dataclasses import asdict
 
@@ -81,7 +91,7 @@ def _train(
     data = read_training_data(plan_training(settings, progress), settings, progress)
     from grave_cli.training.trainer import run_training
 
-    result = run_training(settings, data, name=name, start=start, progress=progress)
+    result = run_training(settings, data, name=name, unfinished=unfinished, progress=progress)
     if json:
         print_json(asdict(result))
         return

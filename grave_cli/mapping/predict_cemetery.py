@@ -64,7 +64,7 @@ def predict_cemetery(
         RasterReadError: A raster cannot be used.
     """
     scene = open_scene(orthophoto, dem, bundle.card.recipe, settings.grid.max_upsampling)
-    for note in check_fit(scene, bundle.card.name):
+    for note in check_fit(scene, bundle.card):
         progress.note(note)
     if aoi is not None:
         scene = replace(scene, aoi=read_area(aoi, scene.grid))

@@ -27,6 +27,10 @@ WEIGHTS_KEY = "gravecli.weights_sha256"
 
 FORMAT = 1
 
+BLANKED_ENOUGH = 0.4
+"""Share of training chips without elevation (`chips.dem_dropout`) from which on a model for rgb+dem
+also maps an orthophoto without a DEM."""
+
 
 class ModelCard(BaseModel):
     """The description of a model: input, network, origin and scores.
@@ -45,6 +49,7 @@ class ModelCard(BaseModel):
             probability of body.
         metrics: Scores on validation and test data, by name.
         settings: Resolved settings of the training.
+        about: Further facts for the user, by heading.
     """
 
     model_config = ConfigDict(
@@ -65,6 +70,15 @@ class ModelCard(BaseModel):
     calibration: Calibration | None = None
     metrics: dict[str, float]
     settings: dict[str, Any]
+    about: dict[str, str] = {}
+
+    @property
+    def works_without_dem(self) -> bool:
+        """Whether the network has learnt to do without elevation."""
+        if self.recipe.elevation is None:
+            return True
+        blanked: float = self.settings.get("chips", {}).get("dem_dropout", 0.0)
+        return blanked >= BLANKED_ENOUGH
 
 
 class Bundle(BaseModel):

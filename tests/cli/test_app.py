@@ -239,6 +239,7 @@ def test_a_training_stopped_by_ctrl_c_goes_on_with_resume(
         (["--resume", "nobody"], ["no such run: nobody"]),
         (["--resume", "tiny", "--name", "other"], ["--resume cannot be combined", "--name"]),
         (["--init-from", "models:/urns@champion"], ["models:/urns@champion", "no such model"]),
+        (["--name", "starter"], ["a run cannot be named starter", "--name"]),
     ],
 )
 def test_what_cannot_be_a_start_is_refused(

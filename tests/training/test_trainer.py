@@ -183,7 +183,7 @@ def test_a_file_that_is_no_weights_is_refused_before_a_run_is_opened(
 ) -> None:
     weights = tmp_path / "weights.pt"
     weights.write_text("not weights")
-    settings = tiny_settings(sample_data, tmp_path / "runs", model__encoder_weights=str(weights))
+    settings = tiny_settings(sample_data, tmp_path / "runs", model__start=str(weights))
     with pytest.raises(ModelError, match=r"weights\.pt"):
         run_training(settings)
     assert not (tmp_path / "runs").exists()
@@ -197,7 +197,7 @@ def test_a_file_that_is_no_weights_is_refused_before_a_run_is_opened(
 def test_a_pretrained_encoder_keeps_the_statistics_of_its_normalisation(
     weights: str, freeze: bool, stays: bool, sample_data: Path, tmp_path: Path
 ) -> None:
-    chosen = {"model__encoder_weights": weights, "model__freeze_encoder_norm": freeze}
+    chosen = {"model__start": weights, "model__freeze_encoder_norm": freeze}
     settings = tiny_settings(sample_data, tmp_path / "runs", training__epochs=2, **chosen)
     bundle = resolve_model(run_training(settings).run_id, settings).bundle
     before = build_pretrained(bundle.card.architecture, weights).get_submodule("encoder")
