@@ -93,6 +93,7 @@ def compute(
         chosen = {
             "data.root": given.data,
             "data.channels": given.channels,
+            "data.train": train,  # all of them train, and strips of them validate
             "data.test": (test,),
             "work_dir": Path(scratch),
             "model.start": start,
@@ -103,8 +104,6 @@ def compute(
             "tracking.samples": 0,
             "tracking.registered_model": "",
         }
-        if given.scenes:
-            chosen["data.train"] = train
         settings = load_settings(None, given.set, chosen, environ={}).settings
         trained = run_training(settings)
         scores = score(trained.run_id, settings)
