@@ -40,7 +40,7 @@ def check_fit(scene: Scene, card: ModelCard) -> tuple[str, ...]:
     if without_heights:
         notes.append(
             f"{orthophoto.path}: mapped by colours alone, because there is no DEM; the model was "
-            "trained with and without heights, and finds more graves with them"
+            "trained with and without heights"
         )
     own_gsd_m = orthophoto.gsd_m(scene.grid)
     if own_gsd_m > _COARSER * recipe.gsd_m:

@@ -50,6 +50,7 @@ class ModelCard(BaseModel):
         metrics: Scores on validation and test data, by name.
         settings: Resolved settings of the training.
         about: Further facts for the user, by heading.
+        parts: Names of the cemeteries, or strips of them, in each split of the training.
     """
 
     model_config = ConfigDict(
@@ -71,6 +72,7 @@ class ModelCard(BaseModel):
     metrics: dict[str, float]
     settings: dict[str, Any]
     about: dict[str, str] = {}
+    parts: dict[str, tuple[str, ...]] = {}
 
     @property
     def works_without_dem(self) -> bool:

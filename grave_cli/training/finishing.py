@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from grave_cli import __version__
+from grave_cli.dataset.splits import SPLITS
 from grave_cli.dataset.training_data import TrainingPlan
 from grave_cli.learning.task import GraveTask
 from grave_cli.mapping.engine import open_engine
@@ -100,6 +101,7 @@ def _draft_card(fitted: Fitted, plan: TrainingPlan, run: TrackedRun) -> ModelCar
         decoding=settings.prediction.decoding,
         metrics=fitted.metrics,
         settings=recorded(settings),
+        parts={split: tuple(one.part.name for one in plan.split(split)) for split in SPLITS},
     )
 
 

@@ -4,9 +4,11 @@ Finding it takes no torch, so that a wrong start is reported before anything is 
 """
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from grave_cli.dataset.splits import Part
 from grave_cli.errors import ModelError
 from grave_cli.model.architecture import Architecture, architecture_for
 from grave_cli.model.bundle import CARD_FILE, Bundle
@@ -58,6 +60,18 @@ def settle_start(settings: Settings, progress: Progress = SILENT) -> tuple[Setti
             remedy=f"add --set {misfit.replace(' ', '=', 1)}",
         )
     return settings, bundle
+
+
+def parts_known_to(start: Bundle, parts: Iterable[Part]) -> list[str]:
+    """List the validation and test parts on which a model was trained already, by name."""
+    trained = set(start.card.parts.get("train", ()))
+    cemeteries = {name.removesuffix(":train") for name in trained}
+    return [
+        part.name
+        for part in parts
+        if part.split != "train"
+        and (part.cemetery.name in trained or (part.strip is None and part.name in cemeteries))
+    ]
 
 
 def find_misfit(bundle: Bundle, settings: Settings) -> str | None:

@@ -40,7 +40,7 @@ from grave_cli.tracking.unfinished import CHECKPOINT, Unfinished
 from grave_cli.training.finishing import Fitted, finish_model
 from grave_cli.training.sample_panels import SamplePanels
 from grave_cli.training.shown_places import choose_samples
-from grave_cli.training.start import NONE, build_start, settle_start
+from grave_cli.training.start import NONE, build_start, parts_known_to, settle_start
 
 ORIGIN_TAG = "gravecli.init_from"
 
@@ -94,6 +94,11 @@ def run_training(
     settings, start = settle_start(settings)
     if data is None:
         data = read_training_data(plan_training(settings, progress), settings, progress)
+    if start is not None and (known := parts_known_to(start, [p.part for p in data.plan.parts])):
+        progress.note(
+            f"Scores will be too good: {start.card.name}, which this training starts from, was "
+            f"trained on {', '.join(known)}; list other cemeteries in data.val and data.test"
+        )
     seed_everything(settings.training.seed, workers=True, verbose=False)
     value_range, resumed = data.features.value_range, unfinished is not None
     recipe, network = build_start(settings, start, value_range, resumed=resumed)

@@ -6,12 +6,14 @@ import pytest
 import torch
 from support import tiny_settings, untrained_bundle
 
+from grave_cli.dataset.manifest import Cemetery
+from grave_cli.dataset.splits import Part, Strip
 from grave_cli.errors import GraveError, ModelError
 from grave_cli.model.shipped import STARTER, starter_model
 from grave_cli.progress import Progress
 from grave_cli.settings.load import load_settings, with_values
 from grave_cli.settings.tree import Settings
-from grave_cli.training.start import build_start, settle_start
+from grave_cli.training.start import build_start, parts_known_to, settle_start
 
 
 class Notes(Progress):
@@ -88,6 +90,26 @@ def test_weights_of_an_encoder_are_no_model(tmp_path: Path, defaults: Settings) 
     assert settle_start(settings) == (settings, None)
     with pytest.raises(ModelError, match=r"no such file of encoder weights"):
         build_start(settings, None)
+
+
+@pytest.mark.parametrize(
+    ("trained", "known"),
+    [
+        ({"train": ("a", "b")}, ["b:val", "a"]),
+        ({"train": ("a:train", "b:train")}, ["a"]),  # all of a tests now, a strip of it trained
+        ({"train": ("b:train",), "val": ("a",)}, []),
+        ({"train": ("b",)}, ["b:val"]),
+        ({}, []),
+    ],
+)
+def test_what_a_model_was_trained_on_is_no_test_for_it(
+    trained: dict[str, tuple[str, ...]], known: list[str], tmp_path: Path
+) -> None:
+    a, b = (Cemetery(name, tmp_path / f"{name}.tif") for name in "ab")
+    parts = [Part(b, "train", Strip(0, 0.8)), Part(b, "val", Strip(0.8, 1)), Part(a, "test")]
+    bundle = untrained_bundle(tmp_path / "model")
+    start = bundle.model_copy(update={"card": bundle.card.model_copy(update={"parts": trained})})
+    assert parts_known_to(start, parts) == known
 
 
 def test_an_unknown_model_is_refused(defaults: Settings) -> None:
