@@ -7,6 +7,9 @@ import typer
 from grave_cli.cli import options
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from grave_cli.dataset.plans import PartPlan
     from grave_cli.progress import Progress
     from grave_cli.settings.load import LoadedSettings
     from grave_cli.settings.tree import Settings
@@ -85,10 +88,15 @@ def _train(
     from dataclasses import asdict
 
     from grave_cli.cli.console import print_json, print_line
+    from grave_cli.dataset.splits import SPLITS
     from grave_cli.dataset.training_data import plan_training, read_training_data
 
     # Unusable data is reported before torch is loaded, which takes seconds.
-    data = read_training_data(plan_training(settings, progress), settings, progress)
+    plan = plan_training(settings, progress)
+    for split in SPLITS:
+        if parts := plan.split(split):
+            progress.note(f"{split}: {_list_parts(parts)}")
+    data = read_training_data(plan, settings, progress)
     from grave_cli.training.trainer import run_training
 
     result = run_training(settings, data, name=name, unfinished=unfinished, progress=progress)
@@ -102,6 +110,16 @@ def _train(
         print_line(f"{key:26} {value:.4f}")
     print_line("view with: gravecli dashboard --mlflow")
     print_line(f"predict with: gravecli predict-cemetery ORTHOPHOTO --model {result.name}")
+
+
+def _list_parts(parts: "Sequence[PartPlan]") -> str:
+    graves = sum(len(part.graves) for part in parts)
+    names = ", ".join(part.part.name for part in parts[:_NAMED])
+    more = f" and {len(parts) - _NAMED} more" if len(parts) > _NAMED else ""
+    return f"{names}{more} ({graves} graves)"
+
+
+_NAMED = 5
 
 
 def _dry_run(settings: "Settings", json: bool, progress: "Progress") -> None:
