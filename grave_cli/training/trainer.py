@@ -3,10 +3,11 @@
 The only place a Trainer is built.
 """
 
+import shlex
 import signal
 import warnings
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -108,8 +109,10 @@ def run_training(
         # No pictures in trials: nobody looks at those of forty trials.
         samples = choose_samples(data, recipe, settings.tracking.samples if finish else 0)
         panels = SamplePanels(run, samples, recipe)
-        with system_metrics(run):
-            fitted = _fit(task, data, recipe, run, panels, [*callbacks, ShowProgress(progress)])
+        listeners = [*callbacks, ShowProgress(progress)]
+        hints = SILENT if parent_run_id else progress  # trials and folds are not resumed by name
+        with _saying_how_to_resume(run, hints), system_metrics(run):
+            fitted = _fit(task, data, recipe, run, panels, listeners)
         panels.draw(fitted.task, fitted.best_epoch)
         metrics = dict(fitted.metrics)
         if finish:
@@ -119,6 +122,19 @@ def run_training(
             | {"best/epoch": fitted.best_epoch}
         )
     return TrainingResult(run.run_id, run.name, data.plan.dataset_id, metrics, fitted.epochs)
+
+
+@contextmanager
+def _saying_how_to_resume(run: TrackedRun, progress: Progress) -> Iterator[None]:
+    """Say at once that an interrupted training stops, and how it can go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if (run.folder / CHECKPOINT).is_file():
+            progress.note(f"Stopping. `gravecli train --resume {shlex.quote(run.name)}` goes on")
+        else:
+            progress.note("Stopping. No epoch is finished, so there is nothing to resume")
+        raise
 
 
 def _open_run(

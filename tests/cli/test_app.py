@@ -218,8 +218,9 @@ def test_a_training_stopped_by_ctrl_c_goes_on_with_resume(
     assert process.stderr is not None
     assert any("epoch 2/90" in line for line in process.stderr)
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
+    _, said = process.communicate(timeout=60)
     assert process.returncode == 130
+    assert "Stopping. `gravecli train --resume long` goes on" in said
     (row,) = json.loads(gravecli("runs", "--json", cwd=tmp_path).stdout)["runs"]
     assert (row["status"], row["is_resumable"]) == ("KILLED", True)
     went_on = gravecli("train", "--resume", "long", "--epochs", 4, cwd=tmp_path)

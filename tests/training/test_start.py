@@ -4,24 +4,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from support import tiny_settings, untrained_bundle
+from support import Listener, tiny_settings, untrained_bundle
 
 from grave_cli.dataset.manifest import Cemetery
 from grave_cli.dataset.splits import Part, Strip
 from grave_cli.errors import GraveError, ModelError
 from grave_cli.model.shipped import STARTER, starter_model
-from grave_cli.progress import Progress
 from grave_cli.settings.load import load_settings, with_values
 from grave_cli.settings.tree import Settings
 from grave_cli.training.start import build_start, parts_known_to, settle_start
-
-
-class Notes(Progress):
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, message: str) -> None:
-        self.notes.append(message)
 
 
 @pytest.fixture
@@ -30,7 +21,7 @@ def defaults(tmp_path: Path) -> Settings:
 
 
 def test_a_training_by_default_starts_from_the_starter(defaults: Settings) -> None:
-    notes = Notes()
+    notes = Listener()
     settings, start = settle_start(defaults, notes)
     assert settings.model.start == STARTER
     assert start == starter_model()
@@ -53,7 +44,7 @@ def test_a_training_by_default_starts_from_the_starter(defaults: Settings) -> No
 def test_another_network_starts_from_imagenet_or_not_at_all(
     key: str, value: object, reason: str, defaults: Settings
 ) -> None:
-    notes = Notes()
+    notes = Listener()
     settings = with_values(defaults, {key: value})
     assert settle_start(settings, notes)[0].model.start == "imagenet"
     assert notes.notes == [f"Start: imagenet: the starter model has {reason}"]

@@ -123,7 +123,7 @@ def test_a_training_that_fails_is_recorded_as_failed(sample_data: Path, tmp_path
 
 @pytest.mark.usefixtures("work_dir")
 def test_ctrl_c_ends_the_run_as_killed_and_can_be_pressed_again(
-    sample_data: Path, tmp_path: Path, request: pytest.FixtureRequest
+    sample_data: Path, tmp_path: Path, request: pytest.FixtureRequest, listener: Listener
 ) -> None:
     class Interrupting(StopAtTime):
         def on_train_batch_end(self, *args: object, **kwargs: object) -> None:
@@ -135,7 +135,8 @@ def test_ctrl_c_ends_the_run_as_killed_and_can_be_pressed_again(
     request.addfinalizer(lambda: signal.signal(signal.SIGINT, inherited))
     settings = tiny_settings(sample_data, tmp_path / "runs")
     with pytest.raises(KeyboardInterrupt):
-        run_training(settings, callbacks=[Interrupting()])
+        run_training(settings, callbacks=[Interrupting()], progress=listener)
+    assert listener.notes[-1].startswith("Stopping. No epoch is finished")
     (run,) = runs_of(settings)
     assert run.info.status == "KILLED"
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
