@@ -45,7 +45,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "lightning": ("learning", "tracking.runs", "training", "tuning.pruning"),
     "mlflow": ("tracking",),
     "onnx": ("model",),
-    "onnxruntime": ("model", "mapping.onnx_engine"),
+    "onnxruntime": ("model.onnx_runtime",),  # without telemetry
     "optuna": ("tuning",),
     "optuna_dashboard": ("tuning",),
     "optuna_integration": ("tuning",),
