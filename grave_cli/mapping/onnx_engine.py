@@ -48,6 +48,16 @@ class OnnxEngine:
                 remedy=f"delete {bundle.onnx.name}: torch then computes from the weights",
             )
 
+        channels = self._session.get_inputs()[0].shape[1]
+        expected = bundle.card.architecture.in_channels
+        if channels != expected:
+            raise ModelError(
+                "the ONNX file has other input channels than the model's description",
+                where=bundle.onnx,
+                found=channels,
+                expected=expected,
+            )
+
     @property
     def name(self) -> str:
         """Runtime and device."""
