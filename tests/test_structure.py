@@ -20,7 +20,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "grave_cli"
 # on its own floor, so there is no circle.
 GROUND = ("errors", "progress")
 FLOORS = (
-    ("settings", "atomic_writes"),
+    ("settings", "atomic_writes", "outputs"),
     ("outlines", "sample_data"),
     ("rasters",),
     ("graves", "vectors"),

@@ -1,5 +1,7 @@
 """`gravecli predict-cemetery`."""
 
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -60,6 +62,7 @@ def predict_cemetery(
     resume: Annotated[
         bool, typer.Option(help="Continue an interrupted prediction of the same orthophoto.")
     ] = True,
+    overwrite: options.Overwrite = False,
     config: options.Config = None,
     assignments: options.Assignments = None,
     json: options.Json = False,
@@ -75,15 +78,38 @@ def predict_cemetery(
     loaded = options.load(config, assignments, chosen)
     progress = options.show_progress(quiet, verbose)
     dem = _find_dem(orthophoto, dem, progress)
+    out = out or Path(f"{cemetery_name(orthophoto)}.gpkg")
+    inputs = {"--dem": dem, "--truth": truth, "--aoi": aoi, "--config": config}
+    check = partial(_check_outputs, orthophoto, out, preview, inputs, overwrite)
+    check()
     found = _find_model(model, dem, loaded.settings, progress)
     thresholds = _chosen_thresholds(loaded, found)
     result = _predict(
         orthophoto, dem, found, loaded.settings, thresholds, progress, aoi=aoi, resume=resume
     )
-    out = out or Path(f"{cemetery_name(orthophoto)}.gpkg")
     known = None if truth is None else _read_truth(truth, aoi, result, loaded.settings)
+    check()  # somebody may have worked on the files meanwhile
     summary = _write(result, orthophoto, out, target_crs, preview, known)
     _print(summary, json)
+
+
+def _check_outputs(
+    orthophoto: Path,
+    out: Path,
+    preview: Path | None,
+    inputs: Mapping[str, Path | None],
+    overwrite: bool,
+) -> None:
+    from grave_cli.mapping.geopackage_seal import map_output
+    from grave_cli.mapping.preview import preview_output
+    from grave_cli.outputs import check_outputs
+    from grave_cli.rasters.raster_file import open_raster
+
+    with open_raster(orthophoto):  # a mistyped name is told first
+        outputs = [map_output(out, orthophoto)]
+    if preview is not None:
+        outputs.append(preview_output(preview, orthophoto))
+    check_outputs(outputs, {"ORTHOPHOTO": orthophoto, **inputs}, overwrite=overwrite)
 
 
 def _find_dem(orthophoto: Path, dem: Path | None, progress: "Progress") -> Path | None:

@@ -1,5 +1,6 @@
 """Graves in, a GeoPackage out: written whole or not at all."""
 
+import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -7,11 +8,18 @@ from typing import Any
 import fiona
 import numpy as np
 import shapely
+from fiona._err import CPLE_BaseError  # GDAL's complaints, in no public module of fiona 1.10
 from fiona.errors import FionaError
 from pyproj import Transformer
 
 from grave_cli.atomic_writes import whole_file
 from grave_cli.errors import ExportError
+from grave_cli.mapping.geopackage_seal import (
+    PROVENANCE,
+    refuse_open_geopackage,
+    remove_sidecars,
+    seal_geopackage,
+)
 from grave_cli.mapping.result import PredictionResult
 
 _GRAVE_COLUMNS = {
@@ -28,8 +36,6 @@ _GRAVE_COLUMNS = {
     "needs_review": "bool",
 }
 _DECIMALS = {"confidence": 3, "azimuth_deg": 1}
-_TABLE = "gravecli_provenance"
-_LOGS = ("-wal", "-shm", "-journal")  # SQLite's files beside a database that is open
 
 
 def write_geopackage(result: PredictionResult, path: Path, crs: str | None = None) -> None:
@@ -37,7 +43,8 @@ def write_geopackage(result: PredictionResult, path: Path, crs: str | None = Non
 
     Layers: `graves` (outline and attributes), `graves_raw` (the outline before it was regularised,
     same grave_id), `coverage` (footprint of the valid imagery), and the table `gravecli_provenance`
-    (key, value).
+    (key, value), which also seals the content: `geopackage_seal.why_keep_map` tells by the seal
+    whether somebody has changed the file.
 
     Args:
         result: The graves.
@@ -45,17 +52,18 @@ def write_geopackage(result: PredictionResult, path: Path, crs: str | None = Non
         crs: CRS of the file; None keeps the orthophoto's.
 
     Raises:
-        ExportError: It cannot be written; an existing file is untouched.
+        ExportError: It cannot be written, or another program has it open; an existing file is
+            untouched.
     """
+    refuse_open_geopackage(path)
     with whole_file(path) as new:
         try:
             _write_layers(result, new, crs or result.source_crs)
-        except FionaError as error:
+            seal_geopackage(new)
+        except (FionaError, CPLE_BaseError, sqlite3.Error) as error:
             raise ExportError(f"cannot be written: {error}", where=path) from None
-        # If QGIS has the old file open, SQLite would play its log into the new file.
-        place = path.resolve()
-        for suffix in _LOGS:
-            place.with_name(place.name + suffix).unlink(missing_ok=True)
+        refuse_open_geopackage(path)  # QGIS may have opened it meanwhile
+        remove_sidecars(path)
 
 
 def _write_layers(result: PredictionResult, path: Path, crs: str) -> None:
@@ -75,7 +83,7 @@ def _write_layers(result: PredictionResult, path: Path, crs: str) -> None:
     cemetery = {"cemetery_id": result.cemetery}
     _write(path, "coverage", crs, {"cemetery_id": "str"}, [(footprint, cemetery)])
     rows = ({"key": key, "value": str(value)} for key, value in result.provenance.items())
-    _write(path, _TABLE, None, {"key": "str", "value": "str"}, ((None, row) for row in rows))
+    _write(path, PROVENANCE, None, {"key": "str", "value": "str"}, ((None, row) for row in rows))
 
 
 def _write(

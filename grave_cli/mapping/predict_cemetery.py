@@ -14,6 +14,7 @@ from typing import Any
 from grave_cli import __version__
 from grave_cli.mapping.engine import Engine
 from grave_cli.mapping.extract_graves import extract_graves
+from grave_cli.mapping.geopackage_seal import ORTHOPHOTO_KEY
 from grave_cli.mapping.model_fit import check_fit
 from grave_cli.mapping.probability_map import ProbabilityMap
 from grave_cli.mapping.result import PredictionResult
@@ -22,6 +23,7 @@ from grave_cli.mapping.scratch import prediction_key, scratch
 from grave_cli.mapping.stream import map_probabilities, plan_scene
 from grave_cli.mapping.tiling import measure_speeds
 from grave_cli.model.bundle import Bundle
+from grave_cli.outputs import source_of
 from grave_cli.progress import SILENT, Progress
 from grave_cli.settings.mapping import DecodingSettings
 from grave_cli.settings.tree import Settings
@@ -143,6 +145,7 @@ def describe_origin(
         "gravecli_version": __version__,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "orthophoto": scene.orthophoto.name,
+        ORTHOPHOTO_KEY: source_of(scene.orthophoto.path),
         "dem": scene.dem.name if scene.dem else "",
         "model": card.name,
         "model_sha256": bundle.sha256,
