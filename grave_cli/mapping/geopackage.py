@@ -10,10 +10,11 @@ import numpy as np
 import shapely
 from fiona._err import CPLE_BaseError  # GDAL's complaints, in no public module of fiona 1.10
 from fiona.errors import FionaError
-from pyproj import Transformer
+from pyproj import CRS, Transformer
+from pyproj.exceptions import ProjError
 
 from grave_cli.atomic_writes import whole_file
-from grave_cli.errors import ExportError
+from grave_cli.errors import ExportError, GridError
 from grave_cli.mapping.geopackage_seal import (
     PROVENANCE,
     refuse_open_geopackage,
@@ -21,6 +22,7 @@ from grave_cli.mapping.geopackage_seal import (
     seal_geopackage,
 )
 from grave_cli.mapping.result import PredictionResult
+from grave_cli.rasters.grid import WorkingGrid
 
 _GRAVE_COLUMNS = {
     "grave_id": "str",
@@ -35,6 +37,8 @@ _GRAVE_COLUMNS = {
     "flags": "str",
     "needs_review": "bool",
 }
+_ROUND_TRIP_M = 0.01  # a valid transformation comes back within a fraction of this
+_NEAR_DEGREES = 10.0  # neighbouring zones and countries are used on purpose
 _DECIMALS = {"confidence": 3, "azimuth_deg": 1}
 
 
@@ -64,6 +68,53 @@ def write_geopackage(result: PredictionResult, path: Path, crs: str | None = Non
             raise ExportError(f"cannot be written: {error}", where=path) from None
         refuse_open_geopackage(path)  # QGIS may have opened it meanwhile
         remove_sidecars(path)
+
+
+def check_reach(grid: WorkingGrid, crs: str) -> None:
+    """Check that a CRS has coordinates for a place, before its graves are mapped.
+
+    Args:
+        grid: The working grid.
+        crs: CRS of the GeoPackage.
+
+    Raises:
+        GridError: The place has no coordinates in this CRS, or is far outside of its region.
+    """
+    if not (_returns(grid, crs) and _is_near(grid, CRS(crs))):
+        raise GridError(
+            "this CRS is not for the place of the orthophoto",
+            where="--crs",
+            found=CRS(crs).name,
+            expected="a CRS of this region",
+            remedy="without --crs, the CRS of the orthophoto is used",
+        )
+
+
+def _returns(grid: WorkingGrid, crs: str) -> bool:
+    """Move the grid's corners to a CRS and back: do they return to their place?"""
+    corners = np.array(shapely.box(*grid.bounds).exterior.coords).T
+    try:
+        there = Transformer.from_crs(grid.crs, crs, always_xy=True).transform(*corners)
+        back = Transformer.from_crs(crs, grid.crs, always_xy=True).transform(*there)
+    except ProjError:
+        return False
+    distances_m = np.hypot(*(np.array(back) - corners)) * grid.metres_per_unit
+    return bool((distances_m < _ROUND_TRIP_M).all())
+
+
+def _is_near(grid: WorkingGrid, crs: CRS) -> bool:
+    """Tell whether a grid lies within some degrees of the region that a CRS is made for."""
+    region = crs.area_of_use
+    if region is None:
+        return True
+    centre = shapely.box(*grid.bounds).centroid
+    place = Transformer.from_crs(grid.crs, "EPSG:4326", always_xy=True)
+    longitude, latitude = place.transform(centre.x, centre.y)
+    width = (region.east - region.west) % 360 or 360  # a region may lie across the antimeridian
+    east_of_it = (longitude - region.west) % 360
+    beside = 0 if east_of_it <= width else min(east_of_it - width, 360 - east_of_it)
+    above = max(region.south - latitude, latitude - region.north, 0)
+    return bool(max(beside, above) < _NEAR_DEGREES)
 
 
 def _write_layers(result: PredictionResult, path: Path, crs: str) -> None:

@@ -83,8 +83,7 @@ def other_program(path: Path, *statements: str) -> Iterator[None]:
     program = (
         "import sqlite3, sys\n"
         "database = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
-        "kept = [database.execute(statement) for statement in sys.argv[2:]]\n"
-        "for cursor in kept: cursor.fetchone()\n"
+        "for statement in sys.argv[2:]: unfinished = database.execute(statement)\n"
         "print('open', flush=True)\n"
         "sys.stdin.read()\n"
     )
