@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from grave_cli.cli import options
+from grave_cli.cli.streams import say
 
 
 def config(
@@ -46,4 +47,4 @@ def _init(path: Path | None, overwrite: bool) -> None:
     check_outputs([output], {}, overwrite=overwrite)
     with whole_file(path) as new:
         new.write_text(example_toml(), encoding="utf-8")
-    typer.echo(f"wrote {path}")
+    say(f"wrote {path}")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from grave_cli.cli import options
+from grave_cli.cli.streams import say
 
 if TYPE_CHECKING:
     from grave_cli.dataset.identity.dataset_id import Fingerprint
@@ -57,8 +58,8 @@ def dataset_id(
         check_outputs([new], inputs, overwrite=overwrite)
         write_list(found, manifest)
     for line in () if old is None else in_words(old, found):
-        typer.echo(line, err=True)
-    typer.echo(found.id)
+        say(line, err=True)
+    say(found.id)
 
 
 def _identify(settings: "Settings", content: bool, quiet: bool) -> "Fingerprint":
