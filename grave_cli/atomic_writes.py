@@ -6,6 +6,7 @@ old file or the new one, and so does everybody after a crash or a power cut. Two
 write the same file do not disturb each other.
 """
 
+import errno
 import os
 import secrets
 import shutil
@@ -22,6 +23,13 @@ _ABANDONED_S = 24 * 3600.0  # of an owner that cannot be asked: no file takes lo
 # On Windows a virus scanner or another process may hold a file for a moment.
 _PAUSES_S = (0.05, 0.1, 0.2, 0.4)
 _DENIED = "close it in other programs, and check the permissions of its folder"
+_REMEDIES = {
+    errno.EACCES: _DENIED,
+    errno.EPERM: _DENIED,
+    errno.ENOSPC: "free some disk space",
+    errno.EDQUOT: "free some disk space",
+}
+_LEAST_BYTES = 1 << 16  # less is left when a library could not write on
 
 
 @contextmanager
@@ -91,14 +99,23 @@ def _beside(path: Path) -> Iterator[Path]:
         new = path.parent / f"{_PREFIX}{owner_tag()}~{secrets.token_hex(8)}{path.suffix}"
         try:
             yield new
+        except Exception as error:
+            if _is_full(path.parent):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+            raise
         finally:
             _remove(new)
     except OSError as error:
         raise ExportError(
             f"cannot be written: {error.strerror or error}",
             where=path,
-            remedy=_DENIED if isinstance(error, PermissionError) else None,
+            remedy=_REMEDIES.get(error.errno or 0),
         ) from error
+
+
+def _is_full(folder: Path) -> bool:
+    """Tell whether a disk is full: libraries that write report anything else."""
+    return shutil.disk_usage(folder).free < _LEAST_BYTES
 
 
 def _flush_file(path: Path) -> None:

@@ -140,7 +140,7 @@ def _check_place(output: Output, taken: Mapping[str, Path]) -> None:
         path.stat()  # fails on a name that is too long and on links that go in a circle
     if path.is_dir():
         raise ExportError(
-            "is a folder",
+            "path is a folder",
             where=path,
             expected=f"the name of a file, such as {path / f'map{output.endings[0]}'}",
         )
@@ -161,7 +161,7 @@ def _check_place(output: Output, taken: Mapping[str, Path]) -> None:
     if path.exists() and not path.is_file():
         raise ExportError("cannot be written: not a regular file", where=path)
     if path.exists() and not os.access(path, os.W_OK):
-        raise ExportError("is write-protected", where=path, remedy="choose another name")
+        raise ExportError("file is write-protected", where=path, remedy="choose another name")
     _try_to_write(Path(os.path.realpath(path)))
 
 

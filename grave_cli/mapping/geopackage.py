@@ -10,6 +10,7 @@ import numpy as np
 import shapely
 from fiona._err import CPLE_BaseError  # GDAL's complaints, in no public module of fiona 1.10
 from fiona.errors import FionaError
+from fiona.io import MemoryFile
 from pyproj import CRS, Transformer
 from pyproj.exceptions import ProjError
 
@@ -62,7 +63,10 @@ def write_geopackage(result: PredictionResult, path: Path, crs: str | None = Non
     refuse_open_geopackage(path)
     with whole_file(path) as new:
         try:
-            _write_layers(result, new, crs or result.source_crs)
+            # In memory: on a full disk GDAL writes half a database and reports anything but that.
+            with MemoryFile(ext=".gpkg") as memory:
+                _write_layers(result, memory.name, crs or result.source_crs)
+                new.write_bytes(memory.read())
             seal_geopackage(new)
         except (FionaError, CPLE_BaseError, sqlite3.Error) as error:
             raise ExportError(f"cannot be written: {error}", where=path) from None
@@ -117,7 +121,7 @@ def _is_near(grid: WorkingGrid, crs: CRS) -> bool:
     return bool(max(beside, above) < _NEAR_DEGREES)
 
 
-def _write_layers(result: PredictionResult, path: Path, crs: str) -> None:
+def _write_layers(result: PredictionResult, path: str, crs: str) -> None:
     to_target = Transformer.from_crs(result.crs, crs, always_xy=True)
 
     def moved(polygons: np.ndarray) -> np.ndarray:
@@ -138,7 +142,7 @@ def _write_layers(result: PredictionResult, path: Path, crs: str) -> None:
 
 
 def _write(
-    path: Path,
+    path: str,
     layer: str,
     crs: str | None,
     columns: Mapping[str, str],

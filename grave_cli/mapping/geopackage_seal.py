@@ -95,13 +95,15 @@ def refuse_open_geopackage(path: Path) -> None:
         with suppress(OSError), log.open("rb") as file:
             if any(file.read(32)):
                 raise ExportError(
-                    "holds edits that are not in the file yet",
+                    "GeoPackage holds edits that are not in the file yet",
                     where=path,
                     found=f"{log.stat().st_size} bytes in {log.name}",
                     remedy=remedy if place.exists() else f"the file is gone: delete {log.name}",
                 )
     if place.is_file() and _is_locked(place):
-        raise ExportError("is open in another program", where=path, remedy="close it in QGIS")
+        raise ExportError(
+            "GeoPackage is open in another program", where=path, remedy="close it in QGIS"
+        )
 
 
 def remove_sidecars(path: Path) -> None:

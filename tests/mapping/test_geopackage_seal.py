@@ -151,10 +151,10 @@ EDIT = ("PRAGMA journal_mode = wal", "PRAGMA wal_autocheckpoint = 0", "CREATE TA
 @pytest.mark.parametrize(
     ("statements", "words"),
     [
-        (EDIT, "holds edits that are not in the file yet .*-wal"),
-        ((*EDIT[:1], "SELECT count(*) FROM graves"), "is open in another program"),
-        (("BEGIN IMMEDIATE",), "is open in another program"),
-        (("SELECT fid FROM graves",), "is open in another program"),
+        (EDIT, "GeoPackage holds edits that are not in the file yet .*-wal"),
+        ((*EDIT[:1], "SELECT count(*) FROM graves"), "GeoPackage is open in another program"),
+        (("BEGIN IMMEDIATE",), "GeoPackage is open in another program"),
+        (("SELECT fid FROM graves",), "GeoPackage is open in another program"),
     ],
 )
 def test_a_map_that_is_open_elsewhere_is_not_replaced(
