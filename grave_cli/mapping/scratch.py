@@ -25,6 +25,7 @@ import shapely
 
 from grave_cli.dataset.identity.dataset_id import dataset_id
 from grave_cli.dataset.manifest import Cemetery, Manifest
+from grave_cli.errors import ExportError
 from grave_cli.mapping.probability_map import SectionFiles, Shelf
 from grave_cli.mapping.scene import Scene
 from grave_cli.mapping.tiling import Tiling
@@ -61,6 +62,9 @@ def scratch(folder: Path, key: str, *, resume: bool) -> Iterator[Shelf]:
         folder: Parent of the folders of all predictions.
         key: Names the prediction.
         resume: Keep the finished sections of an earlier try.
+
+    Raises:
+        ExportError: The folder cannot be made.
     """
     _sweep(folder)
     mine = _claim(folder, key, resume)
@@ -92,8 +96,16 @@ def _claim(folder: Path, key: str, resume: bool) -> Path:
         elif mine := _take_over(left):
             return mine
     mine = folder / _owned_name(key)
-    with suppress(FileNotFoundError):  # an empty parent was just removed: sections make it again
+    try:
         mine.mkdir(parents=True)
+    except FileNotFoundError:
+        pass  # an empty parent was just removed: sections make it again
+    except OSError as error:
+        raise ExportError(
+            f"cannot be written: {error.strerror}",
+            where=folder,
+            remedy="check the permissions of work_dir, or set another one",
+        ) from None
     return mine
 
 

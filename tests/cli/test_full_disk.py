@@ -89,3 +89,15 @@ def test_an_older_report_stays(on_small_disk: Run, tmp_path: Path) -> None:
     result = on_small_disk(size_kb, *command, "small/a.html", prepare=prepare)
     assert_one_line(result, "small/a.html")
     assert result.stdout == "small/a.html\n"
+
+
+def test_a_work_folder_that_cannot_be_written(
+    on_small_disk: Run, sample_data: Path, untrained: Bundle
+) -> None:
+    orthophoto = sample_data / "orthophotos" / "sample_01.tif"
+    command = ["predict-cemetery", orthophoto, "--model", untrained.folder, "-q", *SETS]
+    command += ["--set", "prediction.memory_mpx=0.001", "--set", "work_dir='small/runs'"]
+    result = on_small_disk(4, *command, prepare="mount -o remount,ro small")
+    assert result.returncode == 2
+    assert "predictions: cannot be written: Read-only file system" in result.stderr
+    assert result.stderr.count("\n") == 1

@@ -140,3 +140,13 @@ def test_a_list_of_another_state_of_the_data_is_kept(here: Path) -> None:
     old.write_text(stored)
     assert gravecli(*command, "--overwrite", cwd=here).returncode == 0
     assert old.read_text("utf-8") != stored
+
+
+@pytest.mark.parametrize("place", ["file", "file/runs"])
+@pytest.mark.parametrize("command", [["train"], ["hpo", "--study", "a"], ["dataset-id", "data"]])
+def test_a_work_folder_that_is_a_file_is_refused(
+    tmp_path: Path, command: list[str], place: str
+) -> None:
+    (tmp_path / "file").write_text("notes")
+    result = gravecli(*command, "--set", f"work_dir='{place}'", cwd=tmp_path)
+    assert_refused(result, place, "work_dir (--set) is not a folder", "the file file")
