@@ -45,7 +45,7 @@ from grave_cli.tracking.resuming import find_unfinished
 from grave_cli.training.judged_part import judge_part
 from grave_cli.training.trainer import run_training
 
-RUN = "starter"
+RUN = "starter-training"
 SIZE_M = 26.0
 TRAIN_SEED, VAL_SEED, REAL_SEED = 1001, 2002, 3003
 # The photographs of shared/data/ground: shadows fall to the north-east.
@@ -82,7 +82,9 @@ def starter_settings(data: Path, given: argparse.Namespace) -> Settings:
         "data.channels": "rgb+dem",
         "work_dir": given.out / "runs",
         "chips.dem_dropout": 0.5,
-        "chips.per_epoch": 16 if given.quick else 512,
+        # A validation of all scenes takes a minute: one after every 4,096 chips.
+        "chips.per_epoch": 16 if given.quick else 2048,
+        "training.validate_every": 2,
         "chips.size_px": 64 if given.quick else 256,
         "training.epochs": 10_000,
         "training.patience": 0,
