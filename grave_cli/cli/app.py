@@ -19,7 +19,7 @@ from grave_cli.cli.model_info import model_info
 from grave_cli.cli.predict import predict_cemetery
 from grave_cli.cli.runs import runs
 from grave_cli.cli.sample_data import sample_data
-from grave_cli.cli.streams import run_with_streams, say_error
+from grave_cli.cli.streams import StdoutError, full_disk, run_with_streams, say_error
 from grave_cli.cli.train import train
 from grave_cli.errors import GraveError
 
@@ -79,6 +79,14 @@ def _run() -> int:
     except typer.Abort:
         say_error("aborted")
         return 1
+    except StdoutError:
+        raise
+    except Exception as error:
+        full = full_disk(error)
+        if full is None:  # a mistake in the program keeps its traceback
+            raise
+        say_error(f"{full.filename or 'disk'}: {full.strerror}; free some disk space")
+        return GraveError.exit_code
 
 
 def _explain(error: Any) -> int:

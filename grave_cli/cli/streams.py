@@ -100,6 +100,20 @@ def _give_up(stdout: TextIO, problem: OSError) -> int:
     return 1
 
 
+def full_disk(error: BaseException) -> OSError | None:
+    """Find a full disk among the causes of an error, which libraries and clean-up may hide.
+
+    Args:
+        error: The error that ended a command.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
+            return cause
+        cause = cause.__cause__ or cause.__context__
+    return None
+
+
 def say(text: str, *, err: bool = False) -> None:
     """Print one line of text.
 

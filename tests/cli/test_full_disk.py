@@ -101,3 +101,13 @@ def test_a_work_folder_that_cannot_be_written(
     assert result.returncode == 2
     assert "predictions: cannot be written: Read-only file system" in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size_kb", [1100, 2500])
+def test_a_training(on_small_disk: Run, sample_data: Path, size_kb: int) -> None:
+    command = ["train", "--data", sample_data, "--epochs", 1, "-q", *SETS]
+    result = on_small_disk(size_kb, *command, "--set", "work_dir='small/runs'")
+    assert result.returncode == 2, result.stderr
+    assert "No space left on device; free some disk space" in result.stderr.splitlines()[-1]
+    assert "Traceback" not in result.stderr

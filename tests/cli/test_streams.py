@@ -1,5 +1,6 @@
 """Output that is closed, full or limited to ASCII, and names made to deceive a terminal."""
 
+import errno
 import json
 import os
 import subprocess
@@ -11,7 +12,7 @@ from rich.table import Table
 from terminal import PROGRAM, assert_refused, gravecli
 
 from grave_cli.cli.console import OUT
-from grave_cli.cli.streams import visible
+from grave_cli.cli.streams import full_disk, visible
 from grave_cli.model.bundle import Bundle
 from grave_cli.sample_data.write import write_sample_data
 
@@ -118,6 +119,15 @@ def test_a_wrong_use_is_one_line(tmp_path: Path, arguments: list[str], words: li
     result = gravecli(*arguments, cwd=tmp_path)
     assert_refused(result, *words)
     assert result.stderr.count("\n") == 1
+
+
+def test_a_full_disk_is_found_behind_the_errors_of_the_clean_up() -> None:
+    first = OSError(errno.ENOSPC, "No space left on device", "runs/a.png")
+    last = RuntimeError("the run cannot be closed")
+    last.__context__ = TypeError("in between")
+    last.__context__.__cause__ = first
+    assert full_disk(last) is first
+    assert full_disk(FileNotFoundError(errno.ENOENT, "No such file")) is None
 
 
 def test_gravecli_alone_shows_its_help(tmp_path: Path) -> None:
