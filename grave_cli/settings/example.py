@@ -40,7 +40,7 @@ def example_toml() -> str:
 
 def why_keep_config(path: Path) -> str | None:
     """Return why an existing settings file must not be replaced; None if nothing is lost by it."""
-    is_own = path.read_bytes() == example_toml().encode()
+    is_own = path.read_text("utf-8", "replace") == example_toml()
     return None if is_own else "holds other settings than the defaults"
 
 

@@ -128,7 +128,7 @@ def test_the_map_is_written_although_the_preview_cannot_be(
     run: Callable[..., MapFiles], tmp_path: Path
 ) -> None:
     preview = tmp_path / "map.png"
-    with pytest.raises(GraveError, match=r"map\.png: is a folder.*the map is in .*map\.gpkg"):
+    with pytest.raises(GraveError, match=r"map\.png: path is a folder.*the map is in .*map\.gpkg"):
         run(Squares(lambda: preview.mkdir(exist_ok=True)), preview=preview)
     assert graves_in(tmp_path / "out" / "map.gpkg") > 0
 
