@@ -30,15 +30,19 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[dev]"
 	@touch $@
 
-demo: $(STAMP) demo/.sample-data ## train on sample cemeteries (4 min) and map one that training never saw
-	$(IN_DEMO) gravecli train --data data --channels rgb+dem --max-time 4m --name demo \
+demo: $(STAMP) demo/.sample-data ## map a sample cemetery with the starter model, train 2 min on others, map it again
+	@echo "1. The starter model, without any training:"
+	$(IN_DEMO) gravecli predict-cemetery data/orthophotos/$(HELD_OUT).tif --model starter \
+		--overwrite --out starter.gpkg --preview starter.png --truth data/annotations/$(HELD_OUT).gpkg
+	@echo "2. Two minutes of training on the other sample cemeteries, from the starter model:"
+	$(IN_DEMO) gravecli train --data data --channels rgb+dem --max-time 2m --name demo \
 		--set 'data.test=["$(HELD_OUT)"]'
-	$(IN_DEMO) gravecli predict-cemetery data/orthophotos/$(HELD_OUT).tif \
-		--out prediction.gpkg --preview prediction.png \
-		--truth data/annotations/$(HELD_OUT).gpkg
-	@echo "Graves:   demo/prediction.gpkg   (open it in QGIS)"
-	@echo "Overview: demo/prediction.png"
+	$(IN_DEMO) gravecli predict-cemetery data/orthophotos/$(HELD_OUT).tif --model demo \
+		--overwrite --out prediction.gpkg --preview prediction.png --truth data/annotations/$(HELD_OUT).gpkg
+	@echo "Graves:   demo/prediction.gpkg   (open it in QGIS), before training demo/starter.gpkg"
+	@echo "Overview: demo/prediction.png, before training demo/starter.png"
 	@echo "Runs:     demo/runs"
+	@echo "Generated cemeteries are what the starter model knows: on others it finds fewer graves."
 
 demo/.sample-data: | $(STAMP)
 	mkdir -p demo

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tools.errors import KINDS, error_kinds
 
 from grave_cli.dataset.training_data import TrainingPlan, plan_training
-from grave_cli.evaluation.judgement import join_judgements
+from grave_cli.evaluation.judgement import Judgement, join_judgements
 from grave_cli.evaluation.review_curve import ReviewCurve, review_curve
 from grave_cli.evaluation.scorecard import Scorecard, fill_scorecard
 from grave_cli.graves.targets import BORDER, CONTACT
@@ -62,6 +63,7 @@ VARIANTS = {
         decoding=CONNECTED,
     ),
     "full": Variant(),
+    "from ImageNet weights": Variant({"model.start": "imagenet"}),
     "full with tta 8": Variant(mapping={"prediction.tta": 8}),
     "default thresholds": Variant(decoding=DecodingSettings()),
     "without contact channel": Variant(silent=(CONTACT,)),
@@ -100,12 +102,16 @@ class Partly:
 def main() -> None:
     parser = option_parser(__doc__, minutes=10.0)
     parser.add_argument("--only", nargs="*", choices=VARIANTS, help="rows to compute; default: all")
+    parser.add_argument(
+        "--errors", action="store_true", help="count the errors of each row by kind"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="gravecli-accuracy-") as scratch:
         settings = full_settings(options, Path(scratch))
         plan = plan_training(settings)
         print(f"data set {plan.dataset_id}: {describe(plan)}; {options.minutes:g} minutes each")
-        print(f"{'':30}" + "".join(f"{heading:>9}" for heading in HEADINGS))
+        headings = (*HEADINGS, *(KINDS if options.errors else ()))
+        print(f"{'':30}" + "".join(f"{heading:>{width(heading)}}" for heading in headings))
         bundles: dict[str, Bundle] = {}
         reviews: list[ReviewCurve] = []
         for name in options.only or VARIANTS:
@@ -113,8 +119,11 @@ def main() -> None:
             key = repr(variant.training)
             if key not in bundles:
                 bundles[key] = train(with_values(settings, variant.training))
-            card, review = score(bundles[key], plan, settings, variant)
-            print(f"{name:30}" + "".join(f"{cell:>9}" for cell in cells(card)), flush=True)
+            judgement, review = score(bundles[key], plan, settings, variant)
+            row = list(cells(fill_scorecard(judgement)))
+            row += map(str, error_kinds(judgement) if options.errors else [])
+            padded = (f"{cell:>{width(h)}}" for h, cell in zip(headings, row, strict=True))
+            print(f"{name:30}" + "".join(padded), flush=True)
             if name == "full":
                 reviews.append(review)
         for review in reviews:
@@ -171,7 +180,7 @@ def train(settings: Settings) -> Bundle:
 
 def score(
     bundle: Bundle, plan: TrainingPlan, settings: Settings, variant: Variant
-) -> tuple[Scorecard, ReviewCurve]:
+) -> tuple[Judgement, ReviewCurve]:
     settings = with_values(settings, variant.mapping)
     engine = Partly(open_engine(bundle, settings.prediction), variant.silent)
     judgements, asked = [], []
@@ -184,7 +193,11 @@ def score(
         judgements.append(judge_part(part, result.polygons, result.column("confidence")))
         asked.append(result.column("needs_review")[part.owns(result.polygons)])
     whole = join_judgements(judgements)
-    return fill_scorecard(whole), review_curve(whole, np.concatenate(asked).astype(bool))
+    return whole, review_curve(whole, np.concatenate(asked).astype(bool))
+
+
+def width(heading: str) -> int:
+    return max(9, len(heading) + 2)
 
 
 def report_review(review: ReviewCurve) -> None:

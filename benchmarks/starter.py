@@ -1,11 +1,13 @@
 """Train a starter model on generated cemeteries alone, and judge it on scenes it has never seen.
 
-Three stages, each of which continues where an earlier run stopped: generate writes varied scenes
+Two stages, each of which continues where an earlier run stopped: generate writes varied scenes
 (and, with --real, real ground without graves and generated graves on it), train trains one network
-for rgb+dem that also serves without a DEM, judge maps other data folders.
+for rgb+dem that also serves without a DEM. Then --judge maps other data folders, and --ship writes
+the model into the package.
 
     python benchmarks/starter.py --out build/starter --minutes 60 --real ../shared/data
     python benchmarks/starter.py --out build/starter --judge ../shared/data/field
+    python benchmarks/starter.py --out build/starter --ship
     python benchmarks/starter.py --out /tmp/try --scenes 8 --minutes 1 --quick
 """
 
@@ -17,22 +19,21 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
-import numpy as np
-import rasterio
-from rasterio.windows import Window
+import shapely
+from tools.errors import KINDS, error_kinds
+from tools.real_ground import Square, read_square, real_squares
+from tools.shipping import ship
 from tools.table import print_table
 
-from grave_cli.dataset.manifest import Cemetery, read_manifest
+from grave_cli.dataset.manifest import read_manifest
 from grave_cli.dataset.plans import plan_parts
 from grave_cli.dataset.splits import Part
 from grave_cli.errors import TrackingError
 from grave_cli.evaluation.judgement import join_judgements
 from grave_cli.evaluation.scorecard import fill_scorecard
 from grave_cli.mapping.engine import open_engine
-from grave_cli.mapping.extract_graves import extract_graves
-from grave_cli.mapping.predict_cemetery import mapped_scene
-from grave_cli.mapping.result import PredictionResult
-from grave_cli.mapping.scene import open_scene
+from grave_cli.mapping.predict_cemetery import predict_cemetery
+from grave_cli.model import shipped
 from grave_cli.model.bundle import Bundle
 from grave_cli.sample_data.scenes.composite import composite
 from grave_cli.sample_data.scenes.scene import make_scene_with_graves
@@ -48,6 +49,12 @@ from grave_cli.training.trainer import run_training
 RUN = "starter-training"
 SIZE_M = 26.0
 TRAIN_SEED, VAL_SEED, REAL_SEED = 1001, 2002, 3003
+SHIPPED = Path(shipped.__file__).parent / "starter"
+ABOUT = {
+    "seen": "generated cemeteries of many countries, and real ground without graves",
+    "not seen": "any real grave; snow, night, oblique pictures",
+    "licence": "MIT, as gravecli",
+}
 # The photographs of shared/data/ground: shadows fall to the north-east.
 SUN = Sun(220.0, 50.0, 1.0, (0.33, 0.35, 0.50), 0.03)
 
@@ -61,18 +68,27 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60, help="duration of the training")
     parser.add_argument("--real", type=Path, help="folder with real ground: ground/, kampala/, …")
     parser.add_argument("--judge", type=Path, nargs="+", default=[], help="data folders to map")
+    parser.add_argument("--model", help="model to judge or ship; default: the one trained here")
+    parser.add_argument("--ship", action="store_true", help="write the model into the package")
     parser.add_argument("--quick", action="store_true", help="tiny chips, to try the script")
     given = parser.parse_args()
     data = given.out / "data"
     settings = starter_settings(data, given)
-    if not given.judge:
+    if not given.judge and not given.ship:
         generate(data, given.scenes, given.real)
         print_model(train(settings))
-    bundle = resolve_model(RUN, settings).bundle
-    rows = [row for root in given.judge for row in judge(root, bundle, settings)]
-    columns = ["data", "DEM", "graves", "object F1", "F1@0.75", "corners, cm", "false per ha"]
-    if rows:
+    bundle = resolve_model(given.model or RUN, settings).bundle
+    if given.ship:
+        print_model(ship(bundle, SHIPPED, ABOUT))
+    if given.judge:
+        rows = [row for root in given.judge for row in judge(root, bundle, settings)]
+        columns = ["data", "DEM", "graves", "F1@0.5", "F1@0.75", "corners, cm", "false per ha"]
+        columns += KINDS
         print_table("Starter model on scenes it has never seen", columns, rows)
+    if given.judge and given.real:
+        columns = ["real ground", "DEM", "graves drawn", "hectares", "false per ha"]
+        rows = list(false_graves(given.real, bundle, settings))
+        print_table("Starter model on real ground that it has not been trained on", columns, rows)
 
 
 def starter_settings(data: Path, given: argparse.Namespace) -> Settings:
@@ -81,6 +97,7 @@ def starter_settings(data: Path, given: argparse.Namespace) -> Settings:
         "data.root": data,
         "data.channels": "rgb+dem",
         "work_dir": given.out / "runs",
+        "model.start": "imagenet",
         "chips.dem_dropout": 0.5,
         # A validation of all scenes takes a minute: one after every 4,096 chips.
         "chips.per_epoch": 16 if given.quick else 2048,
@@ -102,51 +119,46 @@ def generate(data: Path, scenes: int, real: Path | None) -> None:
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
         for _ in pool.map(partial(write_generated, data), jobs, chunksize=4):
             pass
-    for number, (name, pixels, gsd_m) in enumerate(real_squares(real) if real else ()):
-        if number % 2:  # the other half is kept for judging
+    for path, squares in (real_squares(real, SIZE_M) if real else {}).items():
+        for square in squares:
+            if square.trains:
+                write_composites(data, path, square)
+
+
+def write_composites(data: Path, path: Path, square: Square) -> None:
+    """Place things, and then graves, on a square of real ground; a number seeds each square."""
+    for preset in ("negatives", "all"):
+        name = f"{square.name}_{preset}"
+        if any((folder / f"{name}.tif").exists() for folder in orthophoto_folders(data)):
             continue
-        for preset in ("negatives", "all"):
-            path = data / "ground" / "orthophotos" / f"{name}_{preset}.tif"
-            if path.exists() or (data / "orthophotos" / path.name).exists():
-                continue
-            made = composite([REAL_SEED, number], pixels, gsd_m, SUN, preset=preset)
-            # No grave fits onto some pictures, and some scenes are made without a DEM.
-            if made.is_ground or (made.graves and made.surface is not None):
-                write_scene(data, path.stem, made)
+        pixels = read_square(path, square)
+        made = composite([REAL_SEED, square.number], pixels, square.gsd_m, SUN, preset=preset)
+        # No grave fits onto some pictures, and some scenes are made without a DEM.
+        if made.is_ground or (made.graves and made.surface is not None):
+            write_scene(data, name, made)
+
+
+def orthophoto_folders(data: Path) -> tuple[Path, Path]:
+    return data / "orthophotos", data / "ground" / "orthophotos"
 
 
 def write_generated(data: Path, job: tuple[str, int, int]) -> None:
     name, seed, index = job
-    folders = (data / "orthophotos", data / "ground" / "orthophotos")
-    if not any((folder / f"{name}.tif").exists() for folder in folders):
+    if not any((folder / f"{name}.tif").exists() for folder in orthophoto_folders(data)):
         write_scene(data, name, make_scene_with_graves([seed, index], "all", SIZE_M))
-
-
-def real_squares(real: Path) -> Iterator[tuple[str, np.ndarray, float]]:
-    """Cut real pictures of ground into squares of the scenes' size: name, pixels, GSD."""
-    for folder in ("ground", "kampala", "teak"):
-        for path in sorted((real / folder / "orthophotos").glob("*.tif")):
-            with rasterio.open(path) as file:
-                edge = round(SIZE_M / file.res[0])
-                for row in range(0, file.height - edge + 1, edge):
-                    for column in range(0, file.width - edge + 1, edge):
-                        pixels = file.read(window=Window(column, row, edge, edge))
-                        if pixels.shape[0] < 4 or pixels[3].all():
-                            name = f"{folder}_{path.stem}_{row}_{column}"
-                            yield name, np.moveaxis(pixels, 0, -1), file.res[0]
 
 
 def train(settings: Settings) -> Bundle:
     try:
-        start = find_unfinished(RUN, settings)
+        left = find_unfinished(RUN, settings)
     except TrackingError:  # none was left
-        start = None
+        left = None
     names = sorted(path.stem for path in settings.data.root.glob("orthophotos/*.tif"))
     val = tuple(name for name in names if name.startswith("val_"))
     # Everything else is trained on: without a list, a fifth would be kept for testing.
     split = {"val": val, "train": tuple(name for name in names if name not in val)}
     lists = {"data": settings.data.model_copy(update=split)}
-    run_training(settings.model_copy(update=lists), name=RUN, start=start)
+    run_training(settings.model_copy(update=lists), name=RUN, unfinished=left)
     return resolve_model(RUN, settings).bundle
 
 
@@ -165,7 +177,9 @@ def judge(root: Path, bundle: Bundle, settings: Settings) -> Iterator[list[objec
         for plan in plan_parts([Part(one, "test") for one in manifest.cemeteries], chosen):
             if with_dem and plan.part.cemetery.dem is None:
                 continue
-            result = map_graves(plan.part.cemetery, with_dem, bundle, engine, settings)
+            cemetery = plan.part.cemetery
+            dem = cemetery.dem if with_dem else None
+            result = predict_cemetery(cemetery.orthophoto, dem, bundle, engine, settings)
             judged = judge_part(plan, result.polygons, result.column("confidence"))
             hectares = plan.grid.megapixels * plan.grid.gsd_m**2 * 100
             judgements.append(judged)
@@ -174,14 +188,23 @@ def judge(root: Path, bundle: Bundle, settings: Settings) -> Iterator[list[objec
             yield row(f"{root.name}, all graves", with_dem, judgements, float("nan"))
 
 
-def map_graves(cemetery: Cemetery, with_dem: bool, bundle, engine, settings) -> PredictionResult:  # type: ignore[no-untyped-def]
-    dem = cemetery.dem if with_dem else None
-    card = bundle.card
-    scene = open_scene(cemetery.orthophoto, dem, card.recipe, settings.grid.max_upsampling)
-    with mapped_scene(scene, bundle, engine, settings) as probabilities:
-        return extract_graves(
-            probabilities, scene, card.decoding, settings, {}, calibration=card.calibration
-        )
+def false_graves(real: Path, bundle: Bundle, settings: Settings) -> Iterator[list[object]]:
+    """Count the graves drawn on real ground without any, in the squares that did not train."""
+    engine = open_engine(bundle, settings.prediction)
+    counts: dict[tuple[str, str], list[float]] = {}
+    for path, squares in real_squares(real, SIZE_M).items():
+        folder = path.parent.parent
+        dem = folder / "dems" / path.name
+        for heights in (None, dem) if dem.exists() else (None,):
+            result = predict_cemetery(path, heights, bundle, engine, settings)
+            centres = shapely.centroid(result.polygons)
+            count = counts.setdefault((folder.name, "yes" if heights else "no"), [0, 0.0])
+            for square in squares:
+                if not square.trains:
+                    count[0] += int(shapely.intersects(shapely.box(*square.bounds), centres).sum())
+                    count[1] += SIZE_M**2 / 10_000
+    for (name, with_dem), (graves, hectares) in counts.items():
+        yield [name, with_dem, graves, hectares, graves / hectares]
 
 
 def row(name: str, with_dem: bool, judgements: list, hectares: float) -> list[object]:
@@ -196,6 +219,7 @@ def row(name: str, with_dem: bool, judgements: list, hectares: float) -> list[ob
         scores["object_f1_75"],
         scores["corner_cm"],
         false / hectares,
+        *error_kinds(whole),
     ]
 
 

@@ -25,7 +25,7 @@ TINY = {
     "chips.size_px": 64,
     "chips.batch_size": 4,
     "chips.per_epoch": 8,
-    "model.encoder_weights": "none",
+    "model.start": "none",
     "model.decoder_channels": (16, 16, 8, 8, 8),
     "training.epochs": 2,
     "training.device": "cpu",
@@ -78,11 +78,12 @@ def untrained_bundle(folder: Path, channels: str = "rgb+dem", seed: int = 0) -> 
     """A model of the tiny network with random weights, at 0.1 m."""
     import torch
 
-    from grave_cli.model.network import architecture_for, build_network
+    from grave_cli.model.architecture import architecture_for
+    from grave_cli.model.network import build_network
 
     settings = tiny_settings(folder, folder, data__channels=channels)
     recipe = InputRecipe.from_settings(settings, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
-    architecture = architecture_for(settings, recipe)
+    architecture = architecture_for(settings, recipe.channel_count)
     torch.manual_seed(seed)
     card = ModelCard(
         gravecli_version="0",

@@ -91,12 +91,13 @@ def random_model(folder: Path, channels: str = "rgb+dem") -> Bundle:
     """Write the default network with random weights, which is as fast as a trained one."""
     import torch
 
+    from grave_cli.model.architecture import architecture_for
     from grave_cli.model.export import write_network
-    from grave_cli.model.network import architecture_for, build_network
+    from grave_cli.model.network import build_network
 
     settings = load_settings(options={"data.channels": channels}, environ={}).settings
     recipe = InputRecipe.from_settings(settings, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
-    architecture = architecture_for(settings, recipe)
+    architecture = architecture_for(settings, recipe.channel_count)
     torch.manual_seed(0)
     card = ModelCard(
         gravecli_version="0", name="random", run_id="", dataset_id="", created="", recipe=recipe,

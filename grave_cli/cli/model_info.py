@@ -48,6 +48,10 @@ def _print_card(card: "ModelCard", sha256: str) -> None:
     }
     for label, value in lines.items():
         print_line(f"{label:12} {value}")
+    for heading, text in card.about.items():
+        print_line(f"{heading:12} {text}")
+    for split, names in card.parts.items():
+        print_line(f"{split:12} {', '.join(names) or '–'}")
     for name, number in sorted(card.metrics.items()):
         print_line(f"score        {name} {number:.4f}")
     for name, number in card.decoding.model_dump().items():

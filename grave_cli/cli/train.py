@@ -7,10 +7,13 @@ import typer
 from grave_cli.cli import options
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from grave_cli.dataset.plans import PartPlan
     from grave_cli.progress import Progress
     from grave_cli.settings.load import LoadedSettings
     from grave_cli.settings.tree import Settings
-    from grave_cli.training.trainer import Start
+    from grave_cli.tracking.unfinished import Unfinished
 
 
 def train(
@@ -29,7 +32,9 @@ def train(
     init_from: Annotated[
         str | None,
         typer.Option(
-            metavar="MODEL", help=f"Start from the weights of this model: {options.MODEL_NAME}."
+            metavar="MODEL",
+            help=f"Start from the weights of this model: {options.MODEL_NAME}. "
+            "Default: model.start in the settings.",
         ),
     ] = None,
     dry_run: Annotated[
@@ -42,46 +47,59 @@ def train(
     verbose: options.Verbose = False,
 ) -> None:
     """Train a model on a data folder and record it in MLflow."""
+    from grave_cli.errors import SettingsError
+    from grave_cli.model.shipped import STARTER
+
+    if resume is not None and (init_from is not None or name is not None):
+        raise SettingsError("--resume cannot be combined with --init-from or --name")
+    if name == STARTER:
+        raise SettingsError("a run cannot be named starter", remedy="choose another --name")
     chosen = options.training_settings(data, channels, epochs, max_time, seed)
+    chosen["model.start"] = init_from
     loaded = options.load(config, assignments, chosen)
     progress = options.show_progress(quiet, verbose)
-    settings, start = _find_start(loaded, resume, init_from, name)
+    settings, unfinished = _begin(loaded, resume, progress)
     if dry_run:
         _dry_run(settings, json, progress)
     else:
-        _train(settings, start, name, json, progress)
+        _train(settings, unfinished, name, json, progress)
 
 
-def _find_start(
-    loaded: "LoadedSettings", resume: str | None, init_from: str | None, name: str | None
-) -> tuple["Settings", "Start"]:
-    """Find the start of a training; a resumed run brings its own settings."""
-    from grave_cli.errors import SettingsError
-    from grave_cli.tracking.models import resolve_model
+def _begin(
+    loaded: "LoadedSettings", resume: str | None, progress: "Progress"
+) -> tuple["Settings", "Unfinished | None"]:
+    """Find the start of a new training, or the run to resume, which brings its own settings."""
     from grave_cli.tracking.resuming import find_unfinished, resumed_settings
+    from grave_cli.training.start import settle_start
 
     if resume is None:
-        model = None if init_from is None else resolve_model(init_from, loaded.settings).bundle
-        return loaded.settings, model
-    if init_from is not None or name is not None:
-        raise SettingsError("--resume cannot be combined with --init-from or --name")
+        return settle_start(loaded.settings, progress)[0], None
     left = find_unfinished(resume, loaded.settings)
     return resumed_settings(left, loaded), left
 
 
 def _train(
-    settings: "Settings", start: "Start", name: str | None, json: bool, progress: "Progress"
+    settings: "Settings",
+    unfinished: "Unfinished | None",
+    name: str | None,
+    json: bool,
+    progress: "Progress",
 ) -> None:
     from dataclasses import asdict
 
     from grave_cli.cli.console import print_json, print_line
+    from grave_cli.dataset.splits import SPLITS
     from grave_cli.dataset.training_data import plan_training, read_training_data
 
     # Unusable data is reported before torch is loaded, which takes seconds.
-    data = read_training_data(plan_training(settings, progress), settings, progress)
+    plan = plan_training(settings, progress)
+    for split in SPLITS:
+        if parts := plan.split(split):
+            progress.note(f"{split}: {_list_parts(parts)}")
+    data = read_training_data(plan, settings, progress)
     from grave_cli.training.trainer import run_training
 
-    result = run_training(settings, data, name=name, start=start, progress=progress)
+    result = run_training(settings, data, name=name, unfinished=unfinished, progress=progress)
     if json:
         print_json(asdict(result))
         return
@@ -92,6 +110,16 @@ def _train(
         print_line(f"{key:26} {value:.4f}")
     print_line("view with: gravecli dashboard --mlflow")
     print_line(f"predict with: gravecli predict-cemetery ORTHOPHOTO --model {result.name}")
+
+
+def _list_parts(parts: "Sequence[PartPlan]") -> str:
+    graves = sum(len(part.graves) for part in parts)
+    names = ", ".join(part.part.name for part in parts[:_NAMED])
+    more = f" and {len(parts) - _NAMED} more" if len(parts) > _NAMED else ""
+    return f"{names}{more} ({graves} graves)"
+
+
+_NAMED = 5
 
 
 def _dry_run(settings: "Settings", json: bool, progress: "Progress") -> None:

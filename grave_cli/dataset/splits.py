@@ -22,7 +22,7 @@ from grave_cli.settings.inputs import DataSettings
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
-_HELD_OUT = 0.2  # share of the cemeteries that each of val and test gets
+_HELD_OUT = 0.2  # mean share of the cemeteries that each of val and test gets
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,9 @@ def assign_parts(manifest: Manifest, data: DataSettings) -> tuple[Part, ...]:
 
     The settings may list the cemeteries of each split. The rest is assigned by a fixed rule: a
     single cemetery is cut into strips; of two, one is for training and one for test; of more, each
-    split gets at least one. Without a validation cemetery, a strip of each training cemetery is
-    used. Ground without graves is for training, whole, unless a list assigns it to another split.
+    split gets at least one, and further cemeteries hardly change the split of the others. Without
+    a validation cemetery, a strip of each training cemetery is used. Ground without graves is for
+    training, whole, unless a list assigns it to another split.
 
     Args:
         manifest: The data set.
@@ -148,14 +149,30 @@ def _listed(manifest: Manifest, data: DataSettings) -> dict[str, list[Cemetery]]
 
 
 def _fill(chosen: dict[str, list[Cemetery]], free: Sequence[Cemetery]) -> None:
-    """Distribute the cemeteries that are in no list over the splits without a list."""
-    order = sorted(free, key=lambda cemetery: hashlib.sha256(_bytes_of(cemetery.name)).digest())
-    share = max(1, round(_HELD_OUT * len(order)))
-    if not chosen["test"] and len(order) >= 2:
-        chosen["test"], order = order[:share], order[share:]
-    if not chosen["val"] and len(order) >= 2:
-        chosen["val"], order = order[:share], order[share:]
+    """Distribute the cemeteries that are in no list over the splits without a list.
+
+    The hash of its name places each cemetery in [0, 1): the lowest fifth tests, the next validates.
+    So a cemetery keeps its split when others are added, but for the first few: then the lowest ones
+    serve, and at least one is left to train on. No addition turns training into test cemeteries.
+    """
+    order = sorted(free, key=_placement)
+    limit = 0.0
+    for split in ("test", "val"):
+        if chosen[split] or len(order) < 2:
+            continue
+        limit += _HELD_OUT
+        later = 1 if split == "test" and not chosen["val"] and len(order) > 2 else 0
+        below = sum(_placement(cemetery) < limit for cemetery in order)
+        count = min(max(below, 1), len(order) - 1 - later)
+        chosen[split], order = order[:count], order[count:]
     chosen["train"] = sorted(order, key=lambda cemetery: cemetery.name)
+
+
+def _placement(cemetery: Cemetery) -> float:
+    """Place a cemetery in [0, 1), evenly, by its name alone."""
+    name = cemetery.name.encode("utf-8", "surrogateescape")  # no UTF-8, from another system
+    digest = hashlib.sha256(name).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64
 
 
 def _with_strips(
@@ -185,10 +202,6 @@ def _take_ground(chosen: dict[str, list[Cemetery]], manifest: Manifest) -> list[
         split_of |= {one: split for one in chosen[split] if one.is_ground}
         chosen[split] = [one for one in chosen[split] if not one.is_ground]
     return [Part(one, split) for one, split in split_of.items()]
-
-
-def _bytes_of(name: str) -> bytes:
-    return name.encode("utf-8", "surrogateescape")  # a name that is no UTF-8, from another system
 
 
 def _check_complete(part: Part, data: DataSettings, manifest: Manifest) -> None:

@@ -3,6 +3,7 @@
 from grave_cli.dataset.deliveries import delivery_notes
 from grave_cli.errors import ModelError
 from grave_cli.mapping.scene import Scene
+from grave_cli.model.bundle import ModelCard
 from grave_cli.rasters.bit_depth import ValueRange
 from grave_cli.rasters.orthophoto import Orthophoto
 
@@ -10,30 +11,37 @@ _COARSER = 1.2  # an orthophoto this many times coarser than the model's pixels 
 _OTHER_RANGE, _FOREIGN_RANGE = 1.5, 4.0  # ratios of 16-bit ranges: a note, a refusal
 
 
-def check_fit(scene: Scene, model: str) -> tuple[str, ...]:
+def check_fit(scene: Scene, card: ModelCard) -> tuple[str, ...]:
     """Compare a scene with the data that its model was trained on.
 
     Args:
         scene: The scene, with the model's recipe.
-        model: Name of the model, for errors.
+        card: Description of the model.
 
     Returns:
         Notes on how the data is adapted, one line each.
 
     Raises:
-        ModelError: The model needs a DEM, or the orthophoto's 16-bit values are out of its range.
+        ModelError: The model cannot do without a DEM, or the orthophoto's 16-bit values are out of
+            its range.
         RasterReadError: The orthophoto has 16 bits, but the training orthophotos had 8.
     """
     recipe, orthophoto = scene.recipe, scene.orthophoto
-    if recipe.elevation is not None and scene.dem is None:
+    without_heights = recipe.elevation is not None and scene.dem is None
+    if without_heights and not card.works_without_dem:
         raise ModelError(
-            f"model {model} needs a DEM",
+            f"model {card.name} needs a DEM",
             where=orthophoto.path,
             found="none",
             expected=f"heights for {', '.join(recipe.features)}",
             remedy="name it with --dem, or choose an rgb model with --model",
         )
     notes = [*delivery_notes(orthophoto, scene.dem), *_depth_notes(orthophoto, recipe.value_range)]
+    if without_heights:
+        notes.append(
+            f"{orthophoto.path}: mapped by colours alone, because there is no DEM; the model was "
+            "trained with and without heights"
+        )
     own_gsd_m = orthophoto.gsd_m(scene.grid)
     if own_gsd_m > _COARSER * recipe.gsd_m:
         notes.append(

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
 from grave_cli.settings.learning import DEFAULT_DECODER_CHANNELS, DEFAULT_ENCODER
+from grave_cli.settings.tree import Settings
 
 ArchitectureName = Literal[
     "unet", "unetplusplus", "manet", "linknet", "fpn", "deeplabv3plus", "upernet", "segformer"
@@ -63,3 +64,20 @@ class Architecture(BaseModel):
                 f"or use one of {', '.join(sorted(UNET_FAMILY))}"
             )
         return self
+
+
+def architecture_for(settings: Settings, in_channels: int) -> Architecture:
+    """Describe the network of the settings.
+
+    Args:
+        settings: Decoder, encoder and decoder widths.
+        in_channels: Number of input channels.
+    """
+    model = settings.model
+    widths = model.decoder_channels if model.architecture in UNET_FAMILY else None
+    return Architecture(
+        name=model.architecture,
+        encoder=model.encoder,
+        decoder_channels=widths,
+        in_channels=in_channels,
+    )

@@ -8,9 +8,9 @@ import hashlib
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from grave_cli.atomic_writes import whole_file
 from grave_cli.errors import ModelError
@@ -26,6 +26,10 @@ WEIGHTS_KEY = "gravecli.weights_sha256"
 """Metadata key of the ONNX file: hash of the weights it was exported from."""
 
 FORMAT = 1
+
+BLANKED_ENOUGH = 0.4
+"""Share of training chips without elevation (`chips.dem_dropout`) from which on a model for rgb+dem
+also maps an orthophoto without a DEM."""
 
 
 class ModelCard(BaseModel):
@@ -45,6 +49,8 @@ class ModelCard(BaseModel):
             probability of body.
         metrics: Scores on validation and test data, by name.
         settings: Resolved settings of the training.
+        about: Further facts for the user, by heading.
+        parts: Names of the cemeteries, or strips of them, in each split of the training.
     """
 
     model_config = ConfigDict(
@@ -65,6 +71,23 @@ class ModelCard(BaseModel):
     calibration: Calibration | None = None
     metrics: dict[str, float]
     settings: dict[str, Any]
+    about: dict[str, str] = {}
+    parts: dict[str, tuple[str, ...]] = {}
+
+    @model_validator(mode="after")
+    def _check_channels(self) -> Self:
+        found, expected = self.architecture.in_channels, self.recipe.channel_count
+        if found != expected:
+            raise ValueError(f"the network has {found} input channels, the recipe {expected}")
+        return self
+
+    @property
+    def works_without_dem(self) -> bool:
+        """Whether the network has learnt to do without elevation."""
+        if self.recipe.elevation is None:
+            return True
+        blanked: float = self.settings.get("chips", {}).get("dem_dropout", 0.0)
+        return blanked >= BLANKED_ENOUGH
 
 
 class Bundle(BaseModel):
@@ -126,7 +149,7 @@ def read_bundle(path: Path) -> Bundle:
                 expected=f"format {FORMAT}",
             )
         return Bundle(folder=folder, card=ModelCard.model_validate(content))
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, RecursionError) as error:
         reason = _first_fault(error) if isinstance(error, ValidationError) else error
         raise ModelError(f"damaged model description: {reason}", where=card_file) from None
 

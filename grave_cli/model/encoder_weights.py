@@ -30,7 +30,7 @@ HUB_TIMEOUT_S = 5.0
 
 WAYS_OUT = (
     f'set model.encoder = "{DEFAULT_ENCODER}", whose weights are installed, or '
-    'model.encoder_weights = PATH of a local file, or model.encoder_weights = "none"'
+    'model.start = PATH of a local file, or model.start = "none"'
 )
 
 # Raised by torch and safetensors for damaged or foreign files, and for content to be unpickled.
@@ -156,7 +156,7 @@ def read_weights(path: Path) -> Weights:
         raise ModelError(
             "no such file of encoder weights",
             where=path,
-            remedy='set model.encoder_weights to a path, "imagenet" or "none"',
+            remedy='set model.start to a path, "imagenet" or "none"',
         )
     if path.suffix not in (".safetensors", ".pt", ".pth"):
         raise ModelError("not a weights file", where=path, expected=".safetensors, .pt or .pth")

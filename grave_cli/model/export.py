@@ -1,6 +1,5 @@
 """A trained network to a bundle on disk, with its ONNX form, and back."""
 
-import json
 from pathlib import Path
 
 import safetensors.torch
@@ -11,8 +10,8 @@ from grave_cli.model.architecture import Architecture
 from grave_cli.model.bundle import Bundle, ModelCard
 from grave_cli.model.network import build_network
 from grave_cli.model.onnx_form import write_onnx
-from grave_cli.model.weight_fitting import fit_tensor
-from grave_cli.rasters.recipe import InputRecipe
+from grave_cli.model.weight_fitting import rearrange_stem
+from grave_cli.settings.inputs import ElevationFeature
 
 
 def write_network(folder: Path, network: nn.Module, card: ModelCard) -> Bundle:
@@ -52,58 +51,25 @@ def load_network(bundle: Bundle) -> nn.Module:
     return network.eval()
 
 
-def continue_from(bundle: Bundle, architecture: Architecture, recipe: InputRecipe) -> nn.Module:
+def continue_from(
+    bundle: Bundle, architecture: Architecture, features: tuple[ElevationFeature, ...]
+) -> nn.Module:
     """Build a network that starts with the weights of a model, to fine-tune it.
 
-    A model for rgb can start one for rgb+dem: with zero elevation, its predictions do not change.
+    The model may have other elevation features. One for rgb can start one for rgb+dem: with zero
+    elevation, its predictions do not change. One for rgb+dem can start one for rgb.
 
     Args:
         bundle: The model to start from.
-        architecture: The network to build.
-        recipe: Preprocessing of its input.
+        architecture: The network to build; it differs from the model's in the input channels only.
+        features: Elevation features among its input channels.
 
     Raises:
-        ModelError: The model has another architecture, another normalisation or other channels, or
-            its weights are damaged.
+        ModelError: The model's weights are damaged.
     """
-    card = bundle.card
-    _check_alike(card.architecture, architecture, card.name)
-    if (card.recipe.mean, card.recipe.std) != (recipe.mean, recipe.std):
-        raise ModelError(
-            "the model to start from normalises colours differently",
-            where=card.name,
-            found=f"mean {card.recipe.mean}",
-            expected=recipe.mean,
-            remedy="set model.encoder_weights as in its training",
-        )
-    if card.recipe.features not in ((), recipe.features):
-        raise ModelError(
-            "the model to start from has other input channels",
-            where=card.name,
-            found=f"rgb and {', '.join(card.recipe.features)}",
-            expected=f"rgb and {', '.join(recipe.features)}" if recipe.features else "rgb",
-        )
     network = build_network(architecture)
-    kept, channels = load_network(bundle).state_dict(), architecture.in_channels
-    network.load_state_dict(
-        {
-            name: fit_tensor(kept[name], tensor, channels, f"{card.name}: {name}")
-            for name, tensor in network.state_dict().items()
-        }
-    )
+    weights = load_network(bundle).state_dict()
+    stem = next(name for name, tensor in weights.items() if tensor.ndim == 4)
+    weights[stem] = rearrange_stem(weights[stem], bundle.card.recipe.features, features)
+    network.load_state_dict(weights)
     return network
-
-
-def _check_alike(found: Architecture, wanted: Architecture, name: str) -> None:
-    # Further input channels are no obstacle: `fit_tensor` extends the first convolution.
-    for key, value in wanted.model_dump(exclude={"in_channels"}).items():
-        own = getattr(found, key)
-        if own != value:
-            setting = "architecture" if key == "name" else key
-            raise ModelError(
-                "the model to start from has another network",
-                where=name,
-                found=f"model.{setting} {own}",
-                expected=value,
-                remedy=f"add --set model.{setting}={json.dumps(own)}",
-            )

@@ -16,8 +16,6 @@ from grave_cli.errors import ModelError
 from grave_cli.graves.targets import CHANNEL_NAMES
 from grave_cli.model.architecture import ENCODER_DEPTH, UNET_FAMILY, Architecture
 from grave_cli.model.encoder_weights import load_encoder_weights
-from grave_cli.rasters.recipe import InputRecipe
-from grave_cli.settings.tree import Settings
 
 Statistics = tuple[float, float, float]
 
@@ -34,23 +32,6 @@ _SMP_EXCEPTIONS = {"inception": _HALF, "xception": _HALF, "dpn": _DPN}
 
 # Raised by the constructors of smp and timm for an encoder that does not fit a decoder.
 _MISFITS = (ValueError, KeyError, IndexError, TypeError, AttributeError, RuntimeError)
-
-
-def architecture_for(settings: Settings, recipe: InputRecipe) -> Architecture:
-    """Describe the network of the settings.
-
-    Args:
-        settings: Decoder, encoder and decoder widths.
-        recipe: Determines the number of input channels.
-    """
-    model = settings.model
-    widths = model.decoder_channels if model.architecture in UNET_FAMILY else None
-    return Architecture(
-        name=model.architecture,
-        encoder=model.encoder,
-        decoder_channels=widths,
-        in_channels=recipe.channel_count,
-    )
 
 
 def build_network(architecture: Architecture) -> torch.nn.Module:

@@ -102,6 +102,28 @@ def extend_stem(weight: torch.Tensor, in_channels: int) -> torch.Tensor:
     return torch.cat([weight, mean.repeat(1, in_channels - 3, 1, 1)], dim=1)
 
 
+def rearrange_stem(
+    weight: torch.Tensor, found: Sequence[str], wanted: Sequence[str]
+) -> torch.Tensor:
+    """Rearrange the first convolution of a model for other elevation features.
+
+    Colours and shared features keep their weights. A new feature starts as in ``extend_stem``.
+
+    Args:
+        weight: Weights trained on red, green, blue and the found features.
+        found: Elevation features of the model, in the order of its input channels.
+        wanted: Elevation features wanted.
+
+    Shapes:
+        (out, 3 + found, h, w) -> (out, 3 + wanted, h, w)
+    """
+    extended = extend_stem(weight[:, :3], 3 + len(wanted))
+    for channel, feature in enumerate(wanted, start=3):
+        if feature in found:
+            extended[:, channel] = weight[:, 3 + found.index(feature)]
+    return extended
+
+
 def timm_name(name: str, blocks: Sequence[tuple[int, int]], where: Path | str) -> str:
     """Translate a name of EfficientNet-PyTorch into timm's.
 

@@ -89,9 +89,11 @@ class ModelSettings(Section):
     """Encoder, as segmentation-models-pytorch names it. Names that start with "tu-" come from
     timm."""
 
-    encoder_weights: Annotated[str, Field(min_length=1)] = "imagenet"
-    """Initial weights of the encoder: "imagenet", "none" (random) or a file. ImageNet weights of
-    the default encoder ship with gravecli; those of other encoders are downloaded."""
+    start: Annotated[str, Field(min_length=1)] = "auto"
+    """Start of a training: "starter" (the model that ships with gravecli), any other model,
+    "imagenet" (weights of the encoder alone; those of the default encoder ship with gravecli, those
+    of others are downloaded), a file with weights of the encoder, or "none" (random weights).
+    "auto" takes the starter if it has the same network, otherwise "imagenet"."""
 
     freeze_encoder_norm: bool = True
     """Keep the batch-normalisation statistics of a pretrained encoder, because small batches

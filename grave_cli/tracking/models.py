@@ -9,6 +9,7 @@ from urllib.request import url2pathname
 from grave_cli.atomic_writes import whole_folder
 from grave_cli.errors import ModelError, TrackingError
 from grave_cli.model.bundle import Bundle, read_bundle
+from grave_cli.model.shipped import STARTER, starter_model
 from grave_cli.settings.record import without_password
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.store import look_up, open_client, shown_uri, store_exists
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 MODEL_FOLDER = "model"
 CHANNELS_TAG = "gravecli.channels"
+WITHOUT_DEM_TAG = "gravecli.works_without_dem"
 MODEL_TAG = "gravecli.model"
 _RUN_URI = "runs:/"
 _REGISTRY_URI = "models:/"
@@ -42,14 +44,16 @@ def resolve_model(name: str, settings: Settings) -> FoundModel:
     """Find a model by the name that a user gives.
 
     Args:
-        name: Folder of a model, `runs:/ID`, `models:/graves@champion`, `models:/graves/3`, or the
-            name or id of a run.
+        name: `starter`, folder of a model, `runs:/ID`, `models:/graves@champion`,
+            `models:/graves/3`, or the name or id of a run.
         settings: Tracking store.
 
     Raises:
         ModelError: There is no such model.
         TrackingError: The store does not answer.
     """
+    if name == STARTER:
+        return FoundModel(starter_model(), "the starter model, trained on generated cemeteries")
     if Path(name).exists():
         return FoundModel(read_bundle(Path(name)), f"folder {name}")
     if not store_exists(settings):
@@ -70,7 +74,8 @@ def newest_model(with_dem: bool, settings: Settings) -> FoundModel:
     """Return the model of the newest finished run that works with the channels at hand.
 
     Args:
-        with_dem: Whether there is a DEM; without one only rgb models fit.
+        with_dem: Whether there is a DEM. Without one an rgb model is sought, then one for rgb+dem
+            that works without.
         settings: Tracking store and experiment.
 
     Raises:
@@ -87,13 +92,31 @@ def newest_model(with_dem: bool, settings: Settings) -> FoundModel:
         raise missing
     client = open_client(settings)
     condition = f"attributes.status = 'FINISHED' AND tags.`{MODEL_TAG}` = '{MODEL_FOLDER}'"
-    if not with_dem:
-        condition += f" AND tags.`{CHANNELS_TAG}` = 'rgb'"
-    run = _search(client, settings, condition)
+    if with_dem:
+        run = _search(client, settings, condition)
+    else:
+        run = _search(client, settings, f"{condition} AND tags.`{CHANNELS_TAG}` = 'rgb'")
+        run = run or _search(client, settings, f"{condition} AND tags.`{WITHOUT_DEM_TAG}` = 'yes'")
     if run is None:
         raise missing
     bundle = model_of(client, run, settings)
     return FoundModel(bundle, f"run {run.info.run_name}, the newest that fits {at_hand}")
+
+
+def own_or_starter(with_dem: bool, settings: Settings) -> FoundModel:
+    """Return the newest model that works with the channels at hand, or the starter.
+
+    Args:
+        with_dem: Whether there is a DEM.
+        settings: Tracking store and experiment.
+
+    Raises:
+        TrackingError: The store does not answer.
+    """
+    try:
+        return newest_model(with_dem, settings)
+    except ModelError:
+        return resolve_model(STARTER, settings)
 
 
 def _search(client: "MlflowClient", settings: Settings, condition: str) -> "Run | None":

@@ -12,10 +12,9 @@ from grave_cli.dataset.plans import PartPlan
 from grave_cli.dataset.training_data import TrainingPlan, arrays_bytes, plan_training
 from grave_cli.learning.chips import chips_for_area
 from grave_cli.learning.losses import GraveLoss
-from grave_cli.model.network import architecture_for, build_network, encoder_normalisation
 from grave_cli.progress import SILENT, Progress
-from grave_cli.rasters.recipe import InputRecipe
 from grave_cli.settings.tree import Settings
+from grave_cli.training.start import build_start, settle_start
 
 _TIMED_STEPS = 3
 _OVERHEAD = 1.35  # chip preparation and validation, measured on sample cemeteries on 2 cores
@@ -114,10 +113,7 @@ def _device(settings: Settings) -> str:
 
 def _step_seconds(settings: Settings, device: str) -> float:
     """Time a few steps on random chips, after a warm-up step."""
-    recipe = InputRecipe.from_settings(
-        settings, *encoder_normalisation(settings.model.encoder, settings.model.encoder_weights)
-    )
-    network = build_network(architecture_for(settings, recipe))
+    recipe, network = build_start(*settle_start(settings))
     network = network.to(device).to(memory_format=torch.channels_last)
     training, chips = settings.training, settings.chips
     loss = GraveLoss.from_settings(training).to(device)

@@ -11,18 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from grave_cli import __version__
+from grave_cli.dataset.splits import SPLITS
 from grave_cli.dataset.training_data import TrainingPlan
 from grave_cli.learning.task import GraveTask
 from grave_cli.mapping.engine import open_engine
+from grave_cli.model.architecture import architecture_for
 from grave_cli.model.bundle import Bundle, ModelCard, write_card
 from grave_cli.model.export import write_network
-from grave_cli.model.network import architecture_for
 from grave_cli.progress import SILENT, Progress
 from grave_cli.rasters.recipe import InputRecipe
 from grave_cli.settings.mapping import DecodingSettings
 from grave_cli.settings.record import recorded
 from grave_cli.tracking.keys import image_slug
-from grave_cli.tracking.models import MODEL_FOLDER, MODEL_TAG
+from grave_cli.tracking.models import MODEL_FOLDER, MODEL_TAG, WITHOUT_DEM_TAG
 from grave_cli.tracking.runs import TrackedRun
 from grave_cli.training.calibration import calibrate
 from grave_cli.training.champion import register_model
@@ -81,6 +82,8 @@ def finish_model(
     write_card(bundle.folder, bundle.card)
     run.log_folder(bundle.folder, MODEL_FOLDER)
     run.tag(MODEL_TAG, MODEL_FOLDER)
+    if bundle.card.works_without_dem:
+        run.tag(WITHOUT_DEM_TAG, "yes")
     register_model(run, bundle, plan, validated, progress)
     return scores
 
@@ -94,10 +97,11 @@ def _draft_card(fitted: Fitted, plan: TrainingPlan, run: TrackedRun) -> ModelCar
         dataset_id=plan.dataset_id,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         recipe=fitted.recipe,
-        architecture=architecture_for(settings, fitted.recipe),
+        architecture=architecture_for(settings, fitted.recipe.channel_count),
         decoding=settings.prediction.decoding,
         metrics=fitted.metrics,
         settings=recorded(settings),
+        parts={split: tuple(one.part.name for one in plan.split(split)) for split in SPLITS},
     )
 
 

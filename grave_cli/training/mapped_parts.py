@@ -95,7 +95,7 @@ def map_parts(
             if whole.files.name in maps:
                 continue
             scene = planned_scene(whole, bundle.card.recipe)
-            for note in check_fit(scene, bundle.card.name):
+            for note in check_fit(scene, bundle.card):
                 progress.note(note)
             held = sum(scene.grid.megapixels for scene, _ in maps.values())
             mapped = mapped_scene(scene, bundle, engine, settings, progress, held_mpx=held)

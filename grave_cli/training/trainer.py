@@ -3,17 +3,17 @@
 The only place a Trainer is built.
 """
 
+import shlex
 import signal
 import warnings
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import torch
 from lightning.pytorch import Callback, Trainer, seed_everything
-from torch import nn
 
 from grave_cli.dataset.training_data import TrainingData, plan_training, read_training_data
 from grave_cli.errors import OutOfMemoryError, SettingsError, TrainingError
@@ -29,8 +29,6 @@ from grave_cli.learning.datamodule import GraveDataModule
 from grave_cli.learning.hard_examples import MineHardExamples
 from grave_cli.learning.task import GraveTask
 from grave_cli.model.bundle import Bundle
-from grave_cli.model.export import continue_from
-from grave_cli.model.network import architecture_for, build_pretrained, encoder_normalisation
 from grave_cli.progress import SILENT, Progress
 from grave_cli.rasters.recipe import InputRecipe
 from grave_cli.settings.tree import Settings
@@ -43,9 +41,7 @@ from grave_cli.tracking.unfinished import CHECKPOINT, Unfinished
 from grave_cli.training.finishing import Fitted, finish_model
 from grave_cli.training.sample_panels import SamplePanels
 from grave_cli.training.shown_places import choose_samples
-
-Start = Bundle | Unfinished | None
-"""Start of a training: the weights of a model, an unfinished run, or the encoder's weights."""
+from grave_cli.training.start import NONE, build_start, parts_known_to, settle_start
 
 ORIGIN_TAG = "gravecli.init_from"
 
@@ -76,7 +72,7 @@ def run_training(
     *,
     name: str | None = None,
     parent_run_id: str | None = None,
-    start: Start = None,
+    unfinished: Unfinished | None = None,
     finish: bool = True,
     progress: Progress = SILENT,
 ) -> TrainingResult:
@@ -88,7 +84,7 @@ def run_training(
         callbacks: Lightning callbacks in addition to the trainer's own (pruning).
         name: Name of the run; None builds one from channels and time.
         parent_run_id: Parent of the run.
-        start: A model to start from, or a run to resume: its name and parent stay.
+        unfinished: A run to resume: its name and parent stay.
         finish: Keep the model and score it on whole test cemeteries; trials do not.
         progress: Receives progress and notes.
 
@@ -96,18 +92,27 @@ def run_training(
         GraveError: Data, settings, model weights or stores cannot be used.
         TrainingError: The training was aborted, or yielded no usable score.
     """
+    settings, start = settle_start(settings)
     if data is None:
         data = read_training_data(plan_training(settings, progress), settings, progress)
+    if start is not None and (known := parts_known_to(start, [p.part for p in data.plan.parts])):
+        progress.note(
+            f"Scores will be too good: {start.card.name}, which this training starts from, was "
+            f"trained on {', '.join(known)}; list other cemeteries in data.val and data.test"
+        )
     seed_everything(settings.training.seed, workers=True, verbose=False)
-    recipe, network = _begin(settings, data, start)
+    value_range, resumed = data.features.value_range, unfinished is not None
+    recipe, network = build_start(settings, start, value_range, resumed=resumed)
     task = GraveTask(network, settings)
-    with _open_run(settings, data, start, name, parent_run_id) as run:
+    with _open_run(settings, data, start, unfinished, name, parent_run_id) as run:
         log_dataset(run, data.plan)
         # No pictures in trials: nobody looks at those of forty trials.
         samples = choose_samples(data, recipe, settings.tracking.samples if finish else 0)
         panels = SamplePanels(run, samples, recipe)
-        with system_metrics(run):
-            fitted = _fit(task, data, recipe, run, panels, [*callbacks, ShowProgress(progress)])
+        listeners = [*callbacks, ShowProgress(progress)]
+        hints = SILENT if parent_run_id else progress  # trials and folds are not resumed by name
+        with _saying_how_to_resume(run, hints), system_metrics(run):
+            fitted = _fit(task, data, recipe, run, panels, listeners)
         panels.draw(fitted.task, fitted.best_epoch)
         metrics = dict(fitted.metrics)
         if finish:
@@ -119,45 +124,52 @@ def run_training(
     return TrainingResult(run.run_id, run.name, data.plan.dataset_id, metrics, fitted.epochs)
 
 
-def _begin(settings: Settings, data: TrainingData, start: Start) -> tuple[InputRecipe, nn.Module]:
-    """Build the recipe and the network of a training."""
-    mean, std = encoder_normalisation(settings.model.encoder, settings.model.encoder_weights)
-    recipe = InputRecipe.from_settings(settings, mean, std, data.features.value_range)
-    architecture = architecture_for(settings, recipe)
-    if isinstance(start, Bundle):
-        return recipe, continue_from(start, architecture, recipe)
-    weights = "none" if isinstance(start, Unfinished) else settings.model.encoder_weights
-    return recipe, build_pretrained(architecture, weights)
+@contextmanager
+def _saying_how_to_resume(run: TrackedRun, progress: Progress) -> Iterator[None]:
+    """Say at once that an interrupted training stops, and how it can go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if (run.folder / CHECKPOINT).is_file():
+            progress.note(f"Stopping. `gravecli train --resume {shlex.quote(run.name)}` goes on")
+        else:
+            progress.note("Stopping. No epoch is finished, so there is nothing to resume")
+        raise
 
 
 def _open_run(
     settings: Settings,
     data: TrainingData,
-    start: Start,
+    start: Bundle | None,
+    unfinished: Unfinished | None,
     name: str | None,
     parent_run_id: str | None,
 ) -> AbstractContextManager[TrackedRun]:
-    if isinstance(start, Unfinished):
-        check_same_data(start, data.plan.dataset_id)
-        _check_epochs(start, settings)
-        return resumed_run(settings, start.state.run_id)
+    if unfinished is not None:
+        check_same_data(unfinished, data.plan.dataset_id)
+        _check_epochs(unfinished, settings)
+        return resumed_run(settings, unfinished.state.run_id)
     tags = {
         DATASET_TAG: data.plan.dataset_id,
         CHANNELS_TAG: settings.data.channels,
         "gravecli.encoder": settings.model.encoder,
     }
-    if isinstance(start, Bundle):
-        tags |= {ORIGIN_TAG: start.card.name, f"{ORIGIN_TAG}_run_id": start.card.run_id}
+    if start is not None:
+        tags |= {
+            ORIGIN_TAG: start.card.name,
+            f"{ORIGIN_TAG}_run_id": start.card.run_id,
+            f"{ORIGIN_TAG}_sha256": start.sha256,
+        }
     # The names that MLflow invents repeat once the seed is set.
     name = name or f"{settings.data.channels}-{datetime.now():%Y%m%d-%H%M%S}"
     return tracked_run(settings, name, tags, parent_run_id)
 
 
-def _check_epochs(start: Unfinished, settings: Settings) -> None:
-    trained = read_checkpoint(start.checkpoint)["epoch"] + 1
+def _check_epochs(unfinished: Unfinished, settings: Settings) -> None:
+    trained = read_checkpoint(unfinished.checkpoint)["epoch"] + 1
     if trained > settings.training.epochs:
         raise SettingsError(
-            f"run {start.state.name} has trained more epochs than training.epochs",
+            f"run {unfinished.state.name} has trained more epochs than training.epochs",
             found=settings.training.epochs,
             expected=f"{trained} or more",
         )
@@ -201,7 +213,7 @@ def _fit(
 def _build_trainer(run: TrackedRun, callbacks: Sequence[Callback]) -> Trainer:
     training, model = run.settings.training, run.settings.model
     extra: list[Callback] = [StopAtTime(), MeasureSpeed()]
-    if model.freeze_encoder_norm and model.encoder_weights != "none":  # random: no statistics
+    if model.freeze_encoder_norm and model.start != NONE:  # random: no statistics
         extra.append(FreezeEncoderNorm())
     if training.ema_decay > 0:
         extra.append(AverageWeights(training.ema_decay))

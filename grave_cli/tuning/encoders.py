@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 
-from grave_cli.dataset.training_data import reading_recipe
 from grave_cli.errors import ModelError, TuningError
 from grave_cli.progress import Progress
 from grave_cli.settings.load import with_values
 from grave_cli.settings.studies import Choice, Study
 from grave_cli.settings.tree import Settings
+from grave_cli.training.start import build_start, settle_start
 from grave_cli.tuning.shared_study import SharedStudy
 
 _KEY = "model.encoder"
@@ -59,13 +59,8 @@ def _joined(faults: Mapping[str, ModelError]) -> str:
 
 
 def _fault(encoder: str, settings: Settings) -> ModelError | None:
-    from grave_cli.model.network import architecture_for, build_pretrained
-
-    chosen = with_values(settings, {_KEY: encoder})
     try:
-        build_pretrained(
-            architecture_for(chosen, reading_recipe(chosen)), chosen.model.encoder_weights
-        )
+        build_start(*settle_start(with_values(settings, {_KEY: encoder})))
     except ModelError as error:
         return error
     return None

@@ -136,9 +136,28 @@ def test_three_or_more_fill_every_split_the_same_way_each_time(
     assert all(chosen.values())
     assert sorted(chain(*chosen.values())) == sorted(names)
     assert all(part.strip is None for part in parts)
-    assert len(chosen["train"]) >= len(names) / 3
     shuffled = tuple(sorted(manifest(*names).cemeteries, key=lambda c: c.name[::-1]))
     assert assign_parts(Manifest(ROOT, shuffled), DataSettings()) == parts
+
+
+@settings(deadline=None)
+@given(names=names, more=st.lists(st.text("ghij", min_size=1), max_size=10, unique=True))
+def test_no_addition_turns_a_training_cemetery_into_a_test_one(
+    names: list[str], more: list[str]
+) -> None:
+    trained = set(named(assign_parts(manifest(*names), DataSettings()))["train"])
+    for count in range(len(more) + 1):
+        chosen = named(assign_parts(manifest(*names, *more[:count]), DataSettings()))
+        assert not trained & set(chosen["test"])
+        trained |= set(chosen["train"])  # also not what has trained in between
+
+
+def test_a_cemetery_of_many_keeps_its_split_when_others_come() -> None:
+    few = [f"friedhof_{number}" for number in range(12)]
+    before = named(assign_parts(manifest(*few), DataSettings()))
+    after = named(assign_parts(manifest(*few, *(f"new_{i}" for i in range(40))), DataSettings()))
+    assert all(set(before[split]) <= set(after[split]) for split in SPLITS)
+    assert [len(after[split]) for split in SPLITS] == [33, 12, 7]  # 3 : 1 : 1, roughly
 
 
 def test_lists_are_followed_and_name_everything_that_is_used() -> None:

@@ -133,7 +133,7 @@ def test_an_unreachable_hub_is_one_quick_error_with_three_ways_out(
     assert time.perf_counter() - start < 10
     message = str(error.value)
     assert message.startswith(f"{name}: its ImageNet weights can neither be downloaded")
-    for way_out in (LITE0, "model.encoder_weights = PATH", 'model.encoder_weights = "none"'):
+    for way_out in (LITE0, "model.start = PATH", 'model.start = "none"'):
         assert way_out in message
     assert f"found no answer from {huggingface_hub.constants.ENDPOINT})" in message
     assert "\n" not in message

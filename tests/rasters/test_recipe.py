@@ -9,9 +9,12 @@ from delivery_scene import GSD_M, RANGE, UTM, deliver, layout
 from grave_cli.errors import GraveError, GridError, ModelError, RasterReadError
 from grave_cli.mapping.model_fit import check_fit
 from grave_cli.mapping.scene import open_scene
+from grave_cli.model.architecture import Architecture
+from grave_cli.model.bundle import ModelCard
 from grave_cli.rasters.recipe import InputRecipe
 from grave_cli.settings.inputs import ElevationSettings
 from grave_cli.settings.load import load_settings
+from grave_cli.settings.mapping import DecodingSettings
 
 RGB = InputRecipe(
     channels="rgb", gsd_m=GSD_M, mean=(0.5, 0.4, 0.3), std=(0.2, 0.2, 0.2), elevation=None
@@ -25,8 +28,22 @@ HEIGHTS = RGB.model_copy(
 )
 
 
-def fit(recipe: InputRecipe, orthophoto: Path, dem: Path | None = None) -> tuple[str, ...]:
-    return check_fit(open_scene(orthophoto, dem, recipe, 3), "oak")
+def fit(
+    recipe: InputRecipe, orthophoto: Path, dem: Path | None = None, dem_dropout: float = 0.15
+) -> tuple[str, ...]:
+    card = ModelCard(
+        gravecli_version="0",
+        name="oak",
+        run_id="",
+        dataset_id="",
+        created="",
+        recipe=recipe,
+        architecture=Architecture(in_channels=recipe.channel_count),
+        decoding=DecodingSettings(),
+        metrics={},
+        settings={"chips": {"dem_dropout": dem_dropout}},
+    )
+    return check_fit(open_scene(orthophoto, dem, recipe, 3), card)
 
 
 class TestInput:
@@ -89,6 +106,15 @@ class TestFit:
         assert "8-bit colours are used unscaled" in depth
         assert "band 4 is not an alpha channel" in band
         assert f"{coarse}: its pixels of 0.100 m are interpolated" in gsd
+
+    def test_a_model_that_learnt_to_do_without_heights_needs_no_dem(self, tmp_path: Path) -> None:
+        path = deliver(tmp_path / "ortho.tif")
+
+        (note,) = fit(HEIGHTS, path, dem_dropout=0.5)
+
+        assert f"{path}: mapped by colours alone" in note
+        with pytest.raises(ModelError, match="model oak needs a DEM"):
+            fit(HEIGHTS, path, dem_dropout=0.15)
 
     def test_other_sixteen_bit_values_are_said_and_foreign_ones_refused(
         self, tmp_path: Path

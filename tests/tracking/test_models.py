@@ -6,10 +6,18 @@ from image_store import copy_store
 from support import tiny_settings
 
 from grave_cli.errors import ModelError, TrackingError
+from grave_cli.model.shipped import starter_model
 from grave_cli.settings.load import with_values
 from grave_cli.settings.tree import Settings
-from grave_cli.tracking.models import newest_model, resolve_model
+from grave_cli.tracking.models import (
+    WITHOUT_DEM_TAG,
+    find_run,
+    newest_model,
+    own_or_starter,
+    resolve_model,
+)
 from grave_cli.tracking.runs import tracked_run
+from grave_cli.tracking.store import open_client
 
 
 def test_a_model_is_found_by_name_id_and_folder(trained: Settings) -> None:
@@ -31,6 +39,28 @@ def test_a_model_for_heights_does_not_fit_without_a_dem(trained: Settings) -> No
     words = r"no finished training for rgb is recorded.*gravecli train"
     with pytest.raises(ModelError, match=words):
         newest_model(with_dem=False, settings=trained)
+
+
+def test_the_starter_serves_where_no_own_model_fits(trained: Settings, tmp_path: Path) -> None:
+    starter = starter_model()
+    assert own_or_starter(with_dem=True, settings=trained).bundle.card.name == "tiny"
+    assert own_or_starter(with_dem=False, settings=trained).bundle == starter
+    nothing = tiny_settings(tmp_path, tmp_path / "runs")
+    found = own_or_starter(with_dem=True, settings=nothing)
+    assert found.bundle == starter == resolve_model("starter", nothing).bundle
+    assert "starter" in found.origin
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_model_that_learnt_to_do_without_a_dem_is_found_without_one(
+    trained: Settings, tmp_path: Path
+) -> None:
+    copied = copy_store(trained, tmp_path)
+    client = open_client(copied)
+    run = find_run(client, "tiny", copied)
+    assert run is not None
+    client.set_tag(run.info.run_id, WITHOUT_DEM_TAG, "yes")
+    assert newest_model(with_dem=False, settings=copied).bundle.card.name == "tiny"
 
 
 @pytest.mark.parametrize("name", ["nobody", "runs:/123", "it's"])

@@ -104,7 +104,7 @@ def test_a_killed_run_gets_its_true_status(copied: Settings) -> None:
 def resumed(killed: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """A copy whose run has gone on to its end."""
     settings = copy_store(killed, tmp_path_factory.mktemp("resumed"))
-    run_training(settings, start=find_unfinished("left", settings))
+    run_training(settings, unfinished=find_unfinished("left", settings))
     return settings
 
 
@@ -143,7 +143,7 @@ def test_what_changes_is_a_tag_and_an_artifact_and_the_params_stay(
 ) -> None:
     left = find_unfinished("left", copied)
     now = options("training.epochs=3", "tracking.samples=0", work_dir=copied.work_dir)
-    result = run_training(resumed_settings(left, now), start=left, finish=False)
+    result = run_training(resumed_settings(left, now), unfinished=left, finish=False)
     assert result.epochs == 3
     (run,) = runs_of(copied)
     assert run.data.params["training.epochs"] == "4"
@@ -168,10 +168,10 @@ def test_more_epochs_can_be_trained_and_a_run_can_be_left_twice(
     assert [row.status for row in list_runs(settings)] == ["KILLED"]
     longer = with_values(settings, {"training.epochs": 4})
     with pytest.raises(KeyboardInterrupt):
-        run_training(longer, data, [Interrupt(4)], start=find_unfinished("twice", settings))
+        run_training(longer, data, [Interrupt(4)], unfinished=find_unfinished("twice", settings))
     left = find_unfinished("twice", settings)
     assert left.state.settings["training"]["epochs"] == 4
-    result = run_training(longer, data, start=left, finish=False)
+    result = run_training(longer, data, unfinished=left, finish=False)
     assert result.epochs == 4
     (run,) = runs_of(settings)
     assert run.info.status == "FINISHED"
@@ -194,7 +194,7 @@ def test_a_run_that_failed_after_its_last_epoch_is_only_finished(
         with pytest.raises(OSError, match="disk full"):
             run_training(settings, data, name="full")
     assert [row.status for row in list_runs(settings)] == ["FAILED"]
-    result = run_training(settings, data, start=find_unfinished("full", settings))
+    result = run_training(settings, data, unfinished=find_unfinished("full", settings))
     (run,) = runs_of(settings)
     assert run.info.status == "FINISHED"
     assert "test/object_f1" in result.metrics
@@ -230,7 +230,7 @@ def test_a_run_is_not_resumed_on_other_data(
     os.utime(next((tmp_path / "data" / "annotations").iterdir()), (1, 1))
     other = with_values(copied, {"data.root": tmp_path / "data"})
     with pytest.raises(DatasetError, match=r"the data has changed since run left began"):
-        run_training(other, start=find_unfinished("left", copied))
+        run_training(other, unfinished=find_unfinished("left", copied))
     assert [row.status for row in list_runs(copied)] == ["KILLED"]
 
 
@@ -255,7 +255,7 @@ def test_fewer_epochs_than_were_trained_are_refused(copied: Settings) -> None:
     left = find_unfinished("left", copied)
     fewer = with_values(copied, {"training.epochs": 1})
     with pytest.raises(SettingsError, match=r"has trained more epochs .*found 1, expected 2"):
-        run_training(fewer, start=left)
+        run_training(fewer, unfinished=left)
 
 
 def test_a_run_that_goes_on_elsewhere_is_left_alone(copied: Settings) -> None:
@@ -264,7 +264,7 @@ def test_a_run_that_goes_on_elsewhere_is_left_alone(copied: Settings) -> None:
         (row,) = list_runs(copied)
         assert prune(copied) == []
         with pytest.raises(TrackingError, match="running in another process"):
-            run_training(copied, start=left)
+            run_training(copied, unfinished=left)
     assert left.checkpoint.is_file()
     assert row.status == "KILLED"
 

@@ -123,7 +123,7 @@ def test_a_training_that_fails_is_recorded_as_failed(sample_data: Path, tmp_path
 
 @pytest.mark.usefixtures("work_dir")
 def test_ctrl_c_ends_the_run_as_killed_and_can_be_pressed_again(
-    sample_data: Path, tmp_path: Path, request: pytest.FixtureRequest
+    sample_data: Path, tmp_path: Path, request: pytest.FixtureRequest, listener: Listener
 ) -> None:
     class Interrupting(StopAtTime):
         def on_train_batch_end(self, *args: object, **kwargs: object) -> None:
@@ -135,7 +135,8 @@ def test_ctrl_c_ends_the_run_as_killed_and_can_be_pressed_again(
     request.addfinalizer(lambda: signal.signal(signal.SIGINT, inherited))
     settings = tiny_settings(sample_data, tmp_path / "runs")
     with pytest.raises(KeyboardInterrupt):
-        run_training(settings, callbacks=[Interrupting()])
+        run_training(settings, callbacks=[Interrupting()], progress=listener)
+    assert listener.notes[-1].startswith("Stopping. No epoch is finished")
     (run,) = runs_of(settings)
     assert run.info.status == "KILLED"
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -183,7 +184,7 @@ def test_a_file_that_is_no_weights_is_refused_before_a_run_is_opened(
 ) -> None:
     weights = tmp_path / "weights.pt"
     weights.write_text("not weights")
-    settings = tiny_settings(sample_data, tmp_path / "runs", model__encoder_weights=str(weights))
+    settings = tiny_settings(sample_data, tmp_path / "runs", model__start=str(weights))
     with pytest.raises(ModelError, match=r"weights\.pt"):
         run_training(settings)
     assert not (tmp_path / "runs").exists()
@@ -197,7 +198,7 @@ def test_a_file_that_is_no_weights_is_refused_before_a_run_is_opened(
 def test_a_pretrained_encoder_keeps_the_statistics_of_its_normalisation(
     weights: str, freeze: bool, stays: bool, sample_data: Path, tmp_path: Path
 ) -> None:
-    chosen = {"model__encoder_weights": weights, "model__freeze_encoder_norm": freeze}
+    chosen = {"model__start": weights, "model__freeze_encoder_norm": freeze}
     settings = tiny_settings(sample_data, tmp_path / "runs", training__epochs=2, **chosen)
     bundle = resolve_model(run_training(settings).run_id, settings).bundle
     before = build_pretrained(bundle.card.architecture, weights).get_submodule("encoder")

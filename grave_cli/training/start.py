@@ -1,0 +1,128 @@
+"""The start of a training: a model, weights of the encoder alone, or random weights.
+
+Finding it takes no torch, so that a wrong start is reported before anything is read.
+"""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from grave_cli.dataset.splits import Part
+from grave_cli.errors import ModelError
+from grave_cli.model.architecture import Architecture, architecture_for
+from grave_cli.model.bundle import CARD_FILE, Bundle
+from grave_cli.model.shipped import STARTER, starter_model
+from grave_cli.progress import SILENT, Progress
+from grave_cli.rasters.bit_depth import ValueRange
+from grave_cli.rasters.recipe import InputRecipe
+from grave_cli.settings.load import with_values
+from grave_cli.settings.tree import Settings
+from grave_cli.tracking.models import resolve_model
+
+if TYPE_CHECKING:
+    from torch import nn
+
+AUTO, IMAGENET, NONE = "auto", "imagenet", "none"
+
+_WEIGHTS = (".safetensors", ".pt", ".pth")
+
+
+def settle_start(settings: Settings, progress: Progress = SILENT) -> tuple[Settings, Bundle | None]:
+    """Find the model that a training starts from.
+
+    Args:
+        settings: All settings.
+        progress: Receives a note if `model.start` is "auto".
+
+    Returns:
+        The settings with "auto" replaced, and the model; None without one.
+
+    Raises:
+        ModelError: There is no such model, or it has another network.
+        TrackingError: The store does not answer.
+    """
+    start = settings.model.start
+    if start == AUTO:
+        misfit = find_misfit(starter_model(), settings)
+        start = IMAGENET if misfit else STARTER
+        reason = f": the starter model has {misfit}" if misfit else ""
+        progress.note(f"Start: {start}{reason}")
+        settings = with_values(settings, {"model.start": start})
+    if start in (IMAGENET, NONE) or _is_weights_file(Path(start)):
+        return settings, None
+    bundle = resolve_model(start, settings).bundle
+    if misfit := find_misfit(bundle, settings):
+        raise ModelError(
+            "the model to start from has another network",
+            where=start,
+            found=misfit,
+            remedy=f"add --set {misfit.replace(' ', '=', 1)}",
+        )
+    return settings, bundle
+
+
+def parts_known_to(start: Bundle, parts: Iterable[Part]) -> list[str]:
+    """List the validation and test parts on which a model was trained already, by name."""
+    trained = set(start.card.parts.get("train", ()))
+    cemeteries = {name.removesuffix(":train") for name in trained}
+    return [
+        part.name
+        for part in parts
+        if part.split != "train"
+        and (part.cemetery.name in trained or (part.strip is None and part.name in cemeteries))
+    ]
+
+
+def find_misfit(bundle: Bundle, settings: Settings) -> str | None:
+    """Name a setting that keeps a model from starting a training, with the model's own value.
+
+    The number of input channels is no obstacle.
+    """
+    own = bundle.card.architecture
+    wanted = architecture_for(settings, own.in_channels)
+    for key in Architecture.model_fields:
+        if getattr(own, key) != getattr(wanted, key):
+            setting = "architecture" if key == "name" else key
+            return f"model.{setting} {json.dumps(getattr(own, key))}"
+    return None
+
+
+def build_start(
+    settings: Settings,
+    start: Bundle | None,
+    value_range: ValueRange | None = None,
+    *,
+    resumed: bool = False,
+) -> tuple[InputRecipe, "nn.Module"]:
+    """Build the recipe and the network of a training.
+
+    Args:
+        settings: Settings with a settled start.
+        start: The model to start from; None without one.
+        value_range: Range of the 16-bit training orthophotos; None if there are none.
+        resumed: Leave the weights random, because a checkpoint replaces them.
+
+    Raises:
+        ModelError: The weights are unavailable, damaged or do not fit.
+    """
+    from grave_cli.model.export import continue_from
+    from grave_cli.model.network import build_network, build_pretrained, encoder_normalisation
+
+    model = settings.model
+    if start is None:
+        mean, std = encoder_normalisation(model.encoder, model.start)
+    else:
+        mean, std = start.card.recipe.mean, start.card.recipe.std
+    recipe = InputRecipe.from_settings(settings, mean, std, value_range)
+    architecture = architecture_for(settings, recipe.channel_count)
+    if resumed:
+        return recipe, build_network(architecture)
+    if start is None:
+        return recipe, build_pretrained(architecture, model.start)
+    return recipe, continue_from(start, architecture, recipe.features)
+
+
+def _is_weights_file(path: Path) -> bool:
+    """Tell weights of an encoder from those of a model, which lie beside its description."""
+    return path.suffix in _WEIGHTS and not (path.parent / CARD_FILE).exists()

@@ -1,0 +1,108 @@
+"""The start of a training, by `model.start`."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from support import Listener, tiny_settings, untrained_bundle
+
+from grave_cli.dataset.manifest import Cemetery
+from grave_cli.dataset.splits import Part, Strip
+from grave_cli.errors import GraveError, ModelError
+from grave_cli.model.shipped import STARTER, starter_model
+from grave_cli.settings.load import load_settings, with_values
+from grave_cli.settings.tree import Settings
+from grave_cli.training.start import build_start, parts_known_to, settle_start
+
+
+@pytest.fixture
+def defaults(tmp_path: Path) -> Settings:
+    return load_settings(options={"work_dir": tmp_path / "runs"}, environ={}).settings
+
+
+def test_a_training_by_default_starts_from_the_starter(defaults: Settings) -> None:
+    notes = Listener()
+    settings, start = settle_start(defaults, notes)
+    assert settings.model.start == STARTER
+    assert start == starter_model()
+    assert notes.notes == ["Start: starter"]
+    assert settle_start(settings) == (settings, start)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "reason"),
+    [
+        ("model.encoder", "resnet18", 'model.encoder "tu-tf_efficientnet_lite0"'),
+        ("model.architecture", "fpn", 'model.architecture "unet"'),
+        (
+            "model.decoder_channels",
+            (32, 16, 8, 8, 8),
+            "model.decoder_channels [64, 48, 32, 24, 16]",
+        ),
+    ],
+)
+def test_another_network_starts_from_imagenet_or_not_at_all(
+    key: str, value: object, reason: str, defaults: Settings
+) -> None:
+    notes = Listener()
+    settings = with_values(defaults, {key: value})
+    assert settle_start(settings, notes)[0].model.start == "imagenet"
+    assert notes.notes == [f"Start: imagenet: the starter model has {reason}"]
+    with pytest.raises(ModelError) as caught:
+        settle_start(with_values(settings, {"model.start": STARTER}))
+    assert f"found {reason}" in str(caught.value)
+    assert f"--set {reason.replace(' ', '=', 1)}" in str(caught.value)
+
+
+@pytest.mark.parametrize("channels", ["rgb", "rgb+dem"])
+def test_a_network_built_from_the_starter_has_its_weights_and_normalisation(
+    channels: str, defaults: Settings
+) -> None:
+    settings, start = settle_start(with_values(defaults, {"data.channels": channels}))
+    recipe, network = build_start(settings, start)
+    card = starter_model().card
+    assert (recipe.mean, recipe.std) == (card.recipe.mean, card.recipe.std)
+    _, other = build_start(*settle_start(with_values(settings, {"model.start": "imagenet"})))
+    _, again = build_start(settings, start)
+    name = "segmentation_head.0.weight"
+    assert torch.equal(network.state_dict()[name], again.state_dict()[name])
+    assert not torch.equal(network.state_dict()[name], other.state_dict()[name])
+
+
+def test_a_folder_and_its_weights_file_name_a_model(tmp_path: Path) -> None:
+    bundle = untrained_bundle(tmp_path / "model")
+    for name in (bundle.folder, bundle.weights):
+        settings = tiny_settings(tmp_path, tmp_path / "runs", model__start=str(name))
+        assert settle_start(settings) == (settings, bundle)
+
+
+def test_weights_of_an_encoder_are_no_model(tmp_path: Path, defaults: Settings) -> None:
+    settings = with_values(defaults, {"model.start": str(tmp_path / "encoder.pt")})
+    assert settle_start(settings) == (settings, None)
+    with pytest.raises(ModelError, match=r"no such file of encoder weights"):
+        build_start(settings, None)
+
+
+@pytest.mark.parametrize(
+    ("trained", "known"),
+    [
+        ({"train": ("a", "b")}, ["b:val", "a"]),
+        ({"train": ("a:train", "b:train")}, ["a"]),  # all of a tests now, a strip of it trained
+        ({"train": ("b:train",), "val": ("a",)}, []),
+        ({"train": ("b",)}, ["b:val"]),
+        ({}, []),
+    ],
+)
+def test_what_a_model_was_trained_on_is_no_test_for_it(
+    trained: dict[str, tuple[str, ...]], known: list[str], tmp_path: Path
+) -> None:
+    a, b = (Cemetery(name, tmp_path / f"{name}.tif") for name in "ab")
+    parts = [Part(b, "train", Strip(0, 0.8)), Part(b, "val", Strip(0.8, 1)), Part(a, "test")]
+    bundle = untrained_bundle(tmp_path / "model")
+    start = bundle.model_copy(update={"card": bundle.card.model_copy(update={"parts": trained})})
+    assert parts_known_to(start, parts) == known
+
+
+def test_an_unknown_model_is_refused(defaults: Settings) -> None:
+    with pytest.raises(GraveError, match="oak: no such model"):
+        settle_start(with_values(defaults, {"model.start": "oak"}))
