@@ -16,7 +16,8 @@ LOWEST_M, HIGHEST_M = -500.0, 9000.0
 """No ground is lower than the shore of the Dead Sea, none higher than Mount Everest."""
 
 _INTEGER_MARKERS = (-32767.0, -32768.0)  # of 16-bit integers that are scaled to heights
-_APART_M = 20.0  # a marker lies at least this far from all heights
+_ZERO_APART_M = 3.0  # ground this far from 0 has no pixel of exactly 0; water has no graves
+_APART_M = 20.0  # any other marker lies at least this far from all heights
 _APART_SPANS = 3.0  # and this many times as far as the heights reach
 _MARKED_SHARE = 1e-3  # of the sample; a marker other than 0 is at least as frequent
 _ENDS = (2, 98)  # percentiles of the heights
@@ -70,7 +71,7 @@ def find_rules(
     others = heights[heights != 0]
     if others.size:
         low, high = np.percentile(others * scale + offset, _ENDS)
-        if low - offset > _APART_M or high - offset < -_APART_M:
+        if low - offset > _ZERO_APART_M or high - offset < -_ZERO_APART_M:
             rules = HeightRules(scale, offset, (*rules.markers, 0.0))
             heights = others
     found = tuple(_far_values(heights, abs(scale)))
