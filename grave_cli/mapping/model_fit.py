@@ -1,6 +1,6 @@
 """The fit of a scene to a model: data that cannot work is refused, adapted data gets a note."""
 
-from grave_cli.dataset.deliveries import delivery_notes
+from grave_cli.dataset.deliveries import delivery_doubts, delivery_notes
 from grave_cli.errors import ModelError
 from grave_cli.mapping.scene import Scene
 from grave_cli.rasters.bit_depth import ValueRange
@@ -33,7 +33,8 @@ def check_fit(scene: Scene, model: str) -> tuple[str, ...]:
             expected=f"heights for {', '.join(recipe.features)}",
             remedy="name it with --dem, or choose an rgb model with --model",
         )
-    notes = [*delivery_notes(orthophoto, scene.dem), *_depth_notes(orthophoto, recipe.value_range)]
+    notes = [*delivery_notes(orthophoto, scene.dem), *delivery_doubts(orthophoto, scene.dem)]
+    notes += _depth_notes(orthophoto, recipe.value_range)
     own_gsd_m = orthophoto.gsd_m(scene.grid)
     if own_gsd_m > _COARSER * recipe.gsd_m:
         notes.append(

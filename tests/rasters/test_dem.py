@@ -249,8 +249,8 @@ def test_whole_metres_and_steep_ground_raise_the_question_of_centimetres(tmp_pat
     whole = write_dem(tmp_path / "whole.tif", dtype="int16")
     steep = write_dem(tmp_path / "steep.tif", per_metre=100)
 
-    assert "whole metres show no graves" in inspect_dem(whole).notes[0]
-    (note,) = inspect_dem(steep).notes
+    assert "whole metres show no graves" in inspect_dem(whole).doubts[0]
+    (note,) = inspect_dem(steep).doubts
     assert "rises by more than 12.0 m per metre" in note
     assert "gdal_edit.py -scale 0.01 steep.tif" in note
 
