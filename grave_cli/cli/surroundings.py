@@ -2,13 +2,17 @@
 
 import os
 
-_OTHERS = ("PROJ_DATA", "PROJ_LIB", "GDAL_DATA", "GDAL_DRIVER_PATH")
+_OTHERS = (
+    *("PROJ_DATA", "PROJ_LIB", "GDAL_DATA", "GDAL_DRIVER_PATH"),
+    # Set for rasters on the net, they hide the files beside a raster: world files, masks.
+    *("GDAL_DISABLE_READDIR_ON_OPEN", "GDAL_PAM_ENABLED"),
+)
 
 
 def forget_other_programs() -> None:
-    """Drop the data folders of other programs' GDAL and PROJ, such as those of QGIS or PostGIS.
+    """Drop settings that other programs make for their GDAL and PROJ, such as QGIS or PostGIS.
 
-    rasterio, fiona and pyproj bring their own data. With that of another version, CRSs are not
+    rasterio, fiona and pyproj bring their own data; with that of another version, CRSs are not
     recognised. Call this before they are imported; child processes inherit it.
     """
     for name in _OTHERS:

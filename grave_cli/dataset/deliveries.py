@@ -17,13 +17,23 @@ def delivery_notes(orthophoto: Orthophoto, dem: Dem | None) -> tuple[str, ...]:
         orthophoto: Its orthophoto.
         dem: Its DEM; None if there is none or it is not used.
     """
+    return orthophoto.notes + (() if dem is None else dem.notes)
+
+
+def delivery_doubts(orthophoto: Orthophoto, dem: Dem | None) -> tuple[str, ...]:
+    """Return reasons to doubt the heights of a cemetery or their place, one line each.
+
+    Args:
+        orthophoto: Its orthophoto.
+        dem: Its DEM; None if there is none or it is not used.
+    """
     if dem is None:
-        return orthophoto.notes
+        return ()
     place = dem.georeference
     left, bottom, right, top = place.bounds
     middle = (left + right) / 2, (bottom + top) / 2
     shift = shift_note(place.crs, orthophoto.georeference.crs, middle, dem.path)
-    return (*orthophoto.notes, *dem.notes, *((shift,) if shift else ()))
+    return dem.doubts + ((shift,) if shift else ())
 
 
 def measure_value_range(orthophotos: Iterable[Orthophoto]) -> ValueRange | None:

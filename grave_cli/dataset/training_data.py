@@ -7,7 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from grave_cli.dataset.cemetery_arrays import CemeteryArrays, memory_bytes, read_parts
-from grave_cli.dataset.deliveries import check_depths, delivery_notes, measure_value_range
+from grave_cli.dataset.deliveries import (
+    check_depths,
+    delivery_doubts,
+    delivery_notes,
+    measure_value_range,
+)
 from grave_cli.dataset.identity.dataset_id import dataset_id
 from grave_cli.dataset.manifest import Manifest, manifest_of, unread_notes
 from grave_cli.dataset.plans import CemeteryPlan, PartPlan, plan_parts
@@ -146,5 +151,6 @@ def _report_findings(whole: CemeteryPlan, with_dem: bool, progress: Progress) ->
         progress.note(f"{whole.files.labels}: {sentence}")
     for note in whole.graves.notes:
         progress.note(note)
-    for note in delivery_notes(whole.orthophoto, whole.dem if with_dem else None):
+    rasters = whole.orthophoto, whole.dem if with_dem else None
+    for note in (*delivery_notes(*rasters), *delivery_doubts(*rasters)):
         progress.note(note)

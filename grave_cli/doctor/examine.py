@@ -4,7 +4,12 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from grave_cli.dataset.deliveries import check_depths, delivery_notes, measure_value_range
+from grave_cli.dataset.deliveries import (
+    check_depths,
+    delivery_doubts,
+    delivery_notes,
+    measure_value_range,
+)
 from grave_cli.dataset.identity.dataset_id import dataset_id
 from grave_cli.dataset.manifest import Cemetery, Manifest, manifest_of, unread_notes
 from grave_cli.dataset.plans import PartPlan, plan_cemetery, plan_part
@@ -85,7 +90,8 @@ def _examine_cemetery(
             findings += check(patient)
         notes = delivery_notes(whole.orthophoto, whole.dem)
         findings += [Finding("note", cemetery.name, note) for note in notes]
-        findings += [Finding("warning", cemetery.name, note) for note in whole.graves.notes]
+        doubts = (*delivery_doubts(whole.orthophoto, whole.dem), *whole.graves.notes)
+        findings += [Finding("warning", cemetery.name, doubt) for doubt in doubts]
         yield patient
     except GraveError as error:
         findings.append(Finding("error", cemetery.name, str(error)))

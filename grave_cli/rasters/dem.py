@@ -20,8 +20,9 @@ from grave_cli.rasters.georeference import Georeference, ground_pixel_m, read_ge
 from grave_cli.rasters.height_rules import (
     HeightRules,
     find_rules,
-    height_notes,
+    marker_notes,
     refuse_no_heights,
+    steepness_notes,
 )
 from grave_cli.rasters.raster_file import open_raster
 
@@ -45,6 +46,7 @@ class Dem:
         rules: Which stored values are heights, and their metres.
         has_alpha: Its second band is an alpha channel.
         notes: Notes for the surveyor on how the file is read, one line each.
+        doubts: Reasons to doubt its heights, one line each.
     """
 
     path: Path
@@ -52,6 +54,7 @@ class Dem:
     rules: HeightRules
     has_alpha: bool
     notes: tuple[str, ...]
+    doubts: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -97,15 +100,16 @@ def describe_dem(dataset: DatasetReader, path: Path) -> Dem:
     refuse_no_heights(sample[np.isfinite(sample)], rules, path)
     across, down = ground_pixel_m(place)
     spacing = down * place.height / sample.shape[0], across * place.width / sample.shape[1]
-    notes = [*unit_note, *height_notes(sample, rules, spacing, path)]
+    notes = [*unit_note, *marker_notes(sample, rules, path)]
+    doubts = list(steepness_notes(sample, rules, spacing, path))
     if _is_in_whole_metres(dataset, unit):
-        notes.append(
+        doubts.append(
             f"{path}: heights in whole metres show no graves; if they are centimetres, "
             f"`gdal_edit.py -scale 0.01 {path.name}` says so"
         )
     if place.from_prj:
         notes.append(f"{path}: its CRS is taken from the .prj file beside it")
-    return Dem(path, place, rules, has_alpha=dataset.count == 2, notes=tuple(notes))
+    return Dem(path, place, rules, dataset.count == 2, tuple(notes), tuple(doubts))
 
 
 def _sample(dataset: DatasetReader) -> NDArray[np.float64]:

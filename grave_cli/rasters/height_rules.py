@@ -16,7 +16,8 @@ LOWEST_M, HIGHEST_M = -500.0, 9000.0
 """No ground is lower than the shore of the Dead Sea, none higher than Mount Everest."""
 
 _INTEGER_MARKERS = (-32767.0, -32768.0)  # of 16-bit integers that are scaled to heights
-_APART_M = 20.0  # a marker lies at least this far from all heights
+_ZERO_APART_M = 3.0  # ground this far from 0 has no pixel of exactly 0; water has no graves
+_APART_M = 20.0  # any other marker lies at least this far from all heights
 _APART_SPANS = 3.0  # and this many times as far as the heights reach
 _MARKED_SHARE = 1e-3  # of the sample; a marker other than 0 is at least as frequent
 _ENDS = (2, 98)  # percentiles of the heights
@@ -70,7 +71,7 @@ def find_rules(
     others = heights[heights != 0]
     if others.size:
         low, high = np.percentile(others * scale + offset, _ENDS)
-        if low - offset > _APART_M or high - offset < -_APART_M:
+        if low - offset > _ZERO_APART_M or high - offset < -_ZERO_APART_M:
             rules = HeightRules(scale, offset, (*rules.markers, 0.0))
             heights = others
     found = tuple(_far_values(heights, abs(scale)))
@@ -103,28 +104,38 @@ def refuse_no_heights(sample: NDArray[np.float64], rules: HeightRules, path: Pat
     )
 
 
-def height_notes(
-    sample: NDArray[np.float64], rules: HeightRules, spacing_m: tuple[float, float], path: Path
-) -> Iterator[str]:
-    """Say which values are taken as missing, and whether the ground is implausibly steep.
+def marker_notes(sample: NDArray[np.float64], rules: HeightRules, path: Path) -> Iterator[str]:
+    """Name the most common value that is taken as missing without a nodata tag.
 
     Args:
         sample: Stored values; NaN where the file itself says that there is none.
         rules: Which of them are heights.
-        spacing_m: Distance of the rows and of the columns of the sample on the ground.
-        path: The file, named in the notes.
-
-    Shapes:
-        sample: (H, W)
+        path: The file, named in the note.
     """
-    none = ~np.isfinite(sample) | rules.is_no_height(sample)
-    strange, counts = np.unique(sample[none & np.isfinite(sample)], return_counts=True)
+    known = sample[np.isfinite(sample)]
+    strange, counts = np.unique(known[rules.is_no_height(known)], return_counts=True)
     for value in strange[np.argsort(-counts)][:1]:
         yield (
             f"{path}: heights of {value:g} are taken as missing, though no nodata tag says so "
             f"(`gdal_edit.py -a_nodata {value:g} {path.name}` adds it)"
         )
-    heights = np.where(none, np.nan, rules.metres(sample))
+
+
+def steepness_notes(
+    sample: NDArray[np.float64], rules: HeightRules, spacing_m: tuple[float, float], path: Path
+) -> Iterator[str]:
+    """Say whether the ground is so steep that its heights can hardly be metres.
+
+    Args:
+        sample: Stored values; NaN where the file itself says that there is none.
+        rules: Which of them are heights.
+        spacing_m: Distance of the rows and of the columns of the sample on the ground.
+        path: The file, named in the note.
+
+    Shapes:
+        sample: (H, W)
+    """
+    heights = np.where(rules.is_no_height(sample), np.nan, rules.metres(sample))
     rise = max(_rise(heights, spacing_m[0]), _rise(heights.T, spacing_m[1]))
     if rise > _STEEP:
         yield (

@@ -167,7 +167,7 @@ def _wanted(
     """Name the columns that must be read: an impossible date in another one does not matter."""
     if not file.can_skip_columns:
         return None
-    used = condition.lower()
+    used = "" if file.driver == "GPKG" else condition.lower()  # SQLite evaluates it by itself
     return [name for name in layer.columns if name in columns or name.lower() in used]
 
 

@@ -254,6 +254,16 @@ def test_a_name_that_is_no_utf8_is_one_line(data: Path) -> None:
     assert "rename it" in finding.what
 
 
+def test_heights_in_centimetres_are_doubted(data: Path) -> None:
+    def scale(profile: dict, pixels: np.ndarray) -> np.ndarray:
+        known = pixels > -9000
+        return np.where(known, (pixels - pixels[known].min()) * 100, pixels)
+
+    rewrite_raster(data / "dems" / "sample_01.tif", scale)
+    report = check(data, data__channels="rgb+dem")
+    assert found(report, "warning", "m per metre", "gdal_edit.py -scale 0.01 sample_01.tif")
+
+
 def test_a_border_without_a_mark_is_found(data: Path) -> None:
     def blacken(profile: dict, pixels: np.ndarray) -> np.ndarray:
         pixels[:3, :, :200] = 0

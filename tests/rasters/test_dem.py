@@ -226,6 +226,16 @@ def test_voids_are_found_by_their_value(tmp_path: Path, marker: float, how: dict
     assert np.isfinite(heights[distance > 1]).all()
 
 
+def test_voids_of_0_are_found_a_few_metres_above_the_sea(tmp_path: Path) -> None:
+    path = write_dem(tmp_path / "dem.tif", hole=0)
+    with rasterio.open(path, "r+") as file:
+        heights = file.read(1)
+        file.write(np.where(heights == 0, 0, heights - 34), 1)
+
+    assert "heights of 0 are taken as missing" in inspect_dem(path).notes[0]
+    assert np.nanmin(read_dem(inspect_dem(path), GRID)) > 5
+
+
 def test_the_sea_is_no_void(tmp_path: Path) -> None:
     path = write_dem(tmp_path / "dem.tif", hole=0)
     with rasterio.open(path, "r+") as file:
@@ -239,8 +249,8 @@ def test_whole_metres_and_steep_ground_raise_the_question_of_centimetres(tmp_pat
     whole = write_dem(tmp_path / "whole.tif", dtype="int16")
     steep = write_dem(tmp_path / "steep.tif", per_metre=100)
 
-    assert "whole metres show no graves" in inspect_dem(whole).notes[0]
-    (note,) = inspect_dem(steep).notes
+    assert "whole metres show no graves" in inspect_dem(whole).doubts[0]
+    (note,) = inspect_dem(steep).doubts
     assert "rises by more than 12.0 m per metre" in note
     assert "gdal_edit.py -scale 0.01 steep.tif" in note
 

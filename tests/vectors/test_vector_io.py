@@ -267,6 +267,7 @@ DELIVERIES: dict[str, tuple[Delivery, dict[str, Any]]] = {
     "year alone": (dated(b"19990000"), {}),
     "text for a date": (dated(b"um 1950 "), {"annotation_filter": "NAME = 'x'"}),
     "leap second": (leap_second, {}),
+    "leap second asked for": (leap_second, {"annotation_filter": "WANN > '2016-12-31T23:59:59Z'"}),
     "umlauts unsaid": (umlauts("cp1252"), THE_GRAVES),
     "umlauts unsaid, UTF-8": (umlauts("utf-8"), THE_GRAVES),
     "umlauts by mark": (umlauts("cp850", mark=2), THE_GRAVES),
