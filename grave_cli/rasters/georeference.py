@@ -212,7 +212,8 @@ def _check_place(place: Georeference, path: Path) -> None:
     """Refuse a raster that lies nowhere on the Earth, or whose pixels have an impossible size."""
     crs = parsed(place.crs)
     left, bottom, right, top = place.bounds
-    beyond = max(abs(left), abs(right)) > 360 or max(abs(bottom), abs(top)) > 90 + 1e-6
+    # A DEM of the whole Earth reaches half a pixel beyond the poles.
+    beyond = max(abs(left), abs(right)) > 361 or max(abs(bottom), abs(top)) > 91
     if crs.is_geographic and beyond:
         raise _nowhere(place, path, "degrees")
     try:

@@ -169,6 +169,14 @@ def test_every_kind_of_dem_gives_the_surface(name: str, tmp_path: Path) -> None:
     assert off[known].max() <= tolerance + 0.06
 
 
+def test_a_dem_may_reach_half_a_pixel_beyond_the_pole(tmp_path: Path) -> None:
+    path = edited(
+        write_dem(tmp_path / "dem.tif", crs="EPSG:4326"),
+        transform=Affine(0.005, 0, -180.0025, 0, -0.005, 90.0025),
+    )
+    assert inspect_dem(path).georeference.height > 0
+
+
 def test_a_dem_beyond_the_area_of_its_crs_is_shifted_like_everything_else(tmp_path: Path) -> None:
     """2.5 km east of the border: GDAL by itself would be 46 m west and 113 m south."""
     left, top = 380_600.0, 5_793_640.0
