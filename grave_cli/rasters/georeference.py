@@ -159,7 +159,8 @@ def read_georeference(dataset: DatasetReader, path: Path) -> Georeference:
 
 def ground_pixel_m(place: Georeference) -> tuple[float, float]:
     """Measure width and height of the pixels around the centre, in metres; NaN off the Earth."""
-    across, down = (min(_PROBED_PX, side) / 2 for side in (place.width, place.height))
+    # Not to its edges: a DEM may reach half a pixel beyond the pole.
+    across, down = (min(_PROBED_PX, side) / 4 for side in (place.width, place.height))
     column, row = place.width / 2, place.height / 2
     pixels = [(column - across, row), (column + across, row), (column, row - down)]
     x, y = place.at(np.array([*pixels, (column, row + down)]))

@@ -205,7 +205,7 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], type[GraveError], str]] = {
     "pixels of a nanometre": (
         lambda path: write(path, transform=HERE @ Affine.scale(2e-8)),
         GridError,
-        "impossible size.*1e-09 x 1e-09 m",
+        r"impossible size.*expected 0\.001 to 1000 m",
     ),
     "on Mars": (
         lambda path: write(path, crs="+proj=eqc +R=3396190 +units=m +no_defs"),
