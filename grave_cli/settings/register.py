@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from grave_cli.settings.section import OnResume, PositiveMetres, Section
+from grave_cli.settings.section import OnResume, Section
 
+Metres = Annotated[float, Field(gt=0, le=20)]
 Corner = Literal["north-west", "north-east", "south-west", "south-east"]
 
 
@@ -28,18 +29,18 @@ class RegisterSettings(Section):
     """Numbers of a double grave. "two": it has the first of two numbers, and the second one is
     left out."""
 
-    double_width_m: PositiveMetres = 1.5
+    double_width_m: Metres = 1.5
     """Width along the row from which a grave counts as a double grave, in metres."""
 
-    path_m: PositiveMetres = 1.5
+    path_m: Metres = 1.5
     """Width of the narrowest path that divides rows, in metres. Closer graves always belong to one
     row."""
 
-    row_gap_m: PositiveMetres = 4.0
+    row_gap_m: Metres = 4.0
     """Widest gap within a row, such as empty plots, in metres. Above path_m, the rows beside the
     gap must go on."""
 
-    aisle_m: PositiveMetres = 2.4
+    aisle_m: Metres = 2.4
     """Widest aisle between rows of one field, in metres. Rows farther apart belong to different
     fields."""
 
