@@ -9,9 +9,12 @@ each grave moves by about 2 cm and each corner by about 1 cm.
 
 import argparse
 import time
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import shapely
+from tools.plain_cemetery import plain_cemetery
 from tools.rand_index import adjusted_rand_index
 from tools.table import print_table
 
@@ -20,6 +23,7 @@ from grave_cli.sample_data.known_rows import KnownRows, sample_rows
 from grave_cli.sample_data.variety.presets import PRESETS
 from grave_cli.settings.register import RegisterSettings
 
+Layout = Callable[[int], KnownRows]
 MIN_GRAVES = 10
 
 
@@ -29,20 +33,22 @@ def main() -> None:
     count = 4 if parser.parse_args().quick else 20
     columns = ["graves", "rows, mean", "rows, lowest", "fields, mean", "same ids"]
     presets = [name for name, preset in PRESETS.items() if preset.habits]
-    rows = [[str(name or "default"), *judge(name, count)] for name in (None, *presets)]
-    print_table("Adjusted Rand index of cemeteries of 50 x 50 m", ["preset", *columns], rows)
+    kinds: dict[str, Layout] = {"plain": plain_cemetery, "default": partial(sample_rows, size_m=50)}
+    kinds |= {name: partial(sample_rows, size_m=50, preset=name) for name in presets}
+    rows = [[name, *judge(layout, count)] for name, layout in kinds.items()]
+    print_table("Adjusted Rand index by layout", ["layout", *columns], rows)
     sizes = [
         [len(known.polygons), time_s(known)] for known in (sample_rows(1, m) for m in (100, 340))
     ]
     print_table("Time", ["graves", "seconds"], sizes)
 
 
-def judge(preset: str | None, count: int) -> list[object]:
+def judge(layout: Layout, count: int) -> list[object]:
     rng = np.random.default_rng(0)
     found = []
     graves = 0
     for seed in range(count):
-        known = sample_rows(seed, 50.0, preset)
+        known = layout(seed)
         if len(known.polygons) < MIN_GRAVES:
             continue
         register = register_of(known.polygons)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from grave_cli.register.fields import connect, face_to_face, find_fields
+from grave_cli.register.fields import close_cracks, connect, face_to_face, find_fields
 from grave_cli.register.frames import Floats, Frames, Ints
 from grave_cli.register.neighbours import (
     FACING,
@@ -41,8 +41,8 @@ def find_rows(frames: Frames, directions: Floats, pairs: Pairs, settings: Regist
     """Join graves side by side into rows, and rows into fields.
 
     Graves less than a path apart come first: side by side they form rows, face to face they join
-    rows into a field. Then a row goes on across a wider gap, an empty plot, if both ends belong to
-    one field: a path would have divided its other rows, too.
+    rows into a field. Then a row goes on across a wider gap, such as empty plots, if both ends
+    belong to one field: a path would have divided its other rows, too.
 
     Args:
         frames: The graves.
@@ -61,9 +61,15 @@ def find_rows(frames: Frames, directions: Floats, pairs: Pairs, settings: Regist
     ends = np.flatnonzero(~taken.reshape(-1, 2).all(axis=1))
     first, second = near_pairs(frames, ends, settings.row_gap_m)
     wide = measure_pairs(frames, first, second, directions, 2)
-    goes_on = (fields[first] == fields[second]) & (wide.offset[:, 1] < _IN_LINE_M)
-    near = (wide.difference < turn) & (wide.gaps[:, 0] < settings.row_gap_m)
-    links = np.concatenate([close, _link(frames, directions, wide.take(goes_on & near), taken)])
+    wide = wide.take(
+        (wide.difference < turn)
+        & (wide.gaps[:, 0] < settings.row_gap_m)
+        & (wide.offset[:, 1] < _IN_LINE_M)
+    )
+    gaps = _link(frames, directions, wide, taken)
+    fields = close_cracks(frames, directions, fields, gaps // 2, settings.path_m)
+    same = fields[wide.first] == fields[wide.second]
+    links = np.concatenate([close, _link(frames, directions, wide.take(same), taken)])
     return Rows(connect(count, *(links.T // 2)), fields, _walk(links, frames.centres), across)
 
 

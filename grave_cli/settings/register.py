@@ -36,17 +36,17 @@ class RegisterSettings(Section):
     """Width of the narrowest path that divides rows, in metres. Closer graves always belong to one
     row."""
 
-    row_gap_m: Metres = 4.0
-    """Widest gap within a row, such as empty plots, in metres. Above path_m, the rows beside the
-    gap must go on."""
+    row_gap_m: Metres = 6.0
+    """Widest gap within a row, such as empty plots, in metres. Wider than path_m, it must not be
+    part of a straight path through the rows beside it."""
 
     aisle_m: Metres = 2.4
     """Widest aisle between rows of one field, in metres. Rows farther apart belong to different
     fields."""
 
     min_field_graves: Annotated[int, Field(ge=1, le=10_000)] = 6
-    """Smallest number of graves that make a field. A smaller group joins the nearest field within
-    row_gap_m."""
+    """Smallest number of graves that make a field. A smaller group joins the nearest field
+    within 4 m."""
 
     turn_deg: Annotated[float, Field(gt=0, le=45)] = 12.0
     """Largest angle between neighbours in a row or field, in degrees. A curved row may turn farther

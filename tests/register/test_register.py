@@ -182,6 +182,21 @@ def test_a_row_goes_on_across_empty_plots_but_not_across_a_path() -> None:
     assert divided.field.tolist() == ([1] * 4 + [2] * 4) * 3
 
 
+def test_empty_plots_that_line_up_to_a_crack_do_not_divide_a_field() -> None:
+    def rows(shifts: Sequence[int]) -> list[shapely.Polygon]:
+        return [
+            grave
+            for r, shift in enumerate(shifts)
+            for grave in row(
+                [SINGLE] * (4 + shift) + [None] * 2 + [SINGLE] * (6 - shift), 0, -2.9 * r
+            )
+        ]
+
+    assert set(registered(rows([0, 0, 0, 0])).field.tolist()) == {1, 2}
+    cracked = registered(rows([0, 1, 3, 2]))
+    assert places(cracked) == [(1, r, n) for r in (1, 2, 3, 4) for n in range(1, 11)]
+
+
 def test_a_curved_row_is_one_row() -> None:
     angles = np.linspace(60, 120, 24)  # an arc of 60 degrees, 20 m from its middle: 0.9 m apart
     arcs = [
