@@ -33,12 +33,12 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP) demo/.sample-data ## map a sample cemetery with the starter model, train 2 min on others, map it again
 	@echo "1. The starter model, without any training:"
 	$(IN_DEMO) gravecli predict-cemetery data/orthophotos/$(HELD_OUT).tif --model starter \
-		--out starter.gpkg --preview starter.png --truth data/annotations/$(HELD_OUT).gpkg
+		--overwrite --out starter.gpkg --preview starter.png --truth data/annotations/$(HELD_OUT).gpkg
 	@echo "2. Two minutes of training on the other sample cemeteries, from the starter model:"
 	$(IN_DEMO) gravecli train --data data --channels rgb+dem --max-time 2m --name demo \
 		--set 'data.test=["$(HELD_OUT)"]'
 	$(IN_DEMO) gravecli predict-cemetery data/orthophotos/$(HELD_OUT).tif --model demo \
-		--out prediction.gpkg --preview prediction.png --truth data/annotations/$(HELD_OUT).gpkg
+		--overwrite --out prediction.gpkg --preview prediction.png --truth data/annotations/$(HELD_OUT).gpkg
 	@echo "Graves:   demo/prediction.gpkg   (open it in QGIS), before training demo/starter.gpkg"
 	@echo "Overview: demo/prediction.png, before training demo/starter.png"
 	@echo "Runs:     demo/runs"

@@ -1,10 +1,12 @@
 """Atomic writes: a file or folder appears whole, or not at all.
 
-Each is written under a hidden, unique name beside its place, flushed to the disk and renamed. A
-reader sees the old file or the new one, and so does everybody after a crash or a power cut. Two
-processes that write the same file do not disturb each other.
+Each is written under a hidden, unique name beside its place, flushed to the disk and renamed. The
+name tells the process, so that the next write removes what a killed one has left. A reader sees the
+old file or the new one, and so does everybody after a crash or a power cut. Two processes that
+write the same file do not disturb each other.
 """
 
+import errno
 import os
 import secrets
 import shutil
@@ -14,12 +16,20 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from grave_cli.errors import ExportError
+from grave_cli.processes import owner_of, owner_tag
 
 _PREFIX = ".gravecli-"
-_ABANDONED_S = 24 * 3600.0  # no file takes longer to write
+_ABANDONED_S = 24 * 3600.0  # of an owner that cannot be asked: no file takes longer to write
 # On Windows a virus scanner or another process may hold a file for a moment.
 _PAUSES_S = (0.05, 0.1, 0.2, 0.4)
 _DENIED = "close it in other programs, and check the permissions of its folder"
+_REMEDIES = {
+    errno.EACCES: _DENIED,
+    errno.EPERM: _DENIED,
+    errno.ENOSPC: "free some disk space",
+    errno.EDQUOT: "free some disk space",
+}
+_LEAST_BYTES = 1 << 16  # less is left when a library could not write on
 
 
 @contextmanager
@@ -86,17 +96,26 @@ def _beside(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _sweep(path.parent)
-        new = path.parent / f"{_PREFIX}{secrets.token_hex(8)}{path.suffix}"
+        new = path.parent / f"{_PREFIX}{owner_tag()}~{secrets.token_hex(8)}{path.suffix}"
         try:
             yield new
+        except Exception as error:
+            if _is_full(path.parent):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+            raise
         finally:
             _remove(new)
     except OSError as error:
         raise ExportError(
             f"cannot be written: {error.strerror or error}",
             where=path,
-            remedy=_DENIED if isinstance(error, PermissionError) else None,
+            remedy=_REMEDIES.get(error.errno or 0),
         ) from error
+
+
+def _is_full(folder: Path) -> bool:
+    """Tell whether a disk is full: libraries that write report anything else."""
+    return shutil.disk_usage(folder).free < _LEAST_BYTES
 
 
 def _flush_file(path: Path) -> None:
@@ -126,11 +145,12 @@ def _rename(new: Path, path: Path) -> None:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove the leftovers of killed processes."""
+    """Remove the leftovers of killed processes; those of other machines after a day."""
     oldest = time.time() - _ABANDONED_S
     for left in folder.glob(f"{_PREFIX}*"):
+        owner = owner_of(left.name.removeprefix(_PREFIX).rpartition("~")[0])
         with suppress(OSError):
-            if left.stat().st_mtime < oldest:
+            if owner == "none" or (owner != "here" and left.stat().st_mtime < oldest):
                 _remove(left)
 
 

@@ -17,6 +17,7 @@ usage or input error, unless noted.
 """
 
 from pathlib import Path
+from typing import Self
 
 
 class GraveError(Exception):
@@ -47,6 +48,13 @@ class GraveError(Exception):
         self.expected = expected
         self.remedy = remedy
         super().__init__(self._sentence())
+
+    def with_news(self, news: str) -> Self:
+        """Return the same error whose remedy also says what has been done all the same."""
+        remedy = f"{self.remedy}; {news}" if self.remedy else news
+        return type(self)(
+            self.what, where=self.where, found=self.found, expected=self.expected, remedy=remedy
+        )
 
     def _sentence(self) -> str:
         contrast = [

@@ -121,7 +121,7 @@ def test_a_folder_that_exists_stays(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("hang", [write_half_and_hang, write_half_a_folder_and_hang])
-def test_a_kill_leaves_what_was_there_and_its_leftover_goes_after_a_day(
+def test_a_kill_leaves_what_was_there_and_its_leftover_goes_at_the_next_write(
     tmp_path: Path, hang: Callable[[Path], None]
 ) -> None:
     path = tmp_path / "map.gpkg"
@@ -130,16 +130,27 @@ def test_a_kill_leaves_what_was_there_and_its_leftover_goes_after_a_day(
     child = SPAWN.Process(target=hang, args=(path,))
     child.start()
     wait_for(lambda: list(tmp_path.glob(".*.gpkg")))
+    (left,) = tmp_path.glob(".*.gpkg")
+    left.with_name(f"{left.name}-journal").write_text("log")
+    write_file(tmp_path / "other", "a")
+    assert left.exists()
     child.kill()
     child.join()
     assert (path.read_text() == "old") if hang is write_half_and_hang else not path.exists()
-    (left,) = tmp_path.glob(".*.gpkg")
+    write_file(tmp_path / "other", "a")
+    assert names_in(tmp_path) == ["map.gpkg", "other"] if path.exists() else ["other"]
+
+
+@pytest.mark.parametrize("name", [".gravecli-office-2~4711~1732612345~ab.gpkg", ".gravecli-ab.png"])
+def test_leftovers_of_other_machines_go_after_a_day(tmp_path: Path, name: str) -> None:
+    left = tmp_path / name
+    left.write_text("half")
     write_file(tmp_path / "other", "a")
     assert left.exists()
     then = time.time() - DAY_S - 60
     os.utime(left, (then, then))
     write_file(tmp_path / "other", "a")
-    assert not left.exists()
+    assert names_in(tmp_path) == ["other"]
 
 
 @pytest.mark.parametrize("error", [ValueError("bug"), KeyboardInterrupt()])

@@ -18,9 +18,9 @@ PACKAGE = Path(__file__).resolve().parents[1] / "grave_cli"
 
 # From the ground up. A room imports only from itself and from lower floors, never from a neighbour
 # on its own floor, so there is no circle.
-GROUND = ("errors", "progress")
+GROUND = ("errors", "progress", "processes")
 FLOORS = (
-    ("settings", "atomic_writes"),
+    ("settings", "atomic_writes", "outputs"),
     ("outlines", "sample_data"),
     ("rasters",),
     ("graves", "vectors"),
@@ -45,7 +45,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "lightning": ("learning", "tracking.runs", "training", "tuning.pruning"),
     "mlflow": ("tracking",),
     "onnx": ("model",),
-    "onnxruntime": ("model", "mapping.onnx_engine"),
+    "onnxruntime": ("model.onnx_runtime",),  # without telemetry
     "optuna": ("tuning",),
     "optuna_dashboard": ("tuning",),
     "optuna_integration": ("tuning",),

@@ -4,7 +4,7 @@ Nothing heavy is imported here; each command imports its libraries when it runs.
 """
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -19,8 +19,11 @@ from grave_cli.cli.model_info import model_info
 from grave_cli.cli.predict import predict_cemetery
 from grave_cli.cli.runs import runs
 from grave_cli.cli.sample_data import sample_data
+from grave_cli.cli.streams import StdoutError, full_disk, run_with_streams, say_error
 from grave_cli.cli.train import train
 from grave_cli.errors import GraveError
+
+_UsageError: type[Exception] = typer.BadParameter.__bases__[0]  # Typer does not export it
 
 app = typer.Typer(
     name="gravecli",
@@ -62,8 +65,35 @@ def options(
 
 def main() -> None:
     """Run the command line; an error becomes one line on stderr and an exit code."""
+    sys.exit(run_with_streams(_run))
+
+
+def _run() -> int:
     try:
-        app()
+        return int(app(prog_name="gravecli", standalone_mode=False) or 0)
     except GraveError as error:
-        typer.echo(f"gravecli: {error}", err=True)
-        sys.exit(error.exit_code)
+        say_error(str(error))
+        return error.exit_code
+    except _UsageError as error:
+        return _explain(error)
+    except typer.Abort:
+        say_error("aborted")
+        return 1
+    except StdoutError:
+        raise
+    except Exception as error:
+        full = full_disk(error)
+        if full is None:  # a mistake in the program keeps its traceback
+            raise
+        say_error(f"{full.filename or 'disk'}: {full.strerror}; free some disk space")
+        return GraveError.exit_code
+
+
+def _explain(error: Any) -> int:
+    """Print a wrong use as one line, and the help where nothing was asked for."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        error.show()
+    else:
+        command = error.ctx.command_path if error.ctx else "gravecli"
+        say_error(f"{error.format_message().rstrip('.')}; see {command} --help")
+    return int(error.exit_code)

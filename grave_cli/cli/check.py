@@ -57,7 +57,7 @@ def _print(report: "CheckReport") -> None:
         remedy = f"; {finding.remedy}" if finding.remedy else ""
         OUT.print(
             Text(f"{finding.severity:8}", style=_COLORS[finding.severity]),
-            Text(f"{subject}{finding.what}{remedy}"),
+            f"{subject}{finding.what}{remedy}",
             soft_wrap=True,
         )
     count = {kind: sum(f.severity == kind for f in report.findings) for kind in _COLORS}

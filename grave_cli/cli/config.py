@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from grave_cli.cli import options
+from grave_cli.cli.streams import say
 
 
 def config(
@@ -15,11 +16,12 @@ def config(
     ] = False,
     config: options.Config = None,
     assignments: options.Assignments = None,
+    overwrite: options.Overwrite = False,
     json: options.Json = False,
 ) -> None:
     """Show all settings and where each value comes from."""
     if init:
-        _init(config)
+        _init(config, overwrite)
         return
     from grave_cli.cli.console import print_json, print_line
     from grave_cli.settings.example import to_toml_value
@@ -34,15 +36,15 @@ def config(
         print_line(f"{key} = {to_toml_value(value)}   # {loaded.origin(key)}")
 
 
-def _init(path: Path | None) -> None:
+def _init(path: Path | None, overwrite: bool) -> None:
     from grave_cli.atomic_writes import whole_file
-    from grave_cli.errors import ExportError
-    from grave_cli.settings.example import example_toml
+    from grave_cli.outputs import Output, check_outputs
+    from grave_cli.settings.example import example_toml, why_keep_config
     from grave_cli.settings.load import DEFAULT_CONFIG
 
     path = path or DEFAULT_CONFIG
-    if path.exists():
-        raise ExportError("file already exists", where=path, remedy="move or delete it first")
+    output = Output("--init", path, "a TOML file", (".toml",), why_keep_config)
+    check_outputs([output], {}, overwrite=overwrite)
     with whole_file(path) as new:
         new.write_text(example_toml(), encoding="utf-8")
-    typer.echo(f"wrote {path}")
+    say(f"wrote {path}")

@@ -5,7 +5,7 @@ import logging
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from rich.console import Console
@@ -20,12 +20,27 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from grave_cli.cli.streams import visible
 from grave_cli.progress import Advance
 
 _WIDE = 160  # columns without a terminal: tables in a file should not be folded
 
-ERR = Console(stderr=True, highlight=False, soft_wrap=True)
-OUT = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
+
+class PlainConsole(Console):
+    """Prints strings as they are: no markup, no emoji codes, control characters shown.
+
+    Names of files, cemeteries and runs come from others. Use `Text` for colours.
+    """
+
+    def render_str(self, text: str, **how: Any) -> Text:
+        """Convert a string, also the cell of a table, to text."""
+        return super().render_str(
+            visible(text, keep="\n"), **{**how, "markup": False, "emoji": False}
+        )
+
+
+ERR = PlainConsole(stderr=True, highlight=False, soft_wrap=True)
+OUT = PlainConsole(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
 
 
 class RateColumn(TextColumn):
@@ -48,7 +63,7 @@ class TerminalProgress:
     def __init__(self) -> None:
         self._bars = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TaskProgressColumn(),
             RateColumn(),
@@ -66,7 +81,7 @@ class TerminalProgress:
         if not self._open:
             self._bars.start()
         self._open += 1
-        task = self._bars.add_task(description, total=total, unit=unit)
+        task = self._bars.add_task(visible(description), total=total, unit=unit)
         try:
             yield lambda amount: self._bars.advance(task, amount)
         finally:
@@ -77,7 +92,8 @@ class TerminalProgress:
 
     def note(self, message: str) -> None:
         """Write a line above the progress bars."""
-        ERR.print(message, markup=False)
+        with suppress(OSError):  # a full disk behind stderr does not end the work
+            ERR.print(visible(message))
 
 
 def set_up_logging(verbose: bool) -> None:
@@ -95,10 +111,15 @@ def set_up_logging(verbose: bool) -> None:
 
 
 def print_json(value: Mapping[str, Any]) -> None:
-    """Print a result as JSON."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    """Print a result as JSON; letters that stdout cannot encode become escapes."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    try:
+        text.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        text = json.dumps(value, indent=2)
+    sys.stdout.write(f"{text}\n")
 
 
 def print_line(text: str) -> None:
     """Print one line of a result as text."""
-    OUT.print(text, markup=False, soft_wrap=True)
+    OUT.print(visible(text), soft_wrap=True)

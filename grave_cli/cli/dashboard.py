@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from grave_cli.cli import options
+from grave_cli.cli.streams import say
 
 if TYPE_CHECKING:
     from grave_cli.settings.tree import Settings
@@ -75,7 +76,7 @@ def _serve(settings: "Settings", pages: _Pages) -> None:
         if not pages.mlflow:
             raise
         studies = None
-        typer.echo(f"only MLflow is shown: {error}", err=True)
+        say(f"only MLflow is shown: {error}", err=True)
     with ExitStack() as stack:
         if pages.mlflow:
             runs_port = pages.port + _BESIDE if studies else pages.port
@@ -94,7 +95,7 @@ def _serve_studies(studies: "StudyPages", pages: _Pages) -> None:
     port = free_port(pages.port, pages.host)
     if pages.host != _LOCAL:
         warning = "anyone who reaches this address can view, change and delete the studies"
-        typer.echo(f"{pages.host}: {warning}", err=True)
+        say(f"{pages.host}: {warning}", err=True)
     with studies.listening(pages.host, port) as serve:
         _announce("dashboard", f"http://{pages.host}:{port}/{page}", pages.browser)
         serve()
@@ -103,6 +104,6 @@ def _serve_studies(studies: "StudyPages", pages: _Pages) -> None:
 def _announce(what: str, url: str, browser: bool) -> None:
     import webbrowser
 
-    typer.echo(f"{what}: {url}")
+    say(f"{what}: {url}")
     if browser:
         threading.Thread(target=webbrowser.open, args=[url], daemon=True).start()

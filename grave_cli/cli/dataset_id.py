@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from grave_cli.cli import options
+from grave_cli.cli.streams import say
 
 if TYPE_CHECKING:
     from grave_cli.dataset.identity.dataset_id import Fingerprint
@@ -29,6 +30,7 @@ def dataset_id(
         Path | None,
         typer.Option(metavar="OLD.json", help="Report the changes since this list on stderr."),
     ] = None,
+    overwrite: options.Overwrite = False,
     config: options.Config = None,
     assignments: options.Assignments = None,
     quiet: options.Quiet = False,
@@ -40,16 +42,24 @@ def dataset_id(
     files they depend on (parts of a Shapefile, world files, sources of a
     VRT). train and hpo record the same id.
     """
-    from grave_cli.dataset.identity.listing import in_words, read_list, write_list
+    from grave_cli.dataset.identity.listing import in_words, list_output, read_list, write_list
+    from grave_cli.outputs import check_outputs, is_same_file
 
     settings = options.load(config, assignments, {"data.root": data}).settings
     old = None if diff is None else read_list(diff)
+    inputs = {"--config": config}
+    if manifest is not None:
+        check_outputs([list_output(manifest)], inputs, overwrite=overwrite)
     found = _identify(settings, content, quiet)
     if manifest is not None:
+        # A list that --diff compares with is renewed: its differences are shown.
+        is_shown = diff is not None and is_same_file(diff, manifest)
+        new = list_output(manifest, None if is_shown else found)
+        check_outputs([new], inputs, overwrite=overwrite)
         write_list(found, manifest)
     for line in () if old is None else in_words(old, found):
-        typer.echo(line, err=True)
-    typer.echo(found.id)
+        say(line, err=True)
+    say(found.id)
 
 
 def _identify(settings: "Settings", content: bool, quiet: bool) -> "Fingerprint":

@@ -53,6 +53,7 @@ def evaluate(
             "it. Repeat the command to continue after an interruption.",
         ),
     ] = False,
+    overwrite: options.Overwrite = False,
     data: options.Data = None,
     channels: options.Channels = None,
     epochs: options.Epochs = None,
@@ -75,6 +76,7 @@ def evaluate(
         "--by-attribute": by_attribute,
         "--area": area,
         "--report": report,
+        "--overwrite": overwrite or None,
         "--prediction-layer": prediction_layer,
         "--truth-layer": truth_layer,
     }
@@ -93,6 +95,9 @@ def evaluate(
     if prediction is None or truth is None:
         _cross_validate(settings, json, progress)
         return
+    if report is not None:
+        inputs = {"PREDICTION": prediction, "TRUTH": truth, "--area": area, "--config": config}
+        _check_report(report, prediction, truth, inputs, overwrite)
     from grave_cli.evaluation.evaluate import evaluate_files
 
     result = evaluate_files(
@@ -132,6 +137,15 @@ def _refuse_mixed(
             "nothing to evaluate",
             expected="two vector files, PREDICTION and TRUTH, or --cross-validate",
         )
+
+
+def _check_report(
+    report: Path, prediction: Path, truth: Path, inputs: Mapping[str, Path | None], overwrite: bool
+) -> None:
+    from grave_cli.evaluation.page.write import page_output
+    from grave_cli.outputs import check_outputs
+
+    check_outputs([page_output(report, prediction, truth)], inputs, overwrite=overwrite)
 
 
 def _show(result: "Evaluation", report: Path | None, json: bool, progress: "Progress") -> None:

@@ -1,5 +1,6 @@
 """Options that several commands share, and their conversion to settings."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -41,6 +42,14 @@ MaxTime = Annotated[
     ),
 ]
 Seed = Annotated[int | None, typer.Option("--seed", help="Random seed of the training.")]
+Overwrite = Annotated[
+    bool,
+    typer.Option(
+        "--overwrite",
+        help="Also replace existing files that gravecli did not write, that were changed since, or "
+        "that were made from something else.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress and no notes.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show log messages of libraries.")]
@@ -57,11 +66,29 @@ def load(
     """Resolve the settings of a command.
 
     Raises:
-        SettingsError: A setting is unknown or out of bounds, or a file is missing.
+        SettingsError: A setting is unknown or out of bounds, a file is missing, or `work_dir` is no
+            folder.
     """
     from grave_cli.settings.load import load_settings
 
-    return load_settings(config, assignments or (), options)
+    loaded = load_settings(config, assignments or (), options)
+    _check_work_dir(loaded)
+    return loaded
+
+
+def _check_work_dir(loaded: "LoadedSettings") -> None:
+    """Refuse a work folder that is a file, or lies in one, before any work is done for it."""
+    from grave_cli.errors import SettingsError
+
+    work_dir = loaded.settings.work_dir
+    for path in (work_dir, *work_dir.parents):
+        if os.path.lexists(path) and not path.is_dir():
+            raise SettingsError(
+                f"work_dir ({loaded.origin('work_dir')}) is not a folder",
+                where=work_dir,
+                found=f"the file {path}",
+                expected="a folder, or a name for a new one",
+            )
 
 
 def show_progress(quiet: bool, verbose: bool) -> Progress:

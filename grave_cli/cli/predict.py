@@ -9,7 +9,6 @@ from grave_cli.cli import options
 
 if TYPE_CHECKING:
     from grave_cli.mapping.result import PredictionResult
-    from grave_cli.outlines.polygons import Polygons
     from grave_cli.progress import Progress
     from grave_cli.settings.load import LoadedSettings
     from grave_cli.settings.mapping import DecodingSettings
@@ -60,6 +59,7 @@ def predict_cemetery(
     resume: Annotated[
         bool, typer.Option(help="Continue an interrupted prediction of the same orthophoto.")
     ] = True,
+    overwrite: options.Overwrite = False,
     config: options.Config = None,
     assignments: options.Assignments = None,
     json: options.Json = False,
@@ -68,6 +68,7 @@ def predict_cemetery(
 ) -> None:
     """Map the graves of an orthophoto and write them to a GeoPackage."""
     from grave_cli.dataset.manifest import cemetery_name
+    from grave_cli.mapping.map_files import MapFiles
     from grave_cli.rasters.georeference import parse_crs
 
     target_crs = parse_crs(crs) if crs else None  # a wrong one fails before the work
@@ -75,15 +76,22 @@ def predict_cemetery(
     loaded = options.load(config, assignments, chosen)
     progress = options.show_progress(quiet, verbose)
     dem = _find_dem(orthophoto, dem, progress)
+    files = MapFiles(
+        orthophoto,
+        out or Path(f"{cemetery_name(orthophoto)}.gpkg"),
+        preview,
+        crs=target_crs,
+        truth=truth,
+        data=loaded.settings.data,
+        inputs={"--dem": dem, "--aoi": aoi, "--config": config},
+        overwrite=overwrite,
+    )
+    files.check()
     found = _find_model(model, dem, loaded.settings, progress)
     thresholds = _chosen_thresholds(loaded, found)
-    result = _predict(
-        orthophoto, dem, found, loaded.settings, thresholds, progress, aoi=aoi, resume=resume
-    )
-    out = out or Path(f"{cemetery_name(orthophoto)}.gpkg")
-    known = None if truth is None else _read_truth(truth, aoi, result, loaded.settings)
-    summary = _write(result, orthophoto, out, target_crs, preview, known)
-    _print(summary, json)
+    how = {"aoi": aoi, "resume": resume, "receiver": files}
+    _predict(orthophoto, dem, found, loaded.settings, thresholds, progress, **how)
+    _print(files.summary, json)
 
 
 def _find_dem(orthophoto: Path, dem: Path | None, progress: "Progress") -> Path | None:
@@ -144,50 +152,6 @@ def _predict(
         progress.note("The model takes rgb only; the DEM is used for grave heights alone")
     engine = open_engine(found.bundle, settings.prediction, progress)
     return run(orthophoto, dem, found.bundle, engine, settings, thresholds, progress, **how)
-
-
-def _read_truth(
-    truth: Path, aoi: Path | None, result: "PredictionResult", settings: "Settings"
-) -> "Polygons":
-    """Read the ground truth like annotations, limited to the mapped area."""
-    from grave_cli.dataset.annotations import read_grave_file
-    from grave_cli.vectors.areas import read_area, within_area
-
-    graves = read_grave_file(truth, result.grid, settings.data).polygons
-    area = None if aoi is None else read_area(aoi, result.grid)
-    known: Polygons = graves[within_area(graves, area)]
-    return known
-
-
-def _write(
-    result: "PredictionResult",
-    orthophoto: Path,
-    out: Path,
-    crs: str | None,
-    preview: Path | None,
-    known: "Polygons | None",
-) -> dict[str, Any]:
-    from grave_cli.mapping.geopackage import write_geopackage
-
-    write_geopackage(result, out, crs)
-    summary: dict[str, Any] = {"graves": len(result.polygons), "geopackage": str(out)}
-    if preview is not None:
-        from grave_cli.mapping.preview import write_preview
-
-        write_preview(orthophoto, result, preview, known)
-        summary["preview"] = str(preview)
-    if known is not None:
-        summary["score"] = _score(result, known)
-    return summary
-
-
-def _score(result: "PredictionResult", known: "Polygons") -> dict[str, Any]:
-    from grave_cli.evaluation.judgement import judge_on_ground
-    from grave_cli.evaluation.scorecard import fill_scorecard
-
-    confidence = result.column("confidence").astype(float)
-    judgement = judge_on_ground(known, result.polygons, result.crs, confidence)
-    return fill_scorecard(judgement).as_dict()
 
 
 def _print(summary: dict[str, Any], json: bool) -> None:

@@ -7,6 +7,8 @@ import typer
 from grave_cli.cli import options
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from grave_cli.settings.tree import Settings
     from grave_cli.tracking.listing import RunRow
 
@@ -81,20 +83,20 @@ def _print(rows: list["RunRow"]) -> None:
     OUT.print(table)
 
 
-def _cells(row: "RunRow") -> tuple[str, ...]:
-    from rich.markup import escape
+def _cells(row: "RunRow") -> "tuple[str | Text, ...]":
+    from rich.text import Text
 
     scores = (row.best_dice, row.best_object_f1, row.test_object_f1)
-    color = _COLORS.get(row.status, "default")
+    colored = (row.status, _COLORS.get(row.status, "default"))
     return (
-        escape(f"  {row.name}" if row.parent_run_id else row.name),
+        f"  {row.name}" if row.parent_run_id else row.name,
         row.dataset_id,
         row.channels,
         row.encoder,
         *("" if score is None else f"{score:.3f}" for score in scores),
         "" if row.epochs is None else str(row.epochs),
         _duration(row.duration_s),
-        f"[{color}]{row.status}[/]{' (resumable)' if row.is_resumable else ''}",
+        Text.assemble(colored, " (resumable)" if row.is_resumable else ""),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from grave_cli.cli import options
+from grave_cli.cli.streams import say
 
 
 def sample_data(
@@ -45,6 +46,6 @@ def sample_data(
     )
     for cemetery in made:
         ground = "" if cemetery.annotations else " (ground)"
-        typer.echo(f"{cemetery.name}: {cemetery.graves} graves{ground}")
+        say(f"{cemetery.name}: {cemetery.graves} graves{ground}")
     if any(cemetery.annotations for cemetery in made):
-        typer.echo(f"train with: gravecli train --data {folder} --channels rgb+dem")
+        say(f"train with: gravecli train --data {folder} --channels rgb+dem")

@@ -33,8 +33,8 @@ class Calibration(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    intercept: float
-    weights: dict[str, Annotated[float, Field(ge=0)]]
+    intercept: Annotated[float, Field(allow_inf_nan=False)]
+    weights: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]]
 
     def confidence(self, features: Floats) -> Floats:
         """Return the confidence of each grave.

@@ -4,6 +4,7 @@ Each is written completely or not at all, and neither needs unpickling.
 """
 
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint, EarlyStopping
 
 from grave_cli.atomic_writes import whole_file
+from grave_cli.errors import ModelError
 
 _KEPT = ("epoch", "global_step", "pytorch-lightning_version", "state_dict", "scores")
 
@@ -78,8 +80,20 @@ class StopEarly(EarlyStopping):
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint into memory, tensors and plain values only."""
-    checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    """Read a checkpoint into memory, tensors and plain values only.
+
+    Raises:
+        ModelError: It is damaged.
+    """
+    try:
+        checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, EOFError, RuntimeError, UnpicklingError) as error:
+        reason = (str(error).splitlines() or ["it is empty"])[0]
+        raise ModelError(
+            f"checkpoint cannot be read: {reason}",
+            where=path,
+            remedy="train again; `gravecli runs --prune` deletes what the stopped run left",
+        ) from None
     return checkpoint
 
 

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from grave_cli.errors import ModelError
 from grave_cli.model.bundle import WEIGHTS_KEY, Bundle
+from grave_cli.model.onnx_runtime import load_onnxruntime
 
 _BATCH_MPX = 0.6  # the default network then takes 0.4 GB; larger batches are no faster
 
@@ -23,8 +24,7 @@ class OnnxEngine:
     batch_mpx = _BATCH_MPX
 
     def __init__(self, bundle: Bundle, threads: int = 0) -> None:
-        import onnxruntime
-
+        onnxruntime = load_onnxruntime()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3  # errors
@@ -46,6 +46,16 @@ class OnnxEngine:
                 found=f"weights {made_from}",
                 expected=bundle.sha256,
                 remedy=f"delete {bundle.onnx.name}: torch then computes from the weights",
+            )
+
+        channels = self._session.get_inputs()[0].shape[1]
+        expected = bundle.card.architecture.in_channels
+        if channels != expected:
+            raise ModelError(
+                "the ONNX file has other input channels than the model's description",
+                where=bundle.onnx,
+                found=channels,
+                expected=expected,
             )
 
     @property

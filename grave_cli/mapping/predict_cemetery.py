@@ -9,11 +9,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from grave_cli import __version__
 from grave_cli.mapping.engine import Engine
 from grave_cli.mapping.extract_graves import extract_graves
+from grave_cli.mapping.geopackage_seal import ORTHOPHOTO_KEY
 from grave_cli.mapping.model_fit import check_fit
 from grave_cli.mapping.probability_map import ProbabilityMap
 from grave_cli.mapping.result import PredictionResult
@@ -22,12 +23,23 @@ from grave_cli.mapping.scratch import prediction_key, scratch
 from grave_cli.mapping.stream import map_probabilities, plan_scene
 from grave_cli.mapping.tiling import measure_speeds
 from grave_cli.model.bundle import Bundle
+from grave_cli.outputs import source_of
 from grave_cli.progress import SILENT, Progress
 from grave_cli.settings.mapping import DecodingSettings
 from grave_cli.settings.tree import Settings
 from grave_cli.vectors.areas import read_area
 
 _WORTH_MEASURING_MPX = 50  # below this, measuring tile speeds takes longer than it saves
+
+
+class Receiver(Protocol):
+    """Takes the graves of a cemetery while its work can still be repeated cheaply."""
+
+    def prepare(self, scene: Scene) -> None:
+        """Check everything the result will be used for; called before the network runs."""
+
+    def receive(self, result: PredictionResult) -> None:
+        """Take the result; if this fails, the finished sections are kept for the next try."""
 
 
 def predict_cemetery(
@@ -41,6 +53,7 @@ def predict_cemetery(
     *,
     aoi: Path | None = None,
     resume: bool = True,
+    receiver: Receiver | None = None,
 ) -> PredictionResult:
     """Map the graves of one cemetery.
 
@@ -55,6 +68,7 @@ def predict_cemetery(
         aoi: Vector file with the area to map; None maps everything. A grave belongs to the area if
             its centroid does.
         resume: Continue an earlier run of the same prediction that was killed.
+        receiver: Prepares for the result and takes it. Its errors pass through.
 
     Raises:
         DatasetError: The area cannot be read, or lies outside the orthophoto.
@@ -68,11 +82,13 @@ def predict_cemetery(
         progress.note(note)
     if aoi is not None:
         scene = replace(scene, aoi=read_area(aoi, scene.grid))
+    if receiver is not None:
+        receiver.prepare(scene)
     thresholds = decoding or bundle.card.decoding
     provenance = describe_origin(scene, bundle, thresholds, engine.name)
     provenance["aoi"] = aoi.name if aoi else ""
     with mapped_scene(scene, bundle, engine, settings, progress, resume=resume) as probabilities:
-        return extract_graves(
+        result = extract_graves(
             probabilities,
             scene,
             thresholds,
@@ -81,6 +97,9 @@ def predict_cemetery(
             bundle.card.calibration,
             progress,
         )
+        if receiver is not None:
+            receiver.receive(result)
+        return result
 
 
 @contextmanager
@@ -143,6 +162,7 @@ def describe_origin(
         "gravecli_version": __version__,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "orthophoto": scene.orthophoto.name,
+        ORTHOPHOTO_KEY: source_of(scene.orthophoto.path),
         "dem": scene.dem.name if scene.dem else "",
         "model": card.name,
         "model_sha256": bundle.sha256,

@@ -1,16 +1,33 @@
 """A picture of a map: the orthophoto with outlined graves, and the ground truth if known."""
 
+from functools import partial
 from pathlib import Path
+
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from grave_cli.atomic_writes import whole_file
 from grave_cli.drawing.outlines import verdict_layers
 from grave_cli.drawing.overview import overview
 from grave_cli.mapping.result import PredictionResult
 from grave_cli.outlines.polygons import Polygons
+from grave_cli.outputs import FOREIGN, Output, seal, source_of
 from grave_cli.rasters.orthophoto import inspect_orthophoto
 from grave_cli.rasters.orthophoto_pixels import read_orthophoto
 
 _LONGEST_SIDE_PX = 2000
+_SEAL_KEY = "gravecli"
+
+
+def preview_output(path: Path, orthophoto: Path) -> Output:
+    """Describe the overview of an orthophoto as an output.
+
+    Args:
+        path: The picture.
+        orthophoto: The orthophoto to be mapped.
+    """
+    why_keep = partial(why_keep_preview, source=source_of(orthophoto))
+    return Output("--preview", path, "a PNG picture", (".png",), why_keep)
 
 
 def write_preview(
@@ -36,5 +53,29 @@ def write_preview(
     layers = verdict_layers(result.polygons, truth)
     title = f"{result.cemetery}: {len(result.polygons)} graves"
     picture = overview(pixels.rgb, pixels.valid, grid.transform, layers, title)
+    marks = PngInfo()
+    marks.add_text(_SEAL_KEY, _seal(picture, source_of(orthophoto)))
     with whole_file(path) as new:
-        picture.save(new, format="PNG")
+        picture.save(new, format="PNG", pnginfo=marks)
+
+
+def why_keep_preview(path: Path, source: str) -> str | None:
+    """Return why an existing picture must not be replaced; None if nothing is lost by it.
+
+    Args:
+        path: The picture.
+        source: `source_of` the orthophoto of the new map.
+    """
+    try:
+        with Image.open(path) as picture:
+            found = picture.info.get(_SEAL_KEY)
+            is_own = bool(source) and found == _seal(picture, source)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return FOREIGN
+    if found is None:
+        return FOREIGN
+    return None if is_own else "was changed since gravecli wrote it, or shows another orthophoto"
+
+
+def _seal(picture: Image.Image, source: str) -> str:
+    return seal(source, str(picture.size), picture.tobytes())

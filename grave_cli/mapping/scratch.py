@@ -13,8 +13,6 @@ owner. Only one process can win that rename, because no name is used twice:
 """
 
 import hashlib
-import platform
-import re
 import secrets
 import shutil
 import time
@@ -23,17 +21,17 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
-import psutil
 import shapely
 
 from grave_cli.dataset.identity.dataset_id import dataset_id
 from grave_cli.dataset.manifest import Cemetery, Manifest
+from grave_cli.errors import ExportError
 from grave_cli.mapping.probability_map import SectionFiles, Shelf
 from grave_cli.mapping.scene import Scene
 from grave_cli.mapping.tiling import Tiling
+from grave_cli.processes import owner_of, owner_tag
 
 _STALE_S = 7 * 24 * 3600.0
-_CLOCK_S = 10  # the start of a process is derived from the clock, which may be corrected meanwhile
 _FORMAT = 1  # of the section files; a new number invalidates old folders
 
 
@@ -64,6 +62,9 @@ def scratch(folder: Path, key: str, *, resume: bool) -> Iterator[Shelf]:
         folder: Parent of the folders of all predictions.
         key: Names the prediction.
         resume: Keep the finished sections of an earlier try.
+
+    Raises:
+        ExportError: The folder cannot be made.
     """
     _sweep(folder)
     mine = _claim(folder, key, resume)
@@ -95,8 +96,16 @@ def _claim(folder: Path, key: str, resume: bool) -> Path:
         elif mine := _take_over(left):
             return mine
     mine = folder / _owned_name(key)
-    with suppress(FileNotFoundError):  # an empty parent was just removed: sections make it again
+    try:
         mine.mkdir(parents=True)
+    except FileNotFoundError:
+        pass  # an empty parent was just removed: sections make it again
+    except OSError as error:
+        raise ExportError(
+            f"cannot be written: {error.strerror}",
+            where=folder,
+            remedy="check the permissions of work_dir, or set another one",
+        ) from None
     return mine
 
 
@@ -140,35 +149,14 @@ def _new_name(key: str) -> str:
 
 
 def _owned_name(key: str) -> str:
-    process = psutil.Process()
-    return f"{_new_name(key)}~{_host()}~{process.pid}~{process.create_time():.0f}"
-
-
-def _host() -> str:
-    return re.sub(r"[^A-Za-z0-9.-]", "-", platform.node())[:40]
+    return f"{_new_name(key)}~{owner_tag()}"
 
 
 def _key(folder: Path) -> str:
     return folder.name.split("~")[0]
 
 
-def _owner(folder: Path) -> Literal["none", "here", "elsewhere"]:
-    """Return where the owner of a folder is alive, as far as can be known from here."""
-    owner = folder.name.split("~")[2:]
-    if len(owner) != 3:
-        return "none"
-    host, pid, started = owner
-    if host != _host():
-        return "elsewhere"
-    return "here" if _is_running(int(pid), float(started)) else "none"
-
-
-def _is_running(pid: int, started: float) -> bool:
-    try:
-        process = psutil.Process(pid)
-        is_same = abs(process.create_time() - started) < _CLOCK_S
-        return is_same and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-    except psutil.AccessDenied:
-        return True
+def _owner(folder: Path) -> Literal["none", "here", "elsewhere", "unknown"]:
+    """Return where the owner of a folder is alive; a folder that was given up has none."""
+    tag = folder.name.split("~", 2)[2:]
+    return owner_of(tag[0]) if tag else "none"

@@ -8,9 +8,9 @@ import hashlib
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from grave_cli.atomic_writes import whole_file
 from grave_cli.errors import ModelError
@@ -73,6 +73,13 @@ class ModelCard(BaseModel):
     settings: dict[str, Any]
     about: dict[str, str] = {}
     parts: dict[str, tuple[str, ...]] = {}
+
+    @model_validator(mode="after")
+    def _check_channels(self) -> Self:
+        found, expected = self.architecture.in_channels, self.recipe.channel_count
+        if found != expected:
+            raise ValueError(f"the network has {found} input channels, the recipe {expected}")
+        return self
 
     @property
     def works_without_dem(self) -> bool:
@@ -142,7 +149,7 @@ def read_bundle(path: Path) -> Bundle:
                 expected=f"format {FORMAT}",
             )
         return Bundle(folder=folder, card=ModelCard.model_validate(content))
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, RecursionError) as error:
         reason = _first_fault(error) if isinstance(error, ValidationError) else error
         raise ModelError(f"damaged model description: {reason}", where=card_file) from None
 

@@ -12,6 +12,7 @@ from torch import nn
 
 from grave_cli.errors import ModelError
 from grave_cli.model.bundle import ONNX_FILE, WEIGHTS_KEY, Bundle
+from grave_cli.model.onnx_runtime import load_onnxruntime
 
 TOLERANCE = 1e-3
 """Largest difference in probability between two engines, at 32-bit precision."""
@@ -69,8 +70,7 @@ def write_onnx(bundle: Bundle, network: nn.Module) -> None:
 
 
 def _difference(bundle: Bundle, network: nn.Module, shape: tuple[int, int, int]) -> float:
-    import onnxruntime
-
+    onnxruntime = load_onnxruntime()
     pixels = _probe(bundle, shape)
     session = onnxruntime.InferenceSession(bundle.onnx, providers=["CPUExecutionProvider"])
     (answer,) = session.run(None, {"pixels": pixels.numpy()})

@@ -3,17 +3,24 @@
 Training builds a recipe from the settings, the bundle carries it, prediction reads it from there.
 """
 
-from typing import Self
+from typing import Annotated, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from grave_cli.rasters.bit_depth import ValueRange
 from grave_cli.settings.inputs import Channels, ElevationFeature, ElevationSettings
 from grave_cli.settings.tree import Settings
 
 RgbTriple = tuple[float, float, float]
+
+# What published encoders expect lies well within; a damaged model would map nothing, silently.
+_Mean = Annotated[float, Field(ge=-1, le=2, allow_inf_nan=False)]
+_Deviation = Annotated[float, Field(ge=0.01, le=10, allow_inf_nan=False)]
+_GsdMetres = Annotated[float, Field(ge=0.01, le=2, allow_inf_nan=False)]
+
+_MAX_VALUE = 65_535  # of 16 bits
 
 # Each feature is clipped to a range in its own unit: (lowest, highest, value that becomes 0).
 _RANGES: dict[ElevationFeature, tuple[float, float, float]] = {
@@ -40,11 +47,21 @@ class InputRecipe(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     channels: Channels
-    gsd_m: float
-    mean: RgbTriple
-    std: RgbTriple
+    gsd_m: _GsdMetres
+    mean: tuple[_Mean, _Mean, _Mean]
+    std: tuple[_Deviation, _Deviation, _Deviation]
     elevation: ElevationSettings | None
     value_range: ValueRange | None = None
+
+    @model_validator(mode="after")
+    def _check_consistent(self) -> Self:
+        if (self.channels == "rgb") != (self.elevation is None):
+            raise ValueError(f"channels {self.channels} contradict the elevation features")
+        if self.value_range is not None:
+            low, high = self.value_range
+            if not 0 <= low < high <= _MAX_VALUE:
+                raise ValueError(f"value_range must rise from 0 or more to at most {_MAX_VALUE}")
+        return self
 
     @classmethod
     def from_settings(

@@ -1,4 +1,8 @@
-"""Writes the files of one sample cemetery: orthophoto, DEM, annotations."""
+"""Writes the files of one sample cemetery: orthophoto, DEM, annotations.
+
+Each is made in memory and then written at once: on a full disk GDAL would write a part of it, and
+report that on stderr alone.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,9 @@ from typing import Protocol
 import fiona
 import rasterio
 import shapely
+from fiona.io import MemoryFile as VectorMemoryFile
 from rasterio.enums import Resampling
+from rasterio.io import MemoryFile
 
 from grave_cli.sample_data.canvas import Array
 from grave_cli.sample_data.elevation import NODATA, SurfaceModel
@@ -48,30 +54,32 @@ def write_orthophoto(path: Path, rgba: Array, gsd_m: float, place: Place) -> Non
         rgba (H, W, 4) uint8.
     """
     rows, cols, bands = rgba.shape
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        width=cols,
-        height=rows,
-        count=bands,
-        dtype="uint8",
-        crs=rasterio.CRS.from_wkt(place.crs.to_wkt()),
-        transform=place.transform(gsd_m),
-        tiled=True,
-        blockxsize=256,
-        blockysize=256,
-        compress="deflate",
-        predictor=2,
-        zlevel=6,
-        photometric="RGB",
-        alpha="non-premultiplied",
-    ) as target:
-        for band in range(bands):
-            target.write(rgba[:, :, band], band + 1)
     factors = [factor for factor in (2, 4, 8, 16, 32) if min(rows, cols) / factor >= 64]
-    with rasterio.Env(GDAL_TIFF_OVR_BLOCKSIZE=256), rasterio.open(path, "r+") as target:
-        target.build_overviews(factors, Resampling.average)
+    with MemoryFile(ext=".tif") as memory:
+        with rasterio.open(
+            memory.name,
+            "w",
+            driver="GTiff",
+            width=cols,
+            height=rows,
+            count=bands,
+            dtype="uint8",
+            crs=rasterio.CRS.from_wkt(place.crs.to_wkt()),
+            transform=place.transform(gsd_m),
+            tiled=True,
+            blockxsize=256,
+            blockysize=256,
+            compress="deflate",
+            predictor=2,
+            zlevel=6,
+            photometric="RGB",
+            alpha="non-premultiplied",
+        ) as target:
+            for band in range(bands):
+                target.write(rgba[:, :, band], band + 1)
+        with rasterio.Env(GDAL_TIFF_OVR_BLOCKSIZE=256), rasterio.open(memory.name, "r+") as target:
+            target.build_overviews(factors, Resampling.average)
+        path.write_bytes(memory.read())
 
 
 def write_dem(path: Path, surface: SurfaceModel, place: Place) -> None:
@@ -83,24 +91,26 @@ def write_dem(path: Path, surface: SurfaceModel, place: Place) -> None:
         place: Where the orthophoto's corner lies.
     """
     rows, cols = surface.values.shape
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        width=cols,
-        height=rows,
-        count=1,
-        dtype="float32",
-        nodata=NODATA,
-        crs=rasterio.CRS.from_wkt(place.crs.to_wkt()),
-        transform=place.transform(surface.gsd_m, surface.corner_m),
-        tiled=True,
-        blockxsize=256,
-        blockysize=256,
-        compress="deflate",
-        predictor=3,
-    ) as target:
-        target.write(surface.values, 1)
+    with MemoryFile(ext=".tif") as memory:
+        with rasterio.open(
+            memory.name,
+            "w",
+            driver="GTiff",
+            width=cols,
+            height=rows,
+            count=1,
+            dtype="float32",
+            nodata=NODATA,
+            crs=rasterio.CRS.from_wkt(place.crs.to_wkt()),
+            transform=place.transform(surface.gsd_m, surface.corner_m),
+            tiled=True,
+            blockxsize=256,
+            blockysize=256,
+            compress="deflate",
+            predictor=3,
+        ) as target:
+            target.write(surface.values, 1)
+        path.write_bytes(memory.read())
 
 
 def write_annotations(path: Path, graves: Sequence[Outlined], place: Place) -> None:
@@ -120,8 +130,8 @@ def write_annotations(path: Path, graves: Sequence[Outlined], place: Place) -> N
         for grave in graves
     ]
     wkt = place.crs.to_wkt()
-    with (
-        fiona.Env(OGR_CURRENT_DATE=WRITTEN_ON),
-        fiona.open(path, "w", driver="GPKG", layer="graves", schema=schema, crs_wkt=wkt) as target,
-    ):
-        target.writerecords(records)
+    how = {"driver": "GPKG", "layer": "graves", "schema": schema, "crs_wkt": wkt}
+    with fiona.Env(OGR_CURRENT_DATE=WRITTEN_ON), VectorMemoryFile(ext=".gpkg") as memory:
+        with fiona.open(memory.name, "w", **how) as target:
+            target.writerecords(records)
+        path.write_bytes(memory.read())

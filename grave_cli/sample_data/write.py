@@ -7,7 +7,7 @@ They say nothing about accuracy on real graves.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,10 +107,10 @@ def write_sample_data(
     if variety is not None:
         check_preset(variety)
     folders = FOLDERS if variety is None else (*FOLDERS, *GROUND_FOLDERS)
-    _prepare_folders(root, folders)
+    made = _prepare_folders(root, folders)
     written: list[SampleCemetery] = []
     with (
-        _nothing_left_on_failure(root, folders),
+        _nothing_left_on_failure(root, folders, made),
         progress.task("Sample cemeteries", total=cemeteries, unit="cemeteries") as advance,
     ):
         for index in range(cemeteries):
@@ -131,8 +131,11 @@ def _check_sizes(cemeteries: int, size_m: float) -> None:
         )
 
 
-def _prepare_folders(root: Path, folders: Sequence[str]) -> None:
-    """Create the folders, and refuse any that holds something already."""
+def _prepare_folders(root: Path, folders: Sequence[str]) -> list[Path]:
+    """Create the folders, and refuse any that holds something already; return the new ones."""
+    wanted = [root / name for name in folders]
+    above = {parent for folder in wanted for parent in folder.parents}
+    made = [folder for folder in {*wanted, *above} if not folder.exists()]
     for name in folders:
         folder = root / name
         try:
@@ -149,11 +152,14 @@ def _prepare_folders(root: Path, folders: Sequence[str]) -> None:
                 found=present[0],
                 remedy="choose an empty or new folder for the sample data",
             )
+    return sorted(made, reverse=True)
 
 
 @contextmanager
-def _nothing_left_on_failure(root: Path, folders: Sequence[str]) -> Iterator[None]:
-    """Remove written files when writing fails; the folders were empty before."""
+def _nothing_left_on_failure(
+    root: Path, folders: Sequence[str], made: Sequence[Path]
+) -> Iterator[None]:
+    """Remove written files and new folders when writing fails; the folders were empty before."""
     try:
         yield
     except BaseException:
@@ -161,6 +167,9 @@ def _nothing_left_on_failure(root: Path, folders: Sequence[str]) -> Iterator[Non
             for path in (root / name).iterdir():
                 if path.name.startswith(PREFIX):
                     path.unlink()
+        for folder in made:
+            with suppress(OSError):
+                folder.rmdir()
         raise
 
 

@@ -38,6 +38,12 @@ def example_toml() -> str:
     return tomlkit.dumps(document)
 
 
+def why_keep_config(path: Path) -> str | None:
+    """Return why an existing settings file must not be replaced; None if nothing is lost by it."""
+    is_own = path.read_text("utf-8", "replace") == example_toml()
+    return None if is_own else "holds other settings than the defaults"
+
+
 def changed_toml(settings: Settings) -> str:
     """Write the values that differ from the defaults as TOML, without the section hpo."""
     import tomlkit

@@ -81,7 +81,7 @@ def test_config_shows_values_and_origins(tmp_path: Path) -> None:
     assert "grid.gsd_m = 0.04   # default" in shown
 
 
-def test_config_init_writes_a_file_that_loads_and_is_not_overwritten(
+def test_config_init_writes_a_file_that_loads_and_keeps_a_changed_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)  # it would set prediction.threads
@@ -89,7 +89,12 @@ def test_config_init_writes_a_file_that_loads_and_is_not_overwritten(
     shown = json.loads(gravecli("config", "--json", cwd=tmp_path).stdout)
     assert shown["training.epochs"] == {"value": 40, "origin": "gravecli.toml"}
     assert {one["origin"] for one in shown.values()} == {"gravecli.toml"}
-    assert_refused(gravecli("config", "--init", cwd=tmp_path), "gravecli.toml", "already exists")
+    assert gravecli("config", "--init", cwd=tmp_path).returncode == 0
+    (tmp_path / "gravecli.toml").write_text("[training]\nepochs = 7\n")
+    refused = gravecli("config", "--init", cwd=tmp_path)
+    assert_refused(refused, "gravecli.toml", "file exists", "--overwrite")
+    assert gravecli("config", "--init", "--overwrite", cwd=tmp_path).returncode == 0
+    assert "epochs = 40" in (tmp_path / "gravecli.toml").read_text("utf-8")
 
 
 def test_model_info_shows_the_input_scores_and_thresholds_of_a_model(

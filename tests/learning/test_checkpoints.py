@@ -8,6 +8,7 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch.utils.data import DataLoader
 
+from grave_cli.errors import ModelError
 from grave_cli.learning.checkpoints import KeepCheckpoints, StopEarly, read_checkpoint
 
 
@@ -94,3 +95,15 @@ def test_a_training_that_was_stopped_early_goes_on_only_with_more_patience(
     trainer = SimpleNamespace(should_stop=False)
     after.on_train_start(trainer, None)
     assert trainer.should_stop is stops
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
+def test_a_damaged_checkpoint_is_named_in_one_line(share: float, tmp_path: Path) -> None:
+    path = tmp_path / "last.ckpt"
+    torch.save({"epoch": 3, "state_dict": {"weight": torch.zeros(1000)}}, path)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(ModelError) as caught:
+        read_checkpoint(path)
+    assert str(caught.value).startswith(f"{path}: checkpoint cannot be read")
+    assert "\n" not in str(caught.value)

@@ -17,6 +17,7 @@ from support import write_model
 
 from grave_cli.errors import ModelError
 from grave_cli.graves.confidence import Calibration
+from grave_cli.mapping.onnx_engine import OnnxEngine
 from grave_cli.model.architecture import Architecture
 from grave_cli.model.bundle import (
     CARD_FILE,
@@ -141,7 +142,9 @@ def test_a_path_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert str(tmp_path / "absent") in refusal(lambda: read_bundle(tmp_path / "absent"))
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"3", b"\xff\xfe", b"null"])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b"3", b"\xff\xfe", b"null", b"[" * 100_000, b'{"a":' * 100_000]
+)
 def test_a_damaged_description_is_named(folder: Path, content: bytes) -> None:
     (folder / CARD_FILE).write_bytes(content)
     message = refusal(lambda: read_bundle(folder))
@@ -155,6 +158,12 @@ def test_a_damaged_description_is_named(folder: Path, content: bytes) -> None:
         (lambda content: content["recipe"].update(gsd_m="fine"), "recipe.gsd_m"),
         (lambda content: content["architecture"].update(name="unett"), "architecture.name"),
         (lambda content: content.update(extra=1), "extra"),
+        (lambda content: content["recipe"].update(std=[0.5, 0, 0.5]), "recipe.std.1"),
+        (lambda content: content["recipe"].update(mean=["NaN", 0.5, 0.5]), "recipe.mean.0"),
+        (lambda content: content["recipe"].update(gsd_m="Infinity"), "recipe.gsd_m"),
+        (lambda content: content["recipe"].update(value_range=[9000, 200]), "recipe"),
+        (lambda content: content["recipe"].update(channels="rgb"), "recipe"),
+        (lambda content: content.update(calibration={"intercept": "NaN", "weights": {}}), "calib"),
     ],
 )
 def test_the_faulty_field_of_a_description_is_named(
@@ -162,7 +171,7 @@ def test_the_faulty_field_of_a_description_is_named(
 ) -> None:
     change_card(folder, change)
     message = refusal(lambda: read_bundle(folder))
-    assert message.startswith(f"{folder / CARD_FILE}: damaged model description: {field}: ")
+    assert message.startswith(f"{folder / CARD_FILE}: damaged model description: {field}")
 
 
 @pytest.mark.parametrize("number", [0, FORMAT + 1, None, "1"])
@@ -182,8 +191,26 @@ def test_truncated_weights_are_named(folder: Path, share: float) -> None:
     assert message.startswith(f"{weights}: weights cannot be loaded")
 
 
+def test_a_description_for_other_channels_than_the_network_s_is_named(folder: Path) -> None:
+    change_card(folder, lambda content: content["architecture"].update(in_channels=5))
+    message = refusal(lambda: read_bundle(folder))
+    assert "damaged model description" in message
+    assert "5 input channels, the recipe 4" in message
+
+
+def test_an_onnx_file_of_other_channels_is_refused(folder: Path) -> None:
+    def drop_heights(content: dict[str, Any]) -> None:
+        content["recipe"].update(channels="rgb", elevation=None)
+        content["architecture"].update(in_channels=3)
+
+    change_card(folder, drop_heights)
+    message = refusal(lambda: OnnxEngine(read_bundle(folder)))
+    assert "other input channels" in message
+    assert "found 4, expected 3" in message
+
+
 def test_weights_of_another_network_are_named(folder: Path) -> None:
-    write_card(folder, card(architecture=Architecture(encoder="resnet18")))
+    write_card(folder, card(architecture=Architecture(encoder="resnet18", in_channels=4)))
     message = refusal(lambda: load_network(read_bundle(folder)))
     assert message.startswith(f"{folder / WEIGHTS_FILE}: weights cannot be loaded")
 

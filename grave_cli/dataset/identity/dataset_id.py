@@ -91,8 +91,7 @@ def fingerprint(manifest: Manifest) -> Fingerprint:
         DatasetError: A file is missing, or a GeoPackage has edits that are not in the file yet.
     """
     records = tuple(_record(file) for file in dataset_files(manifest))
-    lines = (f"{record.path}\t{record.size}\t{record.mtime}" for record in records)
-    return Fingerprint(_digest(lines), "times", records)
+    return Fingerprint(id_of("times", records), "times", records)
 
 
 def content_fingerprint(
@@ -112,8 +111,19 @@ def content_fingerprint(
     files = dataset_files(manifest)
     hashes = content_hashes(files, cache, progress)
     records = tuple(_record(file, sha256) for file, sha256 in zip(files, hashes, strict=True))
-    lines = (f"{record.path}\t{record.sha256}" for record in records)
-    return Fingerprint(_digest(lines), "content", records)
+    return Fingerprint(id_of("content", records), "content", records)
+
+
+def id_of(basis: Basis, records: Iterable[FileRecord]) -> str:
+    """Compute the id of a list of files.
+
+    Args:
+        basis: Times or content.
+        records: The files, in any order.
+    """
+    if basis == "times":
+        return _digest(f"{record.path}\t{record.size}\t{record.mtime}" for record in records)
+    return _digest(f"{record.path}\t{record.sha256}" for record in records)
 
 
 def _record(file: DatasetFile, sha256: str | None = None) -> FileRecord:

@@ -4,12 +4,14 @@ import json
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from grave_cli.atomic_writes import whole_file
-from grave_cli.dataset.identity.dataset_id import Basis, FileRecord, Fingerprint
+from grave_cli.dataset.identity.dataset_id import Basis, FileRecord, Fingerprint, id_of
 from grave_cli.errors import DatasetError
+from grave_cli.outputs import FOREIGN, Output
 
 _BASES: dict[str, Basis] = {"times": "times", "content": "content"}
 
@@ -35,6 +37,36 @@ class Change:
         if self.kind == "renamed":
             return f"renamed: {self.path} -> {self.detail}"
         return f"{self.kind}: {self.path}" + (f" ({self.detail})" if self.detail else "")
+
+
+def list_output(path: Path, new: Fingerprint | None = None) -> Output:
+    """Describe a list of files as an output.
+
+    Args:
+        path: The JSON file.
+        new: The list to be written; None if it is not known yet, or the older one has been shown.
+    """
+    return Output("--manifest", path, "a JSON list", (".json",), partial(why_keep_list, new=new))
+
+
+def why_keep_list(path: Path, new: Fingerprint | None) -> str | None:
+    """Return why an existing list must not be replaced; None if nothing is lost by it.
+
+    A list of an earlier state of the data is kept: nothing else can tell what has changed since.
+
+    Args:
+        path: The list.
+        new: The list to be written; None to ask only whether gravecli wrote this one.
+    """
+    try:
+        old = read_list(path)
+    except DatasetError:
+        return FOREIGN
+    if old.id != id_of(old.basis, old.files):
+        return "was changed since gravecli wrote it"
+    if new is not None and old.id != new.id:
+        return f"lists other files (data set {old.id}, not {new.id})"
+    return None
 
 
 def write_list(found: Fingerprint, path: Path) -> None:

@@ -1,0 +1,158 @@
+"""The seal of a GeoPackage: has anybody changed it since gravecli wrote it, is it open elsewhere?
+
+The seal is a fingerprint of every row of every table that is not GeoPackage's or SQLite's own. It
+stands in the provenance. QGIS changes the bytes of a file when it opens it, but not its rows.
+
+SQLite keeps edits in files beside a database: `-wal` while a program such as QGIS has it open, and
+`-journal` while one writes. Beside a new database they would damage it.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from functools import partial
+from pathlib import Path
+
+from grave_cli.errors import ExportError
+from grave_cli.outputs import FOREIGN, Output, seal, source_of
+
+PROVENANCE = "gravecli_provenance"
+ORTHOPHOTO_KEY = "orthophoto_fingerprint"
+"""Key of the provenance whose value is `source_of` the orthophoto."""
+
+_SEAL_KEY = "content_sha256"
+_OWN_TABLES = ("gpkg_", "rtree_", "sqlite_")
+_LOGS = ("-wal", "-journal")
+_SIDECARS = (*_LOGS, "-shm")
+_LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def map_output(path: Path, orthophoto: Path) -> Output:
+    """Describe the GeoPackage of an orthophoto as an output.
+
+    Args:
+        path: The GeoPackage.
+        orthophoto: The orthophoto to be mapped.
+    """
+    return Output(
+        "--out",
+        path,
+        "a GeoPackage",
+        (".gpkg",),
+        partial(why_keep_map, source=source_of(orthophoto)),
+        refuse_open_geopackage,
+    )
+
+
+def why_keep_map(path: Path, source: str) -> str | None:
+    """Return why an existing GeoPackage must not be replaced; None if nothing is lost by it.
+
+    Args:
+        path: The GeoPackage; no program has it open.
+        source: `source_of` the orthophoto of the new map.
+    """
+    try:
+        with closing(_open_unlocked(path)) as database:
+            record = _provenance(database)
+            found = _content_seal(database)
+    except sqlite3.Error:
+        return FOREIGN
+    if _SEAL_KEY not in record:
+        return "does not tell whether it was changed since gravecli wrote it"
+    if record[_SEAL_KEY] != found:
+        return "was changed since gravecli wrote it"
+    if not source or record.get(ORTHOPHOTO_KEY) != source:
+        return f"is the map of another orthophoto ({record.get('orthophoto', 'unknown')})"
+    return None
+
+
+def seal_geopackage(path: Path) -> None:
+    """Write the seal of a finished GeoPackage into its provenance.
+
+    Args:
+        path: The GeoPackage, with all its layers.
+    """
+    with closing(sqlite3.connect(path)) as database, database:
+        row = (_SEAL_KEY, _content_seal(database))
+        database.execute(f"INSERT INTO {PROVENANCE} (key, value) VALUES (?, ?)", row)
+
+
+def refuse_open_geopackage(path: Path) -> None:
+    """Refuse a GeoPackage that another program has open, or whose edits are not in the file yet.
+
+    Args:
+        path: The GeoPackage; it need not exist.
+
+    Raises:
+        ExportError: It must not be replaced now.
+
+    Source: https://www.sqlite.org/howtocorrupt.html (section 1.3) and
+        https://www.sqlite.org/fileformat.html (the journal's header is zero once it is done with).
+    """
+    place = path.resolve()
+    remedy = "close it in QGIS; if it is not open there, open and close it once"
+    for log in (place.with_name(place.name + ending) for ending in _LOGS):
+        with suppress(OSError), log.open("rb") as file:
+            if any(file.read(32)):
+                raise ExportError(
+                    "GeoPackage holds edits that are not in the file yet",
+                    where=path,
+                    found=f"{log.stat().st_size} bytes in {log.name}",
+                    remedy=remedy if place.exists() else f"the file is gone: delete {log.name}",
+                )
+    if place.is_file() and _is_locked(place):
+        raise ExportError(
+            "GeoPackage is open in another program", where=path, remedy="close it in QGIS"
+        )
+
+
+def remove_sidecars(path: Path) -> None:
+    """Remove what programs left beside a GeoPackage that none of them has open."""
+    place = path.resolve()
+    for ending in _SIDECARS:
+        place.with_name(place.name + ending).unlink(missing_ok=True)
+
+
+def _is_locked(place: Path) -> bool:
+    """Ask for the file alone: a program that has it open in WAL mode holds a lock all the time."""
+    try:
+        address = f"{place.as_uri()}?mode=rw"
+        with closing(sqlite3.connect(address, timeout=0, uri=True)) as database:
+            database.isolation_level = None
+            database.execute("PRAGMA locking_mode = exclusive")
+            database.execute("BEGIN EXCLUSIVE")
+            database.execute("ROLLBACK")
+    except sqlite3.DatabaseError as error:
+        return getattr(error, "sqlite_errorcode", 0) & 0xFF in _LOCKED
+    return False
+
+
+def _open_unlocked(path: Path) -> sqlite3.Connection:
+    """Open a file for reading without leaving SQLite's files beside it."""
+    return sqlite3.connect(f"{path.resolve().as_uri()}?immutable=1", uri=True)
+
+
+def _provenance(database: sqlite3.Connection) -> dict[str, str]:
+    return dict(database.execute(f"SELECT key, value FROM {PROVENANCE}"))
+
+
+def _content_seal(database: sqlite3.Connection) -> str:
+    return seal(*_content(database))
+
+
+def _content(database: sqlite3.Connection) -> Iterator[str]:
+    """Yield every table's name, columns and rows, but for the seal itself."""
+    database.text_factory = bytes  # a text need not be UTF-8
+    tables = [name.decode("utf-8", "replace") for (name,) in database.execute(_TABLES)]
+    for table in tables:
+        if table.startswith(_OWN_TABLES):
+            continue
+        quoted = '"' + table.replace('"', '""') + '"'
+        rows = database.execute(f"SELECT * FROM {quoted} ORDER BY rowid")
+        yield repr((table, [column[0] for column in rows.description]))
+        for row in rows:
+            if not (table == PROVENANCE and _SEAL_KEY.encode() in row):
+                yield repr(row)
+
+
+_TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"

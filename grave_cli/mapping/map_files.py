@@ -1,0 +1,123 @@
+"""The files of a mapped cemetery: checked before the work, written when it is done.
+
+Nothing that a user named is met for the first time after the mapping, and a finished map is written
+even if the place it was meant for has become unusable meanwhile.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from grave_cli.dataset.annotations import read_grave_file
+from grave_cli.errors import ExportError, GraveError
+from grave_cli.evaluation.judgement import judge_on_ground
+from grave_cli.evaluation.scorecard import fill_scorecard
+from grave_cli.mapping.geopackage import check_reach, write_geopackage
+from grave_cli.mapping.geopackage_seal import map_output
+from grave_cli.mapping.preview import preview_output, write_preview
+from grave_cli.mapping.result import PredictionResult
+from grave_cli.mapping.scene import Scene
+from grave_cli.outlines.polygons import Polygons
+from grave_cli.outputs import Output, check_outputs, free_name
+from grave_cli.rasters.raster_file import open_raster
+from grave_cli.settings.inputs import DataSettings
+from grave_cli.vectors.areas import within_area
+
+
+@dataclass
+class MapFiles:
+    """Receives the result of `predict_cemetery`: writes the map, its preview and its score.
+
+    Args:
+        orthophoto: The orthophoto to be mapped.
+        out: The GeoPackage.
+        preview: The overview; None for none.
+        crs: CRS of the GeoPackage; None keeps the orthophoto's.
+        truth: Ground truth to score the map against; None for none.
+        data: Layer and filter of the ground truth.
+        inputs: Other files that are read, by name in words.
+        overwrite: Also replace files that may hold somebody's work.
+        summary: What has been written, and the score.
+    """
+
+    orthophoto: Path
+    out: Path
+    preview: Path | None = None
+    crs: str | None = None
+    truth: Path | None = None
+    data: DataSettings = field(default_factory=DataSettings)
+    inputs: Mapping[str, Path | None] = field(default_factory=dict)
+    overwrite: bool = False
+    summary: dict[str, Any] = field(default_factory=dict, init=False)
+    _known: Polygons | None = field(default=None, init=False)
+
+    def check(self) -> None:
+        """Check the places of all files.
+
+        Raises:
+            ExportError: A file cannot be written, or something would be lost.
+            RasterReadError: The orthophoto cannot be opened.
+        """
+        with open_raster(self.orthophoto):  # its name comes first, and may be mistyped
+            outputs = [map_output(self.out, self.orthophoto)]
+        if self.preview is not None:
+            outputs.append(preview_output(self.preview, self.orthophoto))
+        self._check(*outputs)
+
+    def prepare(self, scene: Scene) -> None:
+        """Check the CRS and read the ground truth, like annotations, within the mapped area.
+
+        Raises:
+            DatasetError: The ground truth cannot be used.
+            GridError: The CRS has no coordinates for this place.
+        """
+        if self.crs is not None:
+            check_reach(scene.grid, self.crs)
+        if self.truth is not None:
+            graves = read_grave_file(self.truth, scene.grid, self.data).polygons
+            self._known = graves[within_area(graves, scene.aoi)]
+
+    def receive(self, result: PredictionResult) -> None:
+        """Write the map, then everything that is made from it.
+
+        Raises:
+            ExportError: A file cannot be written. The message tells where the map is, if anywhere.
+        """
+        self._write_map(result)
+        self.summary |= {"graves": len(result.polygons), "geopackage": str(self.out)}
+        try:
+            if self.preview is not None:
+                self._write_preview(result, self.preview)
+            if self._known is not None:
+                self.summary["score"] = _score(result, self._known)
+        except GraveError as error:
+            raise error.with_news(f"the map is in {self.out}") from None
+
+    def _check(self, *outputs: Output) -> None:
+        inputs = {"ORTHOPHOTO": self.orthophoto, "--truth": self.truth, **self.inputs}
+        check_outputs(outputs, inputs, overwrite=self.overwrite)
+
+    def _write_map(self, result: PredictionResult) -> None:
+        """Write the map, beside its place if somebody has worked on the old one meanwhile."""
+        try:
+            self._check(map_output(self.out, self.orthophoto))
+            write_geopackage(result, self.out, self.crs)
+        except ExportError as error:
+            free = free_name(self.out)
+            try:
+                write_geopackage(result, free, self.crs)
+            except ExportError:
+                raise error from None
+            raise error.with_news(f"the new map is in {free}") from None
+
+    def _write_preview(self, result: PredictionResult, path: Path) -> None:
+        self._check(preview_output(path, self.orthophoto))
+        write_preview(self.orthophoto, result, path, self._known)
+        self.summary["preview"] = str(path)
+
+
+def _score(result: PredictionResult, known: Polygons) -> dict[str, Any]:
+    confidence = result.column("confidence").astype(float)
+    judgement = judge_on_ground(known, result.polygons, result.crs, confidence)
+    return fill_scorecard(judgement).as_dict()
