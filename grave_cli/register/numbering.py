@@ -15,7 +15,6 @@ from grave_cli.settings.register import RegisterSettings
 _ONE_LINE_M = 0.4  # rows on one line follow each other along it
 _HOLD = 0.01  # weight of a row's own place against its distances from the rows beside it
 
-
 Complex = NDArray[np.complex128]
 Flags = NDArray[np.bool_]
 
@@ -56,14 +55,14 @@ def number_graves(
         settings: Start and direction of the numbers, double graves.
     """
     to_plane = counting_plane(frames, settings.start)
-    corners = to_plane(frames.centres)
+    spots = to_plane(frames.centres)
     in_row = (np.bincount(rows.row) >= settings.min_row_graves)[rows.row]
-    field = _number_fields(corners, np.where(in_row, rows.field, -1), rows.field)
+    field = _number_fields(spots, np.where(in_row, rows.field, -1), rows.field)
     ways = _complex(to_plane(np.column_stack([np.cos(directions), np.sin(directions)])))
-    plane = _Plane(_complex(corners), ways, _field_directions(np.where(in_row, ways, 0), field))
+    plane = _Plane(_complex(spots), ways, _field_directions(np.where(in_row, ways, 0), field))
     row = _number_rows(plane, rows, field, in_row)
     place = _places_in_row(plane, rows, row, settings.numbering == "serpentine")
-    place = np.where(in_row, place, _places_without_row(corners, field, in_row))
+    place = np.where(in_row, place, _places_without_row(spots, field, in_row))
     wide = 2 * frames.halves_along(np.arange(len(field)), directions)[:, 0]
     counts = np.where(wide >= settings.double_width_m, 2, 1)
     if settings.double_graves == "one":
