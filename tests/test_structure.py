@@ -24,7 +24,7 @@ FLOORS = (
     ("outlines", "sample_data"),
     ("rasters",),
     ("graves", "vectors"),
-    ("dataset", "evaluation", "model"),
+    ("dataset", "evaluation", "model", "register"),
     ("doctor", "drawing", "learning", "tracking"),
     ("mapping",),
     ("training",),

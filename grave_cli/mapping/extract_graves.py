@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 
 from grave_cli.dataset.manifest import cemetery_name
@@ -20,6 +19,7 @@ from grave_cli.outlines.polygons import Polygons, to_crs
 from grave_cli.outlines.regularise import regularise
 from grave_cli.progress import SILENT, Progress
 from grave_cli.rasters.grid import WorkingGrid
+from grave_cli.register.register import Register, register_graves
 from grave_cli.settings.mapping import DecodingSettings
 from grave_cli.settings.tree import Settings
 from grave_cli.vectors.areas import within_area
@@ -34,13 +34,13 @@ def extract_graves(
     calibration: Calibration | None = None,
     progress: Progress = SILENT,
 ) -> PredictionResult:
-    """Turn the probabilities of a cemetery into its graves.
+    """Turn the probabilities of a cemetery into its graves, sorted by field, row and number.
 
     Args:
         probabilities: Probabilities over the whole grid.
         scene: The mapped scene.
         decoding: Thresholds.
-        settings: Outlines, review.
+        settings: Outlines, review, register.
         provenance: Origin of the map, see `describe_origin`.
         calibration: Calibration of the confidence; None takes the mean body probability.
         progress: Receives progress and notes.
@@ -58,12 +58,15 @@ def extract_graves(
     confidence = calibration.confidence(features) if calibration else found.evidence.body
     reviewed = review(outlines, found.evidence, confidence, grid.gsd_m, settings.review)
     polygons = to_crs(outlines.regular, grid.transform)
-    order = _reading_order(polygons)
-    order = order[within_area(polygons[order], scene.aoi)]
-    outlines, polygons = outlines.take(order), polygons[order]
+    inside = np.flatnonzero(within_area(polygons, scene.aoi))
     cemetery = cemetery_name(scene.orthophoto.path)
+    register = register_graves(polygons[inside], cemetery, settings.register, grid.metres_per_unit)
+    order = inside[register.order]
+    register = register.take(register.order)
+    outlines, polygons = outlines.take(order), polygons[order]
     rows = _attributes(
         cemetery,
+        register,
         polygons,
         grid,
         confidence=confidence[order],
@@ -87,14 +90,9 @@ def extract_graves(
     )
 
 
-def _reading_order(polygons: Polygons) -> NDArray[np.intp]:
-    """Sort graves from north to south, then from west to east."""
-    points = shapely.get_coordinates(shapely.centroid(polygons))
-    return np.lexsort((points[:, 0], -points[:, 1]))
-
-
 def _attributes(
     cemetery: str,
+    register: Register,
     polygons: Polygons,
     grid: WorkingGrid,
     *,
@@ -106,8 +104,11 @@ def _attributes(
     measures = measure(polygons, grid.crs, grid.metres_per_unit)
     for index in range(len(polygons)):
         yield {
-            "grave_id": f"{cemetery}-{index + 1:04d}",
+            "grave_id": register.grave_id[index],
             "cemetery_id": cemetery,
+            "field": int(register.field[index]) or None,
+            "row": int(register.row[index]) or None,
+            "number": int(register.number[index]),
             "confidence": float(confidence[index]),
             "area_m2": float(measures.area_m2[index]),
             "length_m": float(measures.length_m[index]),

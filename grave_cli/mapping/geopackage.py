@@ -29,6 +29,9 @@ from grave_cli.rasters.grid import WorkingGrid
 _GRAVE_COLUMNS = {
     "grave_id": "str",
     "cemetery_id": "str",
+    "field": "int",
+    "row": "int",
+    "number": "int",
     "confidence": "float",
     "area_m2": "float",
     "length_m": "float",

@@ -27,6 +27,7 @@ class Grave:
         corners: Head left, head right, foot right, foot left.
         kind: Kind of plot.
         status: State of care.
+        row: Its section and its row in the section; None if unknown.
 
     Shapes:
         corners (4, 2).
@@ -35,6 +36,7 @@ class Grave:
     corners: Array
     kind: GraveKind
     status: GraveStatus
+    row: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import shapely
@@ -70,9 +70,14 @@ def fill_section(rng: np.random.Generator, plan: Plan, box: Box, site: Frame) ->
     habit = _draw_habit(rng, plan, box, site)
     plan.grounds.append(habit.ground)
     area = shapely.Polygon(habit.ground.corners).buffer(-0.25)
-    for row in _rows(rng, habit, plan.style.aisle_m):
+    section = len(plan.grounds)
+    for number, row in enumerate(_rows(rng, habit, plan.style.aisle_m)):
         filled = fill_row(rng, row, habit.frame, plan.style)
-        plan.graves += [g for g in filled.graves if area.contains(shapely.Polygon(g.corners))]
+        plan.graves += [
+            replace(grave, row=(section, number))
+            for grave in filled.graves
+            if area.contains(shapely.Polygon(grave.corners))
+        ]
         plan.things += [
             _empty_plot(corners, habit.frame.angle)
             for corners in filled.empty

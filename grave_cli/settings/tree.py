@@ -1,5 +1,6 @@
 """The settings tree: one frozen, validated value with all sections."""
 
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -14,10 +15,14 @@ from grave_cli.settings.learning import (
 )
 from grave_cli.settings.mapping import OutlineSettings, PredictionSettings, ReviewSettings
 from grave_cli.settings.presets import HpoSettings
+from grave_cli.settings.register import RegisterSettings
 from grave_cli.settings.section import OnResume
 
 ENV_PREFIX = "GRAVE_"
 ENV_DELIMITER = "__"
+
+# The method that a section of this name hides is ABCMeta.register, which settings never use.
+warnings.filterwarnings("ignore", 'Field name "register" in "Settings"', UserWarning)
 
 
 class Settings(BaseSettings):
@@ -48,6 +53,7 @@ class Settings(BaseSettings):
     prediction: PredictionSettings = PredictionSettings()
     outlines: OutlineSettings = OutlineSettings()
     review: ReviewSettings = ReviewSettings()
+    register: RegisterSettings = RegisterSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -107,6 +107,19 @@ def test_layers_columns_and_provenance_are_written(
     assert [item.name for item in path.parent.iterdir()] == ["graves.gpkg"]
 
 
+def test_graves_have_their_place_in_the_register(result: PredictionResult, tmp_path: Path) -> None:
+    write_geopackage(result, tmp_path / "graves.gpkg")
+    graves = rows(tmp_path / "graves.gpkg", "graves")
+    assert len({row["grave_id"] for row in graves}) == len(graves)
+    for row in graves:
+        field, line, number = (row[name] or 0 for name in ("field", "row", "number"))
+        assert row["grave_id"] == f"sample_01-F{field:02d}-R{line:02d}-{number:03d}"
+    places = [(row["field"], row["row"], row["number"]) for row in graves if row["row"]]
+    assert places[:3] == [(1, 1, 1), (1, 1, 2), (1, 1, 3)]
+    assert sorted(places) == places
+    assert len(places) > len(graves) / 2
+
+
 def test_a_prediction_says_which_model_and_data_it_comes_from(
     predicted: PredictionResult, bundle: Bundle, trained: Settings
 ) -> None:

@@ -57,11 +57,12 @@ PITCH_M: Mapping[HabitKind, Range] = {"lawn plots": (0.3, 1.4), "headstones": (0
 
 @dataclass(frozen=True)
 class Place:
-    """A place in a row: its corners, its kind, whether a grave lies there."""
+    """A place in a row: its corners, its kind, whether a grave lies there, section and row."""
 
     corners: Array
     kind: TombKind
     taken: bool
+    row: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import shapely
@@ -127,9 +127,11 @@ def fill_section(
     rows = _draw_rows(rng, section, variety)
     _lay_aisles(rng, plan, outline, rows)
     inner, places = outline.buffer(-0.1), list[Place]()
-    for line in rows.lines:
+    section_number = len(plan.areas)
+    for number, line in enumerate(rows.lines):
         filled = fill_line(rng, line, rows.frame, rows.standard, make.kinds, variety.order)
-        places += [p for p in filled if inner.contains(shapely.Polygon(p.corners))]
+        inside = [p for p in filled if inner.contains(shapely.Polygon(p.corners))]
+        places += [replace(place, row=(section_number, number)) for place in inside]
     for place in without_overlaps(places):
         _add_place(rng, plan, place, section.habit, variety, look)
     _add_hedges(rng, plan, rows, variety)
@@ -212,7 +214,8 @@ def _add_place(
     if not plan.fits(place.corners):
         return
     if place.taken and habit != "cleared":
-        plan.tombs.append(draw_tomb(rng, habit, place.kind, place.corners, variety.care, look))
+        tomb = draw_tomb(rng, habit, place.kind, place.corners, variety.care, look)
+        plan.tombs.append(replace(tomb, row=place.row))
     elif rng.random() < 0.6:
         plan.things.append(_trace(place.corners))
 

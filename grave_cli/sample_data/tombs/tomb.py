@@ -51,6 +51,7 @@ class Tomb:
         lift_m: Height of slab or bed above the ground in metres.
         gifts: Mean number of lanterns, vases and shrubs.
         overgrown: 0–1, how much the planting has spread over everything.
+        row: Its section and its row in the section; None if unknown.
 
     Shapes:
         corners (4, 2).
@@ -70,6 +71,7 @@ class Tomb:
     lift_m: float
     gifts: float
     overgrown: float
+    row: tuple[int, int] | None = None
 
     @property
     def outline(self) -> shapely.Polygon:
