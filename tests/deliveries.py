@@ -49,6 +49,7 @@ def write(
         ".geojson": "GeoJSON",
         ".shp": "ESRI Shapefile",
         ".fgb": "FlatGeobuf",
+        ".gml": "GML",
     }
     schema = {"geometry": kind, "properties": {"NAME": "str"}}
     features = [shape if isinstance(shape, tuple) else (shape, {"NAME": "x"}) for shape in shapes]

@@ -20,6 +20,7 @@ from grave_cli.cli.predict import predict_cemetery
 from grave_cli.cli.runs import runs
 from grave_cli.cli.sample_data import sample_data
 from grave_cli.cli.streams import StdoutError, full_disk, run_with_streams, say_error
+from grave_cli.cli.surroundings import forget_other_programs
 from grave_cli.cli.train import train
 from grave_cli.errors import GraveError
 
@@ -65,6 +66,7 @@ def options(
 
 def main() -> None:
     """Run the command line; an error becomes one line on stderr and an exit code."""
+    forget_other_programs()
     sys.exit(run_with_streams(_run))
 
 

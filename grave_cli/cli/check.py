@@ -44,6 +44,7 @@ def _print(report: "CheckReport") -> None:
     from rich.text import Text
 
     from grave_cli.cli.console import OUT, print_line
+    from grave_cli.cli.tables import print_table
 
     table = Table(title=f"data set {report.dataset_id}" if report.dataset_id else None)
     for heading in ("cemetery", "split", "size", "CRS", "GSD", "valid", "DEM", "graves", "median"):
@@ -51,7 +52,7 @@ def _print(report: "CheckReport") -> None:
     for row in report.cemeteries:
         table.add_row(*_cells(row))
     if report.cemeteries:
-        OUT.print(table)
+        print_table(table, ("median", "CRS", "GSD", "valid", "size", "split", "DEM"))
     for finding in report.findings:
         subject = f"{finding.cemetery}: " if finding.cemetery else ""
         remedy = f"; {finding.remedy}" if finding.remedy else ""

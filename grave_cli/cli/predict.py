@@ -155,11 +155,13 @@ def _predict(
 
 
 def _print(summary: dict[str, Any], json: bool) -> None:
-    from grave_cli.cli.console import print_json, print_line
+    from grave_cli.cli.console import ERR, print_json, print_line
 
     if json:
         print_json(summary)
         return
+    for note in summary.get("notes", ()):
+        ERR.print(note, markup=False)
     print_line(f"{summary['graves']} graves in {summary['geopackage']}")
     if "preview" in summary:
         print_line(f"overview in {summary['preview']}")

@@ -67,7 +67,8 @@ def _prune(settings: "Settings", json: bool) -> None:
 def _print(rows: list["RunRow"]) -> None:
     from rich.table import Table
 
-    from grave_cli.cli.console import OUT, print_line
+    from grave_cli.cli.console import print_line
+    from grave_cli.cli.tables import print_table
 
     if not rows:
         print_line("no runs yet")
@@ -80,7 +81,8 @@ def _print(rows: list["RunRow"]) -> None:
     table.add_column("status")
     for row in rows:
         table.add_row(*_cells(row), style="dim" if row.parent_run_id else "")
-    OUT.print(table)
+    rest = ("epochs", "channels", "best dice", "object F1", "test F1")
+    print_table(table, ("encoder", "duration", *rest))
 
 
 def _cells(row: "RunRow") -> "tuple[str | Text, ...]":

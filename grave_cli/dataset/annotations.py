@@ -15,19 +15,19 @@ import rasterio.features
 import shapely
 from numpy.typing import NDArray
 from rasterio.enums import Resampling
-from rasterio.errors import RasterioError
 from rasterio.vrt import WarpedVRT
 from scipy import ndimage
 
 from grave_cli.dataset.manifest import Cemetery
 from grave_cli.errors import DatasetError, RasterReadError
 from grave_cli.outlines.polygons import Polygons
+from grave_cli.rasters.georeference import read_georeference
 from grave_cli.rasters.grid import WorkingGrid
-from grave_cli.rasters.raster_file import damaged_file, open_raster
+from grave_cli.rasters.raster_file import READ_ERRORS, damaged_file, open_raster
 from grave_cli.settings.inputs import DataSettings
 from grave_cli.vectors.areas import Area, read_area
 from grave_cli.vectors.outline_repair import Findings, clean_outlines
-from grave_cli.vectors.vector_io import GRAVE_LAYER, LayerChoice, read_geometries
+from grave_cli.vectors.vector_io import GRAVE_LAYER, LayerChoice, read_features
 
 _CLIPPED_SHARE = 0.01  # of its area: a grave that loses less counts as whole (rounding)
 _REST_SHARE = 0.05  # of its area: a grave with less than this within the orthophoto is outside
@@ -40,10 +40,12 @@ class Graves:
     Args:
         polygons: Valid shapely Polygons in the grid's CRS, one per grave, within the grid.
         findings: Counts of repaired and ignored features.
+        notes: Notes on how exactly they lie, one line each.
     """
 
     polygons: Polygons
     findings: Findings = field(default_factory=Findings)
+    notes: tuple[str, ...] = ()
 
 
 def read_graves(cemetery: Cemetery, grid: WorkingGrid, data: DataSettings | None = None) -> Graves:
@@ -57,6 +59,7 @@ def read_graves(cemetery: Cemetery, grid: WorkingGrid, data: DataSettings | None
     Raises:
         DatasetError: There are no graves, all lie outside of the orthophoto, or their file cannot
             be used.
+        GridError: The mask has no usable CRS or geotransform.
         RasterReadError: The mask cannot be used.
     """
     data = data or DataSettings()
@@ -74,7 +77,7 @@ def read_grave_file(
     """Read the graves of a vector file that lie within a grid.
 
     Args:
-        path: GeoPackage, GeoJSON, Shapefile or FlatGeobuf.
+        path: vector file of any supported format.
         grid: The whole working grid of an orthophoto.
         data: Layer and filter.
         shared: The file belongs to several cemeteries, so that graves outside are not a finding.
@@ -86,8 +89,9 @@ def read_grave_file(
         data.annotation_layer, data.annotation_filter, GRAVE_LAYER, besides=data.area_layer
     )
     bounds = grid.bounds if shared else None
+    found = read_features(path, grid.crs, choice, bounds)
     clean = clean_outlines(
-        read_geometries(path, grid.crs, choice, bounds), min_area=grid.pixel_size**2
+        found.geometries, min_area=grid.pixel_size**2, unreadable=found.unreadable
     )
     outlines, findings = clean.polygons, clean.findings
     if not len(outlines) and not findings.outside and not shared:
@@ -100,7 +104,8 @@ def read_grave_file(
     graves = _clip(outlines, findings, grid)
     if not len(graves.polygons):
         raise _outside_error(path, outlines, grid, shared)
-    return replace(graves, findings=replace(graves.findings, outside=0)) if shared else graves
+    outside = 0 if shared else graves.findings.outside
+    return replace(graves, findings=replace(graves.findings, outside=outside), notes=found.notes)
 
 
 def rasterize_instances(polygons: Polygons, grid: WorkingGrid) -> NDArray[np.int32]:
@@ -197,17 +202,13 @@ def _read_mask(path: Path, grid: WorkingGrid) -> NDArray[np.bool_]:
                 expected="one band",
                 remedy=f"`gdal_translate -b 1 {path.name} mask.tif` keeps the first band",
             )
-        if dataset.crs is None:
-            raise RasterReadError(
-                "mask has no CRS",
-                where=path,
-                found="no tag",
-                expected="the CRS it was exported in",
-                remedy="`gdal_edit.py -a_srs EPSG:25832` adds one",
-            )
+        place = read_georeference(dataset, path)
+        moved = {"src_transform": place.transform} if place.recentred_from else {}
         try:
             with WarpedVRT(
                 dataset,
+                src_crs=place.crs,
+                **moved,
                 crs=grid.crs,
                 transform=grid.transform,
                 width=grid.width,
@@ -215,7 +216,7 @@ def _read_mask(path: Path, grid: WorkingGrid) -> NDArray[np.bool_]:
                 resampling=Resampling.nearest,
             ) as vrt:
                 values, known = vrt.read(1), vrt.dataset_mask()
-        except RasterioError as error:
+        except READ_ERRORS as error:
             raise damaged_file(path, error) from None
     return np.asarray((values > 0) & (known > 0))
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from grave_cli.rasters.bands import sample_colours
 from grave_cli.rasters.bit_depth import ValueRange, range_of
+from grave_cli.rasters.datum_shift import shift_note
 from grave_cli.rasters.dem import Dem
 from grave_cli.rasters.orthophoto import Orthophoto
 from grave_cli.rasters.raster_file import open_raster
@@ -17,6 +18,22 @@ def delivery_notes(orthophoto: Orthophoto, dem: Dem | None) -> tuple[str, ...]:
         dem: Its DEM; None if there is none or it is not used.
     """
     return orthophoto.notes + (() if dem is None else dem.notes)
+
+
+def delivery_doubts(orthophoto: Orthophoto, dem: Dem | None) -> tuple[str, ...]:
+    """Return reasons to doubt the heights of a cemetery or their place, one line each.
+
+    Args:
+        orthophoto: Its orthophoto.
+        dem: Its DEM; None if there is none or it is not used.
+    """
+    if dem is None:
+        return ()
+    place = dem.georeference
+    left, bottom, right, top = place.bounds
+    middle = (left + right) / 2, (bottom + top) / 2
+    shift = shift_note(place.crs, orthophoto.georeference.crs, middle, dem.path)
+    return dem.doubts + ((shift,) if shift else ())
 
 
 def measure_value_range(orthophotos: Iterable[Orthophoto]) -> ValueRange | None:

@@ -2,48 +2,40 @@
 
 The layout (only orthophotos/ and labels are required):
 
-    orthophotos/<cemetery>.tif    may end in _ortho, _orthophoto
+    orthophotos/<cemetery>.tif    may end in _ortho, _orthophoto, _orthomosaic
     dems/<cemetery>.tif           may end in _dem, _dsm, _dtm
     annotations/<cemetery>.gpkg   may end in _graves, _annotations
     masks/<cemetery>.tif          instead of annotations; may end in _mask
     areas/<cemetery>.gpkg         the labelled part; may end in _area
     ground/                       ground without any grave, to train on: orthophotos/, dems/, areas/
+
+A hyphen, a blank or a dot is as good as the underscore (WebODM writes <task>-orthophoto.tif), and a
+file may bear the whole name of its orthophoto. Names are compared in composed form (NFC), because
+macOS decomposes them.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from grave_cli.dataset.file_kinds import (
+    ANNOTATIONS,
+    AREA,
+    ASTRAY,
+    DEM,
+    GROUND,
+    KINDS,
+    MASK,
+    ORTHOPHOTO,
+    UNREAD,
+    Kind,
+    composed,
+    conversion,
+    kind_of,
+    name_of,
+)
 from grave_cli.errors import DatasetError
 from grave_cli.settings.inputs import DataSettings
-
-RASTER_ENDINGS = (".tif", ".tiff", ".vrt", ".gpkg", ".jp2")
-VECTOR_ENDINGS = (".gpkg", ".geojson", ".shp", ".fgb")
-
-
-@dataclass(frozen=True)
-class Kind:
-    """One kind of file of a data set.
-
-    Args:
-        folder: Its folder below the data root.
-        endings: Allowed file name endings.
-        tags: Suffixes that the stem may have after the cemetery's name.
-    """
-
-    folder: str
-    endings: tuple[str, ...]
-    tags: tuple[str, ...]
-
-
-ORTHOPHOTO = Kind("orthophotos", RASTER_ENDINGS, ("_orthophoto", "_ortho"))
-DEM = Kind("dems", RASTER_ENDINGS, ("_dem", "_dsm", "_dtm"))
-ANNOTATIONS = Kind("annotations", VECTOR_ENDINGS, ("_annotations", "_graves"))
-MASK = Kind("masks", RASTER_ENDINGS, ("_mask",))
-AREA = Kind("areas", VECTOR_ENDINGS, ("_area",))
-KINDS = (ORTHOPHOTO, DEM, ANNOTATIONS, MASK, AREA)
-GROUND = "ground"
-"""Folder of ground without graves, laid out like the data folder but without labels."""
 
 
 @dataclass(frozen=True)
@@ -89,11 +81,13 @@ class Manifest:
         root: The data folder.
         cemeteries: Its cemeteries.
         ground: Its orthophotos of ground without graves.
+        unread: Files of data in its folders that are not read, sorted.
     """
 
     root: Path
     cemeteries: tuple[Cemetery, ...]
     ground: tuple[Cemetery, ...] = ()
+    unread: tuple[Path, ...] = ()
 
     def __getitem__(self, name: str) -> Cemetery:
         """Find a cemetery by name.
@@ -130,29 +124,59 @@ def read_manifest(root: Path, annotations: Path | None = None) -> Manifest:
             where=root,
             remedy="name one with --data, or create one with `gravecli sample-data`",
         )
-    found = {kind.folder: _find(root, kind, annotations) for kind in KINDS}
-    orthophotos = found[ORTHOPHOTO.folder]
+    found = _find_all(root, annotations)
+    orthophotos = found.files[ORTHOPHOTO]
     if not orthophotos:
         raise DatasetError(
-            "no orthophotos", where=root / ORTHOPHOTO.folder, expected="<cemetery>.tif"
+            "no orthophotos",
+            where=root / ORTHOPHOTO.folder,
+            found=_listing(found.unread, ORTHOPHOTO),
+            expected="<cemetery>.tif",
+            remedy=_conversion(found.unread, ORTHOPHOTO),
         )
-    for folder, files in found.items():
-        _refuse_orphans(folder, files, orthophotos)
+    files = found.files
     cemeteries = tuple(
         Cemetery(
             name,
             path,
-            dem=found[DEM.folder].get(name),
-            annotations=found[ANNOTATIONS.folder].get(name)
-            or (None if name in found[MASK.folder] else annotations),
-            mask=found[MASK.folder].get(name),
-            area=found[AREA.folder].get(name),
+            dem=files[DEM].get(name),
+            annotations=files[ANNOTATIONS].get(name)
+            or (None if name in files[MASK] else annotations),
+            mask=files[MASK].get(name),
+            area=files[AREA].get(name),
         )
         for name, path in sorted(orthophotos.items())
     )
     for cemetery in cemeteries:
         _refuse_two_labels(cemetery)
-    return Manifest(root, cemeteries, _find_ground(root, orthophotos))
+    ground = _find_all(root / GROUND, None)
+    unread = tuple(sorted([*found.unread, *ground.unread, *_astray(root, annotations)]))
+    return Manifest(root, cemeteries, _as_ground(ground, orthophotos), unread)
+
+
+def unread_notes(manifest: Manifest) -> Iterator[str]:
+    """Name the files of data that are not read, and the file that is taken instead."""
+    used = {
+        (path.parent, name_of(path, kind_of(path))): path
+        for cemetery in (*manifest.cemeteries, *manifest.ground)
+        for path in cemetery.files
+    }
+    for path in manifest.unread:
+        if path.parent == manifest.root:
+            yield f"{path} is not read; expected in {', '.join(one.folder for one in KINDS)}"
+            continue
+        kind = kind_of(path)
+        instead = used.get((path.parent, name_of(path, kind)))
+        taken = f"{instead.name} is used" if instead else f"expected {', '.join(kind.endings)}"
+        yield f"{path} is not read; {taken}"
+
+
+def unread_file(manifest: Manifest, cemetery: str, kind: Kind) -> Path | None:
+    """Return a file of a cemetery that is there but not read, for error messages."""
+    for path in manifest.unread:
+        if path.parent.name == kind.folder and name_of(path, kind) == cemetery:
+            return path
+    return None
 
 
 def manifest_of(data: DataSettings) -> Manifest:
@@ -172,52 +196,105 @@ def sibling_dem(orthophoto: Path) -> Path | None:
     Raises:
         DatasetError: There are two.
     """
-    root = orthophoto.resolve().parent.parent
-    if orthophoto.resolve().parent.name != ORTHOPHOTO.folder:
+    folder = orthophoto.resolve().parent
+    if folder.name != ORTHOPHOTO.folder:
         return None
-    return _find(root, DEM).get(cemetery_name(orthophoto))
+    files, _ = _find(folder.parent, DEM)
+    return files.get(cemetery_name(orthophoto)) or files.get(composed(orthophoto.stem))
 
 
 def cemetery_name(orthophoto: Path) -> str:
     """Return the cemetery id from the file name of an orthophoto."""
-    return _name_of(orthophoto, ORTHOPHOTO)
+    return name_of(orthophoto, ORTHOPHOTO)
 
 
-def _find(root: Path, kind: Kind, shared: Path | None = None) -> dict[str, Path]:
-    """Find the files of one kind by cemetery, except one that belongs to all cemeteries."""
-    folder = root / kind.folder
-    found: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if path.name.startswith(".") or path.suffix.lower() not in kind.endings:
-            continue
-        if shared is not None and path.samefile(shared):
-            continue
-        name = _name_of(path, kind)
-        if name in found:
-            raise DatasetError(
-                f"two files for cemetery {name}",
-                where=folder,
-                found=f"{found[name].name} and {path.name}",
-                expected="one",
-                remedy="move one of them away",
-            )
-        found[name] = path
+@dataclass
+class _Found:
+    """The files of a folder of data: those of each kind by cemetery, and data that is not read."""
+
+    files: dict[Kind, dict[str, Path]] = field(default_factory=dict)
+    unread: list[Path] = field(default_factory=list)
+
+
+def _find_all(root: Path, shared: Path | None) -> _Found:
+    found = _Found()
+    for kind in KINDS:
+        found.files[kind], unread = _find(root, kind, shared)
+        found.unread += unread
+    orthophotos = found.files[ORTHOPHOTO]
+    aliases = {composed(path.stem): name for name, path in orthophotos.items()}
+    for kind in KINDS if orthophotos else ():
+        owned: dict[str, Path] = {}
+        for name, path in found.files[kind].items():
+            _take(owned, name if name in orthophotos else aliases.get(name, name), path)
+        found.files[kind] = owned
+        _refuse_orphans(root, kind, owned, orthophotos)
     return found
 
 
-def _find_ground(root: Path, cemeteries: dict[str, Path]) -> tuple[Cemetery, ...]:
-    """Find the ground without graves and its DEMs."""
-    found = {kind: _find(root / GROUND, kind) for kind in KINDS}
-    for kind, files in found.items():
-        _refuse_orphans(f"{GROUND}/{kind.folder}", files, found[ORTHOPHOTO])
+def _find(root: Path, kind: Kind, shared: Path | None = None) -> tuple[dict[str, Path], list[Path]]:
+    """Find the files of one kind by cemetery, except one that belongs to all cemeteries.
+
+    Returns:
+        The files, and data that is not read.
+    """
+    folder = root / kind.folder
+    found: dict[str, Path] = {}
+    others, unread = [], []
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        ending = path.suffix.lower()
+        if path.name.startswith(".") or (shared is not None and path.samefile(shared)):
+            continue
+        if ending in kind.endings:
+            _take(found, name_of(path, kind), path)
+        elif ending in kind.other_endings:
+            others.append(path)
+        elif ending in UNREAD:
+            unread.append(path)
+    extra: dict[str, Path] = {}
+    for path in others:
+        name = name_of(path, kind)
+        if name in found:
+            unread.append(path)
+        else:
+            _take(extra, name, path)
+    return found | extra, unread
+
+
+def _astray(root: Path, shared: Path | None) -> list[Path]:
+    """Find data that lies in the data folder itself instead of in the folder of its kind."""
+    return [
+        path
+        for path in root.iterdir()
+        if path.suffix.lower() in ASTRAY
+        and not path.name.startswith(".")
+        and not (shared is not None and path.samefile(shared))
+    ]
+
+
+def _take(found: dict[str, Path], name: str, path: Path) -> None:
+    if name in found:
+        raise DatasetError(
+            f"two files for cemetery {name}",
+            where=path.parent,
+            found=f"{found[name].name} and {path.name}",
+            expected="one",
+            remedy="move one of them away",
+        )
+    found[name] = path
+
+
+def _as_ground(found: _Found, cemeteries: dict[str, Path]) -> tuple[Cemetery, ...]:
+    """Make ground without graves of the files in its folder."""
     for kind in (ANNOTATIONS, MASK):
-        for path in found[kind].values():
+        for path in found.files[kind].values():
             raise DatasetError(
                 "ground without graves has no labels",
                 where=path,
                 remedy="move this file away, or the cemetery out of the folder ground/",
             )
-    for name, path in found[ORTHOPHOTO].items():
+    orthophotos = found.files[ORTHOPHOTO]
+    for name, path in orthophotos.items():
         if name in cemeteries:
             raise DatasetError(
                 f"two orthophotos are named {name}",
@@ -225,22 +302,26 @@ def _find_ground(root: Path, cemeteries: dict[str, Path]) -> tuple[Cemetery, ...
                 found=f"also {cemeteries[name]}",
                 remedy="rename one of them and its other files",
             )
-    dems, areas = found[DEM], found[AREA]
+    dems, areas = found.files[DEM], found.files[AREA]
     return tuple(
         Cemetery(name, path, dem=dems.get(name), area=areas.get(name), is_ground=True)
-        for name, path in sorted(found[ORTHOPHOTO].items())
+        for name, path in sorted(orthophotos.items())
     )
 
 
-def _name_of(path: Path, kind: Kind) -> str:
-    stem = path.stem
-    for tag in kind.tags:
-        if stem.lower().endswith(tag) and len(stem) > len(tag):
-            return stem[: -len(tag)]
-    return stem
+def _listing(unread: list[Path], kind: Kind) -> str | None:
+    names = [path.name for path in unread if path.parent.name == kind.folder]
+    return ", ".join(names) or None
 
 
-def _refuse_orphans(folder: str, files: dict[str, Path], orthophotos: dict[str, Path]) -> None:
+def _conversion(unread: list[Path], kind: Kind) -> str | None:
+    return next((conversion(path) for path in unread if path.parent.name == kind.folder), None)
+
+
+def _refuse_orphans(
+    root: Path, kind: Kind, files: dict[str, Path], orthophotos: dict[str, Path]
+) -> None:
+    folder = f"{GROUND}/{kind.folder}" if root.name == GROUND else kind.folder
     for name, path in files.items():
         if name not in orthophotos:
             raise DatasetError(

@@ -15,7 +15,7 @@ from rasterio.windows import Window
 
 from grave_cli.dataset.annotations import Graves, read_graves, read_labelled_area
 from grave_cli.dataset.manifest import Cemetery
-from grave_cli.dataset.splits import Part, strip_window
+from grave_cli.dataset.splits import SPLITS, Part, strip_window
 from grave_cli.errors import DatasetError
 from grave_cli.outlines.polygons import Polygons
 from grave_cli.rasters.dem import Dem, inspect_dem
@@ -164,7 +164,14 @@ def plan_part(part: Part, whole: CemeteryPlan, settings: Settings) -> PartPlan:
     plan = PartPlan(part, whole, window, graves)
     plan = replace(plan, graves=graves[plan.owns(graves)])
     if not len(plan.graves) and not part.cemetery.is_ground:
-        raise DatasetError(f"no graves in {part.name} ({part.split})", where=whole.files.labels)
+        raise DatasetError(
+            f"no graves in {part.name} ({part.split})",
+            where=whole.files.labels,
+            found=f"{len(graves)} grave{'' if len(graves) == 1 else 's'} in all",
+            expected=f"at least one in each of {', '.join(SPLITS)}",
+            remedy="set a smaller data.guard_m (0 if graves lie in few columns), or add a second "
+            "cemetery",
+        )
     return plan
 
 

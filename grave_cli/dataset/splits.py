@@ -14,7 +14,8 @@ import numpy as np
 import shapely
 from rasterio.windows import Window
 
-from grave_cli.dataset.manifest import Cemetery, Manifest
+from grave_cli.dataset.file_kinds import ANNOTATIONS, DEM, conversion
+from grave_cli.dataset.manifest import Cemetery, Manifest, unread_file
 from grave_cli.errors import DatasetError
 from grave_cli.rasters.grid import WorkingGrid
 from grave_cli.settings.inputs import DataSettings
@@ -84,7 +85,7 @@ def assign_parts(manifest: Manifest, data: DataSettings) -> tuple[Part, ...]:
     spatial = len(chosen["train"]) == 1 and not chosen["test"]
     parts = [*_with_strips(chosen, data, spatial), *ground]
     for part in parts:
-        _check_complete(part, data)
+        _check_complete(part, data, manifest)
     return tuple(sorted(parts, key=lambda part: (SPLITS.index(part.split), part.cemetery.name)))
 
 
@@ -169,7 +170,8 @@ def _fill(chosen: dict[str, list[Cemetery]], free: Sequence[Cemetery]) -> None:
 
 def _placement(cemetery: Cemetery) -> float:
     """Place a cemetery in [0, 1), evenly, by its name alone."""
-    digest = hashlib.sha256(cemetery.name.encode()).digest()
+    name = cemetery.name.encode("utf-8", "surrogateescape")  # no UTF-8, from another system
+    digest = hashlib.sha256(name).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
 
 
@@ -202,20 +204,26 @@ def _take_ground(chosen: dict[str, list[Cemetery]], manifest: Manifest) -> list[
     return [Part(one, split) for one, split in split_of.items()]
 
 
-def _check_complete(part: Part, data: DataSettings) -> None:
+def _check_complete(part: Part, data: DataSettings, manifest: Manifest) -> None:
     cemetery = part.cemetery
     if cemetery.labels is None and not cemetery.is_ground:
+        unread = unread_file(manifest, cemetery.name, ANNOTATIONS)
         raise DatasetError(
             f"no annotations for cemetery {cemetery.name} ({part.split})",
             where=cemetery.orthophoto,
+            found=None if unread is None else f"{unread.name}, which is not read",
             expected=f"annotations/{cemetery.name}.gpkg or masks/{cemetery.name}.tif",
-            remedy="add them, or list the cemeteries to use in data.train",
+            remedy=conversion(unread)
+            if unread
+            else "add them, or list the cemeteries to use in data.train",
         )
     may_lack_dem = cemetery.is_ground and part.split == "train"  # its heights are blank then
     if data.channels == "rgb+dem" and cemetery.dem is None and not may_lack_dem:
+        unread = unread_file(manifest, cemetery.name, DEM)
         raise DatasetError(
             f"no DEM for cemetery {cemetery.name} ({part.split})",
             where=cemetery.orthophoto,
+            found=None if unread is None else f"{unread.name}, which is not read",
             expected=f"dems/{cemetery.name}.tif",
-            remedy="add it, or train with --channels rgb",
+            remedy=conversion(unread) if unread else "add it, or train with --channels rgb",
         )

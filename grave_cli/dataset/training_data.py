@@ -7,9 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from grave_cli.dataset.cemetery_arrays import CemeteryArrays, memory_bytes, read_parts
-from grave_cli.dataset.deliveries import check_depths, delivery_notes, measure_value_range
+from grave_cli.dataset.deliveries import (
+    check_depths,
+    delivery_doubts,
+    delivery_notes,
+    measure_value_range,
+)
 from grave_cli.dataset.identity.dataset_id import dataset_id
-from grave_cli.dataset.manifest import Manifest, manifest_of
+from grave_cli.dataset.manifest import Manifest, manifest_of, unread_notes
 from grave_cli.dataset.plans import CemeteryPlan, PartPlan, plan_parts
 from grave_cli.dataset.splits import Split, assign_parts
 from grave_cli.progress import SILENT, Progress
@@ -74,6 +79,8 @@ def plan_training(settings: Settings, progress: Progress = SILENT) -> TrainingPl
         RasterReadError: An orthophoto cannot be used.
     """
     manifest = manifest_of(settings.data)
+    for note in unread_notes(manifest):
+        progress.note(note)
     parts = list(plan_parts(assign_parts(manifest, settings.data), settings))
     for whole in {plan.whole.files.name: plan.whole for plan in parts}.values():
         _report_findings(whole, settings.data.channels == "rgb+dem", progress)
@@ -142,5 +149,8 @@ def arrays_bytes(parts: Sequence[PartPlan], settings: Settings) -> int:
 def _report_findings(whole: CemeteryPlan, with_dem: bool, progress: Progress) -> None:
     for sentence in whole.graves.findings.sentences():
         progress.note(f"{whole.files.labels}: {sentence}")
-    for note in delivery_notes(whole.orthophoto, whole.dem if with_dem else None):
+    for note in whole.graves.notes:
+        progress.note(note)
+    rasters = whole.orthophoto, whole.dem if with_dem else None
+    for note in (*delivery_notes(*rasters), *delivery_doubts(*rasters)):
         progress.note(note)

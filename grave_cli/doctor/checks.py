@@ -22,6 +22,7 @@ _IMAGE_CEILING = 20.0  # grey levels per pixel
 _DEM_CEILING = 0.15  # metres per pixel
 _PLAUSIBLE_M2 = (0.15, 15.0)  # from an urn grave to a family vault
 _LARGE_MPX = 50.0  # from this size on, strips or missing overviews cost minutes
+_BORDER_SHARE = 0.02  # of an image; a smaller part of one pure colour may be a roof
 _FAR_M = 12.0  # ground farther from any labelled grave may be unlabelled
 _FAR_SHARE = 0.35
 _LEAST_DEM_SHARE = 0.9
@@ -61,6 +62,28 @@ def check_file_layout(patient: Patient) -> Iterator[Finding]:
         f"`gdal_translate -of COG -co COMPRESS=DEFLATE {path.name} {path.stem}_cog.tif` or "
         f"`rio cogeo create {path.name} {path.stem}_cog.tif`",
     )
+
+
+def check_validity(patient: Patient) -> Iterator[Finding]:
+    """Find an orthophoto that shows nothing, and a border without a mark that counts as ground."""
+    rgb, valid = patient.pixels.rgb, patient.pixels.valid
+    name = patient.cemetery.orthophoto.name
+    if not valid.any():
+        yield Finding(
+            "error",
+            patient.name,
+            f"{name} shows nothing: no pixel is valid",
+            "check its alpha channel, mask or nodata value",
+        )
+    for value, colour in ((0, "black"), (255, "white")):
+        share = float((rgb == value).all(axis=0).mean()) if valid.all() else 0.0
+        if share > _BORDER_SHARE:
+            yield Finding(
+                "warning",
+                patient.name,
+                f"{share:.0%} of {name} is pure {colour} and counts as ground",
+                f"if it is the image's border, `gdal_edit.py -a_nodata {value} {name}` says so",
+            )
 
 
 def check_annotations(patient: Patient) -> Iterator[Finding]:
@@ -124,6 +147,8 @@ def check_dem(patient: Patient) -> Iterator[Finding]:
     if heights is None:
         return
     known = np.isfinite(heights) & valid
+    if not valid.any():
+        return
     if not known.any():
         yield Finding(
             "error",
@@ -149,6 +174,8 @@ def check_dem(patient: Patient) -> Iterator[Finding]:
 def check_annotations_lie_right(patient: Patient) -> Iterator[Finding]:
     """Find outlines that are shifted against the graves in the orthophoto."""
     valid = patient.pixels.valid
+    if not valid.any():
+        return
     grey = patient.pixels.rgb.mean(axis=0, dtype=np.float32)
     rings = [(ring, 1) for ring in shapely.get_exterior_ring(patient.whole.graves.polygons)]
     lines = rasterio.features.rasterize(
@@ -164,12 +191,13 @@ def check_annotations_lie_right(patient: Patient) -> Iterator[Finding]:
     yield from _report_shift(patient, shift, "annotations")
 
 
-GROUND_CHECKS: tuple[Check, ...] = (check_scale, check_file_layout, check_dem)
+GROUND_CHECKS: tuple[Check, ...] = (check_scale, check_file_layout, check_validity, check_dem)
 """Checks of an orthophoto without graves."""
 
 CHECKS: tuple[Check, ...] = (
     check_scale,
     check_file_layout,
+    check_validity,
     check_annotations,
     check_labelled_part,
     check_dem,

@@ -4,9 +4,14 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from grave_cli.dataset.deliveries import check_depths, delivery_notes, measure_value_range
+from grave_cli.dataset.deliveries import (
+    check_depths,
+    delivery_doubts,
+    delivery_notes,
+    measure_value_range,
+)
 from grave_cli.dataset.identity.dataset_id import dataset_id
-from grave_cli.dataset.manifest import Cemetery, Manifest, manifest_of
+from grave_cli.dataset.manifest import Cemetery, Manifest, manifest_of, unread_notes
 from grave_cli.dataset.plans import PartPlan, plan_cemetery, plan_part
 from grave_cli.dataset.splits import Part, assign_parts
 from grave_cli.doctor.checks import CHECKS, GROUND_CHECKS
@@ -33,7 +38,7 @@ def examine(settings: Settings, progress: Progress = SILENT) -> CheckReport:
         identity = dataset_id(manifest)
     except GraveError as error:
         return CheckReport("", (), (Finding("error", "", str(error)),))
-    findings: list[Finding] = []
+    findings = [Finding("note", "", note) for note in unread_notes(manifest)]
     parts = _assign(manifest, settings, findings)
     patients: list[Patient] = []
     everything = (*manifest.cemeteries, *manifest.ground)
@@ -85,6 +90,8 @@ def _examine_cemetery(
             findings += check(patient)
         notes = delivery_notes(whole.orthophoto, whole.dem)
         findings += [Finding("note", cemetery.name, note) for note in notes]
+        doubts = (*delivery_doubts(whole.orthophoto, whole.dem), *whole.graves.notes)
+        findings += [Finding("warning", cemetery.name, doubt) for doubt in doubts]
         yield patient
     except GraveError as error:
         findings.append(Finding("error", cemetery.name, str(error)))

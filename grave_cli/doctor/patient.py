@@ -89,7 +89,7 @@ class Patient:
             megapixels=orthophoto.megapixels,
             is_tiled=not orthophoto.is_stored_in_rows,
             has_overviews=bool(orthophoto.overviews),
-            crs=_short_name(CRS.from_user_input(orthophoto.georeference.crs)),
+            crs=_short_name(CRS.from_user_input(orthophoto.georeference.file_crs)),
             gsd_m=orthophoto.gsd_m(self.whole.grid),
         )
 

@@ -76,7 +76,7 @@ def evaluate_files(
     """Compare a map with the ground truth in true metres, in any CRS.
 
     Args:
-        prediction: Predicted graves: GeoPackage, GeoJSON, Shapefile or FlatGeobuf.
+        prediction: Predicted graves: vector file of any supported format.
         truth: True graves, in a file of the same formats. Duplicate outlines count once.
         data: Layer and filter of the truth, layer of the area.
         prediction_layer: Layer of the prediction; empty: `graves`, or the only polygon layer.
@@ -115,8 +115,7 @@ def _evaluate(mapped: PlacedGraves, graves: PlacedGraves, attribute: str) -> Eva
         attribute=attribute,
         by_attribute=by_values(judgement, graves.values[attribute]) if attribute else (),
         review=None if asked is None else review_curve(judgement, asked),
-        notes=tuple(f"{file.path}: {n}" for file in (mapped, graves) for n in file.notes)
-        + complaints,
+        notes=(*mapped.notes, *graves.notes, *complaints),
     )
 
 

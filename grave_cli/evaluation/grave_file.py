@@ -45,7 +45,7 @@ class PlacedGraves:
         polygons: Valid polygons, in metres.
         columns: Names of all columns of the file.
         values: One value per polygon for each requested column that exists.
-        notes: Repairs and omissions, one clause each.
+        notes: Repairs, omissions and how exactly they lie, one line each.
     """
 
     path: Path
@@ -66,7 +66,7 @@ def read_file_graves(
     """Read the graves of a vector file.
 
     Args:
-        path: GeoPackage, GeoJSON, Shapefile or FlatGeobuf.
+        path: vector file of any supported format.
         choice: Layer and filter.
         columns: Columns to read, if they exist.
         crs: Target CRS; None keeps that of the file. Transform one of two files into the CRS of the
@@ -88,7 +88,8 @@ def place(file: GraveFile, frame: MetricFrame, *, drop_duplicates: bool) -> Plac
     """
     clean = _clean(file.features, frame, drop_duplicates)
     values = {name: column[clean.source] for name, column in file.features.values.items()}
-    notes = tuple(clean.findings.sentences())
+    words = (f"{file.path}: {sentence}" for sentence in clean.findings.sentences())
+    notes = (*words, *file.features.notes)
     return PlacedGraves(file.path, clean.polygons, file.features.columns, values, notes)
 
 
@@ -96,7 +97,7 @@ def read_area(path: Path, frame: MetricFrame, crs: str, layer: str = "") -> shap
     """Read an area: all polygons of a layer, united.
 
     Args:
-        path: GeoPackage, GeoJSON, Shapefile or FlatGeobuf.
+        path: vector file of any supported format.
         frame: Target frame.
         crs: CRS of the graves, through which the area is transformed.
         layer: Layer of the area; empty: `area`, or the only polygon layer.
@@ -135,4 +136,9 @@ def refuse_apart(prediction: PlacedGraves, truth: PlacedGraves) -> None:
 
 def _clean(features: Features, frame: MetricFrame, drop_duplicates: bool) -> CleanOutlines:
     geometries = frame.bring(features.geometries, features.crs)
-    return clean_outlines(geometries, _SMALLEST_M2, drop_duplicates=drop_duplicates)
+    return clean_outlines(
+        geometries,
+        _SMALLEST_M2,
+        drop_duplicates=drop_duplicates,
+        unreadable=features.unreadable,
+    )

@@ -10,6 +10,7 @@ from grave_cli.outlines.polygons import Polygons
 
 Metres = NDArray[np.float64]
 
+_MOST_PIECES = 1000  # of a side: a damaged file may hold one across the Earth
 _STEP_M = 0.05  # largest piece of an outline; along a straight side, distance varies linearly
 _AT_ONCE = 2000  # pairs; limits the points in memory to some hundred thousand
 _STRAIGHT_M = 0.01  # a vertex this near to the line between its neighbours is no corner
@@ -134,7 +135,7 @@ def _points_along(polygons: Polygons) -> tuple[Metres, Metres, NDArray[np.intp]]
     owner = ring_owner[ring[:-1][same]]
     lengths = np.hypot(sides[:, 0], sides[:, 1])
     # Sides of 12 and 3 cm: 3 pieces and 1, so `side` is 0 0 0 1 and `number` 0 1 2 0.
-    counts = np.ceil(lengths / _STEP_M).astype(np.intp)
+    counts = np.minimum(np.ceil(lengths / _STEP_M), _MOST_PIECES).astype(np.intp)
     side = np.repeat(np.arange(len(sides)), counts)
     number = np.arange(len(side)) - np.repeat(np.cumsum(counts) - counts, counts)
     along = (number + 0.5) / counts[side]

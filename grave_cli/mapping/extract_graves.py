@@ -78,7 +78,7 @@ def extract_graves(
     return PredictionResult(
         cemetery=cemetery,
         grid=grid,
-        source_crs=scene.orthophoto.georeference.crs,
+        source_crs=scene.orthophoto.georeference.file_crs,
         polygons=polygons,
         raw_polygons=to_crs(outlines.raw, grid.transform),
         attributes=tuple(rows),

@@ -23,6 +23,7 @@ from grave_cli.mapping.geopackage_seal import (
     seal_geopackage,
 )
 from grave_cli.mapping.result import PredictionResult
+from grave_cli.rasters.georeference import mover
 from grave_cli.rasters.grid import WorkingGrid
 
 _GRAVE_COLUMNS = {
@@ -125,12 +126,13 @@ def _is_near(grid: WorkingGrid, crs: CRS) -> bool:
 
 
 def _write_layers(result: PredictionResult, path: str, crs: str) -> None:
-    to_target = Transformer.from_crs(result.crs, crs, always_xy=True)
+    left, bottom, right, top = result.grid.bounds
+    move = mover(result.crs, crs, ((left + right) / 2, (bottom + top) / 2))
 
     def moved(polygons: np.ndarray) -> np.ndarray:
         if crs == result.crs:
             return polygons
-        return np.asarray(shapely.transform(polygons, to_target.transform, interleaved=False))
+        return np.asarray(shapely.transform(polygons, move, interleaved=False))
 
     ids = [{"grave_id": row["grave_id"]} for row in result.attributes]
     graves = zip(moved(result.polygons), result.attributes, strict=True)

@@ -75,8 +75,10 @@ class MapFiles:
         if self.crs is not None:
             check_reach(scene.grid, self.crs)
         if self.truth is not None:
-            graves = read_grave_file(self.truth, scene.grid, self.data).polygons
-            self._known = graves[within_area(graves, scene.aoi)]
+            found = read_grave_file(self.truth, scene.grid, self.data)
+            words = (f"{self.truth}: {words}" for words in found.findings.sentences())
+            self.summary["notes"] = [*words, *found.notes]
+            self._known = found.polygons[within_area(found.polygons, scene.aoi)]
 
     def receive(self, result: PredictionResult) -> None:
         """Write the map, then everything that is made from it.

@@ -1,6 +1,6 @@
 """The fit of a scene to a model: data that cannot work is refused, adapted data gets a note."""
 
-from grave_cli.dataset.deliveries import delivery_notes
+from grave_cli.dataset.deliveries import delivery_doubts, delivery_notes
 from grave_cli.errors import ModelError
 from grave_cli.mapping.scene import Scene
 from grave_cli.model.bundle import ModelCard
@@ -36,7 +36,8 @@ def check_fit(scene: Scene, card: ModelCard) -> tuple[str, ...]:
             expected=f"heights for {', '.join(recipe.features)}",
             remedy="name it with --dem, or choose an rgb model with --model",
         )
-    notes = [*delivery_notes(orthophoto, scene.dem), *_depth_notes(orthophoto, recipe.value_range)]
+    notes = [*delivery_notes(orthophoto, scene.dem), *delivery_doubts(orthophoto, scene.dem)]
+    notes += _depth_notes(orthophoto, recipe.value_range)
     if without_heights:
         notes.append(
             f"{orthophoto.path}: mapped by colours alone, because there is no DEM; the model was "

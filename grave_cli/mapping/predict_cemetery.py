@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from grave_cli import __version__
+from grave_cli.errors import RasterReadError
 from grave_cli.mapping.engine import Engine
 from grave_cli.mapping.extract_graves import extract_graves
 from grave_cli.mapping.geopackage_seal import ORTHOPHOTO_KEY
@@ -75,7 +76,7 @@ def predict_cemetery(
         GridError: No working grid can be laid on the orthophoto.
         ModelError: The cemetery does not fit the model: heights are missing, or 16-bit values
             differ from the training data.
-        RasterReadError: A raster cannot be used.
+        RasterReadError: A raster cannot be used, or the orthophoto has no valid pixel.
     """
     scene = open_scene(orthophoto, dem, bundle.card.recipe, settings.grid.max_upsampling)
     for note in check_fit(scene, bundle.card):
@@ -97,6 +98,14 @@ def predict_cemetery(
             bundle.card.calibration,
             progress,
         )
+        if not result.computed_share:
+            raise RasterReadError(
+                "orthophoto shows nothing",
+                where=orthophoto,
+                found=f"no valid pixel{' in the area to map' if aoi else ''}",
+                expected="an image",
+                remedy="check its alpha channel, mask or nodata value",
+            )
         if receiver is not None:
             receiver.receive(result)
         return result

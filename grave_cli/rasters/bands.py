@@ -1,5 +1,6 @@
 """The bands of an orthophoto: its colours, and where it shows something."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.enums import ColorInterp, MaskFlags, Resampling
 from rasterio.io import DatasetReader
+from rasterio.windows import Window
 
 from grave_cli.errors import RasterReadError
-from grave_cli.rasters.bit_depth import DEPTHS
+from grave_cli.rasters.band_names import COLOURS, BandName, agree, name_of, named_colours
+from grave_cli.rasters.bit_depth import DEPTHS, range_of_floats, to_eight_bits
 
 _RGB = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
 _SAMPLE_PX = 512  # longer side of the sample taken of a whole file
+_FULL = 255
+_NEAR = 16  # a lossy alpha channel holds values this close to 0 and to 255
+_NEAR_SHARE = 0.98  # at least this share of them; the rest lies along edges
+_PROBED_BLOCKS = 64
 
 
 @dataclass(frozen=True)
@@ -26,19 +33,23 @@ class Bands:
             pixels, or nothing does.
         alpha_full: Value of `alpha` where the orthophoto shows something.
         unused: Bands that are ignored, for a note.
+        by_name: The descriptions of the bands say which ones are the colours.
     """
 
     colours: tuple[int, int, int]
     alpha: int | None = None
-    alpha_full: int = 255
+    alpha_full: int = _FULL
     unused: tuple[int, ...] = ()
+    by_name: bool = False
 
 
 def read_bands(dataset: DatasetReader, path: Path) -> Bands:
     """Find the colours and the alpha channel of an open orthophoto.
 
-    A fourth band without a tag is an alpha channel if it holds 0 and one other value. Otherwise it
-    is something else, such as near infrared, and is ignored.
+    Descriptions of the bands count more than colour tags, which many programs write without being
+    asked, and tags more than the order. A fourth band without a tag is an alpha channel if it holds
+    0 and one other value, or values about 0 and 255 (lossy compression). Otherwise it is something
+    else, such as near infrared, and is ignored.
 
     Args:
         dataset: The orthophoto.
@@ -47,25 +58,89 @@ def read_bands(dataset: DatasetReader, path: Path) -> Bands:
     Raises:
         RasterReadError: Its bands are not those of an orthophoto.
     """
-    _check(dataset, path)
+    names = [name_of(description) for description in dataset.descriptions]
+    colours = _find_colours(dataset, names)
+    _check(dataset, path, colours)
+    if colours is None:
+        raise _not_in_colour(dataset, path, names)
+    others = tuple(band for band in range(1, dataset.count + 1) if band not in colours)
+    alpha, full = _find_alpha(dataset, path, others, names)
+    unused = tuple(band for band in others if band != alpha)
+    return Bands(colours, alpha, full, unused, by_name=named_colours(names) is not None)
+
+
+def _find_colours(
+    dataset: DatasetReader, names: list[BandName | None]
+) -> tuple[int, int, int] | None:
+    """Find red, green and blue: by name, by tag, or the first three; None if a name forbids it."""
+    if (named := named_colours(names)) is not None:
+        return named
     tags = dataset.colorinterp
-    colours = (1, 2, 3)
+    bands = (1, 2, 3)
     if all(tags.count(tag) == 1 for tag in _RGB):
         red, green, blue = (tags.index(tag) + 1 for tag in _RGB)
-        colours = (red, green, blue)
-    others = [band for band in range(1, dataset.count + 1) if band not in colours]
-    tagged = [band for band in others if tags[band - 1] == ColorInterp.alpha]
-    alpha = tagged[0] if tagged else None
-    full = 255
-    if alpha is not None and dataset.dtypes[alpha - 1] != "uint8":
-        # The alpha channel of a 16-bit orthophoto may go up to 65535 or only to 255.
-        full = max(1, int(sample_pixels(dataset, alpha).max()))
-    elif alpha is None and others:
-        values = np.unique(sample_pixels(dataset, others[0]))
-        if len(values) == 2 and values[0] == 0:
-            alpha, full = others[0], int(values[1])
-    unused = tuple(band for band in others if band != alpha)
-    return Bands(colours, alpha, full, unused)
+        bands = (red, green, blue)
+    elif dataset.count not in (3, 4):
+        return None
+    return bands if agree(names, bands) else None
+
+
+def _find_alpha(
+    dataset: DatasetReader, path: Path, others: tuple[int, ...], names: list[BandName | None]
+) -> tuple[int | None, int]:
+    """Find the alpha channel and its value where the orthophoto shows something."""
+    tags = dataset.colorinterp
+    for band in others:
+        if tags[band - 1] == ColorInterp.alpha and names[band - 1] == "other":
+            raise _mistagged(dataset, path, band, others)
+    marked = [
+        band for band in others if tags[band - 1] == ColorInterp.alpha or names[band - 1] == "alpha"
+    ]
+    if marked:
+        full = _largest(dataset, marked[0])
+        if full == 0:
+            raise _all_transparent(path, marked[0])
+        return marked[0], full
+    if not others or names[others[0] - 1] == "other":
+        return None, _FULL
+    values, counts = np.unique(sample_pixels(dataset, others[0]), return_counts=True)
+    if len(values) == 2 and values[0] == 0:
+        return others[0], int(values[1])
+    near = (values <= _NEAR) | (values >= _FULL - _NEAR)
+    both_ends = values[0] <= _NEAR and _FULL - _NEAR <= values[-1] <= _FULL
+    if both_ends and counts[near].sum() >= _NEAR_SHARE * counts.sum():
+        return others[0], _FULL
+    return None, _FULL
+
+
+def _largest(dataset: DatasetReader, band: int) -> int:
+    """Find the value of an alpha channel where it is opaque.
+
+    It is 255, or 65535, or 1: any program has its own idea. One block tells in most files, and no
+    more than a few are read before all of the file is sampled.
+    """
+    is_bytes = dataset.dtypes[band - 1] == "uint8"
+    if is_bytes:
+        for window in _spread_blocks(dataset, band):
+            if dataset.read(band, window=window).max() > _FULL / 2:
+                return _FULL
+    return int(sample_pixels(dataset, band).max())
+
+
+def _spread_blocks(dataset: DatasetReader, band: int) -> Iterator[Window]:
+    """Yield blocks of a band, from its middle to its edges."""
+    height, width = dataset.block_shapes[band - 1]
+    rows, columns = -(-dataset.height // height), -(-dataset.width // width)
+    step = max(1, round((rows * columns / _PROBED_BLOCKS) ** 0.5))
+    middle = (rows - 1) / 2, (columns - 1) / 2
+    places = [
+        (row, column)
+        for row in range(step // 2, rows, step)
+        for column in range(step // 2, columns, step)
+    ]
+    places.sort(key=lambda place: (place[0] - middle[0]) ** 2 + (place[1] - middle[1]) ** 2)
+    for row, column in places[:_PROBED_BLOCKS]:
+        yield dataset.block_window(band, row, column)
 
 
 def sample_pixels(
@@ -103,7 +178,7 @@ def has_mask(dataset: DatasetReader) -> bool:
     return MaskFlags.all_valid not in dataset.mask_flag_enums[0]
 
 
-def _check(dataset: DatasetReader, path: Path) -> None:
+def _check(dataset: DatasetReader, path: Path, colours: tuple[int, int, int] | None) -> None:
     if dataset.count == 0:
         raise RasterReadError(
             "file holds several rasters or none",
@@ -114,22 +189,79 @@ def _check(dataset: DatasetReader, path: Path) -> None:
         )
     dtypes = sorted(set(dataset.dtypes))
     found = f"{dataset.count} band(s) of {'/'.join(dtypes)}"
-    palette = dataset.colorinterp[0] == ColorInterp.palette
     remedy = None
-    if palette:
+    if dataset.colorinterp[0] == ColorInterp.palette:
         found += " with a colour table"
         remedy = f"`gdal_translate -expand rgb {path.name} rgb.tif` converts it"
-    elif len(dtypes) == 1 and dtypes[0] not in DEPTHS:
-        remedy = f"`gdal_translate -ot UInt16 {path.name} 16bit.tif` converts it if the values fit"
     elif dataset.count < 3:
         remedy = "export it in colour"
-    tagged = all(tag in dataset.colorinterp for tag in _RGB)
-    right_count = dataset.count in (3, 4) or (dataset.count > 4 and tagged)
-    if not right_count or len(dtypes) != 1 or dtypes[0] not in DEPTHS:
+    elif (len(dtypes) != 1 or dtypes[0] not in DEPTHS) and colours is not None:
+        remedy = _eight_bit_remedy(dataset, path, colours)
+    elif colours is None and not _has_names(dataset):
+        remedy = "`gdal_translate -b RED -b GREEN -b BLUE` keeps three bands, named by number"
+    if remedy is not None:
         raise RasterReadError(
             "not an orthophoto",
             where=path,
             found=found,
             expected="3 or 4 bands (RGB, RGBA) of uint8 or uint16",
-            remedy=remedy or "`gdal_translate -b 1 -b 2 -b 3` keeps the first three",
+            remedy=remedy,
         )
+
+
+def _has_names(dataset: DatasetReader) -> bool:
+    return any(name_of(description) for description in dataset.descriptions)
+
+
+def _eight_bit_remedy(dataset: DatasetReader, path: Path, colours: tuple[int, int, int]) -> str:
+    """Name the command that makes a picture of 8 bits out of numbers of any kind."""
+    values = sample_pixels(dataset, colours)
+    valid = sample_pixels(dataset, colours, mask=True) > 0
+    low, high = range_of_floats(values[valid])
+    kept = " ".join(f"-b {band}" for band in colours)
+    scaled = to_eight_bits(low, high, marker=dataset.nodata)
+    return f"`gdal_translate {kept} {scaled} {path.name} rgb.tif` makes it 8-bit"
+
+
+def _not_in_colour(
+    dataset: DatasetReader, path: Path, names: list[BandName | None]
+) -> RasterReadError:
+    missing = [colour for colour in COLOURS if colour not in names]
+    remedy = "export the orthophoto of the colour camera"
+    if not missing:
+        remedy = "`gdal_translate -b RED -b GREEN -b BLUE` keeps one band of each, named by number"
+    return RasterReadError(
+        f"orthophoto has no {missing[0]} band" if missing else "colours are ambiguous",
+        where=path,
+        found=f"bands {_described(dataset)}",
+        expected="red, green and blue, each once",
+        remedy=remedy,
+    )
+
+
+def _mistagged(
+    dataset: DatasetReader, path: Path, band: int, others: tuple[int, ...]
+) -> RasterReadError:
+    kept = " ".join(f"-b {one}" for one in range(1, dataset.count + 1) if one not in others)
+    return RasterReadError(
+        f"band {band} is tagged as an alpha channel but described as something else",
+        where=path,
+        found=f"bands {_described(dataset)}",
+        expected="an alpha channel, or none",
+        remedy=f"`gdal_translate {kept} {path.name} rgb.tif` keeps the colours",
+    )
+
+
+def _all_transparent(path: Path, band: int) -> RasterReadError:
+    return RasterReadError(
+        "orthophoto is transparent everywhere",
+        where=path,
+        found=f"an alpha channel (band {band}) of 0",
+        expected="an alpha channel above 0 where it shows something",
+        remedy=f"export it again, or `gdal_translate -b 1 -b 2 -b 3 {path.name} rgb.tif` drops "
+        "the alpha channel",
+    )
+
+
+def _described(dataset: DatasetReader) -> str:
+    return ", ".join(str(description or "-") for description in dataset.descriptions)

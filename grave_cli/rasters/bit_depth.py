@@ -60,14 +60,63 @@ def to_bytes(values: NDArray[Any], value_range: ValueRange | None) -> NDArray[np
     return np.asarray(np.rint(np.clip(scaled, 0, 255)), np.uint8)
 
 
-def sixteen_bit_refusal(where: Path, own: ValueRange) -> RasterReadError:
-    """Make the error for a 16-bit orthophoto and a model that was trained on eight bits."""
-    low, high = (f"{value:g}" for value in own)
+def range_of_floats(values: NDArray[Any]) -> ValueRange:
+    """Measure the range of values of any type, without a thousandth of them at each end.
+
+    Args:
+        values: Any numbers; infinite ones and NaN do not count.
+    """
+    finite = values[np.isfinite(values)].astype(np.float64)
+    if not finite.size:
+        return 0.0, 1.0
+    low, high = np.quantile(finite, (_TAIL, 1 - _TAIL))
+    return float(low), float(high if high > low else low + 1)
+
+
+def to_eight_bits(
+    low: float, high: float, *, marker: float | None = None, alpha: tuple[int, int] | None = None
+) -> str:
+    """Write the options of gdal_translate that scale an orthophoto to eight bits.
+
+    A nodata value would otherwise be lost, or be scaled like a colour: it becomes 0 or 255, and the
+    colours keep off that value. gdal_translate does not clip to the range but to the type.
+
+    Args:
+        low: Value that becomes black.
+        high: Value that becomes white.
+        marker: The nodata value; None without one.
+        alpha: Band of the alpha channel and its largest value; None without one.
+    """
+    ends = f"{low:g} {high:g}"
+    if marker is not None:
+        above = marker > low
+        return f"-ot Byte -scale {ends} {'0 254' if above else '1 255'} -a_nodata {255 * above}"
+    if alpha is None or alpha[1] > high:
+        return f"-ot Byte -scale {ends} 0 255"
+    colours = " ".join(f"-scale_{band} {ends} 0 255" for band in range(1, 5) if band != alpha[0])
+    return f"-ot Byte {colours} -scale_{alpha[0]} 0 {alpha[1]} 0 255"
+
+
+def sixteen_bit_refusal(
+    where: Path,
+    own: ValueRange,
+    marker: float | None = None,
+    alpha: tuple[int, int] | None = None,
+) -> RasterReadError:
+    """Make the error for a 16-bit orthophoto and a model that was trained on eight bits.
+
+    Args:
+        where: The orthophoto.
+        own: Range of its values.
+        marker: Its nodata value; None without one.
+        alpha: Band of its alpha channel and the largest value of it; None without one.
+    """
+    options = to_eight_bits(*own, marker=marker, alpha=alpha)
     return RasterReadError(
         "orthophoto has another bit depth than the training orthophotos",
         where=where,
         found="uint16",
         expected="uint8",
-        remedy=f"`gdal_translate -ot Byte -scale {low} {high} 0 255` makes it 8-bit, "
+        remedy=f"`gdal_translate {options} {where.name} 8bit.tif` makes it 8-bit, "
         "or train with 16-bit orthophotos",
     )

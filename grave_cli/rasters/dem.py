@@ -1,9 +1,8 @@
 """What is known of a DEM before its heights are read: one frozen value, read once.
 
-`dem_heights.py` reads the heights.
+`dem_heights.py` reads the heights, `height_rules.py` tells them from markers.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,17 +16,23 @@ from rasterio.io import DatasetReader
 
 from grave_cli.errors import RasterReadError
 from grave_cli.rasters.bands import sample_pixels
-from grave_cli.rasters.georeference import Georeference, read_georeference
+from grave_cli.rasters.georeference import Georeference, ground_pixel_m, read_georeference
+from grave_cli.rasters.height_rules import (
+    HeightRules,
+    find_rules,
+    marker_notes,
+    refuse_no_heights,
+    steepness_notes,
+)
 from grave_cli.rasters.raster_file import open_raster
 
-# No ground is this low: -9999 and -32767 are nodata markers. In a file with a scale of its own (say
-# whole centimetres) a stored -9000 can be a height.
-_LOWEST, _LOWEST_SCALED, _HIGHEST = -9000.0, -32767.0, 1e6
 _METRES = {
     **dict.fromkeys(("m", "metre", "meter", "metres", "meters"), 1.0),
     **dict.fromkeys(("ft", "foot", "feet", "international foot"), 0.3048),
     **dict.fromkeys(("us-ft", "ftus", "us survey foot", "us foot", "foot_us"), 1200 / 3937),
-    **dict.fromkeys(("cm", "centimetre", "centimeter"), 0.01),
+    **dict.fromkeys(("cm", "centimetre", "centimeter", "centimetres", "centimeters"), 0.01),
+    **dict.fromkeys(("dm", "decimetre", "decimeter"), 0.1),
+    **dict.fromkeys(("mm", "millimetre", "millimeter", "millimetres", "millimeters"), 0.001),
 }
 
 
@@ -38,20 +43,18 @@ class Dem:
     Args:
         path: The file, on any grid and in any CRS.
         georeference: CRS, geotransform and size.
-        scale: Metres per stored unit.
-        offset: Metres of a stored 0.
-        is_scaled: The file itself scales its values, as for whole centimetres.
+        rules: Which stored values are heights, and their metres.
         has_alpha: Its second band is an alpha channel.
         notes: Notes for the surveyor on how the file is read, one line each.
+        doubts: Reasons to doubt its heights, one line each.
     """
 
     path: Path
     georeference: Georeference
-    scale: float
-    offset: float
-    is_scaled: bool
+    rules: HeightRules
     has_alpha: bool
     notes: tuple[str, ...]
+    doubts: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -87,30 +90,39 @@ def describe_dem(dataset: DatasetReader, path: Path) -> Dem:
     _check(dataset, path)
     place = read_georeference(dataset, path)
     unit, unit_note = _metres_per_unit(dataset, path)
-    notes = [*unit_note, *_marker_note(dataset, path)]
-    if place.from_prj:
-        notes.append(f"{path}: its CRS is taken from the .prj file beside it")
-    return Dem(
-        path,
-        place,
+    sample = _sample(dataset)
+    rules = find_rules(
+        sample[np.isfinite(sample)],
         scale=dataset.scales[0] * unit,
         offset=dataset.offsets[0] * unit,
         is_scaled=_is_scaled(dataset),
-        has_alpha=dataset.count == 2,
-        notes=tuple(notes),
     )
+    refuse_no_heights(sample[np.isfinite(sample)], rules, path)
+    across, down = ground_pixel_m(place)
+    spacing = down * place.height / sample.shape[0], across * place.width / sample.shape[1]
+    notes = [*unit_note, *marker_notes(sample, rules, path)]
+    doubts = list(steepness_notes(sample, rules, spacing, path))
+    if _is_in_whole_metres(dataset, unit):
+        doubts.append(
+            f"{path}: heights in whole metres show no graves; if they are centimetres, "
+            f"`gdal_edit.py -scale 0.01 {path.name}` says so"
+        )
+    if place.from_prj:
+        notes.append(f"{path}: its CRS is taken from the .prj file beside it")
+    return Dem(path, place, rules, dataset.count == 2, tuple(notes), tuple(doubts))
 
 
-def impossible_heights(stored: NDArray[np.generic], *, is_scaled: bool) -> NDArray[np.bool_]:
-    """Find stored values that cannot be heights, whatever the nodata tag says.
+def _sample(dataset: DatasetReader) -> NDArray[np.float64]:
+    """Sample stored values, NaN where the file itself says that there is none."""
+    stored = sample_pixels(dataset, 1).astype(np.float64)
+    stored[sample_pixels(dataset, 1, mask=True) == 0] = np.nan
+    if dataset.count == 2:
+        stored[sample_pixels(dataset, 2) == 0] = np.nan
+    return np.asarray(stored)
 
-    Args:
-        stored: Values as stored in the file.
-        is_scaled: The file itself scales its values.
-    """
-    values = stored.astype(np.float64, copy=False)
-    lowest = _LOWEST_SCALED if is_scaled else _LOWEST
-    return ~((values > lowest) & (values < (np.inf if is_scaled else _HIGHEST)))
+
+def _is_in_whole_metres(dataset: DatasetReader, unit: float) -> bool:
+    return np.issubdtype(dataset.dtypes[0], np.integer) and not _is_scaled(dataset) and unit == 1
 
 
 def _is_scaled(dataset: DatasetReader) -> bool:
@@ -136,20 +148,6 @@ def _check(dataset: DatasetReader, path: Path) -> None:
             found=found,
             expected="one band of heights in metres",
             remedy=f"`gdal_translate -b 1 {path.name} dem.tif` keeps the first band",
-        )
-
-
-def _marker_note(dataset: DatasetReader, path: Path) -> Iterator[str]:
-    """Name the most common value that is taken as missing without a nodata tag."""
-    stored = sample_pixels(dataset, 1)[sample_pixels(dataset, 1, mask=True) > 0]
-    strange = stored[impossible_heights(stored, is_scaled=_is_scaled(dataset))]
-    strange = strange[~np.isnan(strange.astype(np.float64))]
-    if strange.size:
-        values, counts = np.unique(strange, return_counts=True)
-        common = float(values[counts.argmax()])
-        yield (
-            f"{path}: heights of {common:g} are taken as missing, though no nodata tag says so "
-            f"(`gdal_edit.py -a_nodata {common:g} {path.name}` adds it)"
         )
 
 

@@ -13,17 +13,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from rasterio.enums import Resampling
-from rasterio.errors import RasterioIOError
 from rasterio.io import DatasetReader
 from rasterio.warp import reproject
 from rasterio.windows import Window
 from rasterio.windows import transform as window_transform
 
-from grave_cli.rasters.dem import Dem, describe_dem, impossible_heights
-from grave_cli.rasters.georeference import Georeference, transformer
+from grave_cli.rasters.dem import Dem, describe_dem
+from grave_cli.rasters.georeference import Georeference, operation, transformer
 from grave_cli.rasters.grid import WorkingGrid, iter_windows
 from grave_cli.rasters.grid_reads import WARP
-from grave_cli.rasters.raster_file import damaged_file, open_raster
+from grave_cli.rasters.raster_file import READ_ERRORS, damaged_file, open_raster
 
 Heights = NDArray[np.float32]
 
@@ -64,7 +63,7 @@ class DemReader:
         try:
             for window in iter_windows(grid, piece):
                 heights[window.toslices()] = self._read_piece(grid.crop(window), how, margin)
-        except RasterioIOError as error:
+        except READ_ERRORS as error:
             raise damaged_file(self.dem.path, error) from None
         return heights
 
@@ -84,6 +83,7 @@ class DemReader:
             dst_nodata=np.nan,
             resampling=how,
             **WARP,
+            **operation(self.dem.georeference, grid.crs),
         )
         return heights
 
@@ -91,11 +91,10 @@ class DemReader:
         """Read stored values and turn them into metres, NaN where there is no height."""
         stored = self.dataset.read(1, window=window)
         missing = self.dataset.read_masks(1, window=window) == 0
-        missing |= impossible_heights(stored, is_scaled=self.dem.is_scaled)
+        missing |= self.dem.rules.is_no_height(stored)
         if self.dem.has_alpha:  # GDAL does not use an alpha channel of floats as a mask
             missing |= self.dataset.read(2, window=window) == 0
-        scale, offset = np.float32(self.dem.scale), np.float32(self.dem.offset)
-        heights = stored.astype(np.float32) * scale + offset
+        heights = self.dem.rules.metres(stored)
         heights[missing] = np.nan
         return np.asarray(heights)
 

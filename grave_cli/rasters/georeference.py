@@ -1,9 +1,12 @@
-"""The georeference of a raster: its CRS and geotransform, checked, and the CRS of its working grid.
+"""The georeference of a raster: its CRS and geotransform, checked.
 
 All rasters pass here. Compound CRSs lose their vertical part, a `.prj` file replaces a missing CRS,
-and rasters in a geographic CRS are processed in their UTM zone.
+and longitudes beyond 180 degrees are counted from the middle of the raster.
 """
 
+import math
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -11,19 +14,20 @@ from pathlib import Path
 import numpy as np
 import shapely
 from affine import Affine
-from pyproj import CRS, Transformer
-from pyproj.crs import ProjectedCRS
-from pyproj.crs.coordinate_operation import UTMConversion
-from pyproj.exceptions import CRSError
+from pyproj import CRS, Geod, Transformer
+from pyproj.exceptions import CRSError, ProjError
 from rasterio.errors import CRSError as RasterioCRSError
 from rasterio.io import DatasetReader
 
 from grave_cli.errors import GridError
 
 LONLAT = "EPSG:4326"
+GEOD = Geod(ellps="WGS84")
 Bounds = tuple[float, float, float, float]
+Move = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 _EDGE_POINTS = 21  # per side of a raster whose outline is transformed to another CRS
-_SURE = 70  # of 100: least confidence of pyproj that a CRS is the same as one of an authority
+_PIXEL_M = (0.001, 1000.0)  # edge of a pixel on the ground: no camera is finer, no DEM coarser
+_PROBED_PX = 1000  # longest line over a raster's centre along which its pixels are measured
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,8 @@ class Georeference:
         width: Columns.
         height: Rows.
         from_prj: The CRS comes from a `.prj` file beside the raster.
+        recentred_from: The file's own CRS, if its longitudes exceed 180 degrees; `crs` then counts
+            them from the middle of the raster, because GDAL finds nothing beyond 180.
     """
 
     crs: str
@@ -43,6 +49,12 @@ class Georeference:
     width: int
     height: int
     from_prj: bool = False
+    recentred_from: str = ""
+
+    @property
+    def file_crs(self) -> str:
+        """The CRS that the file states."""
+        return self.recentred_from or self.crs
 
     @property
     def is_north_up(self) -> bool:
@@ -81,7 +93,7 @@ class Georeference:
             return self.pixel_area
         middle = np.array([self.width, self.height]) / 2
         corners = middle + np.array([(0, 0), (1, 0), (1, 1), (0, 1)])
-        points = np.stack(transformer(self.crs, crs).transform(*self._at(corners)), axis=1)
+        points = np.stack(transformer(self.crs, crs).transform(*self.at(corners)), axis=1)
         return float(shapely.area(shapely.polygons(points)))
 
     def outline(self, points: int = _EDGE_POINTS) -> np.ndarray:
@@ -93,9 +105,14 @@ class Georeference:
         share, zero = np.linspace(0, 1, points), np.zeros(points)
         across = np.concatenate([share, zero + 1, share[::-1], zero])
         down = np.concatenate([zero, share, zero + 1, share[::-1]])
-        return np.stack(self._at(np.stack([across * self.width, down * self.height], axis=1)), 1)
+        return np.stack(self.at(np.stack([across * self.width, down * self.height], axis=1)), 1)
 
-    def _at(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def at(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return x and y of places in pixels.
+
+        Shapes:
+            pixels: (places, 2), columns and rows; returns: (places,) each
+        """
         columns, rows = pixels.T
         t = self.transform
         return t.a * columns + t.b * rows + t.c, t.d * columns + t.e * rows + t.f
@@ -111,6 +128,7 @@ def read_georeference(dataset: DatasetReader, path: Path) -> Georeference:
     Raises:
         GridError: It has no CRS or no geotransform, or its CRS is not tied to the Earth.
     """
+    _check_transform(dataset.transform, path)
     if dataset.transform == Affine.identity():
         points = len(dataset.gcps[0])
         raise GridError(
@@ -134,36 +152,23 @@ def read_georeference(dataset: DatasetReader, path: Path) -> Georeference:
             remedy=f"`gdal_edit.py -a_srs EPSG:25832 {path.name}` adds one",
         )
     crs = _horizontal(wkt, path)
-    return Georeference(crs, dataset.transform, dataset.width, dataset.height, from_prj)
+    found = Georeference(crs, dataset.transform, dataset.width, dataset.height, from_prj)
+    _check_place(found, path)
+    return _recentred(found)
 
 
-def working_crs(georeference: Georeference, where: Path | str) -> str:
-    """Return the projected CRS of a raster's working grid: its own, or its UTM zone's.
-
-    The zone is that of the raster's centre, on the raster's own datum, so that no datum is shifted.
-
-    Args:
-        georeference: The raster's georeference.
-        where: The file, named in errors.
-
-    Raises:
-        GridError: Its coordinates are not degrees.
-    """
-    crs = _parsed(georeference.crs)
-    if crs.is_projected:
-        return georeference.crs
-    left, bottom, right, top = georeference.bounds
-    longitude, latitude = (left + right) / 2, (bottom + top) / 2
-    if max(abs(left), abs(right)) > 360 or max(abs(bottom), abs(top)) > 90:
-        raise GridError(
-            "its position cannot be mapped to the ground",
-            where=where,
-            found=f"bounds {_short(georeference.bounds)} in {crs.name}",
-            expected="degrees",
-            remedy="the CRS is probably wrong",
-        )
-    zone = int((longitude + 180) % 360 // 6) + 1
-    return _utm(georeference.crs, zone, "N" if latitude >= 0 else "S")
+def ground_pixel_m(place: Georeference) -> tuple[float, float]:
+    """Measure width and height of the pixels around the centre, in metres; NaN off the Earth."""
+    # Not to its edges: a DEM may reach half a pixel beyond the pole.
+    across, down = (min(_PROBED_PX, side) / 4 for side in (place.width, place.height))
+    column, row = place.width / 2, place.height / 2
+    pixels = [(column - across, row), (column + across, row), (column, row - down)]
+    x, y = place.at(np.array([*pixels, (column, row + down)]))
+    lon, lat = transformer(place.crs, LONLAT).transform(x, y)
+    if not (np.isfinite(lon).all() and np.isfinite(lat).all()):
+        return math.nan, math.nan
+    _, _, lengths = GEOD.inv(lon[[0, 2]], lat[[0, 2]], lon[[1, 3]], lat[[1, 3]])
+    return float(lengths[0] / (2 * across)), float(lengths[1] / (2 * down))
 
 
 def parse_crs(text: str) -> str:
@@ -192,21 +197,131 @@ def transformer(source: str, target: str) -> Transformer:
     return Transformer.from_crs(source, target, always_xy=True)
 
 
-@lru_cache(maxsize=32)
-def _parsed(wkt: str) -> CRS:
-    return CRS.from_wkt(wkt)
+def _check_transform(transform: Affine, path: Path) -> None:
+    numbers = tuple(transform)[:6]
+    if not (all(map(math.isfinite, numbers)) and transform.determinant):
+        raise GridError(
+            "its geotransform gives its pixels no area",
+            where=path,
+            found=", ".join(f"{number:g}" for number in numbers),
+            expected="a size and a position for every pixel",
+            remedy="export it as GeoTIFF again, or correct its world file (.tfw)",
+        )
 
 
-@lru_cache(maxsize=32)
-def _utm(geographic: str, zone: int, hemisphere: str) -> str:
-    crs = _parsed(geographic)
-    found = ProjectedCRS(
-        UTMConversion(str(zone), hemisphere),
-        f"{crs.name} / UTM zone {zone}{hemisphere}",
-        geodetic_crs=crs,
+def _check_place(place: Georeference, path: Path) -> None:
+    """Refuse a raster that lies nowhere on the Earth, or whose pixels have an impossible size."""
+    crs = parsed(place.crs)
+    left, bottom, right, top = place.bounds
+    # A DEM of the whole Earth reaches half a pixel beyond the poles.
+    beyond = max(abs(left), abs(right)) > 361 or max(abs(bottom), abs(top)) > 91
+    if crs.is_geographic and beyond:
+        raise _nowhere(place, path, "degrees")
+    try:
+        sizes = ground_pixel_m(place)
+    except ProjError:  # the Moon, Mars
+        raise GridError(
+            "its CRS is not tied to the Earth",
+            where=path,
+            found=f"{crs.name} ({crs.type_name})",
+            expected="a projected or geographic CRS of the Earth",
+            remedy="`gdal_edit.py -a_srs EPSG:25832` sets the CRS it was exported in",
+        ) from None
+    if not all(map(math.isfinite, sizes)):
+        raise _nowhere(place, path, "a place on the Earth")
+    least, most = _PIXEL_M
+    if not (least <= min(sizes) and max(sizes) <= most):
+        raise GridError(
+            "its pixels have an impossible size",
+            where=path,
+            found=f"{sizes[0]:.2g} x {sizes[1]:.2g} m on the ground",
+            expected=f"{least:g} to {most:g} m",
+            remedy="the CRS is probably wrong, or the geotransform (world file)",
+        )
+
+
+def _recentred(place: Georeference) -> Georeference:
+    """Count longitudes beyond 180 degrees from the middle of the raster."""
+    left, _, right, _ = place.bounds
+    crs = parsed(place.crs)
+    if not crs.is_geographic or crs.axis_info[0].unit_name != "degree":
+        return place
+    if left >= -180 and right <= 180:
+        return place
+    middle = round((left + right) / 2)
+    # WKT1 has the prime meridian in one place, also of datum ensembles such as WGS 84.
+    wkt = str(crs.to_wkt("WKT1_GDAL"))
+    own = crs.prime_meridian.longitude if crs.prime_meridian else 0
+    wkt = re.sub(r'PRIMEM\["[^"]*",[^,\]]*', f'PRIMEM["middle",{middle + own}', wkt)
+    wkt = re.sub(r',AUTHORITY\["[^"]*","[^"]*"\]', "", wkt)
+    moved = Affine.translation(-middle, 0) @ place.transform
+    crs_wkt = CRS.from_wkt(wkt).to_wkt()
+    return replace(place, crs=crs_wkt, transform=moved, recentred_from=place.crs)
+
+
+def _nowhere(place: Georeference, path: Path, expected: str) -> GridError:
+    return GridError(
+        "its position cannot be mapped to the ground",
+        where=path,
+        found=f"bounds {_short(place.bounds)} in {parsed(place.crs).name}",
+        expected=expected,
+        remedy="the CRS is probably wrong",
     )
-    authority = found.to_authority(min_confidence=_SURE)
-    return (CRS.from_authority(*authority) if authority else found).to_wkt()
+
+
+def mover(source: str, target: str, near: tuple[float, float]) -> Move:
+    """Return a function that moves coordinates to another CRS and keeps them together.
+
+    Across the antimeridian, longitudes go on beyond 180 degrees instead of jumping to -180.
+
+    Args:
+        source: CRS of the coordinates.
+        target: Wanted CRS.
+        near: A place amid them, in `source`.
+    """
+    step = transformer(source, target)
+    axis = CRS.from_user_input(target).axis_info[0]
+    if axis.unit_name != "degree":
+        return lambda x, y: step.transform(x, y)
+    middle = step.transform(*near)[0]
+
+    def move(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        longitude, latitude = step.transform(x, y)
+        longitude = np.where(longitude - middle > 180, longitude - 360, longitude)
+        return np.where(middle - longitude > 180, longitude + 360, longitude), latitude
+
+    return move
+
+
+@lru_cache(maxsize=32)
+def operation(place: Georeference, crs: str) -> dict[str, str]:
+    """Return the options by which GDAL's warper transforms like `transformer`.
+
+    By itself, it ignores datum shifts a little outside of the area that a CRS is made for: heights
+    of the Dutch RD would lie 120 m off in a cemetery beyond the border.
+
+    Args:
+        place: A raster.
+        crs: CRS to which it is warped.
+    """
+    if place.crs == crs:
+        return {}
+    x, y = place.at(np.array([(place.width / 2, place.height / 2)]))
+    # GDAL wants the order of axes that the CRSs state, unlike `transformer`.
+    steps = Transformer.from_crs(place.crs, crs)
+    east_first = parsed(place.crs).axis_info[0].direction.lower() in ("east", "west")
+    steps.transform(*((x[0], y[0]) if east_first else (y[0], x[0])))
+    try:
+        pipeline = steps.get_last_used_operation().to_proj4()
+    except ProjError:  # nothing that a pipeline could say
+        return {}
+    return {"COORDINATE_OPERATION": pipeline} if pipeline else {}
+
+
+@lru_cache(maxsize=32)
+def parsed(wkt: str) -> CRS:
+    """Parse the WKT of a CRS."""
+    return CRS.from_wkt(wkt)
 
 
 def _horizontal(wkt: str, where: Path | str) -> str:

@@ -12,15 +12,15 @@ from pathlib import Path
 import numpy as np
 import shapely
 from affine import Affine
-from pyproj import CRS, Geod
+from pyproj import CRS
 from pyproj.exceptions import CRSError
 from rasterio.windows import Window as Window  # re-exported: rooms without rasterio use it
 
 from grave_cli.errors import GridError
+from grave_cli.rasters.georeference import GEOD as GEOD  # re-exported
 from grave_cli.rasters.georeference import LONLAT, transformer
+from grave_cli.rasters.working_crs import ground_axes
 
-GEOD = Geod(ellps="WGS84")
-_PROBE_M = 50.0  # half length of the line along which the ground scale is measured
 _WHOLE = 1e-4  # a pixel still counts as whole if rounding errors cost it no more than this share
 
 
@@ -196,24 +196,15 @@ def lay_grid(
 
 
 def ground_scale(crs: str, x: float, y: float) -> float:
-    """Measure the metres on the ground per CRS unit around a point.
-
-    They are the mean over two geodesic lines through the point, one along each axis.
-
-    Source: Karney 2013, Algorithms for geodesics (through pyproj.Geod).
+    """Measure the metres on the ground per CRS unit around a point: the mean of both axes.
 
     Args:
         crs: Projected CRS, as WKT or authority code.
         x: Easting in CRS units.
         y: Northing in CRS units.
     """
-    half = _PROBE_M / CRS.from_user_input(crs).axis_info[0].unit_conversion_factor
-    to_lonlat = transformer(crs, LONLAT)
-    xs = np.array([x - half, x + half, x, x])
-    ys = np.array([y, y, y - half, y + half])
-    lon, lat = to_lonlat.transform(xs, ys)
-    _, _, lengths = GEOD.inv(lon[[0, 2]], lat[[0, 2]], lon[[1, 3]], lat[[1, 3]])
-    return float(np.mean(lengths) / (2 * half))
+    along_x, along_y, _ = ground_axes(crs, x, y)
+    return (along_x + along_y) / 2
 
 
 def geodesic_areas_m2(polygons: np.ndarray, crs: str) -> np.ndarray:

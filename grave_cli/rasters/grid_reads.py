@@ -71,9 +71,11 @@ def read_warped(
     """
     finer = place.pixel_area_in(grid.crs) < grid.pixel_size**2
     own_alpha = ColorInterp.alpha in dataset.colorinterp
+    moved = {"src_transform": place.transform} if place.recentred_from else {}
     with WarpedVRT(
         dataset,
         src_crs=place.crs,
+        **moved,
         crs=grid.crs,
         transform=grid.transform,
         width=grid.width,

@@ -47,12 +47,15 @@ def frame_around(geometries: Polygons, crs: str) -> MetricFrame:
     """Lay a frame around the median of the vertices of some geometries.
 
     Args:
-        geometries: Shapely geometries, or None; infinite coordinates are ignored.
+        geometries: Shapely geometries, or None; coordinates that lie nowhere are ignored.
         crs: Their CRS, as WKT or authority code.
     """
     points = shapely.get_coordinates(geometries)
-    points = points[np.isfinite(points).all(axis=1)]
+    to_lonlat = transformer(crs, LONLAT)
+    points = points[np.isfinite(to_lonlat.transform(*points.T)).all(axis=0)]
     if not len(points):
         return MetricFrame(0.0, 0.0)
-    longitude, latitude = transformer(crs, LONLAT).transform(*np.median(points, axis=0))
+    # Not the mean of the two in the middle: across the antimeridian it lies at 0 degrees.
+    middle = np.quantile(points, 0.5, axis=0, method="lower")
+    longitude, latitude = to_lonlat.transform(*middle)
     return MetricFrame(float(longitude), float(latitude))

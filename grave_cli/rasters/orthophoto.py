@@ -12,9 +12,10 @@ from pathlib import Path
 from grave_cli.errors import GridError, RasterReadError
 from grave_cli.rasters.bands import Bands, read_bands, sample_colours
 from grave_cli.rasters.bit_depth import ValueRange, range_of, sixteen_bit_refusal
-from grave_cli.rasters.georeference import Georeference, read_georeference, working_crs
+from grave_cli.rasters.georeference import Georeference, read_georeference
 from grave_cli.rasters.grid import WorkingGrid, lay_grid
 from grave_cli.rasters.raster_file import open_raster
+from grave_cli.rasters.working_crs import working_crs
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Orthophoto:
         dtype: Data type of the colours, uint8 or uint16.
         is_stored_in_rows: Each block reaches from the left to the right edge of the image.
         overviews: Decimation factors of its overviews, such as (2, 4, 8).
+        nodata: Stored value that marks pixels without a colour; None without one.
     """
 
     path: Path
@@ -36,6 +38,7 @@ class Orthophoto:
     dtype: str
     is_stored_in_rows: bool
     overviews: tuple[int, ...]
+    nodata: float | None = None
 
     @property
     def name(self) -> str:
@@ -62,9 +65,16 @@ class Orthophoto:
     def notes(self) -> tuple[str, ...]:
         """Notes for the surveyor on how the file is read, one line each."""
         notes = []
+        if self.bands.by_name and self.bands.colours != (1, 2, 3):
+            colours = ", ".join(str(band) for band in self.bands.colours)
+            notes.append(
+                f"{self.path}: bands {colours} are red, green and blue by their descriptions"
+            )
         if self.bands.unused:
             names = ", ".join(str(band) for band in self.bands.unused)
-            notes.append(f"{self.path}: band {names} is not an alpha channel and is ignored")
+            one = len(self.bands.unused) == 1
+            words = f"band {names} is" if one else f"bands {names} are"
+            notes.append(f"{self.path}: {words} not an alpha channel and ignored")
         if self.georeference.from_prj:
             notes.append(f"{self.path}: its CRS is taken from the .prj file beside it")
         return tuple(notes)
@@ -79,7 +89,9 @@ class Orthophoto:
 
     def sixteen_bit_refusal(self) -> RasterReadError:
         """Make the error for a 16-bit orthophoto where only 8-bit ones can be used."""
-        return sixteen_bit_refusal(self.path, self.own_range)
+        bands = self.bands
+        alpha = None if bands.alpha is None else (bands.alpha, bands.alpha_full)
+        return sixteen_bit_refusal(self.path, self.own_range, self.nodata, alpha)
 
 
 def inspect_orthophoto(path: Path) -> Orthophoto:
@@ -101,6 +113,7 @@ def inspect_orthophoto(path: Path) -> Orthophoto:
             dtype=dataset.dtypes[0],
             is_stored_in_rows=dataset.block_shapes[0][1] >= dataset.width,
             overviews=tuple(dataset.overviews(1)),
+            nodata=dataset.nodata,
         )
 
 

@@ -11,14 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.errors import RasterioIOError
 
 from grave_cli.rasters.bit_depth import OWN_RANGE, ValueRange, WantedRange, to_bytes
 from grave_cli.rasters.grid import WorkingGrid
 from grave_cli.rasters.grid_reads import read_straight, read_warped
 from grave_cli.rasters.orthophoto import Orthophoto
 from grave_cli.rasters.overviews import Pyramid
-from grave_cli.rasters.raster_file import damaged_file
+from grave_cli.rasters.raster_file import READ_ERRORS, damaged_file
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ class OrthophotoReader:
             dataset = self.pyramid.at(self._ratio(grid))
             place = place.resized(dataset.width, dataset.height)
             colours, valid = read(dataset, self.orthophoto.bands, place, grid)
-        except RasterioIOError as error:
+        except READ_ERRORS as error:
             raise damaged_file(self.orthophoto.path, error) from None
         rgb = to_bytes(colours, wanted)
         rgb[:, ~valid] = 0

@@ -7,11 +7,12 @@ adding overviews to a file does not change what the network sees.
 """
 
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
-import rasterio
 from rasterio.io import DatasetReader
+
+from grave_cli.rasters.raster_file import open_raster
 
 _AVERAGED = 4.0  # least number of an overview's pixels, along each axis, per pixel of the grid
 
@@ -49,9 +50,8 @@ class Pyramid:
         """Tell whether there is an overview for reading at a ratio of pixel sizes; see `at`."""
         return any(factor * _AVERAGED <= ratio for factor in self._factors)
 
-    def _open(self, usable: int) -> DatasetReader:
+    def _open(self, usable: int) -> AbstractContextManager[DatasetReader]:
         if not self._factors:
-            return rasterio.open(self._path)
+            return open_raster(self._path)
         # Without "NONE" GDAL would choose an overview by itself.
-        level = f"{usable - 1}only" if usable else "NONE"
-        return rasterio.open(self._path, OVERVIEW_LEVEL=level)
+        return open_raster(self._path, OVERVIEW_LEVEL=f"{usable - 1}only" if usable else "NONE")

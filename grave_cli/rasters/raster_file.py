@@ -6,18 +6,26 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import rasterio
+from rasterio._err import CPLE_BaseError  # GDAL's complaints, in no public module of rasterio 1.4
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 
 from grave_cli.errors import RasterReadError
+from grave_cli.rasters.gdal_messages import check_name, unprinted
+
+READ_ERRORS = (RasterioError, CPLE_BaseError, UnicodeError)
 
 
 @contextmanager
-def open_raster(path: Path) -> Iterator[DatasetReader]:
-    """Open a raster.
+def open_raster(path: Path, **options: str) -> Iterator[DatasetReader]:
+    """Open a raster; whatever GDAL cannot read in it while it is open is one error.
+
+    Args:
+        path: The file.
+        options: Options of GDAL's driver.
 
     Raises:
-        RasterReadError: The file is missing or is not a raster.
+        RasterReadError: The file is missing, is not a raster, or is damaged.
     """
     if not path.exists():
         raise RasterReadError(
@@ -27,12 +35,13 @@ def open_raster(path: Path) -> Iterator[DatasetReader]:
             expected="a raster",
             remedy="check the name and the folder",
         )
+    check_name(path, RasterReadError)
     try:
-        with warnings.catch_warnings():
+        with unprinted(), warnings.catch_warnings():
             # `read_georeference` raises an error of ours instead.
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            dataset = rasterio.open(path)
-    except RasterioError as error:
+            dataset = rasterio.open(path, **options)
+    except READ_ERRORS as error:
         raise RasterReadError(
             "cannot be opened as a raster",
             where=path,
@@ -42,7 +51,10 @@ def open_raster(path: Path) -> Iterator[DatasetReader]:
         ) from None
     # `with dataset` would enter an environment that only the same thread can leave.
     with closing(dataset):
-        yield dataset
+        try:
+            yield dataset
+        except READ_ERRORS as error:
+            raise damaged_file(path, error) from None
 
 
 def damaged_file(path: Path, error: Exception) -> RasterReadError:

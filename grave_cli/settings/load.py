@@ -4,6 +4,7 @@ Precedence, weakest first: defaults < TOML < environment < `--set` < command-lin
 OMP_NUM_THREADS is the default of `prediction.threads`.
 """
 
+import codecs
 import os
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -77,7 +78,7 @@ def load_settings(
     merged: Tree = {}
     origins: dict[str, str] = {}
     for name, layer in layers:
-        merged = merge(merged, layer)
+        merged = merge(merged, _at_home(layer))
         origins.update({key: name for key, _ in flatten(layer)})
     return LoadedSettings(validate(merged, origins), origins)
 
@@ -101,6 +102,7 @@ def validate(tree: Tree, origins: Mapping[str, str]) -> Settings:
     Raises:
         SettingsError: A key is unknown or a value out of bounds.
     """
+    _check_sections(tree, origins)
     try:
         return Settings.model_validate(merge(_preset_layer(), tree))
     except ValidationError as error:
@@ -131,6 +133,30 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
             yield f"{prefix}{key}", value
 
 
+def _check_sections(tree: Tree, origins: Mapping[str, str]) -> None:
+    """Refuse a section in other letters, `[Training]`: pydantic-settings takes it for `training`.
+
+    It would win over every layer above the file, without a trace in the origins.
+    """
+    for section in tree:
+        if section not in Settings.model_fields:
+            names = {name for key, name in origins.items() if _on_one_branch(section, key)}
+            source = f" (from {', '.join(sorted(names))})" if names else ""
+            known = section.lower() if section.lower() in Settings.model_fields else None
+            raise SettingsError(
+                f"unknown setting {section}{source}", expected=known, remedy=_SEE_CONFIG
+            )
+
+
+def _at_home(value: Any) -> Any:
+    """Expand `~/` at the start of paths: no shell does it in a file, in quotes or after `=`."""
+    if isinstance(value, Mapping):
+        return {key: _at_home(below) for key, below in value.items()}
+    if isinstance(value, str | Path) and str(value).startswith(("~/", "~\\")):
+        return type(value)(os.path.expanduser(value))
+    return value
+
+
 def _preset_layer() -> Tree:
     studies = Settings().hpo.studies
     # Without defaults: real numbers could not override a range that has a step of 1.
@@ -147,12 +173,19 @@ def _toml_layer(config: Path | None) -> tuple[str, Tree]:
             "config file is missing", where=path, remedy="`gravecli config --init` writes one"
         )
     try:
-        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+        tree = tomllib.loads(_decode(path.read_bytes()))
     except OSError as error:
         raise SettingsError(f"cannot be read: {error.strerror}", where=path) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"not a TOML file: {error}", where=path) from None
     return str(path), _flat_studies(tree)
+
+
+def _decode(data: bytes) -> str:
+    """Decode a text file; some editors of Windows write UTF-16 or start with a byte order mark."""
+    utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    text = data.decode("utf-16" if utf16 else "utf-8-sig")
+    return text.replace("\r\n", "\n")
 
 
 def _threads_layer(environ: Mapping[str, str]) -> Tree:

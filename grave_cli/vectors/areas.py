@@ -16,7 +16,7 @@ from grave_cli.errors import DatasetError
 from grave_cli.outlines.polygons import Polygons
 from grave_cli.rasters.grid import WorkingGrid
 from grave_cli.vectors.outline_repair import clean_outlines
-from grave_cli.vectors.vector_io import LayerChoice, read_geometries
+from grave_cli.vectors.vector_io import LayerChoice, read_features
 
 Area: TypeAlias = shapely.Polygon | shapely.MultiPolygon
 
@@ -33,7 +33,10 @@ def read_area(path: Path, grid: WorkingGrid, layer: str = "") -> Area:
         DatasetError: The file cannot be read, has no polygons, or lies outside the orthophoto.
     """
     choice = LayerChoice(layer, preferred="area")
-    clean = clean_outlines(read_geometries(path, grid.crs, choice), min_area=grid.pixel_size**2)
+    found = read_features(path, grid.crs, choice)
+    clean = clean_outlines(
+        found.geometries, min_area=grid.pixel_size**2, unreadable=found.unreadable
+    )
     if not len(clean.polygons) and not clean.findings.outside:
         raise DatasetError(
             "area has no polygons",

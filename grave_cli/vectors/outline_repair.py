@@ -21,6 +21,7 @@ class Findings:
 
     Args:
         repaired: Invalid outlines that were repaired (crossing or repeated edges).
+        unreadable: Features whose geometry is damaged; ignored.
         empty: Features without a geometry, or smaller than a pixel; ignored.
         unclosed: Lines that do not end where they start; ignored.
         other: Features of other types, such as points; ignored.
@@ -31,6 +32,7 @@ class Findings:
     """
 
     repaired: int = 0
+    unreadable: int = 0
     empty: int = 0
     unclosed: int = 0
     other: int = 0
@@ -49,6 +51,7 @@ class Findings:
 
 _WORDS = {
     "repaired": "{count} invalid outline{s} repaired",
+    "unreadable": "{count} feature{s} with a geometry that cannot be read ignored",
     "empty": "{count} feature{s} without an area ignored",
     "unclosed": "{count} unclosed line{s} ignored",
     "other": "{count} feature{s} of other types, such as points, ignored",
@@ -75,7 +78,7 @@ class CleanOutlines:
 
 
 def clean_outlines(
-    geometries: Polygons, min_area: float, *, drop_duplicates: bool = True
+    geometries: Polygons, min_area: float, *, drop_duplicates: bool = True, unreadable: int = 0
 ) -> CleanOutlines:
     """Turn geometries of any type into valid polygons, one per outline.
 
@@ -89,6 +92,7 @@ def clean_outlines(
         min_area: Area below which outlines are ignored, in squared units of the CRS.
         drop_duplicates: Keep only one of duplicate outlines. A true grave drawn twice is one grave;
             of a predicted grave drawn twice, one is a mistake.
+        unreadable: Number of those without a geometry whose geometry is damaged.
 
     Returns:
         The polygons and the findings; `outside` counts outlines with infinite coordinates.
@@ -109,7 +113,8 @@ def clean_outlines(
         polygons[kept],
         Findings(
             repaired=repaired,
-            empty=int(nothing.sum()) + collapsed,
+            unreadable=unreadable,
+            empty=int(nothing.sum()) - unreadable + collapsed,
             unclosed=int((lines & ~drawn).sum()),
             other=int((~lines & ~drawn).sum()),
             duplicates=int((~kept).sum()),

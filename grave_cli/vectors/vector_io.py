@@ -1,8 +1,7 @@
 """Vector files in, the features of one layer out, flat and in the wanted CRS."""
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,14 @@ from pyproj.exceptions import ProjError
 
 from grave_cli.errors import DatasetError
 from grave_cli.outlines.polygons import Polygons
+from grave_cli.rasters.datum_shift import shift_note
+from grave_cli.rasters.georeference import LONLAT, transformer
+from grave_cli.vectors.vector_files import VectorFile, identify, reading, sibling
 
 GRAVE_LAYER = "graves"
 Bounds = tuple[float, float, float, float]
 
+_SOUND_SHARE = 0.5  # of the coordinates: with fewer on the Earth, the CRS is wrong
 _POLYGONAL = ("Polygon", "MultiPolygon", "CurvePolygon", "MultiSurface", "Surface")
 _MIXED = ("Unknown", "GeometryCollection")
 _LINEAR = (
@@ -67,12 +70,16 @@ class Features:
         crs: Their CRS, as WKT or authority code.
         columns: Names of all columns of the layer.
         values: One value per feature for each requested column that exists; None where empty.
+        unreadable: Features without a geometry about which GDAL complained.
+        notes: Notes for the surveyor, one line each.
     """
 
     geometries: Polygons
     crs: str
     columns: tuple[str, ...]
     values: Mapping[str, NDArray[np.object_]]
+    unreadable: int = 0
+    notes: tuple[str, ...] = ()
 
 
 def read_geometries(
@@ -94,7 +101,7 @@ def read_features(
     Curves become lines, heights (Z) are dropped.
 
     Args:
-        path: GeoPackage, GeoJSON, Shapefile or FlatGeobuf.
+        path: A file of one of the formats of `vector_files.py`.
         crs: Target CRS, as WKT or authority code; None keeps that of the layer.
         choice: Layer and condition.
         bounds: Read only features that touch (left, bottom, right, top), in `crs`; None reads all.
@@ -105,69 +112,141 @@ def read_features(
             condition is invalid or selects no feature.
     """
     choice = choice or LayerChoice()
-    _check_files(path)
-    with _one_line(path), fiona.open(path, layer=_find_layer(path, choice)) as layer:
-        source = _source_crs(path, layer)
-        target = crs or source
-        box = None if bounds is None else _bounds_in(bounds, target, source)
-        names = tuple(layer.schema["properties"])
-        features = _read_layer(path, layer, choice.condition, box)
+    file = identify(path)
+    with reading(path) as complaints:
+        found = _find_layer(file, choice)
+        wanted = _wanted(file, found, columns, choice.condition)
+        with _open(file, layer=found.name, include_fields=wanted) as layer:
+            source = _source_crs(path, layer)
+            target = crs or source
+            box = None if bounds is None else _bounds_in(bounds, target, source)
+            features = _read_layer(path, layer, found, choice.condition, box)
+            if box is None and not choice.condition:
+                _refuse_lost(path, layer, len(features))
         if not features and choice.condition and bounds is None:
-            raise _condition_error("no feature meets the condition", path, layer, choice.condition)
-    flat = shapely.force_2d(_objects(_shape(feature.geometry) for feature in features))
-    to_target = Transformer.from_crs(source, target, always_xy=True)
+            raise _condition_error("no feature meets the condition", path, found, choice.condition)
+    drawn = shapely.force_2d(_objects(_shape(feature.geometry) for feature in features))
+    flat = _on_earth(drawn, source, path)
+    to_target = transformer(source, target)
     return Features(
         np.asarray(shapely.transform(flat, to_target.transform, interleaved=False)),
         target,
-        names,
+        found.columns,
         {
             name: _objects(feature.properties[name] for feature in features)
-            for name in names
+            for name in found.columns
             if name in columns
         },
+        unreadable=int(shapely.is_missing(flat).sum()) if complaints.lines else 0,
+        notes=_shift_notes(flat, source, target, path),
     )
 
 
-def _check_files(path: Path) -> None:
-    if not path.is_file():
-        raise DatasetError("file is missing", where=path)
-    if path.suffix.lower() == ".shp" and not _sibling(path, ".shx"):
+@dataclass(frozen=True)
+class _Layer:
+    """A layer of a file: name, kind of geometry, columns."""
+
+    name: str
+    kind: str
+    columns: tuple[str, ...]
+
+
+def _open(file: VectorFile, **how: Any) -> fiona.Collection:
+    return fiona.open(
+        file.path,
+        enabled_drivers=[file.driver],
+        allow_unsupported_drivers=file.driver == "KML",
+        **file.options,
+        **how,
+    )
+
+
+def _wanted(
+    file: VectorFile, layer: _Layer, columns: Collection[str], condition: str
+) -> list[str] | None:
+    """Name the columns that must be read: an impossible date in another one does not matter."""
+    if not file.can_skip_columns:
+        return None
+    used = "" if file.driver == "GPKG" else condition.lower()  # SQLite evaluates it by itself
+    return [name for name in layer.columns if name in columns or name.lower() in used]
+
+
+def _refuse_lost(path: Path, layer: fiona.Collection, read: int) -> None:
+    """Refuse a file of which GDAL reads only a part, with a message that nobody sees."""
+    try:
+        count = len(layer)
+    except TypeError:  # the driver cannot count
+        return
+    if read < count:
         raise DatasetError(
-            "a file of the Shapefile is missing",
+            "file is damaged",
             where=path,
-            found="no .shx",
-            expected=".shp, .shx, .dbf and .prj side by side",
-            remedy="copy all of them",
+            found=f"{read} of {count} features",
+            expected="all of them",
+            remedy="copy or export it again",
         )
 
 
-def _sibling(path: Path, suffix: str) -> bool:
-    return any(path.with_suffix(ending).is_file() for ending in (suffix, suffix.upper()))
+def _shift_notes(shapes: Polygons, source: str, target: str, path: Path) -> tuple[str, ...]:
+    points = shapely.get_coordinates(shapes)
+    points = points[np.isfinite(points).all(axis=1)]
+    if source == target or not len(points):
+        return ()
+    x, y = np.median(points, axis=0)
+    note = shift_note(source, target, (float(x), float(y)), path)
+    return (note,) if note else ()
 
 
-@contextmanager
-def _one_line(path: Path) -> Iterator[None]:
-    """Turn errors of GDAL, fiona and pyproj into one line that names the file."""
-    try:
-        yield
-    except (FionaError, CPLE_BaseError, OSError, UnicodeError) as error:
-        reason = error.__cause__ or error
-        raise DatasetError(f"cannot be read as a vector file: {reason}", where=path) from None
+def _on_earth(shapes: Polygons, crs: str, where: Path) -> Polygons:
+    """Make stray coordinates infinite, which lie nowhere in their CRS.
+
+    Raises:
+        DatasetError: Most coordinates lie nowhere, such as metres that are called degrees.
+    """
+    points = shapely.get_coordinates(shapes)
+    sound = _sound(points, crs)
+    if sound.all():
+        return shapes
+    finite = points[np.isfinite(points).all(axis=1)]
+    if sound.mean() >= _SOUND_SHARE or not len(finite):
+        points[~sound] = np.inf
+        return np.asarray(shapely.set_coordinates(shapes.copy(), points))
+    parsed = CRS.from_user_input(crs)
+    low, high = np.percentile(finite, (5, 95), axis=0)
+    raise DatasetError(
+        "its coordinates lie nowhere on the Earth",
+        where=where,
+        found=f"x {low[0]:.6g} to {high[0]:.6g}, y {low[1]:.6g} to {high[1]:.6g} in {parsed.name}",
+        expected="degrees" if parsed.is_geographic else "coordinates of that CRS",
+        remedy="the CRS is probably wrong: set the right one in QGIS (Layer > Set CRS) and export "
+        "it as GeoPackage; GeoJSON without a CRS is in degrees",
+    )
 
 
-def _find_layer(path: Path, choice: LayerChoice) -> str:
-    kinds: dict[str, str] = {}
-    for name in fiona.listlayers(path):
-        with fiona.open(path, layer=name) as layer:
-            kinds[name] = layer.schema["geometry"].removeprefix("3D ").removeprefix("Measured ")
+def _sound(points: NDArray[np.float64], crs: str) -> NDArray[np.bool_]:
+    """Find the coordinates that lie somewhere on the Earth."""
+    parsed = CRS.from_user_input(crs)
+    if not parsed.is_geographic:
+        lonlat = transformer(crs, LONLAT).transform(*points.T)
+        return np.asarray(np.isfinite(lonlat).all(axis=0))
+    degrees = np.degrees(parsed.axis_info[0].unit_conversion_factor)
+    return np.asarray((np.abs(points) * degrees <= (360, 90)).all(axis=1))
+
+
+def _find_layer(file: VectorFile, choice: LayerChoice) -> _Layer:
+    path, layers = file.path, _layers(file)
     if choice.name:
-        return _named_layer(path, choice.name, kinds)
+        return _named_layer(path, choice.name, layers)
     for family in (_POLYGONAL, _MIXED, _LINEAR):
-        fitting = [name for name in kinds if kinds[name] in family and name != choice.besides]
+        fitting = {
+            name: layer
+            for name, layer in layers.items()
+            if layer.kind in family and name != choice.besides
+        }
         if choice.preferred in fitting:
-            return choice.preferred
+            return fitting[choice.preferred]
         if len(fitting) == 1:
-            return fitting[0]
+            return next(iter(fitting.values()))
         if fitting:
             raise DatasetError(
                 "layer is ambiguous",
@@ -179,34 +258,47 @@ def _find_layer(path: Path, choice: LayerChoice) -> str:
     raise DatasetError(
         "no polygon layer",
         where=path,
-        found=_listing(kinds) or "no layers",
+        found=_listing(layers) or "no layers",
         expected="polygons, or closed lines",
     )
 
 
-def _named_layer(path: Path, name: str, kinds: dict[str, str]) -> str:
-    if name in kinds:
-        return name
+def _layers(file: VectorFile) -> dict[str, _Layer]:
+    found = {}
+    for name in fiona.listlayers(file.path, **file.options):
+        with _open(file, layer=name) as layer:
+            kind = layer.schema["geometry"].removeprefix("3D ").removeprefix("Measured ")
+            found[name] = _Layer(name, kind, tuple(layer.schema["properties"]))
+    return found
+
+
+def _named_layer(path: Path, name: str, layers: Mapping[str, _Layer]) -> _Layer:
+    if name in layers:
+        return layers[name]
     raise DatasetError(
-        "layer is missing", where=path, found=_listing(kinds) or "no layers", expected=name
+        "layer is missing", where=path, found=_listing(layers) or "no layers", expected=name
     )
 
 
-def _listing(kinds: dict[str, str]) -> str:
-    return ", ".join(f"{name} ({kind})" for name, kind in kinds.items())
+def _listing(layers: Mapping[str, _Layer]) -> str:
+    return ", ".join(f"{layer.name} ({layer.kind})" for layer in layers.values())
 
 
 def _source_crs(path: Path, layer: fiona.Collection) -> str:
     wkt = str(layer.crs_wkt)
+    beside = None if wkt else sibling(path, ".prj")
+    if beside is not None:
+        wkt = beside.read_text("utf-8", "replace").strip()
     if not wkt:
         raise DatasetError(
             "vector file has no CRS",
             where=path,
-            remedy="set it in QGIS (Layer > Set CRS), or add the .prj of the Shapefile",
+            remedy="set it in QGIS (Layer > Set CRS) and export it as GeoPackage, or add its .prj "
+            "file",
         )
     try:
         parsed = CRS.from_wkt(wkt)
-        Transformer.from_crs(parsed, "EPSG:4326")
+        Transformer.from_crs(parsed, LONLAT)
     except ProjError:
         raise DatasetError(
             "CRS has no known place on Earth",
@@ -225,7 +317,7 @@ def _bounds_in(bounds: Bounds, crs: str, target: str) -> Bounds | None:
 
 
 def _read_layer(
-    path: Path, layer: fiona.Collection, condition: str, box: Bounds | None
+    path: Path, layer: fiona.Collection, found: _Layer, condition: str, box: Bounds | None
 ) -> list[fiona.Feature]:
     try:
         return list(layer.filter(bbox=box, where=condition or None))
@@ -233,7 +325,7 @@ def _read_layer(
         if not condition:
             raise
         what = f"condition is invalid: {error.__cause__ or error}"
-        raise _condition_error(what, path, layer, condition) from None
+        raise _condition_error(what, path, found, condition) from None
 
 
 def _objects(values: Iterable[Any]) -> NDArray[np.object_]:
@@ -250,10 +342,8 @@ def _shape(geometry: fiona.Geometry | None) -> shapely.Geometry | None:
         return None
 
 
-def _condition_error(
-    what: str, path: Path, layer: fiona.Collection, condition: str
-) -> DatasetError:
-    columns = ", ".join(layer.schema["properties"]) or "none"
+def _condition_error(what: str, path: Path, layer: _Layer, condition: str) -> DatasetError:
+    columns = ", ".join(layer.columns) or "none"
     return DatasetError(
         what,
         where=path,

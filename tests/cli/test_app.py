@@ -267,3 +267,13 @@ def test_a_threshold_that_is_set_leaves_the_model_s_others_alone(trained: Settin
     loaded = load_settings(assignments=["prediction.decoding.min_area_m2=4"], environ={})
     chosen = _chosen_thresholds(loaded, found)
     assert (chosen.body_threshold, chosen.min_area_m2) == (0.37, 4)
+
+
+@pytest.mark.parametrize("name", ["PROJ_DATA", "PROJ_LIB", "GDAL_DATA"])
+def test_data_folders_of_another_geographic_program_do_no_harm(
+    sample_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """QGIS, PostGIS and conda set them; a CRS was then "not tied to the Earth"."""
+    monkeypatch.setenv(name, str(tmp_path))
+    checked = finish(start_gravecli("check", sample_data, cwd=tmp_path))
+    assert checked.returncode == 0, checked.stdout

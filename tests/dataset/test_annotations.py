@@ -10,6 +10,7 @@ import rasterio
 import shapely
 from affine import Affine
 from deliveries import GRAVES, GRID, PIXEL, UTM, by_place, grave, moved, write
+from pyproj import CRS
 
 from grave_cli.dataset.annotations import rasterize_instances, read_grave_file, read_graves
 from grave_cli.dataset.manifest import Cemetery, read_manifest
@@ -117,6 +118,13 @@ def test_a_mask_gives_its_connected_pixels(tmp_path: Path, name: str) -> None:
     assert len(found) == len(GRAVES)
     off = shapely.distance(shapely.centroid(by_place(found)), shapely.centroid(by_place(GRAVES)))
     assert off.max() < PIXEL
+
+
+def test_the_crs_of_a_mask_may_lie_beside_it(tmp_path: Path) -> None:
+    path = write_mask(tmp_path / "m.tif", mask_of_graves(), crs=None)
+    path.with_suffix(".prj").write_text(CRS.from_user_input(UTM).to_wkt("WKT1_ESRI"))
+    found = read_graves(Cemetery("a", tmp_path / "a.tif", mask=path), GRID).polygons
+    assert len(found) == len(GRAVES)
 
 
 def test_graves_of_a_mask_that_touch_at_a_corner_are_two(tmp_path: Path) -> None:

@@ -1,11 +1,17 @@
 """A data folder is taken apart into cemeteries: every file has one owner, and litter has none."""
 
+import os
+import unicodedata
 from pathlib import Path
 
 import pytest
 
-from grave_cli.dataset.manifest import read_manifest, sibling_dem
+from grave_cli.dataset.manifest import read_manifest, sibling_dem, unread_notes
+from grave_cli.dataset.splits import assign_parts
 from grave_cli.errors import DatasetError
+from grave_cli.settings.inputs import DataSettings
+
+PLACES = (("orthophotos/", ".tif"), ("annotations/", ".gpkg"))
 
 LITTER = [
     "notes.txt",
@@ -53,6 +59,84 @@ def test_files_of_every_kind_find_their_cemetery(tmp_path: Path) -> None:
         None,
     )
     assert south.labels == south.mask
+
+
+@pytest.mark.parametrize(
+    ("orthophoto", "dem", "annotations"),
+    [
+        (
+            "Task-of-2024-05-01-orthophoto.tif",
+            "Task-of-2024-05-01-dsm.tif",
+            "Task-of-2024-05-01.gpkg",
+        ),
+        ("Task-orthophoto.tif", "Task-dtm.tif", "Task-orthophoto.gpkg"),
+        ("north Orthomosaic.tif", "north DEM.tif", "north.graves.shp"),
+        (unicodedata.normalize("NFC", "Jörgen.tif"),) * 2
+        + (unicodedata.normalize("NFD", "Jörgen.gpkg"),),
+    ],
+)
+def test_names_that_other_programs_give_find_each_other(
+    tmp_path: Path, orthophoto: str, dem: str, annotations: str
+) -> None:
+    write(tmp_path, f"orthophotos/{orthophoto}", f"dems/{dem}", f"annotations/{annotations}")
+    (cemetery,) = read_manifest(tmp_path).cemeteries
+    assert len(list(cemetery.files)) == 3
+    assert sibling_dem(cemetery.orthophoto) == cemetery.dem
+
+
+def test_data_that_is_not_read_is_named_with_what_is_taken_instead(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        "orthophotos/north.tif",
+        "orthophotos/north.jpg",
+        "dems/north.asc",
+        "annotations/north.gpkg",
+        "annotations/north.kml",
+        "all.gpkg",
+        "notes.txt",
+    )
+    manifest = read_manifest(tmp_path)
+    (cemetery,) = manifest.cemeteries
+    assert (cemetery.dem, cemetery.annotations) == (None, tmp_path / "annotations/north.gpkg")
+    notes = [note.removeprefix(f"{tmp_path}/") for note in unread_notes(manifest)]
+    assert notes == [
+        "all.gpkg is not read; expected in orthophotos, dems, annotations, masks, areas",
+        "annotations/north.kml is not read; north.gpkg is used",
+        "dems/north.asc is not read; expected .tif, .tiff, .vrt, .gpkg, .jp2",
+        "orthophotos/north.jpg is not read; north.tif is used",
+    ]
+    assert list(unread_notes(read_manifest(tmp_path, tmp_path / "all.gpkg"))) == [
+        note for note in unread_notes(manifest) if "all.gpkg" not in note
+    ]
+
+
+def test_a_kml_is_taken_where_there_is_nothing_better(tmp_path: Path) -> None:
+    write(tmp_path, "orthophotos/north.tif", "annotations/north.kml", "areas/north.dxf")
+    (cemetery,) = read_manifest(tmp_path).cemeteries
+    assert cemetery.annotations == tmp_path / "annotations/north.kml"
+    assert cemetery.area == tmp_path / "areas/north.dxf"
+
+
+def test_errors_about_missing_files_name_the_one_that_is_not_read(tmp_path: Path) -> None:
+    write(tmp_path, "orthophotos/north.jpg", "orthophotos/north.jgw")
+    with pytest.raises(DatasetError, match=r"found north\.jpg, .*gdal_translate .*north\.tif"):
+        read_manifest(tmp_path)
+    write(tmp_path, "orthophotos/north.tif", "annotations/north.dwg", "dems/north.asc")
+    with pytest.raises(DatasetError, match=r"found north\.dwg, which is not read.*GeoPackage"):
+        assign_parts(read_manifest(tmp_path), DataSettings())
+    write(tmp_path, "annotations/north.gpkg")
+    with pytest.raises(DatasetError, match=r"found north\.asc, .*gdal_translate .*north\.tif"):
+        assign_parts(read_manifest(tmp_path), DataSettings(channels="rgb+dem"))
+
+
+def test_a_name_that_is_no_utf8_has_its_place_among_the_splits(tmp_path: Path) -> None:
+    for name in (b"a", b"b", b"S\xfcd"):
+        write(tmp_path, *(f"{place}{os.fsdecode(name)}{end}" for place, end in PLACES))
+    splits = {
+        part.cemetery.name: part.split
+        for part in assign_parts(read_manifest(tmp_path), DataSettings())
+    }
+    assert len(splits) == 3
 
 
 def test_names_are_matched_whole(tmp_path: Path) -> None:

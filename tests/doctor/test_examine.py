@@ -1,6 +1,7 @@
 """Each fault planted in sample data is found, and none in sound data."""
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -240,7 +241,53 @@ def test_an_unusable_cemetery_is_an_error_and_the_others_are_examined(data: Path
 
 def test_a_split_without_graves_is_an_error(data: Path) -> None:
     rewrite_graves(annotations(data), lambda graves: graves[:1])
-    assert not check(data).can_train
+    report = check(data)
+    assert not report.can_train
+    assert found(report, "error", "no graves in sample_01:", "1 grave in all", "data.guard_m")
+
+
+def test_a_name_that_is_no_utf8_is_one_line(data: Path) -> None:
+    for path in (orthophoto(data), annotations(data), data / "dems" / "sample_01.tif"):
+        path.rename(path.with_name(os.fsdecode(b"S\xfcd") + path.suffix))
+    (finding,) = check(data, data__channels="rgb+dem").findings
+    assert "file name is not UTF-8" in finding.what
+    assert "rename it" in finding.what
+
+
+def test_heights_in_centimetres_are_doubted(data: Path) -> None:
+    def scale(profile: dict, pixels: np.ndarray) -> np.ndarray:
+        known = pixels > -9000
+        return np.where(known, (pixels - pixels[known].min()) * 100, pixels)
+
+    rewrite_raster(data / "dems" / "sample_01.tif", scale)
+    report = check(data, data__channels="rgb+dem")
+    assert found(report, "warning", "m per metre", "gdal_edit.py -scale 0.01 sample_01.tif")
+
+
+def test_a_border_without_a_mark_is_found(data: Path) -> None:
+    def blacken(profile: dict, pixels: np.ndarray) -> np.ndarray:
+        pixels[:3, :, :200] = 0
+        return pixels[:3]
+
+    rewrite_raster(orthophoto(data), blacken)
+    report = check(data)
+    assert found(report, "warning", "pure black", "gdal_edit.py -a_nodata 0 sample_01.tif")
+
+
+def test_an_orthophoto_that_shows_nothing_stops_training(data: Path) -> None:
+    def blank(profile: dict, pixels: np.ndarray) -> np.ndarray:
+        profile["nodata"] = 0
+        return pixels[:3] * 0
+
+    rewrite_raster(orthophoto(data), blank)
+    report = check(data, data__channels="rgb+dem")
+    assert found(report, "error", "shows nothing")
+    assert not found(report, "error", "DEM")
+
+
+def test_data_that_is_not_read_is_noted(data: Path) -> None:
+    (data / "orthophotos" / "sample_01.jpg").write_bytes(b"x")
+    assert found(check(data), "note", "sample_01.jpg is not read; sample_01.tif is used")
 
 
 def test_a_missing_folder_is_one_error(tmp_path: Path) -> None:

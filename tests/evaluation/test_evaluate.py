@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import shapely
 from deliveries import GRAVES, UTM, grave, moved, named, outline, with_spike, write
+from pyproj import Transformer
 from shapely import affinity
 
 from grave_cli.errors import DatasetError
@@ -33,6 +34,11 @@ def map_file(path: Path, shapes: Iterable[shapely.Geometry], **columns: list) ->
 def evaluate(prediction: Path, truth: Path, **options: object) -> Evaluation:
     data = options.pop("data", DataSettings())
     return evaluate_files(prediction, truth, data, **options)
+
+
+def moved_from(shapes: Iterable[shapely.Geometry], crs: str) -> list[shapely.Geometry]:
+    step = Transformer.from_crs(crs, "EPSG:25830", always_xy=True)
+    return list(shapely.transform(np.array([*shapes]), step.transform, interleaved=False))
 
 
 @pytest.fixture
@@ -175,6 +181,40 @@ def test_files_of_two_places_are_refused(tmp_path: Path, truth: Path) -> None:
     wrong = write(tmp_path / "m.gpkg", GRAVES, crs="EPSG:25833")  # the same numbers, one zone on
     with pytest.raises(DatasetError, match=r"m\.gpkg: .*different places.*km from"):
         evaluate(wrong, truth)
+
+
+@pytest.mark.parametrize("as_truth", [True, False])
+def test_metres_that_are_called_degrees_are_refused(
+    tmp_path: Path, truth: Path, as_truth: bool
+) -> None:
+    wrong = write(tmp_path / "wrong.shp", GRAVES, crs="EPSG:4326")
+    files = (truth, wrong) if as_truth else (wrong, truth)
+    with pytest.raises(DatasetError, match=r"wrong\.shp: its coordinates lie nowhere on the Earth"):
+        evaluate(*files)
+
+
+def test_a_grave_across_the_earth_takes_no_memory(tmp_path: Path, truth: Path) -> None:
+    """One damaged coordinate: its outline had 200 million points."""
+    far = shapely.Polygon([*GRAVES[0].exterior.coords[:2], (-5e6, 5.4e6), (-5e6, 5.4e6 + 1)])
+    found = evaluate(write(tmp_path / "m.gpkg", [far, *GRAVES[1:]]), truth)
+    assert found.scorecard.at_50.matches == 7
+
+
+def test_graves_on_both_sides_of_the_antimeridian_are_neighbours(tmp_path: Path) -> None:
+    metre = 1 / 111_320
+    east, west = (shapely.box(x, 0, x + 2 * metre, metre) for x in (179.99999 - 3e-5, -179.99999))
+    path = write(tmp_path / "t.gpkg", [east, west], crs="EPSG:4326")
+    found = evaluate(path, path)
+    assert found.scorecard.at_50.f1 == 1
+    assert np.ptp(shapely.get_coordinates(found.truth.polygons), axis=0).max() < 10
+
+
+def test_a_missing_grid_of_datum_shifts_is_noted(tmp_path: Path) -> None:
+    british = [shapely.affinity.translate(shape, -77_758, -4_966_181) for shape in GRAVES]
+    truth = write(tmp_path / "truth.gpkg", british, crs="EPSG:27700")
+    drawn = write(tmp_path / "map.gpkg", moved_from(british, "EPSG:27700"), crs="EPSG:25830")
+    (note,) = evaluate(drawn, truth).notes
+    assert note.startswith(f"{drawn}: positions can be off by some metres")
 
 
 @pytest.mark.parametrize(("drawn", "known"), [([], GRAVES), (GRAVES, []), ([], [])])

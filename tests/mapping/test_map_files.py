@@ -78,6 +78,21 @@ def test_the_map_its_preview_and_its_score_are_written(
     assert files.summary["graves"] == graves_in(files.out) > 0
     assert files.summary["preview"] == str(preview)
     assert files.summary["score"]["predictions"] == files.summary["graves"]
+    assert files.summary["notes"] == []
+
+
+def test_what_is_wrong_with_the_ground_truth_is_said(
+    run: Callable[..., MapFiles], cemetery: Cemetery, tmp_path: Path
+) -> None:
+    truth = tmp_path / "truth.gpkg"
+    with (
+        fiona.open(cemetery.annotations) as graves,
+        fiona.open(truth, "w", **graves.meta) as twice,
+    ):
+        twice.writerecords([*graves, *graves])
+    (note,) = run(Squares(), truth=truth).summary["notes"]
+    assert note.startswith(f"{truth}: ")
+    assert note.endswith("duplicate outlines ignored")
 
 
 @pytest.mark.parametrize(

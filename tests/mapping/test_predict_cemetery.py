@@ -6,6 +6,7 @@ from typing import BinaryIO
 import fiona
 import numpy as np
 import pytest
+import rasterio
 import shapely
 from image_store import runs_of
 from PIL import Image
@@ -13,7 +14,7 @@ from pyproj import CRS
 
 from grave_cli.dataset.annotations import rasterize_instances, read_graves
 from grave_cli.dataset.manifest import Cemetery, read_manifest
-from grave_cli.errors import ExportError, ModelError
+from grave_cli.errors import ExportError, ModelError, RasterReadError
 from grave_cli.evaluation.judgement import judge
 from grave_cli.graves.targets import encode
 from grave_cli.mapping.engine import open_engine
@@ -193,6 +194,19 @@ def test_a_model_for_heights_refuses_an_orthophoto_without(
     engine = open_engine(bundle, trained.prediction)
     with pytest.raises(ModelError, match=r"sample_01\.tif: model tiny needs a DEM .*--dem"):
         predict_cemetery(cemetery.orthophoto, None, bundle, engine, trained)
+
+
+def test_an_orthophoto_without_a_valid_pixel_is_refused(
+    trained: Settings, bundle: Bundle, cemetery: Cemetery, tmp_path: Path
+) -> None:
+    path = tmp_path / "blank.tif"
+    with rasterio.open(cemetery.orthophoto) as file:
+        profile = {**file.profile, "count": 3, "nodata": 0}
+    with rasterio.open(path, "w", **profile) as file:
+        file.write(np.zeros((3, *file.shape), np.uint8))
+    engine = open_engine(bundle, trained.prediction)
+    with pytest.raises(RasterReadError, match=r"blank\.tif: orthophoto shows nothing .*nodata"):
+        predict_cemetery(path, cemetery.dem, bundle, engine, trained)
 
 
 def test_the_preview_shows_found_false_and_missed_graves(

@@ -18,6 +18,7 @@ from grave_cli.errors import GraveError, GridError, RasterReadError
 from grave_cli.rasters.dem import inspect_dem
 from grave_cli.rasters.dem_heights import open_dem, read_dem
 from grave_cli.rasters.elevation import measure_elevation
+from grave_cli.rasters.grid import lay_grid
 from grave_cli.settings.inputs import ElevationSettings
 
 FOOT, US_FOOT = 0.3048, 1200 / 3937
@@ -168,6 +169,34 @@ def test_every_kind_of_dem_gives_the_surface(name: str, tmp_path: Path) -> None:
     assert off[known].max() <= tolerance + 0.06
 
 
+def test_a_dem_may_reach_half_a_pixel_beyond_the_pole(tmp_path: Path) -> None:
+    path = edited(
+        write_dem(tmp_path / "dem.tif", crs="EPSG:4326"),
+        transform=Affine(0.005, 0, -180.0025, 0, -0.005, 90.0025),
+    )
+    assert inspect_dem(path).georeference.height > 0
+
+
+def test_a_dem_beyond_the_area_of_its_crs_is_shifted_like_everything_else(tmp_path: Path) -> None:
+    """2.5 km east of the border: GDAL by itself would be 46 m west and 113 m south."""
+    left, top = 380_600.0, 5_793_640.0
+    grid = lay_grid("EPSG:25832", (left, top - 20, left + 20, top), 0.5, "here")
+    to_dem = Transformer.from_crs("EPSG:25832", "EPSG:28992", always_xy=True)
+    x, y = to_dem.transform(left + 10, top - 10)
+    transform = Affine(2, 0, x - 200, 0, -2, y + 200)
+    columns, rows = np.meshgrid(np.arange(200) + 0.5, np.arange(200) + 0.5)
+    path = tmp_path / "dem.tif"
+    how = {"driver": "GTiff", "height": 200, "width": 200, "count": 1, "dtype": "float32"}
+    with rasterio.open(path, "w", **how, crs="EPSG:28992", transform=transform) as file:
+        file.write((50 + (transform @ (columns, rows))[0] - x).astype(np.float32), 1)
+
+    heights = read_dem(inspect_dem(path), grid)
+
+    columns, rows = np.meshgrid(np.arange(grid.width) + 0.5, np.arange(grid.height) + 0.5)
+    expected = 50 + to_dem.transform(*(grid.transform @ (columns, rows)))[0] - x
+    assert np.abs(heights - expected).max() < 0.01
+
+
 @pytest.mark.parametrize("marker", [-9999, -32767, -3.4e38])
 def test_heights_that_are_none_are_said_when_no_tag_does(tmp_path: Path, marker: float) -> None:
     untagged = write_dem(tmp_path / "untagged.tif", hole=marker)
@@ -176,6 +205,62 @@ def test_heights_that_are_none_are_said_when_no_tag_does(tmp_path: Path, marker:
     (note,) = inspect_dem(untagged).notes
     assert note.startswith(f"{untagged}: heights of {np.float32(marker):g} are taken as missing")
     assert inspect_dem(tagged).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("marker", "how"),
+    [
+        (32767, {"dtype": "int16"}),
+        (65535, {"dtype": "uint16"}),
+        (0, {}),
+        (0, {"dtype": "uint16", "per_metre": 100}),  # its scale is declared below
+        (-100, {}),
+        (1e10, {}),
+    ],
+)
+def test_voids_are_found_by_their_value(tmp_path: Path, marker: float, how: dict[str, Any]) -> None:
+    path = write_dem(tmp_path / "dem.tif", hole=marker, **how)
+    if "per_metre" in how:
+        edited(path, scales=(0.01,))
+
+    dem = inspect_dem(path)
+    heights = read_dem(dem, GRID)
+
+    assert f"heights of {marker:g} are taken as missing" in dem.notes[0]
+    distance = hole_distance("", path)
+    assert np.isnan(heights[distance < -1]).all()
+    off = np.abs(heights - truth())
+    assert np.nanmax(off) < 0.6
+    assert np.isfinite(heights[distance > 1]).all()
+
+
+def test_voids_of_0_are_found_a_few_metres_above_the_sea(tmp_path: Path) -> None:
+    path = write_dem(tmp_path / "dem.tif", hole=0)
+    with rasterio.open(path, "r+") as file:
+        heights = file.read(1)
+        file.write(np.where(heights == 0, 0, heights - 34), 1)
+
+    assert "heights of 0 are taken as missing" in inspect_dem(path).notes[0]
+    assert np.nanmin(read_dem(inspect_dem(path), GRID)) > 5
+
+
+def test_the_sea_is_no_void(tmp_path: Path) -> None:
+    path = write_dem(tmp_path / "dem.tif", hole=0)
+    with rasterio.open(path, "r+") as file:
+        file.write(np.maximum(file.read(1) - 40, 0), 1)  # from the water's edge to 5 m above
+
+    assert inspect_dem(path).notes == ()
+    assert np.nanmin(read_dem(inspect_dem(path), GRID)) == 0
+
+
+def test_whole_metres_and_steep_ground_raise_the_question_of_centimetres(tmp_path: Path) -> None:
+    whole = write_dem(tmp_path / "whole.tif", dtype="int16")
+    steep = write_dem(tmp_path / "steep.tif", per_metre=100)
+
+    assert "whole metres show no graves" in inspect_dem(whole).doubts[0]
+    (note,) = inspect_dem(steep).doubts
+    assert "rises by more than 12.0 m per metre" in note
+    assert "gdal_edit.py -scale 0.01 steep.tif" in note
 
 
 def test_units_are_said(tmp_path: Path) -> None:
@@ -189,6 +274,12 @@ def test_units_are_said(tmp_path: Path) -> None:
 
 def picture(path: Path, count: int) -> Path:
     return write_dem(path, dtype="uint8", count=count)
+
+
+def cut_short(path: Path, share: float) -> Path:
+    write_dem(path, compress="DEFLATE")
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    return path
 
 
 def elsewhere(path: Path) -> Path:
@@ -208,6 +299,13 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], type[GraveError], str]] = {
         "no heights under the orthophoto",
     ),
     "missing": (lambda path: path, RasterReadError, "missing"),
+    "cut short": (lambda path: cut_short(path, 0.5), RasterReadError, "damaged"),
+    "cut very short": (lambda path: cut_short(path, 0.01), RasterReadError, "raster"),
+    "centimetres": (
+        kind(per_metre=1000),
+        RasterReadError,
+        r"cannot be heights.*expected -500 to 9000 m.*gdal_edit\.py -scale 0\.01 dem\.tif",
+    ),
 }
 
 

@@ -8,15 +8,28 @@ import numpy as np
 import pytest
 import rasterio
 import rasterio.shutil
+import shapely
 from affine import Affine
-from delivery_scene import GSD_M, RANGE, UTM, deliver, layout
+from delivery_scene import (
+    GSD_M,
+    RANGE,
+    RECTANGLES,
+    UTM,
+    Layout,
+    areas_m2,
+    deliver,
+    layout,
+    rectangles_in,
+    truth,
+    turned,
+)
 from pyproj import CRS
 from rasterio.control import GroundControlPoint
 
 from grave_cli.dataset.deliveries import check_depths, measure_value_range
 from grave_cli.errors import GraveError, GridError, RasterReadError
-from grave_cli.rasters.bit_depth import range_of, to_bytes
-from grave_cli.rasters.georeference import parse_crs
+from grave_cli.rasters.bit_depth import range_of, to_bytes, to_eight_bits
+from grave_cli.rasters.georeference import LONLAT, mover, parse_crs
 from grave_cli.rasters.grid import WorkingGrid
 from grave_cli.rasters.orthophoto import Orthophoto, inspect_orthophoto, orthophoto_grid
 from grave_cli.rasters.orthophoto_pixels import GridPixels, read_orthophoto
@@ -45,6 +58,36 @@ def write(
     return path
 
 
+def described(
+    path: Path,
+    *names: str,
+    dtype: str = "uint8",
+    alpha_tag: bool = False,
+    nodata: float | None = None,
+) -> Path:
+    """Bands of 10, 20, 30 ... with descriptions, and no colour tags."""
+    values = np.arange(1, len(names) + 1).reshape(-1, 1, 1) * 10
+    with rasterio.open(
+        path,
+        "w",
+        **{"driver": "GTiff", "height": 40, "width": 60, "count": len(names), "dtype": dtype},
+        crs=UTM,
+        transform=HERE,
+        photometric="RGB" if alpha_tag else "MINISBLACK",
+        alpha="YES" if alpha_tag else "NO",
+        nodata=nodata,
+    ) as file:
+        file.write(np.broadcast_to(values, (len(names), 40, 60)).astype(dtype))
+        file.descriptions = names
+    return path
+
+
+def transparent(path: Path) -> Path:
+    with rasterio.open(deliver(path), "r+") as file:
+        file.write(np.zeros(file.shape, np.uint8), 4)
+    return path
+
+
 def palette(path: Path) -> Path:
     with rasterio.open(write(path, count=1), "r+") as file:
         file.write_colormap(1, {7: (255, 0, 0, 255)})
@@ -66,6 +109,13 @@ def cut_short(path: Path) -> Path:
     deliver(path, compress="DEFLATE")
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     return path
+
+
+def garbled_vrt(path: Path) -> Path:
+    other = path.with_suffix(".vrt")
+    rasterio.shutil.copy(deliver(path), other, driver="VRT")
+    other.write_bytes(other.read_bytes().replace(b"<SourceBand>", b"<Source\xbcand>"))
+    return other
 
 
 def vector(path: Path) -> Path:
@@ -106,6 +156,7 @@ def read_whole(path: Path) -> GridPixels:
 REFUSED: dict[str, tuple[Callable[[Path], Path], type[GraveError], str]] = {
     "missing": (lambda path: path, RasterReadError, "missing"),
     "text": (text, RasterReadError, "GeoTIFF"),
+    "VRT that is no text": (garbled_vrt, RasterReadError, "cannot be opened|damaged"),
     "vector file": (vector, RasterReadError, "raster"),
     "cut short": (cut_short, RasterReadError, "damaged"),
     "several rasters": (several_rasters, RasterReadError, "2 rasters"),
@@ -115,11 +166,52 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], type[GraveError], str]] = {
     "five bands": (lambda path: write(path, count=5), RasterReadError, r"5 band\(s\)"),
     "float": (lambda path: write(path, dtype="float32"), RasterReadError, "float32"),
     "int16": (lambda path: write(path, dtype="int16"), RasterReadError, "int16"),
+    "float with its range": (
+        lambda path: described(path, "Blue", "Green", "Red", dtype="float32", nodata=-9999),
+        RasterReadError,
+        r"-b 3 -b 2 -b 1 -ot Byte -scale 10 30 1 255 -a_nodata 0 ortho\.tif",
+    ),
+    "no blue": (
+        lambda path: described(path, "Green", "Red", "RedEdge", "NIR"),
+        RasterReadError,
+        "no blue band .*found bands Green, Red, RedEdge, NIR.*colour camera",
+    ),
+    "two blues": (
+        lambda path: described(path, "Blue-444", "Blue-475", "Green-560", "Red-650"),
+        RasterReadError,
+        "ambiguous.*Blue-444, Blue-475",
+    ),
+    "infrared called alpha": (
+        lambda path: described(path, "Blue", "Green", "Red", "NIR", alpha_tag=True),
+        RasterReadError,
+        "band 4 is tagged as an alpha channel.*-b 1 -b 2 -b 3",
+    ),
+    "transparent": (transparent, RasterReadError, r"alpha channel \(band 4\) of 0"),
     "no CRS": (lambda path: write(path, crs=None), GridError, "no CRS"),
     "no geotransform": (lambda path: write(path, transform=None), GridError, "world file"),
     "control points": (control_points, GridError, "3 ground control points.*-tps"),
     "local CRS": (lambda path: write(path, crs=LOCAL), GridError, r"site \(Engineering CRS\)"),
     "metres called degrees": (nonsense, GridError, "expected degrees"),
+    "beyond its projection": (
+        lambda path: write(path, transform=Affine(0.05, 0, 1e20, 0, -0.05, 4_515_000)),
+        GridError,
+        "expected a place on the Earth",
+    ),
+    "pixels without an area": (
+        lambda path: write(path, transform=Affine(0.05, 0, 587_000, 0.05, 0, 4_515_000)),
+        GridError,
+        "no area.*found 0.05, 0, 587000, 0.05, 0",
+    ),
+    "pixels of a nanometre": (
+        lambda path: write(path, transform=HERE @ Affine.scale(2e-8)),
+        GridError,
+        r"impossible size.*expected 0\.001 to 1000 m",
+    ),
+    "on Mars": (
+        lambda path: write(path, crs="+proj=eqc +R=3396190 +units=m +no_defs"),
+        GridError,
+        "not tied to the Earth",
+    ),
     "too coarse": (
         lambda path: write(path, transform=HERE @ Affine.scale(4)),
         GridError,
@@ -136,7 +228,7 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], type[GraveError], str]] = {
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")  # by writing them
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_refusal_is_one_line_with_file_found_expected_and_remedy(
-    name: str, tmp_path: Path
+    name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     make, kind, says = REFUSED[name]
     path = make(tmp_path / "ortho.tif")
@@ -150,6 +242,7 @@ def test_a_refusal_is_one_line_with_file_found_expected_and_remedy(
     assert "(found " in line
     assert ", expected " in line
     assert "); " in line
+    assert capfd.readouterr().err == ""
 
 
 def test_what_is_peculiar_is_said(tmp_path: Path) -> None:
@@ -161,8 +254,57 @@ def test_what_is_peculiar_is_said(tmp_path: Path) -> None:
     notes = {path: inspect_orthophoto(path).notes for path in (plain, infrared, bare)}
 
     assert notes[plain] == ()
-    assert notes[infrared] == (f"{infrared}: band 4 is not an alpha channel and is ignored",)
+    assert notes[infrared] == (f"{infrared}: band 4 is not an alpha channel and ignored",)
     assert notes[bare] == (f"{bare}: its CRS is taken from the .prj file beside it",)
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (("Blue", "Green", "Red"), (30, 20, 10)),
+        (("B", "G", "R", "A"), (30, 20, 10)),
+        (("Band 1 (Blau)", "Band 2 (Grün)", "Band 3 (Rot)", "RedEdge", "NIR"), (30, 20, 10)),
+        (("Layer_1", "Layer_2", "Layer_3"), (10, 20, 30)),
+        (("", "", "", "NIR"), (10, 20, 30)),
+    ],
+)
+def test_descriptions_of_bands_say_which_are_the_colours(
+    tmp_path: Path, names: tuple[str, ...], expected: tuple[int, int, int]
+) -> None:
+    path = described(tmp_path / "ortho.tif", *names)
+
+    read = read_whole(path)
+
+    assert read.rgb[:, 20, 20].tolist() == list(expected)
+    said = any("by their descriptions" in note for note in inspect_orthophoto(path).notes)
+    assert said == (expected != (10, 20, 30))
+
+
+@pytest.mark.parametrize("place", [layout(), turned(20)])
+@pytest.mark.parametrize("opaque", [1, 100])
+def test_an_alpha_channel_is_opaque_at_its_own_largest_value(
+    tmp_path: Path, place: Layout, opaque: int
+) -> None:
+    usual, other = (deliver(tmp_path / f"{name}.tif", place) for name in ("usual", "other"))
+    with rasterio.open(other, "r+") as file:
+        file.write((file.read(4) > 0).astype(np.uint8) * opaque, 4)
+
+    first, second = read_whole(usual), read_whole(other)
+
+    assert (first.valid != second.valid).mean() < 1e-3
+    both = first.valid & second.valid
+    np.testing.assert_array_equal(first.rgb[:, both], second.rgb[:, both])
+
+
+def test_a_lossy_alpha_channel_without_a_tag_is_found(tmp_path: Path) -> None:
+    usual, lossy = (
+        deliver(tmp_path / f"{name}.tif", valid="untagged") for name in ("usual", "lossy")
+    )
+    with rasterio.open(lossy, "r+") as file:
+        noise = np.random.default_rng(0).integers(0, 5, file.shape)
+        file.write(np.where(file.read(4) > 0, 255 - noise, noise).astype(np.uint8), 4)
+
+    assert (read_whole(lossy).valid != read_whole(usual).valid).mean() < 1e-4
 
 
 def test_half_covered_pixels_are_valid_and_keep_the_colour_of_what_covers_them(
@@ -226,6 +368,42 @@ class TestGeoreference:
         assert CRS.from_wkt(grid.crs).to_epsg() == code
         assert grid.width * GSD_M == pytest.approx(60 * 4e-7 * 111_320 * np.cos(np.radians(y)), 0.1)
 
+    @pytest.mark.parametrize(
+        ("crs", "code"),
+        [("EPSG:4087", 32618), ("EPSG:3857", 3857), ("EPSG:5070", 26918), (UTM, 32618)],
+    )
+    def test_a_crs_that_is_not_square_on_the_ground_is_worked_on_in_utm(
+        self, tmp_path: Path, crs: str, code: int
+    ) -> None:
+        path = deliver(tmp_path / "ortho.tif", layout(crs))
+
+        orthophoto, grid = inspected(path)
+        read = read_orthophoto(orthophoto, grid)
+
+        assert CRS.from_wkt(grid.crs).to_epsg() == code
+        assert f"EPSG:{CRS.from_wkt(orthophoto.georeference.file_crs).to_epsg()}" == crs
+        for found, rectangle in zip(areas_m2(read), RECTANGLES, strict=True):
+            assert found == pytest.approx(rectangle[2] * rectangle[3], rel=0.02)
+        far = shapely.hausdorff_distance(rectangles_in(read), truth())
+        assert far.max() < 0.1
+
+    @pytest.mark.parametrize("middle", [180.0, -180.0, 286.03])
+    def test_longitudes_beyond_180_degrees_are_one_place(
+        self, tmp_path: Path, middle: float
+    ) -> None:
+        step = 4e-7
+        here = Affine(step, 0, middle - 30 * step, 0, -step, -16.8)
+        path = write(tmp_path / "ortho.tif", crs="EPSG:4326", transform=here)
+
+        read = read_whole(path)
+
+        assert read.valid.mean() > 0.9
+        assert CRS.from_wkt(inspect_orthophoto(path).georeference.file_crs).to_epsg() == 4326
+        left, bottom, right, top = read.grid.bounds
+        move = mover(read.grid.crs, LONLAT, ((left + right) / 2, (bottom + top) / 2))
+        longitudes, _ = move(np.array([left, right]), np.array([bottom, top]))
+        assert np.ptp(longitudes) == pytest.approx(60 * step, rel=0.1)
+
     def test_an_own_datum_is_kept(self, tmp_path: Path) -> None:
         bessel = 'GEOGCS["site",DATUM["site",SPHEROID["Bessel",6377397.155,299.1528128]],'
         bessel += 'PRIMEM["Greenwich",0],UNIT["degree",0.0174532925199433]]'
@@ -285,6 +463,15 @@ class TestDepth:
                 refuse()
             assert str(caught.value).startswith(f"{sixteen.path}: ")
             assert "(found uint16, expected uint8); " in str(caught.value)
+
+    def test_the_remedy_keeps_the_alpha_channel_and_the_nodata_value(self) -> None:
+        assert to_eight_bits(300, 900) == "-ot Byte -scale 300 900 0 255"
+        assert to_eight_bits(300, 900, marker=0) == "-ot Byte -scale 300 900 1 255 -a_nodata 0"
+        assert to_eight_bits(300, 900, marker=65535).endswith("300 900 0 254 -a_nodata 255")
+        assert to_eight_bits(300, 900, alpha=(4, 255)) == (
+            "-ot Byte -scale_1 300 900 0 255 -scale_2 300 900 0 255 -scale_3 300 900 0 255 "
+            "-scale_4 0 255 0 255"
+        )
 
     def test_without_a_recipe_its_own_range_makes_it_visible(self, tmp_path: Path) -> None:
         path = deliver(tmp_path / "sixteen.tif", dtype="uint16")

@@ -98,6 +98,33 @@ def test_a_config_file_that_is_no_toml_is_named(content: bytes) -> None:
     assert len(str(error.value).splitlines()) == 1
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_config_file_of_any_windows_editor_is_read(encoding: str) -> None:
+    text = "[training]\r\nepochs = 7\r\n[data]\r\nannotation_filter = \"ART = 'Gräber'\"\r\n"
+    Path("gravecli.toml").write_bytes(text.encode(encoding))
+    found = load_settings(environ={}).settings
+    assert (found.training.epochs, found.data.annotation_filter) == (7, "ART = 'Gräber'")
+
+
+def test_a_section_in_capital_letters_is_unknown() -> None:
+    assert refusal("[Training]\nepochs = 7", {}, "training.epochs=9") == (
+        "unknown setting Training (from my.toml) (expected training); "
+        "`gravecli config` lists all settings"
+    )
+
+
+def test_a_tilde_is_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/anna")
+    found = load(
+        'work_dir = "~/laeufe"\n[data]\nannotations = "~/alle.gpkg"',
+        **{"data.root": Path("~/daten")},
+    ).settings
+    assert found.work_dir == Path("/home/anna/laeufe")
+    assert found.data.annotations == "/home/anna/alle.gpkg"
+    assert found.data.root == Path("/home/anna/daten")
+    assert load(**{"data.root": Path("~daten")}).settings.data.root == Path("~daten")
+
+
 @pytest.mark.parametrize("key", ["epochz", "training.epochz", "prediction.decoding.epochz"])
 @pytest.mark.parametrize("layer", ["my.toml", "environment", "--set", "command line"])
 def test_an_unknown_key_is_refused_with_its_name_and_origin(key: str, layer: str) -> None:

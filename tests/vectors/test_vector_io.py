@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import fiona
+import numpy as np
 import pytest
 import shapely
 from deliveries import (
@@ -14,6 +16,7 @@ from deliveries import (
     GRID,
     OPEN_LINE,
     PIXEL,
+    UTM,
     by_place,
     grave,
     moved,
@@ -22,9 +25,11 @@ from deliveries import (
     with_spike,
     write,
 )
+from pyproj import CRS, Transformer
 
 from grave_cli.dataset.annotations import read_grave_file
 from grave_cli.errors import GraveError
+from grave_cli.rasters.grid import lay_grid
 from grave_cli.settings.inputs import DataSettings
 
 
@@ -83,6 +88,115 @@ def _circle(centre: shapely.Point) -> bytes:
     return b"GP\0\x01" + struct.pack("<i", 25832) + struct.pack("<BII", 1, 10, 1) + ring
 
 
+def kml(folder: Path) -> Path:
+    """KML as Google Earth writes it: degrees and heights, in a folder."""
+    places = (
+        "<Placemark><Polygon><outerBoundaryIs><LinearRing><coordinates>"
+        + " ".join(f"{x:.9f},{y:.9f},0" for x, y in shape.exterior.coords)
+        + "</coordinates></LinearRing></outerBoundaryIs></Polygon></Placemark>"
+        for shape in moved(GRAVES, "EPSG:4326")
+    )
+    folded = f"<Folder><name>graves</name>{''.join(places)}</Folder>"
+    path = folder / "g.kml"
+    path.write_text(
+        '<?xml version="1.0" encoding="UTF-8"?><kml xmlns="http://www.opengis.net/kml/2.2">'
+        f"<Document>{folded}</Document></kml>"
+    )
+    return path
+
+
+def dxf(folder: Path) -> Path:
+    """DXF has no CRS of its own."""
+    path = folder / "g.dxf"
+    columns = ("Layer", "SubClasses", "Linetype", "EntityHandle", "Text")
+    schema = {"geometry": "LineString", "properties": dict.fromkeys(columns, "str")}
+    with fiona.open(path, "w", driver="DXF", schema=schema) as file:
+        for shape in GRAVES:
+            geometry = shapely.geometry.mapping(outline(shape))
+            file.write({"geometry": geometry, "properties": dict.fromkeys(columns)})
+    path.with_suffix(".prj").write_text(CRS.from_user_input(UTM).to_wkt("WKT1_ESRI"))
+    return path
+
+
+def geodatabase(folder: Path) -> Path:
+    """A File Geodatabase is a folder."""
+    schema = {"geometry": "MultiPolygon", "properties": {}}
+    path = folder / "g.gdb"
+    with fiona.open(path, "w", driver="OpenFileGDB", schema=schema, crs="EPSG:4326") as file:
+        for shape in moved(GRAVES, "EPSG:4326"):
+            file.write({"geometry": shapely.geometry.mapping(shapely.MultiPolygon([shape]))})
+    return path
+
+
+def dated(day: bytes) -> Callable[[Path], Path]:
+    """A Shapefile whose column of dates holds any eight characters."""
+
+    def deliver(folder: Path) -> Path:
+        path = folder / "g.shp"
+        schema = {"geometry": "Polygon", "properties": {"NAME": "str:10", "SEIT": "date"}}
+        with fiona.open(path, "w", driver="ESRI Shapefile", crs=UTM, schema=schema) as file:
+            for shape in GRAVES:
+                columns = {"NAME": "x", "SEIT": "1999-01-01"}
+                file.write({"geometry": shapely.geometry.mapping(shape), "properties": columns})
+        table = path.with_suffix(".dbf")
+        table.write_bytes(table.read_bytes().replace(b"19990101", day))
+        return path
+
+    return deliver
+
+
+def leap_second(folder: Path) -> Path:
+    path = folder / "g.gpkg"
+    schema = {"geometry": "Polygon", "properties": {"WANN": "datetime"}}
+    with fiona.open(path, "w", driver="GPKG", crs=UTM, schema=schema) as file:
+        for shape in GRAVES:
+            columns = {"WANN": "2016-12-31T23:59:59"}
+            file.write({"geometry": shapely.geometry.mapping(shape), "properties": columns})
+    with sqlite3.connect(path) as base:
+        for (name,) in base.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'"):
+            base.execute(f'DROP TRIGGER "{name}"')
+        base.execute("UPDATE g SET WANN = '2016-12-31T23:59:60Z'")
+    base.close()
+    return path
+
+
+def umlauts(encoding: str, cpg: str | None = None, mark: int = 0) -> Callable[[Path], Path]:
+    """A Shapefile with a table in any encoding, which a .cpg file or a mark may state."""
+
+    def deliver(folder: Path) -> Path:
+        way = [shapely.box(500000, 5400000, 500020, 5400010)]
+        path = write(folder / "g.shp", [*named("Gr~berfeld"), *named("W~g", way)])
+        table = path.with_suffix(".dbf")
+        data = table.read_bytes()
+        umlaut = "ä".encode(encoding)
+        for word in (b"Gr~berfeld", b"W~g"):
+            spaces = b" " * (len(umlaut) - 1)
+            data = data.replace(word + spaces, word.replace(b"~", umlaut))
+        table.write_bytes(data[:29] + bytes([mark]) + data[30:])
+        path.with_suffix(".cpg").unlink()
+        if cpg:
+            path.with_suffix(".cpg").write_text(cpg)
+        return path
+
+    return deliver
+
+
+def umlaut_in_a_column(folder: Path) -> Path:
+    path = write(folder / "g.shp", named("x"))
+    table = path.with_suffix(".dbf")
+    table.write_bytes(table.read_bytes().replace(b"NAME", "GRÖN".encode("cp1252")))
+    path.with_suffix(".cpg").unlink()
+    return path
+
+
+def lines_of_geojson(folder: Path) -> Path:
+    features = json.loads(plain_geojson(folder).read_text())["features"]
+    path = folder / "g.json"
+    path.write_text("\n".join(map(json.dumps, features)))
+    return path
+
+
+THE_GRAVES = {"annotation_filter": "NAME = 'Gräberfeld'"}
 US_FOOT = "+proj=utm +zone=32 +ellps=GRS80 +units=us-ft"
 JUNK = [shapely.Point(500001, 5400001), None, outline(GRAVES[0]).segmentize(1)]
 COLLECTION = shapely.GeometryCollection(
@@ -145,6 +259,28 @@ DELIVERIES: dict[str, tuple[Delivery, dict[str, Any]]] = {
     ),
     "among junk": (lambda f: write(f / "g.gpkg", [*JUNK, *GRAVES], kind="Unknown"), {}),
     "curves": (circles, {}),
+    "KML": (kml, {}),
+    "GML": (lambda f: write(f / "g.gml", GRAVES), {}),
+    "DXF": (dxf, {}),
+    "File Geodatabase": (geodatabase, {}),
+    "31 February": (dated(b"20010231"), {}),
+    "year alone": (dated(b"19990000"), {}),
+    "text for a date": (dated(b"um 1950 "), {"annotation_filter": "NAME = 'x'"}),
+    "leap second": (leap_second, {}),
+    "leap second asked for": (leap_second, {"annotation_filter": "WANN > '2016-12-31T23:59:59Z'"}),
+    "umlauts unsaid": (umlauts("cp1252"), THE_GRAVES),
+    "umlauts unsaid, UTF-8": (umlauts("utf-8"), THE_GRAVES),
+    "umlauts by mark": (umlauts("cp850", mark=2), THE_GRAVES),
+    "umlauts by .cpg": (umlauts("cp850", cpg="850"), THE_GRAVES),
+    "umlauts, ANSI": (umlauts("cp1252", cpg="ANSI 1252"), THE_GRAVES),
+    "umlauts, wrongly called UTF-8": (umlauts("cp1252", cpg="UTF-8"), THE_GRAVES),
+    "no umlauts by filter": (umlauts("cp1252"), {"annotation_filter": "NAME <> 'Wäg'"}),
+    "an umlaut in a column": (umlaut_in_a_column, {"annotation_filter": "GRÖN = 'x'"}),
+    "GeoJSON by lines": (lines_of_geojson, {}),
+    "a stray vertex": (
+        lambda f: write(f / "g.geojson", [*GRAVES, shapely.box(5e5, 5.4e6, 1e308, 1e308)]),
+        {},
+    ),
 }
 
 
@@ -180,6 +316,57 @@ def without(suffix: str) -> Delivery:
 def text_file(folder: Path) -> Path:
     (folder / "g.gpkg").write_text("not a database")
     return folder / "g.gpkg"
+
+
+def cut(path: Path, share: float = 0.6) -> Path:
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    return path
+
+
+def short_shapefile(suffix: str) -> Delivery:
+    def deliver(folder: Path) -> Path:
+        path = write(folder / "g.shp", GRAVES)
+        cut(path.with_suffix(suffix))
+        return path
+
+    return deliver
+
+
+def of_bytes(name: str, data: bytes) -> Delivery:
+    def deliver(folder: Path) -> Path:
+        (folder / name).write_bytes(data)
+        return folder / name
+
+    return deliver
+
+
+def garbled(folder: Path) -> Path:
+    """A GeoPackage with a table whose definition is no SQL and no UTF-8: GDAL's driver crashed."""
+    path = write(folder / "g.gpkg", GRAVES)
+    path.write_bytes(path.read_bytes().replace(b"CREATE TRIGGER", b"CREATE \xfe\xffIGGER"))
+    return path
+
+
+def garbage_prj(folder: Path) -> Path:
+    path = write(folder / "g.shp", GRAVES)
+    path.with_suffix(".prj").write_bytes(bytes(range(128, 200)))
+    return path
+
+
+def linked(folder: Path) -> Path:
+    path = write(folder / "g.geojson", GRAVES)
+    made = json.loads(path.read_text())
+    made["crs"] = {"properties": {"href": "http://127.0.0.1:9/crs"}, "type": "link"}
+    path.write_text(json.dumps(made))
+    return path
+
+
+def metres_in_geojson(folder: Path) -> Path:
+    path = write(folder / "g.geojson", GRAVES)
+    made = json.loads(path.read_text())
+    del made["crs"]
+    path.write_text(json.dumps(made))
+    return path
 
 
 POINTS = [shapely.Point(500001, 5400001)]
@@ -220,10 +407,37 @@ REFUSALS: dict[str, tuple[Delivery, dict[str, Any], str]] = {
         {},
         "CRS of one of them is probably wrong",
     ),
+    "zipped": (of_bytes("g.zip", b"PK\x03\x04..."), {}, "found a zip archive"),
+    "GeoParquet": (of_bytes("g.parquet", b"PAR1..."), {}, "found GeoParquet"),
+    "another format": (of_bytes("g.tab", b"!table"), {}, "found a file ending in .tab"),
+    "empty file": (of_bytes("g.gpkg", b""), {}, "found an empty file"),
+    "links to another file": (
+        of_bytes("g.gpkg", b"<OGRVRTDataSource><OGRVRTLayer/></OGRVRTDataSource>"),
+        {},
+        "expected GeoPackage, GeoJSON",
+    ),
+    "a link for a CRS": (linked, {}, "its CRS is a link"),
+    "short .shp": (short_shapefile(".shp"), {}, "cut short"),
+    "short .shx": (short_shapefile(".shx"), {}, "cut short"),
+    "short .dbf": (short_shapefile(".dbf"), {}, "cut short"),
+    "short FlatGeobuf": (lambda f: cut(write(f / "g.fgb", GRAVES)), {}, "0 of 8 features"),
+    "short GeoJSON": (lambda f: cut(write(f / "g.geojson", GRAVES)), {}, "cannot be read"),
+    "garbled GeoPackage": (garbled, {}, "cannot be read"),
+    "garbage in .prj": (garbage_prj, {}, ""),
+    "metres in GeoJSON without a CRS": (
+        metres_in_geojson,
+        {},
+        "lie nowhere on the Earth (found x 5000",
+    ),
+    "an impossible date that is asked for": (
+        dated(b"20010231"),
+        {"annotation_filter": "SEIT > '1990-01-01'"},
+        "day is out of range",
+    ),
     "metres taken for degrees": (
         lambda f: write(f / "g.shp", GRAVES, crs="EPSG:4326"),
         {},
-        "CRS of one of them is probably wrong",
+        "lie nowhere on the Earth (found x 5000",
     ),
 }
 
@@ -235,6 +449,39 @@ def test_every_refusal_is_one_line_that_names_the_file(tmp_path: Path, name: str
     with pytest.raises(GraveError) as caught:
         read_grave_file(path, GRID, DataSettings(**options))
     line = str(caught.value)
-    assert line.startswith(f"{path}: ")
+    assert line.startswith(f"{path.with_suffix('')}.")
     assert why in line
     assert "\n" not in line
+
+
+def test_geometries_that_cannot_be_read_are_counted(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path / "g.gpkg", GRAVES)
+    with sqlite3.connect(path) as base:
+        for (name,) in base.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'"):
+            base.execute(f'DROP TRIGGER "{name}"')
+        base.execute("UPDATE g SET geom = substr(geom, 1, 60) WHERE fid < 3")
+    base.close()
+
+    graves = read_grave_file(path, GRID, DataSettings())
+
+    assert len(graves.polygons) == len(GRAVES) - 2
+    words = list(graves.findings.sentences())
+    assert words == ["2 features with a geometry that cannot be read ignored"]
+    assert capfd.readouterr().err == ""
+
+
+def test_a_missing_grid_of_datum_shifts_is_said(tmp_path: Path) -> None:
+    """The British grid, which no wheel of PROJ brings along."""
+    grid = lay_grid("EPSG:25830", (587_990, 5_962_000, 588_010, 5_962_020), 0.1, "here")
+    inside = [shapely.box(588_000 + x, 5_962_010, 588_002 + x, 5_962_011) for x in (0, 3)]
+    step = Transformer.from_crs("EPSG:25830", "EPSG:27700", always_xy=True)
+    british = shapely.transform(np.array(inside), step.transform, interleaved=False)
+    path = write(tmp_path / "g.gpkg", british, crs="EPSG:27700")
+
+    (note,) = read_grave_file(path, grid, DataSettings()).notes
+
+    assert note.startswith(f"{path}: positions can be off by some metres")
+    assert "pyproj sync --file uk_os_OSTN15_NTv2_OSGBtoETRS" in note
+    assert read_grave_file(write(tmp_path / "h.gpkg", GRAVES), GRID, DataSettings()).notes == ()

@@ -5,9 +5,11 @@ These sidecars count (names in any case):
     .shp                .shx .dbf .prj .cpg
     image files         world file (of a .tif: .tfw .tifw .wld), .prj, <name>.msk
     .vrt                all sources and their own sidecars; also VRTs within VRTs
+    any raster          .aux.xml, if it states nodata, a CRS, a position, colours, units or a scale
+    .gdb                all files in this folder
 
-Files that GIS tools leave behind do not count: .aux.xml .ovr -shm, an empty -wal, .qgz, hidden
-files.
+Files that GIS tools leave behind do not count: .aux.xml with statistics, .ovr -shm, an empty -wal,
+.qgz, hidden files.
 
 A path is listed relative to the data folder, with `/`, and composed (NFC), because macOS returns
 decomposed names. A relative source of a VRT is listed relative to the data folder, with leading
@@ -17,12 +19,14 @@ copied. Any other file from outside is listed as `outside/<name>`.
 Source:
     World files: https://gdal.org/en/stable/drivers/raster/wld.html
     External masks: https://gdal.org/en/stable/development/rfc/rfc15_nodatabitmask.html
+    .aux.xml (PAM): https://gdal.org/en/stable/user/raster_data_model.html
 """
 
 import os
 import posixpath
 import stat
 import unicodedata
+import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +38,11 @@ from grave_cli.errors import DatasetError
 _SHAPEFILE_PARTS = frozenset({"shx", "dbf", "prj", "cpg"})
 _SELF_CONTAINED = frozenset({"gpkg", "geojson", "fgb", "vrt"})
 _MASK_ENDING = "msk"
+_MEANINGFUL = frozenset(
+    {"NoDataValue", "SRS", "GeoTransform", "GCPList", "ColorInterp", "Description"}
+    | {"Offset", "Scale", "UnitType"}
+)
+_MOST_AUX_BYTES = 1 << 24  # larger ones hold histograms
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +107,9 @@ class _Folder:
         for other in self._endings.get(name, ()):
             if other.lower() == _MASK_ENDING:
                 yield f"{name}.{other}"
+        aux = f"{name}.aux.xml"
+        if "xml" in self._endings.get(f"{name}.aux", ()) and _changes_meaning(self.locate(aux)):
+            yield aux
 
 
 def _entries(folder: str) -> list["os.DirEntry[str]"]:
@@ -106,6 +118,16 @@ def _entries(folder: str) -> list["os.DirEntry[str]"]:
             return list(entries)
     except OSError as error:
         raise DatasetError("folder cannot be read", where=folder, found=error.strerror) from None
+
+
+def _changes_meaning(aux: str) -> bool:
+    """Tell whether an .aux.xml file says more of a raster than its statistics."""
+    try:
+        if os.stat(aux).st_size > _MOST_AUX_BYTES:
+            return False
+        return any(element.tag in _MEANINGFUL for element in ET.parse(aux).iter())
+    except (OSError, ET.ParseError, ValueError, LookupError):
+        return False  # GDAL does not read it either
 
 
 def _part_endings(ending: str) -> frozenset[str]:
@@ -136,7 +158,13 @@ class _Collector:
         folder, name = os.path.split(place)
         if folder not in self._listed:
             self._listed[folder] = self._list_folder(Path(folder))
-        self._add(place, self._listed[folder] + name, ())
+        listed = self._listed[folder] + name
+        if not (name.lower().endswith(".gdb") and os.path.isdir(place)):
+            self._add(place, listed, ())
+            return
+        for entry in sorted(_entries(place), key=lambda entry: entry.name):
+            if not entry.name.startswith("."):
+                self._add(os.path.join(place, entry.name), f"{listed}/{entry.name}", ())
 
     def _list_folder(self, folder: Path) -> str:
         """Spell a folder as the manifest does, or resolved if a setting names a file in it."""

@@ -55,7 +55,7 @@ def _read(place: str) -> Iterator[tuple[str, bool]]:
     """Yield the text of each source, and whether it is relative to the VRT."""
     try:
         root = ET.parse(place).getroot()
-    except (OSError, ET.ParseError) as error:
+    except (OSError, ET.ParseError, ValueError, LookupError) as error:
         raise DatasetError(
             "VRT cannot be read", where=place, found=error, expected="XML that GDAL wrote"
         ) from None

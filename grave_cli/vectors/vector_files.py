@@ -1,0 +1,307 @@
+"""Vector files, told by their first bytes and opened so that every fault is one error.
+
+The formats that are read safely are listed here; GDAL reads many more, some of which follow links
+into other files or into the net.
+"""
+
+import codecs
+import json
+import logging
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fiona._err import CPLE_BaseError  # GDAL's complaints, in no public module of fiona 1.10
+from fiona.errors import FionaError
+from pyproj.exceptions import ProjError
+
+from grave_cli.errors import DatasetError
+from grave_cli.rasters.gdal_messages import check_name, unprinted
+
+_ERRORS = (
+    *(FionaError, CPLE_BaseError, ProjError, sqlite3.Error, OSError, ValueError),
+    RecursionError,  # deep JSON
+    UnboundLocalError,  # fiona 1.10 on a .prj file of garbage
+)
+FORMATS = "GeoPackage, GeoJSON, Shapefile, FlatGeobuf, KML, GML, DXF or File Geodatabase"
+
+_HEAD_BYTES = 4096
+_SHAPE_HEADER, _SHAPE_RECORD = 100, 8  # bytes
+_MOST_DBF_BYTES = 1 << 26  # of a table that is searched for its encoding
+_DBF_CODECS = {0x01: "cp437", 0x02: "cp850", 0x03: "cp1252", 0x57: "cp1252", 0x64: "cp852"}
+_LINK = re.compile(rb'"type"\s*:\s*"(link|url|ogc)"', re.IGNORECASE)
+_OPTIONS: dict[str, dict[str, Any]] = {
+    # By itself, GDAL writes a .gfs file beside a GML file, and may fetch its schema.
+    "GML": {"WRITE_GFS": "NO", "DOWNLOAD_SCHEMA": "NO"},
+    "GeoJSON": {"DATE_AS_STRING": "YES"},  # as dates, impossible ones could not be read
+}
+_OTHER_FORMATS = {
+    b"PK\x03\x04": ("a zip archive", "unpack it and name the file in it"),
+    b"PAR1": ("GeoParquet", "export it as GeoPackage (QGIS: Export > Save Features As)"),
+    b"%PDF": ("PDF", "export it as GeoPackage (QGIS: Export > Save Features As)"),
+    b"AC10": ("DWG", "save it as DXF, or import it in QGIS and export it as GeoPackage"),
+}
+
+
+@dataclass(frozen=True)
+class VectorFile:
+    """A vector file of a format that is read.
+
+    Args:
+        path: The file, or the folder of a File Geodatabase.
+        driver: Name of GDAL's driver.
+        options: Options to open it with.
+    """
+
+    path: Path
+    driver: str
+    options: dict[str, Any]
+
+    @property
+    def can_skip_columns(self) -> bool:
+        """Whether columns can be left unread."""
+        return self.driver in ("GPKG", "ESRI Shapefile", "FlatGeobuf", "OpenFileGDB")
+
+
+@dataclass
+class Complaints:
+    """Messages of GDAL while a file was read, which says little of their gravity."""
+
+    lines: list[str] = field(default_factory=list)
+
+
+def identify(path: Path) -> VectorFile:
+    """Tell the format of a vector file, and check that its parts are whole.
+
+    Raises:
+        DatasetError: It is missing, incomplete or cut short, or of a format that is not read.
+    """
+    check_name(path, DatasetError)
+    if path.is_dir() and path.suffix.lower() == ".gdb":
+        return VectorFile(path, "OpenFileGDB", {})
+    if not path.is_file():
+        raise DatasetError("file is missing", where=path)
+    if path.suffix.lower() == ".shp":
+        _check_shapefile(path)
+        encoding = _dbf_encoding(path)
+        return VectorFile(path, "ESRI Shapefile", {"encoding": encoding} if encoding else {})
+    with reading(path), path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+        file.seek(0)
+        lines = file.readline(), file.readline()
+    driver = _driver(head, path.suffix.lower())
+    if driver == "GeoJSON" and lines[0].rstrip().endswith(b"}") and lines[1].startswith(b"{"):
+        driver = "GeoJSONSeq"  # the other driver would read the first line alone
+    if driver is None:
+        raise _not_read(path, head)
+    if driver == "GPKG":
+        _check_geopackage(path)
+    if driver == "GeoJSON":
+        _refuse_link(path)
+    return VectorFile(path, driver, _OPTIONS.get(driver, {}))
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[Complaints]:
+    """Turn errors of GDAL, fiona and pyproj into one line, and keep their messages to itself.
+
+    Args:
+        path: The file, named in the error.
+
+    Raises:
+        DatasetError: The file cannot be read.
+    """
+    complaints = Complaints()
+    try:
+        with _listening(complaints):
+            yield complaints
+    except _ERRORS as error:
+        reason = error.__cause__ or error
+        raise DatasetError(
+            f"cannot be read as a vector file: {reason}",
+            where=path,
+            expected=f"an undamaged file of {FORMATS}",
+            remedy="copy or export it again",
+        ) from None
+
+
+def sibling(path: Path, suffix: str) -> Path | None:
+    """Find a file beside another that differs in its ending, in lower or upper case."""
+    beside = (path.with_suffix(ending) for ending in (suffix, suffix.upper()))
+    return next((other for other in beside if other.is_file()), None)
+
+
+class _Listener(logging.Handler):
+    def __init__(self, complaints: Complaints) -> None:
+        super().__init__(logging.WARNING)
+        self._complaints = complaints
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._complaints.lines.append(record.getMessage())
+
+
+@contextmanager
+def _listening(complaints: Complaints) -> Iterator[None]:
+    """Collect what fiona logs of GDAL's messages instead of printing it."""
+    logger, listener = logging.getLogger("fiona"), _Listener(complaints)
+    with unprinted() as caught:
+        propagate = logger.propagate
+        logger.addHandler(listener)
+        logger.propagate = False
+        try:
+            yield
+        finally:
+            complaints.lines += caught
+            logger.propagate = propagate
+            logger.removeHandler(listener)
+
+
+def _driver(head: bytes, suffix: str) -> str | None:
+    text = head.removeprefix(codecs.BOM_UTF8).lstrip()
+    if head.startswith(b"SQLite format 3\0"):
+        return "GPKG"
+    if head.startswith(b"fgb"):
+        return "FlatGeobuf"
+    if text.startswith(b"{"):
+        return "GeoJSON"
+    if text.startswith(b"<") and b"OGRVRTDataSource" not in head:
+        if re.search(rb"<(\w+:)?kml[\s>]", head):
+            return "KML"
+        return "GML" if suffix == ".gml" or b"opengis.net/gml" in head else None
+    return "DXF" if suffix == ".dxf" else None
+
+
+def _not_read(path: Path, head: bytes) -> DatasetError:
+    ending = f"a file ending in {path.suffix}" if path.suffix else "a file without an ending"
+    unknown = (ending, "export it as GeoPackage (QGIS: Export > Save Features As)")
+    known = (what for magic, what in _OTHER_FORMATS.items() if head.startswith(magic))
+    name, remedy = next(known, unknown)
+    return DatasetError(
+        "cannot be read as a vector file",
+        where=path,
+        found=name if head else "an empty file",
+        expected=FORMATS,
+        remedy=remedy,
+    )
+
+
+def _check_geopackage(path: Path) -> None:
+    """Refuse a GeoPackage whose tables are garbled: fiona 1.10 crashes on SQLite's message."""
+    log = path.with_name(f"{path.name}-wal")
+    # Without a log the file is read as it is, and no file is created beside it.
+    mode = "ro" if log.exists() else "ro&immutable=1"
+    with (
+        reading(path),
+        closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode={mode}", uri=True)) as base,
+    ):
+        base.execute("SELECT name FROM sqlite_master").fetchall()
+
+
+def _refuse_link(path: Path) -> None:
+    """Refuse GeoJSON that names its CRS by a link, which GDAL would follow."""
+    data = path.read_bytes()
+    if not _LINK.search(data):
+        return
+    with reading(path):
+        crs = json.loads(data.decode("utf-8-sig")).get("crs")
+    if isinstance(crs, dict) and str(crs.get("type")).lower() != "name":
+        raise DatasetError(
+            "its CRS is a link",
+            where=path,
+            found=f'"crs" of type "{crs.get("type")}"',
+            expected='a name, such as "urn:ogc:def:crs:EPSG::25832"',
+            remedy="set its CRS in QGIS (Layer > Set CRS) and export it again",
+        )
+
+
+def _check_shapefile(path: Path) -> None:
+    """Refuse a Shapefile that lacks a part or has lost the end of one.
+
+    GDAL skips what it cannot find.
+
+    Source: ESRI Shapefile Technical Description, July 1998; dBASE III header.
+    """
+    index, table = sibling(path, ".shx"), sibling(path, ".dbf")
+    if index is None:
+        raise DatasetError(
+            "a file of the Shapefile is missing",
+            where=path,
+            found="no .shx",
+            expected=".shp, .shx, .dbf and .prj side by side",
+            remedy="copy all of them",
+        )
+    records = (index.stat().st_size - _SHAPE_HEADER) // _SHAPE_RECORD
+    for part in (path, index):
+        with part.open("rb") as file:
+            stated = 2 * int.from_bytes(file.read(28)[24:28], "big")
+        _refuse_short(part, stated)
+    if table is not None:
+        with table.open("rb") as file:
+            head = file.read(12).ljust(12, b"\0")
+        rows, start, length = (
+            int.from_bytes(head[first:last], "little")
+            for first, last in ((4, 8), (8, 10), (10, 12))
+        )
+        _refuse_short(table, start + rows * length)
+        if rows != records:
+            raise DatasetError(
+                "parts of the Shapefile do not belong together",
+                where=path,
+                found=f"{records} outlines and {rows} rows of {table.name}",
+                expected="one row for each outline",
+                remedy="copy all of its files again",
+            )
+
+
+def _refuse_short(part: Path, expected: int) -> None:
+    size = part.stat().st_size
+    if size < expected:
+        raise DatasetError(
+            "file is cut short",
+            where=part,
+            found=f"{size} bytes",
+            expected=f"{expected} bytes, as its header says",
+            remedy="copy or export it again",
+        )
+
+
+def _dbf_encoding(path: Path) -> str | None:
+    """Find the encoding of a Shapefile's table: stated by its `.cpg`, or by its header, or guessed.
+
+    Without an explicit encoding, fiona encodes conditions unlike GDAL decodes the table, and a
+    condition with an umlaut never fits. Text that is UTF-8 is hardly ever anything else.
+    """
+    stated = _stated_encoding(sibling(path, ".cpg"))
+    table = sibling(path, ".dbf")
+    if table is None or table.stat().st_size > _MOST_DBF_BYTES:
+        return stated
+    if stated and stated != "utf-8":
+        return stated
+    data = table.read_bytes()
+    start = int.from_bytes(data[8:10], "little")
+    names = b"".join(data[field : field + 11] for field in range(32, start - 1, 32))
+    try:
+        (names + data[start:]).decode("utf-8")
+    except UnicodeDecodeError:
+        return _DBF_CODECS.get(data[29] if len(data) > 29 else 0, "cp1252")
+    return "utf-8"
+
+
+def _stated_encoding(file: Path | None) -> str | None:
+    """Parse a .cpg file: `UTF-8`, `1252`, `ANSI 1252`, `ISO 8859-1`, `65001`, `88591`."""
+    if file is None:
+        return None
+    text = file.read_bytes()[:100].decode("ascii", "ignore").strip().lower()
+    digits = "".join(re.findall(r"\d+", text))
+    if "utf" in text or digits == "65001":
+        return "utf-8"
+    name = f"iso-8859-{digits[4:]}" if digits.startswith("8859") else f"cp{digits}"
+    try:
+        codecs.lookup(name)
+    except LookupError:
+        return None
+    return name
