@@ -32,12 +32,18 @@ def runs_of(settings: Settings) -> list:
 
 
 def copy_store(settings: Settings, folder: Path) -> Settings:
-    """Copy a work_dir into a folder, for a test that adds runs or changes them.
-
-    MLflow knows the files of runs by their whole paths: those of the copy go to the original.
-    """
+    """Copy a work_dir into a folder, for a test that adds runs or changes them."""
     shutil.copytree(settings.work_dir, folder / "runs")
     return with_values(settings, {"work_dir": folder / "runs"})
+
+
+def files_below(folder: Path) -> dict[str, tuple[int, int]]:
+    """Size and time of change (ns) of each file, to see whether any has changed."""
+    stats = {path: path.stat() for path in folder.rglob("*")}
+    return {
+        str(path.relative_to(folder)): (stat.st_size if path.is_file() else 0, stat.st_mtime_ns)
+        for path, stat in stats.items()
+    }
 
 
 def images_of(settings: Settings, run_id: str) -> list[Logged]:

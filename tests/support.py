@@ -1,5 +1,6 @@
 """What several rooms' tests share besides fixtures."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from torch import nn
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+NOBODY = 65534
 
 # A network and chips so small that an epoch takes a second or two.
 TINY = {
@@ -56,6 +59,17 @@ class Listener:
 
     def note(self, message: str) -> None:
         self.notes.append(message)
+
+
+@contextmanager
+def another_account() -> Iterator[None]:
+    """Be nobody while the block runs; root may read and write everything."""
+    before = os.geteuid()
+    os.seteuid(NOBODY if before == 0 else before)
+    try:
+        yield
+    finally:
+        os.seteuid(before)
 
 
 def tiny_settings(root: Path, work_dir: Path, **changes: object) -> Settings:

@@ -26,9 +26,11 @@ def config(
     from grave_cli.cli.console import print_json, print_line
     from grave_cli.settings.example import to_toml_value
     from grave_cli.settings.load import flatten
+    from grave_cli.settings.record import masked_value
 
     loaded = options.load(config, assignments)
-    values = dict(flatten(loaded.settings.model_dump(mode="json")))
+    leaves = flatten(loaded.settings.model_dump(mode="json"))
+    values = {key: masked_value(key, value) for key, value in leaves}
     if json:
         print_json({k: {"value": v, "origin": loaded.origin(k)} for k, v in values.items()})
         return

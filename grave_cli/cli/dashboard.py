@@ -67,6 +67,7 @@ def dashboard(
 
 def _serve(settings: "Settings", pages: _Pages) -> None:
     from grave_cli.errors import TuningError
+    from grave_cli.masking import mask
     from grave_cli.tracking.server import mlflow_pages
     from grave_cli.tuning.dashboard import open_studies
 
@@ -76,7 +77,7 @@ def _serve(settings: "Settings", pages: _Pages) -> None:
         if not pages.mlflow:
             raise
         studies = None
-        say(f"only MLflow is shown: {error}", err=True)
+        say(f"only MLflow is shown: {mask(str(error))}", err=True)
     with ExitStack() as stack:
         if pages.mlflow:
             runs_port = pages.port + _BESIDE if studies else pages.port
@@ -104,6 +105,8 @@ def _serve_studies(studies: "StudyPages", pages: _Pages) -> None:
 def _announce(what: str, url: str, browser: bool) -> None:
     import webbrowser
 
-    say(f"{what}: {url}")
+    from grave_cli.masking import mask_url
+
+    say(f"{what}: {mask_url(url)}")
     if browser:
         threading.Thread(target=webbrowser.open, args=[url], daemon=True).start()

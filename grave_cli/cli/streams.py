@@ -14,6 +14,8 @@ from typing import Any, TextIO, cast
 
 import typer
 
+from grave_cli.masking import mask
+
 # Cc, Cs: control characters and halves of characters. The others reverse the direction of text.
 _HIDDEN = ("Cc", "Cs")
 _TURNING = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
@@ -129,8 +131,8 @@ def say(text: str, *, err: bool = False) -> None:
 
 
 def say_error(text: str) -> None:
-    """Print an error as one line on stderr."""
-    say(f"gravecli: {' '.join(text.split())}", err=True)
+    """Print an error as one line on stderr, without the secrets of URLs."""
+    say(f"gravecli: {mask(' '.join(text.split()))}", err=True)
 
 
 def visible(text: str, keep: str = "") -> str:

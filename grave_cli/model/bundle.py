@@ -6,6 +6,8 @@ a model needs no torch and never unpickles anything.
 
 import hashlib
 import json
+import os
+import stat
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -18,6 +20,7 @@ from grave_cli.graves.confidence import Calibration
 from grave_cli.model.architecture import Architecture
 from grave_cli.rasters.recipe import InputRecipe
 from grave_cli.settings.mapping import DecodingSettings
+from grave_cli.settings.record import masked_value
 
 WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "model.json"
@@ -127,17 +130,12 @@ def read_bundle(path: Path) -> Bundle:
         path: The model folder, or a file in it.
 
     Raises:
-        ModelError: The folder holds no gravecli model, or one of another format version.
+        ModelError: The folder holds no gravecli model, or one of another format version, or it
+            cannot be read.
     """
-    folder = path.parent if path.is_file() else path
+    folder = path.parent if os.path.isfile(path) else path
     card_file = folder / CARD_FILE
-    for file in (card_file, folder / WEIGHTS_FILE):
-        if not file.is_file():
-            raise ModelError(
-                "not a gravecli model",
-                where=path,
-                expected=f"a folder with {CARD_FILE} and {WEIGHTS_FILE}",
-            )
+    _check_readable(folder, path)
     try:
         content = json.loads(card_file.read_text(encoding="utf-8"))
         # Before validation, because the fields depend on the format.
@@ -148,10 +146,49 @@ def read_bundle(path: Path) -> Bundle:
                 found=f"format {content.get('format')}",
                 expected=f"format {FORMAT}",
             )
-        return Bundle(folder=folder, card=ModelCard.model_validate(content))
+        card = ModelCard.model_validate(content)
     except (ValueError, AttributeError, RecursionError) as error:
         reason = _first_fault(error) if isinstance(error, ValidationError) else error
         raise ModelError(f"damaged model description: {reason}", where=card_file) from None
+    # Models of earlier versions may hold secrets, which would go on into every map.
+    shown = card.model_copy(update={"settings": masked_value("", card.settings)})
+    return Bundle(folder=folder, card=shown)
+
+
+def _check_readable(folder: Path, path: Path) -> None:
+    """Open each file of a model once, so that later readers need not expect another's files.
+
+    Raises:
+        ModelError: A file is missing or cannot be read.
+    """
+    for name in (CARD_FILE, WEIGHTS_FILE, ONNX_FILE):
+        try:
+            _open_once(folder / name)
+        except PermissionError as error:
+            raise ModelError(
+                f"model cannot be read: {error.strerror}",
+                where=folder / name,
+                remedy="ask the owner of the model for permission to read it",
+            ) from None
+        except OSError:
+            if name == ONNX_FILE:  # the oldest models have none
+                return
+            raise ModelError(
+                "not a gravecli model",
+                where=path,
+                expected=f"a folder with {CARD_FILE} and {WEIGHTS_FILE}",
+            ) from None
+
+
+def _open_once(file: Path) -> None:
+    """Open and close a regular file; opening a named pipe would wait for ever.
+
+    Raises:
+        OSError: It is none, or cannot be opened.
+    """
+    if not stat.S_ISREG(file.stat().st_mode):
+        raise FileNotFoundError(file)
+    file.open("rb").close()
 
 
 def _first_fault(error: ValidationError) -> str:

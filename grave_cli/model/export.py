@@ -31,7 +31,8 @@ def write_network(folder: Path, network: nn.Module, card: ModelCard) -> Bundle:
     bundle = Bundle(folder=folder, card=card)
     # safetensors refuses tensors in channels-last order.
     weights = {name: value.contiguous().cpu() for name, value in network.state_dict().items()}
-    safetensors.torch.save_file(weights, bundle.weights)
+    # Not `save_file`: it makes a file that only its owner can read.
+    bundle.weights.write_bytes(safetensors.torch.save(weights))
     write_onnx(bundle, network)
     return bundle
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from grave_cli.settings.load import flatten
+from grave_cli.settings.record import masked_value
 from grave_cli.settings.studies import Study
 from grave_cli.settings.tree import Settings
 
@@ -45,13 +46,16 @@ def why_keep_config(path: Path) -> str | None:
 
 
 def changed_toml(settings: Settings) -> str:
-    """Write the values that differ from the defaults as TOML, without the section hpo."""
+    """Write the values that differ from the defaults as TOML, without the section hpo.
+
+    A URL with a password is left out: whoever reads the file gives their own.
+    """
     import tomlkit
 
     defaults = dict(flatten(Settings().model_dump()))
     document = tomlkit.document()
     for key, value in flatten(settings.model_dump(exclude={"hpo"})):
-        if defaults.get(key) != value:
+        if defaults.get(key) != value and masked_value(key, value) == value:
             document.add(tomlkit.key(key.split(".")), _item(value))
     return tomlkit.dumps(document)
 

@@ -195,6 +195,9 @@ class TrackingSettings(Section):
     uri: str = ""
     """Tracking store: URL of an MLflow server or a database. Empty: a SQLite file in work_dir."""
 
+    wait_s: Annotated[float, Field(gt=0, le=3600)] = 15
+    """Longest wait for the first answer of the tracking store, in seconds."""
+
     experiment: Annotated[str, Field(min_length=1)] = "graves"
     """MLflow experiment that contains the runs."""
 

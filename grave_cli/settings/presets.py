@@ -85,6 +85,9 @@ class HpoSettings(Section):
     storage: str = ""
     """Optuna storage URL; several machines can share it. Empty: a SQLite file in work_dir."""
 
+    wait_s: Annotated[float, Field(gt=0, le=3600)] = 15
+    """Longest wait for the first answer of the storage, in seconds."""
+
     heartbeat_s: Annotated[int, Field(ge=1, le=3600)] = 10
     """Heartbeat interval of a running trial, in seconds. A trial without a sign of life for six
     intervals counts as dead and is repeated."""

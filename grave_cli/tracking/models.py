@@ -1,17 +1,17 @@
 """Model lookup: by folder, run or registered version, or the newest model that fits."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from grave_cli.atomic_writes import whole_folder
 from grave_cli.errors import ModelError, TrackingError
+from grave_cli.masking import mask, mask_url
 from grave_cli.model.bundle import Bundle, read_bundle
 from grave_cli.model.shipped import STARTER, starter_model
-from grave_cli.settings.record import without_password
 from grave_cli.settings.tree import Settings
+from grave_cli.tracking.run_files import run_folder
 from grave_cli.tracking.store import look_up, open_client, shown_uri, store_exists
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def resolve_model(name: str, settings: Settings) -> FoundModel:
     """
     if name == STARTER:
         return FoundModel(starter_model(), "the starter model, trained on generated cemeteries")
-    if Path(name).exists():
+    if os.path.exists(name):  # unlike Path.exists, not raising on names too long for a file
         return FoundModel(read_bundle(Path(name)), f"folder {name}")
     if not store_exists(settings):
         raise _no_such_model(name, settings)
@@ -156,7 +156,7 @@ def model_of(client: "MlflowClient", run: "Run", settings: Settings) -> Bundle:
         ModelError: The run has no model, or it is damaged.
         TrackingError: The model cannot be downloaded.
     """
-    folder = local_folder(run.info.artifact_uri)
+    folder = run_folder(run, settings)
     if folder is None:
         folder = settings.work_dir / "cache" / "models" / run.info.run_id
         if not folder.is_dir():
@@ -179,8 +179,8 @@ def _download_model(client: "MlflowClient", run: "Run", folder: Path) -> None:
         download_artifacts(artifact_uri=uri, dst_path=str(folder), tracking_uri=client.tracking_uri)
     except (MlflowException, OSError) as error:
         raise TrackingError(
-            f"model of run {run.info.run_name} cannot be downloaded: {error}",
-            where=without_password(client.tracking_uri),
+            f"model of run {run.info.run_name} cannot be downloaded: {mask(str(error), uri)}",
+            where=mask_url(client.tracking_uri),
             remedy="try again",
         ) from None
 
@@ -199,14 +199,6 @@ def _registered(client: "MlflowClient", uri: str, settings: Settings) -> "ModelV
     if version is None:
         raise _no_such_model(uri, settings)
     return version
-
-
-def local_folder(uri: str) -> Path | None:
-    """Return the folder of a file URI or plain path; None for a remote URI."""
-    parts = urlsplit(uri)
-    if parts.scheme not in ("", "file"):
-        return None
-    return Path(url2pathname(parts.path))
 
 
 def _no_such_model(name: str, settings: Settings) -> ModelError:

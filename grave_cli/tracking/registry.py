@@ -6,6 +6,7 @@ from grave_cli.dataset.training_data import TrainingPlan
 from grave_cli.errors import ModelError
 from grave_cli.model.bundle import Bundle
 from grave_cli.tracking.dataset_input import dataset_digest
+from grave_cli.tracking.guarded_client import StoreError
 from grave_cli.tracking.models import MODEL_FOLDER, model_of
 from grave_cli.tracking.runs import TrackedRun
 from grave_cli.tracking.store import look_up
@@ -39,16 +40,14 @@ def find_champion(run: TrackedRun) -> Champion | None:
     Raises:
         TrackingError: The registry does not answer.
     """
-    from mlflow.exceptions import MlflowException
-
     name = run.settings.tracking.registered_model
     found = look_up(run.client, lambda: run.client.get_model_version_by_alias(name, _CHAMPION))
     if found is not None:
         return Champion(str(found.version), str(found.run_id), found.tags.get(_DIGEST_TAG, ""))
     try:
         run.client.create_registered_model(name)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+    except StoreError as error:
+        if error.code != "RESOURCE_ALREADY_EXISTS":
             raise
     return None
 

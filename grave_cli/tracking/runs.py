@@ -9,10 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grave_cli.settings.record import recorded, without_password
+from grave_cli.errors import TrackingError
+from grave_cli.masking import mask_url
+from grave_cli.settings.record import recorded
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.params import log_params, log_resumption
 from grave_cli.tracking.provenance import provenance_tags
+from grave_cli.tracking.run_files import record_locations
 from grave_cli.tracking.store import experiment_id, open_client, tracking_uri
 from grave_cli.tracking.unfinished import RunState, settle, work_folder
 
@@ -110,6 +113,7 @@ def tracked_run(
     if parent_run_id:
         all_tags[PARENT_TAG] = parent_run_id
     run = client.create_run(experiment_id(client, settings), run_name=name, tags=all_tags)
+    record_locations(settings, run.info.run_id)
     with _kept_true(client, run, settings) as tracked:
         log_params(client, run.info.run_id, settings)
         yield tracked
@@ -131,6 +135,7 @@ def resumed_run(settings: Settings, run_id: str) -> Iterator[TrackedRun]:
     """
     client = open_client(settings)
     run = client.get_run(run_id)
+    record_locations(settings, run_id)
     with _kept_true(client, run, settings) as tracked:
         log_resumption(client, run, settings)
         client.update_run(run_id, status="RUNNING")
@@ -153,8 +158,23 @@ def _kept_true(client: "MlflowClient", run: "Run", settings: Settings) -> Iterat
             status = getattr(error, "run_status", status)
             raise
         finally:
-            client.set_terminated(run_id, status)
-            work.remove_unless_needed(status)
+            if _is_closed(client, run_id, status):
+                work.remove_unless_needed(status)
+
+
+def _is_closed(client: "MlflowClient", run_id: str, status: str) -> bool:
+    """Write the status of a run, and report whether the store took it.
+
+    If the store fails after another error, that one counts: the next training corrects the status
+    by the work folder.
+    """
+    try:
+        client.set_terminated(run_id, status)
+    except TrackingError:
+        if status == "FINISHED":
+            raise
+        return False
+    return True
 
 
 def _state(run: "Run", settings: Settings) -> RunState:
@@ -164,7 +184,7 @@ def _state(run: "Run", settings: Settings) -> RunState:
         name=run.info.run_name,
         parent_run_id=tags.get(PARENT_TAG),
         tags=tags,
-        store=without_password(settings.tracking.uri),
+        store=mask_url(settings.tracking.uri),
         settings=recorded(settings),
     )
 
@@ -196,9 +216,11 @@ def _run_logger(run: TrackedRun) -> "MLFlowLogger":
         def finalize(self, status: str = "success") -> None:
             """Do nothing: the fit has ended, the run has not."""
 
-    return RunLogger(
+    logger = RunLogger(
         experiment_name=run.settings.tracking.experiment,
         tracking_uri=tracking_uri(run.settings),
         run_id=run.run_id,
         log_model=False,
     )
+    logger._mlflow_client = run.client  # whose errors are ours
+    return logger

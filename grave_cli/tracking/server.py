@@ -7,14 +7,17 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from types import MappingProxyType
 from typing import IO
 
 import psutil
 
 from grave_cli.errors import TrackingError
+from grave_cli.masking import mask
 from grave_cli.settings.tree import Settings
+from grave_cli.tracking.run_files import record_locations
 from grave_cli.tracking.store import (
     artifact_root,
     is_server,
@@ -48,19 +51,24 @@ def mlflow_pages(settings: Settings, first_port: int) -> Iterator[str]:
         yield f"{settings.tracking.uri.rstrip('/')}/"
         return
     open_client(settings)
-    store = ["--backend-store-uri", tracking_uri(settings), "--no-serve-artifacts"]
-    store += ["--default-artifact-root", artifact_root(settings)]
-    with mlflow_server(store, free_port(first_port)) as url:
+    record_locations(settings)
+    options = ["--no-serve-artifacts", "--default-artifact-root", artifact_root(settings)]
+    # Not an option: everybody on this machine sees the command lines of its processes.
+    store = {"MLFLOW_BACKEND_STORE_URI": tracking_uri(settings)}
+    with mlflow_server(options, free_port(first_port), store) as url:
         yield url
 
 
 @contextmanager
-def mlflow_server(arguments: Sequence[str], port: int) -> Iterator[str]:
+def mlflow_server(
+    arguments: Sequence[str], port: int, environ: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[str]:
     """Run `mlflow server` while the block runs, then end it and its children.
 
     Args:
         arguments: Options of `mlflow server` for its stores.
         port: Free port on 127.0.0.1.
+        environ: Variables for the server, in addition to those of this process.
 
     Yields:
         URL of the server, once it answers.
@@ -76,7 +84,7 @@ def mlflow_server(arguments: Sequence[str], port: int) -> Iterator[str]:
             command,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+            env={**os.environ, **environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
             start_new_session=True,  # Ctrl-C reaches only this process, which then ends the child
         )
         try:
@@ -118,7 +126,8 @@ def _await_answer(child: subprocess.Popen[bytes], url: str, log: IO[bytes]) -> N
             time.sleep(0.1)
     log.seek(0)
     said = log.read().decode(errors="replace").strip().splitlines()
-    raise TrackingError(f"MLflow's server did not start: {said[-1] if said else 'no output'}")
+    reason = mask(said[-1]) if said else "no output"
+    raise TrackingError(f"MLflow's server did not start: {reason}")
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

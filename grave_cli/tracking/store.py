@@ -7,13 +7,14 @@ switched off.
 import logging
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from grave_cli.errors import TrackingError
-from grave_cli.settings.record import without_password
+from grave_cli.database import Database, sqlite_exists, sqlite_file, sqlite_url
+from grave_cli.errors import GraveError
+from grave_cli.masking import mask_url
 from grave_cli.settings.tree import Settings
+from grave_cli.tracking.guarded_client import StoreError, guarded, is_server_url, store_error
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -22,14 +23,21 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _PAGE = 200
-_SQLITE = "sqlite:///"
-_DATABASE_SERVERS = ("postgresql", "mysql", "mssql")
+STORE_FILE = "mlflow.db"
+"""Name of the tracking store in work_dir."""
+
 # Without this tag, MLflow's pages assume an experiment with language models and hide the trainings.
 _FOR_TRAININGS = {"mlflow.experimentKind": "custom_model_development"}
 # MLflow's codes for a thing that does not exist, and for a name that no such thing can have.
 _ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
-# By default MLflow tries a server that is down for four minutes.
-_SHORT_WAIT = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "5", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}
+_TIMEOUT, _RETRIES = "MLFLOW_HTTP_REQUEST_TIMEOUT", "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
+_OWN_WAIT = {_TIMEOUT, _RETRIES}
+# MLflow's tables that hold what is listed here; the first one gets its row last.
+_TABLES = (
+    "alembic_version",
+    *("experiments", "runs", "metrics", "latest_metrics", "params", "tags"),
+    *("registered_models", "model_versions"),
+)
 _reached: set[str] = set()
 """Stores that have answered this process: for them it waits as long as MLflow does by default."""
 
@@ -42,39 +50,86 @@ def tracking_uri(settings: Settings) -> str:
     """
     if settings.tracking.uri:
         return settings.tracking.uri
-    return f"{_SQLITE}{(settings.work_dir / 'mlflow.db').absolute().as_posix()}"
+    return sqlite_url((settings.work_dir / STORE_FILE).absolute())
 
 
 def shown_uri(settings: Settings) -> str:
-    """Return the URI of the tracking store without its password, for messages."""
-    return without_password(tracking_uri(settings))
+    """Return the URI of the tracking store without its secrets, for messages."""
+    return mask_url(tracking_uri(settings))
+
+
+def tracking_store(settings: Settings) -> Database:
+    """Describe the tracking store, for its check and for messages."""
+    return Database(
+        url=tracking_uri(settings),
+        name="tracking store",
+        setting="tracking.uri",
+        wait_s=settings.tracking.wait_s,
+        tables=_TABLES,
+        error=StoreError,
+    )
 
 
 def open_client(settings: Settings) -> "MlflowClient":
     """Open the tracking store; a missing SQLite file is created.
 
-    A server that is down is reported within seconds, unless the environment sets MLflow's own
-    MLFLOW_HTTP_REQUEST_TIMEOUT (s) and MLFLOW_HTTP_REQUEST_MAX_RETRIES.
+    A store that does not answer within `tracking.wait_s` is reported, unless the environment sets
+    MLflow's own MLFLOW_HTTP_REQUEST_TIMEOUT (s) or MLFLOW_HTTP_REQUEST_MAX_RETRIES.
+
+    Returns:
+        A client whose errors are `TrackingError`.
 
     Raises:
         TrackingError: The store cannot be opened.
     """
     silence_mlflow()
-    from mlflow import MlflowClient
-    from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import SQLAlchemyError
+    store = tracking_store(settings)
+    with store.created_once():
+        if store.url not in _reached and not is_server(settings):
+            store.check()
+        client = _connect(store, settings.tracking.experiment)
+    _reached.add(store.url)
+    return guarded(client, store)
 
-    uri = tracking_uri(settings)
-    if not settings.tracking.uri:
-        settings.work_dir.mkdir(parents=True, exist_ok=True)
+
+def check_writable(settings: Settings) -> None:
+    """Find out before any work whether runs can be recorded; a missing store is not created.
+
+    Raises:
+        TrackingError: The store cannot be opened or written.
+    """
+    if store_exists(settings):
+        open_client(settings)
+    tracking_store(settings).check_writable()
+
+
+def _connect(store: Database, experiment: str) -> "MlflowClient":
+    """Make a client and ask it once."""
+    from mlflow import MlflowClient
+
+    def ask() -> "MlflowClient":
+        client = MlflowClient(tracking_uri=store.url, registry_uri=store.url)
+        client.get_experiment_by_name(experiment)
+        return client
+
+    added = {} if store.url in _reached else _short_wait(store.wait_s)
+    is_bounded = is_server_url(store.url) and bool(added) and not _OWN_WAIT & os.environ.keys()
+    os.environ.update(added)
     try:
-        with _short_wait_for(uri):
-            _knock(uri)
-            client = MlflowClient(tracking_uri=uri, registry_uri=uri)
-            client.get_experiment_by_name(settings.tracking.experiment)
-    except (MlflowException, SQLAlchemyError, ImportError, OSError) as error:
-        raise _store_error(uri, error) from None
-    return client
+        return store.answer(ask) if is_bounded else ask()
+    except GraveError:
+        raise
+    except Exception as error:  # MLflow passes on the errors of several libraries
+        raise store_error(store, error) from None
+    finally:
+        for name in added:
+            del os.environ[name]
+
+
+def _short_wait(wait_s: float) -> dict[str, str]:
+    """Let MLflow ask twice in the time; by default it tries a silent server for four minutes."""
+    wait = {_TIMEOUT: str(max(1, int(wait_s / 2))), _RETRIES: "1"}
+    return {name: value for name, value in wait.items() if name not in os.environ}
 
 
 def look_up(client: "MlflowClient", ask: Callable[[], T]) -> T | None:
@@ -90,60 +145,12 @@ def look_up(client: "MlflowClient", ask: Callable[[], T]) -> T | None:
     Raises:
         TrackingError: The store does not answer, or refuses to.
     """
-    from mlflow.exceptions import MlflowException
-
     try:
         return ask()
-    except MlflowException as error:
-        if error.error_code in _ABSENT:
+    except StoreError as error:
+        if error.code in _ABSENT:
             return None
-        raise _store_error(client.tracking_uri, error) from None
-
-
-@contextmanager
-def _short_wait_for(uri: str) -> Iterator[None]:
-    """Let MLflow give up soon on a store that has not answered this process yet."""
-    wait = {} if uri in _reached else _SHORT_WAIT
-    added = {name: value for name, value in wait.items() if name not in os.environ}
-    os.environ.update(added)
-    try:
-        yield
-        _reached.add(uri)
-    finally:
-        for name in added:
-            del os.environ[name]
-
-
-def _knock(uri: str) -> None:
-    """Connect to a database server once: if it is down, MLflow tries for two minutes."""
-    if uri.startswith(_DATABASE_SERVERS) and uri not in _reached:
-        from sqlalchemy import create_engine
-        from sqlalchemy.pool import NullPool
-
-        create_engine(uri, poolclass=NullPool).connect().close()
-
-
-def _store_error(uri: str, error: Exception) -> TrackingError:
-    """Say in one line why a store cannot be used."""
-    where, cause = without_password(uri), _root_cause(error)
-    if _is_url(uri) and cause is not error:  # an answer that MLflow refuses has no other cause
-        return TrackingError(
-            "tracking server does not answer",
-            where=where,
-            found=cause,
-            remedy="start it, or check tracking.uri",
-        )
-    message = without_password(str(getattr(error, "orig", error))).splitlines()[0]
-    return TrackingError(
-        f"tracking store cannot be used: {message}", where=where, remedy="check tracking.uri"
-    )
-
-
-def _root_cause(error: BaseException) -> BaseException:
-    """Return the first of the errors that led to an error, for example a refused connection."""
-    while error.__context__ is not None:
-        error = error.__context__
-    return error
+        raise
 
 
 def experiment_id(client: "MlflowClient", settings: Settings) -> str:
@@ -181,11 +188,14 @@ def all_runs(client: "MlflowClient", experiment: str, condition: str = "") -> It
 
 def is_server(settings: Settings) -> bool:
     """Return whether the store is an MLflow server, not a database."""
-    return _is_url(settings.tracking.uri)
+    return is_server_url(settings.tracking.uri)
 
 
-def _is_url(uri: str) -> bool:
-    return uri.startswith(("http://", "https://"))
+def own_file(settings: Settings) -> Path | None:
+    """Return the SQLite file of a store in work_dir, which moves with it; None for other stores."""
+    file = sqlite_file(tracking_uri(settings))
+    is_own = file is not None and file.absolute().parent.resolve() == settings.work_dir.resolve()
+    return file if is_own else None
 
 
 def artifact_root(settings: Settings) -> str:
@@ -196,9 +206,7 @@ def artifact_root(settings: Settings) -> str:
 
 def store_exists(settings: Settings) -> bool:
     """Return whether there is a store to look into, without creating one."""
-    uri = tracking_uri(settings)
-    is_file = uri.startswith(_SQLITE)
-    return not is_file or Path(uri.removeprefix(_SQLITE)).is_file()
+    return sqlite_exists(tracking_uri(settings))
 
 
 def silence_mlflow() -> None:
@@ -208,3 +216,5 @@ def silence_mlflow() -> None:
     os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # It logs the whole SQL of an error that it also raises.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)

@@ -1,14 +1,18 @@
 """The runs of a study: one parent, which is resumed, and one child per trial."""
 
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from grave_cli.atomic_writes import whole_file
 from grave_cli.errors import TrackingError
 from grave_cli.settings.tree import Settings
-from grave_cli.tracking.models import MODEL_TAG, local_folder
+from grave_cli.tracking.guarded_client import StoreError
+from grave_cli.tracking.models import MODEL_TAG
+from grave_cli.tracking.run_files import run_folder
 from grave_cli.tracking.runs import PARENT_TAG, TrackedRun, resumed_run, tracked_run
 from grave_cli.tracking.store import all_runs, look_up, open_client
 
@@ -47,7 +51,9 @@ def study_run(
             return
         try:
             tracked = stack.enter_context(resumed_run(settings, run.info.run_id))
-        except TrackingError:  # another process holds it; the store itself was opened just now
+        except StoreError:
+            raise
+        except TrackingError:  # another process holds it
             folder = stack.enter_context(tempfile.TemporaryDirectory(dir=settings.work_dir))
             tracked = TrackedRun(client, run.info.run_id, run.info.run_name, settings, Path(folder))
         yield tracked
@@ -118,18 +124,17 @@ def fetch_artifact(settings: Settings, run_id: str, name: str) -> Path | None:
     Raises:
         TrackingError: The store does not answer.
     """
-    from mlflow.exceptions import MlflowException
-
     client = open_client(settings)
     run = find_study_run(client, run_id)
     if run is None:
         return None
-    folder = local_folder(run.info.artifact_uri)
+    folder = run_folder(run, settings)
     if folder is not None:
         return folder / name if (folder / name).is_file() else None
-    cache = settings.work_dir / "cache" / "studies" / run_id
-    cache.mkdir(parents=True, exist_ok=True)
+    cached = settings.work_dir / "cache" / "studies" / run_id / name
     try:
-        return Path(client.download_artifacts(run_id, name, str(cache)))
-    except (MlflowException, OSError):
+        with whole_file(cached) as new, tempfile.TemporaryDirectory(dir=new.parent) as here:
+            shutil.move(client.download_artifacts(run_id, name, here), new)
+    except StoreError:
         return None
+    return cached

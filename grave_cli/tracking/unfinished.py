@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from grave_cli.atomic_writes import whole_file
 from grave_cli.errors import TrackingError
-from grave_cli.settings.record import without_password
+from grave_cli.masking import mask_url
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.store import look_up, open_client, store_exists
 
@@ -29,8 +29,9 @@ CHECKPOINT = "last.ckpt"
 _STATE = "run.json"
 _LOCK = "lock"
 _WAIT_S = 2  # other processes hold the lock this long only to see whether it is free
-# Errors from a folder that another process holds or has just removed, or that another user owns.
-_OTHERS = (Timeout, FileNotFoundError, PermissionError)
+# A folder that another process holds or has just removed, that another user owns, or on a read-only
+# disk.
+_OTHERS = (Timeout, OSError)
 
 
 class RunState(BaseModel):
@@ -41,8 +42,8 @@ class RunState(BaseModel):
         name: Name of the run.
         parent_run_id: Parent run; None if it has none.
         tags: Tags of the run when it began.
-        store: Setting `tracking.uri`, without a password.
-        settings: The resolved settings, without passwords.
+        store: Setting `tracking.uri`, without secrets.
+        settings: The resolved settings, without secrets.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -130,7 +131,7 @@ def unfinished_runs(settings: Settings) -> list[Unfinished]:
     found = [
         Unfinished(folder, state)
         for folder, state in states
-        if state is not None and state.store == without_password(settings.tracking.uri)
+        if state is not None and mask_url(state.store) == mask_url(settings.tracking.uri)
     ]
     return sorted(found, key=lambda left: -_last_change(left.folder))
 

@@ -21,6 +21,7 @@ from grave_cli.tracking.folds import (
     mark_fold,
     scores_of_test,
 )
+from grave_cli.training.device import training_device
 
 if TYPE_CHECKING:
     from grave_cli.tracking.runs import TrackedRun
@@ -76,6 +77,7 @@ def cross_validate(settings: Settings, progress: Progress = SILENT) -> CrossVali
         GraveError: Settings, model weights or stores cannot be used.
         TrainingError: A training was aborted.
     """
+    training_device(settings)
     folds = _plan_folds(settings, progress)
     dataset_id = next(iter(folds.values()))[1].dataset_id
     identity = _identify(settings, dataset_id)

@@ -14,6 +14,7 @@ from grave_cli.learning.chips import chips_for_area
 from grave_cli.learning.losses import GraveLoss
 from grave_cli.progress import SILENT, Progress
 from grave_cli.settings.tree import Settings
+from grave_cli.training.device import training_device
 from grave_cli.training.start import build_start, settle_start
 
 _TIMED_STEPS = 3
@@ -72,12 +73,12 @@ def estimate_training(settings: Settings, progress: Progress = SILENT) -> Estima
     Raises:
         GraveError: Data or settings cannot be used.
     """
+    device = training_device(settings)
     plan = plan_training(settings, progress)
     areas = {id(part): _valid_pixels(part) for part in plan.parts}
     train_area = sum(areas[id(part)] for part in plan.split("train"))
     chips = settings.chips.per_epoch or chips_for_area(train_area, settings.chips)
     steps = max(1, chips // settings.chips.batch_size)
-    device = _device(settings)
     seconds = _step_seconds(settings, device) * steps * settings.training.epochs * _OVERHEAD
     if settings.training.max_time_s:
         seconds = min(seconds, settings.training.max_time_s)
@@ -105,12 +106,6 @@ def _arrays(plan: TrainingPlan, settings: Settings) -> int:
     return arrays_bytes(plan.split("train") + plan.split("val"), settings)
 
 
-def _device(settings: Settings) -> str:
-    if settings.training.device != "auto":
-        return settings.training.device
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
 def _step_seconds(settings: Settings, device: str) -> float:
     """Time a few steps on random chips, after a warm-up step."""
     recipe, network = build_start(*settle_start(settings))
@@ -125,7 +120,7 @@ def _step_seconds(settings: Settings, device: str) -> float:
     for _ in range(1 + _TIMED_STEPS):
         start = time.perf_counter()
         loss(network(batch), targets, scored).backward()
-        if device == "cuda":
-            torch.cuda.synchronize()
+        if device != "cpu":
+            getattr(torch, device).synchronize()
         seconds = min(seconds, time.perf_counter() - start)
     return seconds

@@ -36,8 +36,10 @@ from grave_cli.tracking.dataset_input import DATASET_TAG, log_dataset
 from grave_cli.tracking.models import CHANNELS_TAG
 from grave_cli.tracking.resuming import check_same_data
 from grave_cli.tracking.runs import TrackedRun, resumed_run, tracked_run
+from grave_cli.tracking.store import check_writable
 from grave_cli.tracking.system_metrics import system_metrics
 from grave_cli.tracking.unfinished import CHECKPOINT, Unfinished
+from grave_cli.training.device import training_device
 from grave_cli.training.finishing import Fitted, finish_model
 from grave_cli.training.sample_panels import SamplePanels
 from grave_cli.training.shown_places import choose_samples
@@ -92,8 +94,10 @@ def run_training(
         GraveError: Data, settings, model weights or stores cannot be used.
         TrainingError: The training was aborted, or yielded no usable score.
     """
+    training_device(settings)  # before anything is recorded
     settings, start = settle_start(settings)
     if data is None:
+        check_writable(settings)
         data = read_training_data(plan_training(settings, progress), settings, progress)
     if start is not None and (known := parts_known_to(start, [p.part for p in data.plan.parts])):
         progress.note(

@@ -9,7 +9,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from grave_cli.errors import TuningError
 from grave_cli.settings.tree import Settings
-from grave_cli.tuning.storage import open_storage, storage_exists, storage_url
+from grave_cli.tuning.storage import open_storage, shown_url, storage_errors, storage_exists
 
 if TYPE_CHECKING:
     from optuna.storages import RDBStorage
@@ -83,10 +83,12 @@ def open_studies(settings: Settings) -> StudyPages:
     from optuna import get_all_study_names
 
     storage = open_storage(settings) if storage_exists(settings) else None
-    if storage is None or not get_all_study_names(storage):
+    with storage_errors(settings):
+        is_empty = storage is None or not get_all_study_names(storage)
+    if storage is None or is_empty:
         raise TuningError(
             "there is no study yet",
-            where=storage_url(settings),
+            where=shown_url(settings),
             remedy="create one with `gravecli hpo --study pilot --trials 20`",
         )
     return StudyPages(storage)

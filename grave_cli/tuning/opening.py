@@ -12,7 +12,7 @@ from grave_cli.errors import TuningError
 from grave_cli.settings.studies import Study
 from grave_cli.settings.tree import Settings
 from grave_cli.tuning.shared_study import SharedStudy
-from grave_cli.tuning.storage import enable_wal, open_storage
+from grave_cli.tuning.storage import enable_wal, open_storage, storage_errors
 
 if TYPE_CHECKING:
     from optuna.pruners import BasePruner
@@ -51,21 +51,22 @@ def open_study(settings: Settings, name: str, plan: Study) -> Iterator[SharedStu
         plan: Pruner of the study.
 
     Raises:
-        TuningError: The storage cannot be opened.
+        TuningError: The storage cannot be opened, or fails while the block runs.
     """
     import optuna
 
     storage = open_storage(settings)
     try:
-        enable_wal(storage)
-        study = optuna.create_study(
-            storage=storage,
-            study_name=name,
-            direction="maximize",
-            pruner=_pruner(plan),
-            load_if_exists=True,
-        )
-        yield SharedStudy(study, storage)
+        with storage_errors(settings):
+            enable_wal(storage)
+            study = optuna.create_study(
+                storage=storage,
+                study_name=name,
+                direction="maximize",
+                pruner=_pruner(plan),
+                load_if_exists=True,
+            )
+            yield SharedStudy(study, storage)
     finally:
         storage.engine.dispose()
 

@@ -2,18 +2,24 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
+from grave_cli.database import Database, sqlite_exists, sqlite_url
 from grave_cli.errors import TuningError
+from grave_cli.masking import mask_url
 from grave_cli.settings.tree import Settings
 
 if TYPE_CHECKING:
     from optuna.storages import RDBStorage
 
-_SQLITE = "sqlite:///"
+# Optuna's tables that studies need; the first one gets its row last.
+_TABLES = (
+    "version_info",
+    *("studies", "study_directions", "study_user_attributes"),
+    *("trials", "trial_user_attributes", "trial_params", "trial_values"),
+)
 _BUSY_S = 60  # time SQLite waits for another process to finish writing
 _GRACE = 6  # missed heartbeats after which a trial counts as dead
 _RETRIES = 3  # of a trial whose worker died; after more deaths, the trial is the likely cause
@@ -23,49 +29,78 @@ def storage_url(settings: Settings) -> str:
     """Return the storage URL of the settings, or else that of a SQLite file in work_dir."""
     if settings.hpo.storage:
         return settings.hpo.storage
-    return f"{_SQLITE}{(settings.work_dir / 'optuna.db').as_posix()}"
+    return sqlite_url(settings.work_dir / "optuna.db")
+
+
+def shown_url(settings: Settings) -> str:
+    """Return the storage URL without its secrets, for messages."""
+    return mask_url(storage_url(settings))
 
 
 def storage_exists(settings: Settings) -> bool:
     """Return whether the storage exists, without creating it."""
-    url = storage_url(settings)
-    return not url.startswith(_SQLITE) or Path(url.removeprefix(_SQLITE)).is_file()
+    return sqlite_exists(storage_url(settings))
 
 
 def open_storage(settings: Settings) -> "RDBStorage":
     """Open the storage; a missing SQLite file is created.
 
     Raises:
-        TuningError: The storage cannot be opened, or another version of Optuna created it.
+        TuningError: The storage cannot be opened or does not answer within `hpo.wait_s`, or another
+            version of Optuna created it.
     """
+    database = _database(settings)
+    with database.created_once(), storage_errors(settings):
+        database.check()
+        try:
+            return _open(settings)
+        except RuntimeError as error:
+            shown = shown_url(settings)
+            raise TuningError(
+                f"storage was created by another Optuna: {str(error).partition('. ')[0]}",
+                where=shown,
+                remedy=f"back it up, then run `optuna storage upgrade --storage {shown}`, "
+                "or update Optuna if the storage is newer",
+            ) from None
+
+
+@contextmanager
+def storage_errors(settings: Settings) -> Iterator[None]:
+    """Turn errors of the storage into a `TuningError` of one line, without secrets."""
     from optuna.exceptions import StorageInternalError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (StorageInternalError, SQLAlchemyError, ImportError) as error:
+        raise _database(settings).fault(error) from None
+
+
+def _database(settings: Settings) -> Database:
+    return Database(
+        url=storage_url(settings),
+        name="storage",
+        setting="hpo.storage",
+        wait_s=settings.hpo.wait_s,
+        tables=_TABLES,
+        error=TuningError,
+    )
+
+
+def _open(settings: Settings) -> "RDBStorage":
     from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
-    from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
     url = storage_url(settings)
     options: dict[str, Any] = {}
     if url.startswith("sqlite"):
         options = {"connect_args": {"timeout": _BUSY_S}}
-    if not settings.hpo.storage:
-        settings.work_dir.mkdir(parents=True, exist_ok=True)
-    try:
-        return RDBStorage(
-            url,
-            options,
-            heartbeat_interval=settings.hpo.heartbeat_s,
-            grace_period=_GRACE * settings.hpo.heartbeat_s,
-            heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(_RETRIES),
-        )
-    except (StorageInternalError, SQLAlchemyError, ArgumentError, ImportError) as error:
-        reason = str(error.__cause__ or error).splitlines()[0]
-        raise TuningError(f"storage cannot be opened: {reason}", where=url) from None
-    except RuntimeError as error:
-        raise TuningError(
-            f"storage was created by another Optuna: {str(error).partition('. ')[0]}",
-            where=url,
-            remedy=f"back it up, then run `optuna storage upgrade --storage {url}`, "
-            "or update Optuna if the storage is newer",
-        ) from None
+    return RDBStorage(
+        url.replace("{", "{{").replace("}", "}}"),  # Optuna takes the URL for a template
+        options,
+        heartbeat_interval=settings.hpo.heartbeat_s,
+        grace_period=_GRACE * settings.hpo.heartbeat_s,
+        heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(_RETRIES),
+    )
 
 
 def enable_wal(storage: "RDBStorage") -> None:

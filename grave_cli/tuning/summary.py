@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 from grave_cli.atomic_writes import whole_file
 from grave_cli.settings.example import changed_toml
 from grave_cli.settings.load import with_values
-from grave_cli.settings.record import without_password
 from grave_cli.settings.studies import Study
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.runs import TrackedRun
@@ -61,7 +60,7 @@ def _log_best(parent: TrackedRun, best: "FrozenTrial", plan: Study, settings: Se
     head = f"# Study {study}, trial {best.number}, value {best.value:.4f}, MLflow run {run_id}.\n"
     path = parent.folder / BEST_FILE
     with whole_file(path) as new:
-        new.write_text(head + without_password(changed_toml(chosen)), encoding="utf-8")
+        new.write_text(head + changed_toml(chosen), encoding="utf-8")
     parent.log_file(path, "")
     for key, value in best.params.items():
         parent.tag(f"best.{key}", str(value))

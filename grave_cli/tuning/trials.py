@@ -22,6 +22,7 @@ from grave_cli.settings.load import with_values
 from grave_cli.settings.studies import Choice, Study
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.models import FoundModel, newest_model, resolve_model
+from grave_cli.training.device import training_device
 from grave_cli.tuning.opening import StudyBasis, search_space_text, split_text
 from grave_cli.tuning.result import RUN_ID, run_name
 from grave_cli.tuning.search_space import CHANNELS_KEY, FEATURES_KEY, settings_of
@@ -145,6 +146,7 @@ def plan_trials(
                 found=f"--model {model}",
                 remedy="use the preset decode to tune a model's thresholds",
             )
+        training_device(settings)  # torch is needed anyway
         reading = _reading_settings(plan, settings)
         return TrainingTrials(settings, plan, reading, plan_training(reading, progress))
     with_dem = settings.data.channels == "rgb+dem"

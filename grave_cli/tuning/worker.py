@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from grave_cli.errors import TuningError
+from grave_cli.masking import mask
 from grave_cli.progress import SILENT, Progress
 from grave_cli.tuning.shared_study import SharedStudy, Slots
 
@@ -66,7 +67,7 @@ def describe(trial: "FrozenTrial", failure: Exception | None = None) -> str:
         f"{key} {value:.3g}" if isinstance(value, float) else f"{key} {value}"
         for key, value in trial.params.items()
     )
-    outcome = f"{trial.state.name.lower()}" + (f": {failure}" if failure else "")
+    outcome = f"{trial.state.name.lower()}" + (f": {mask(str(failure))}" if failure else "")
     value = "" if trial.value is None else f" {trial.value:.4f}"
     return f"trial {trial.number}: {outcome}{value} ({params})"
 

@@ -97,6 +97,19 @@ def test_config_init_writes_a_file_that_loads_and_keeps_a_changed_one(
     assert "epochs = 40" in (tmp_path / "gravecli.toml").read_text("utf-8")
 
 
+def test_no_secret_is_shown_by_config_and_by_errors(tmp_path: Path) -> None:
+    url = "postgresql://anna:my s3cret@db/x?sslpassword=s3cret"
+    sets = [f"--set=tracking.uri={url}", f"--set=hpo.storage={url}"]
+    hidden = "postgresql://anna:***@db/x?sslpassword=***"
+    text, shown = (
+        gravecli("config", *more, *sets, cwd=tmp_path).stdout for more in ((), ("--json",))
+    )
+    assert text.count(hidden) == shown.count(hidden) == 2
+    refused = gravecli("config", f"--set=data.channels={url.replace(' ', '')}", cwd=tmp_path)
+    assert_refused(refused, "data.channels", "anna:***@db")
+    assert "s3cret" not in text + shown + refused.stderr
+
+
 def test_model_info_shows_the_input_scores_and_thresholds_of_a_model(
     trained: Settings, tmp_path: Path
 ) -> None:

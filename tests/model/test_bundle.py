@@ -3,17 +3,19 @@
 import hashlib
 import json
 import math
+import os
 import pickle
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 import torch
-from support import write_model
+from support import another_account, write_model
 
 from grave_cli.errors import ModelError
 from grave_cli.graves.confidence import Calibration
@@ -118,6 +120,38 @@ def test_a_score_that_is_no_number_does_not_spoil_the_description(
     write_card(folder, card(metrics={"test/dice": value}))
     assert read_bundle(folder).card.metrics["test/dice"] == pytest.approx(value, nan_ok=True)
     json.loads((folder / CARD_FILE).read_text(), parse_constant=pytest.fail)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes of POSIX")
+def test_other_accounts_can_read_a_model(network: torch.nn.Module, tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        write_model(tmp_path / "model", network, card())
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "model").iterdir()}
+    assert modes == dict.fromkeys((CARD_FILE, WEIGHTS_FILE, ONNX_FILE), 0o640)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes of POSIX")
+@pytest.mark.parametrize("name", [CARD_FILE, WEIGHTS_FILE, ONNX_FILE, "."])
+def test_a_model_of_another_account_that_cannot_be_read_is_named(written: Path, name: str) -> None:
+    with TemporaryDirectory() as open_to_all:
+        folder = Path(shutil.copytree(written, Path(open_to_all) / "model"))
+        Path(open_to_all).chmod(0o755)
+        (folder / name).chmod(0)
+        with another_account():
+            message = refusal(lambda: read_bundle(folder))
+        folder.chmod(0o700)
+    file = CARD_FILE if name == "." else name
+    assert message.startswith(f"{folder / file}: model cannot be read: Permission denied; ask")
+
+
+def test_secrets_in_an_old_description_stay_there(folder: Path) -> None:
+    url = "postgresql://anna:my s3/cret@db/x?password=s3cret"
+    change_card(folder, lambda content: content["settings"]["tracking"].update(uri=url))
+    shown = read_bundle(folder).card.settings["tracking"]["uri"]
+    assert shown == "postgresql://anna:***@db/x?password=***"
 
 
 def test_the_fingerprint_is_that_of_the_weights(folder: Path) -> None:

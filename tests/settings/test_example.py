@@ -113,6 +113,12 @@ def test_only_changed_values_are_written_and_read_as_themselves(tmp_path: Path) 
     )
 
 
+def test_a_url_with_a_password_is_left_out() -> None:
+    urls = {"tracking.uri": "postgresql://a:s3cret@b/c", "tracking.artifacts": "s3://bucket/a"}
+    changed = with_values(Settings(), urls)
+    assert tomllib.loads(changed_toml(changed)) == {"tracking": {"artifacts": "s3://bucket/a"}}
+
+
 def test_defaults_are_no_changes() -> None:
     assert changed_toml(Settings()) == ""
 

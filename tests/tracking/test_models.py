@@ -63,7 +63,7 @@ def test_a_model_that_learnt_to_do_without_a_dem_is_found_without_one(
     assert newest_model(with_dem=False, settings=copied).bundle.card.name == "tiny"
 
 
-@pytest.mark.parametrize("name", ["nobody", "runs:/123", "it's"])
+@pytest.mark.parametrize("name", ["nobody", "runs:/123", "it's", "x" * 300, "a\0b"])
 def test_an_unknown_model_is_named(trained: Settings, name: str) -> None:
     with pytest.raises(ModelError, match="no such model"):
         resolve_model(name, trained)

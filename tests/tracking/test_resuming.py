@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from image_store import client_of, copy_store, images_of, runs_of
+from image_store import client_of, copy_store, files_below, images_of, runs_of
 from lightning.pytorch import Callback, Trainer
 from support import tiny_settings
 
@@ -104,7 +104,9 @@ def test_a_killed_run_gets_its_true_status(copied: Settings) -> None:
 def resumed(killed: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """A copy whose run has gone on to its end."""
     settings = copy_store(killed, tmp_path_factory.mktemp("resumed"))
+    before = files_below(killed.work_dir)
     run_training(settings, unfinished=find_unfinished("left", settings))
+    assert files_below(killed.work_dir) == before, "the original has changed"
     return settings
 
 

@@ -24,6 +24,7 @@ from grave_cli.tracking.listing import list_runs
 from grave_cli.tracking.models import resolve_model
 from grave_cli.tracking.runs import tracked_run
 from grave_cli.tracking.server import free_port, mlflow_pages, mlflow_server
+from grave_cli.tracking.studies import fetch_artifact
 from grave_cli.training.trainer import run_training
 
 LARGE = 60_000_000
@@ -84,6 +85,20 @@ def test_a_model_whose_download_was_killed_is_downloaded_again(
     sizes = {path.name: path.stat().st_size for path in bundle.folder.iterdir()}
     assert {path.name: path.stat().st_size for path in found.folder.iterdir()} == sizes
     assert found.sha256 == bundle.sha256
+
+
+def test_a_file_of_a_run_is_fetched_whole(server: str, tmp_path: Path) -> None:
+    settings = tiny_settings(tmp_path, tmp_path / "runs", tracking__uri=server)
+    note = tmp_path / "note.txt"
+    for text in ("first", "second"):
+        note.write_text(text)
+        with tracked_run(settings, text, {}) as run:
+            run.log_file(note, "")
+        found = fetch_artifact(settings, run.run_id, "note.txt")
+        assert found is not None
+        assert found.read_text() == text
+        assert list(found.parent.iterdir()) == [found]
+    assert fetch_artifact(settings, run.run_id, "absent.txt") is None
 
 
 def test_a_run_without_a_model_is_named_by_a_server(server: str, tmp_path: Path) -> None:

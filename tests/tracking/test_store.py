@@ -129,7 +129,7 @@ def test_a_silent_server_is_waited_for_as_long_as_the_environment_says(
 def test_a_server_that_has_answered_may_restart(dying: Settings) -> None:
     open_client(dying)
     open_client(dying)
-    assert Dying.retries == ["2", None]
+    assert Dying.retries == ["1", None]
 
 
 @pytest.mark.parametrize(

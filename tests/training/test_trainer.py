@@ -20,7 +20,10 @@ from grave_cli.model.network import build_pretrained
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.models import resolve_model
 from grave_cli.tracking.store import tracking_uri
+from grave_cli.training.cross_validate import cross_validate
+from grave_cli.training.dry_run import estimate_training
 from grave_cli.training.trainer import run_training
+from grave_cli.tuning.study import StudyRequest, run_study
 
 
 def runs_of(settings: Settings) -> list:
@@ -209,3 +212,23 @@ def test_a_pretrained_encoder_keeps_the_statistics_of_its_normalisation(
     assert all(same) if stays else not any(same)
     scale = "model.bn1.weight"
     assert not torch.equal(kept[scale], before.state_dict()[scale])
+
+
+def test_a_device_that_is_not_there_is_told_before_anything_is_recorded(
+    sample_data: Path, work_dir: Path
+) -> None:
+    if torch.backends.mps.is_available():
+        pytest.skip("this machine has MPS")
+    settings = tiny_settings(sample_data, work_dir, training__device="mps")
+    for begin in (
+        run_training,
+        estimate_training,
+        cross_validate,
+        lambda settings: run_study(settings, StudyRequest("pilot")),
+    ):
+        with pytest.raises(
+            ModelError, match=r"device mps is not available .*training\.device to auto"
+        ):
+            begin(settings)
+    assert runs_of(settings) == []
+    assert not (work_dir / "optuna.db").exists()
