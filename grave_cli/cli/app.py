@@ -31,6 +31,7 @@ app = typer.Typer(
     help="Map graves from drone orthophotos: one clean polygon per grave.",
     epilog="Exit codes: 0 success, 2 usage or input error, 1 failure.",
     no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
 app.command("train")(train)

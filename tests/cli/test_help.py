@@ -40,6 +40,13 @@ def test_help_shows_every_word(command: str, columns: int) -> None:
             assert word in shown, f"{word!r} of {text!r}"
 
 
+@pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS)])
+def test_h_is_help(command: tuple[str, ...]) -> None:
+    short, long = (CliRunner().invoke(app, [*command, option]) for option in ("-h", "--help"))
+    assert short.exit_code == 0
+    assert short.stdout == long.stdout
+
+
 def help_texts(callback: Callable[..., object]) -> Iterator[str]:
     for name, hint in get_type_hints(callback, include_extras=True).items():
         if name != "return":
