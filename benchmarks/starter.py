@@ -1,9 +1,9 @@
 """Train a starter model on generated cemeteries alone, and judge it on scenes it has never seen.
 
-Two stages, each of which continues where an earlier run stopped: generate writes varied scenes
-(and, with --real, real ground without graves and generated graves on it), train trains one network
-for rgb+dem that also serves without a DEM. Then --judge maps other data folders, and --ship writes
-the model into the package.
+Each stage continues where an earlier run stopped: generate writes varied scenes (and, with --real,
+generated things and graves on real ground), train trains one network for rgb+dem that also serves
+without a DEM, refine goes on with a third of the scenes and more real ground. Then --judge maps
+other data folders, and --ship writes the model into the package.
 
     python benchmarks/starter.py --out build/starter --minutes 60 --real ../shared/data
     python benchmarks/starter.py --out build/starter --judge ../shared/data/field
@@ -19,6 +19,8 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
+import numpy as np
+import rasterio
 import shapely
 from tools.errors import KINDS, error_kinds
 from tools.real_ground import Square, read_square, real_squares
@@ -39,14 +41,14 @@ from grave_cli.sample_data.scenes.composite import composite
 from grave_cli.sample_data.scenes.scene import make_scene_with_graves
 from grave_cli.sample_data.variety.settings import Sun
 from grave_cli.sample_data.write import write_scene
-from grave_cli.settings.load import load_settings
+from grave_cli.settings.load import load_settings, with_values
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.models import resolve_model
 from grave_cli.tracking.resuming import find_unfinished
 from grave_cli.training.judged_part import judge_part
 from grave_cli.training.trainer import run_training
 
-RUN = "starter-training"
+RUN, REFINED = "starter-training", "starter-refined"
 SIZE_M = 26.0
 TRAIN_SEED, VAL_SEED, REAL_SEED = 1001, 2002, 3003
 SHIPPED = Path(shipped.__file__).parent / "starter"
@@ -75,6 +77,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of scenes and runs")
     parser.add_argument("--scenes", type=int, default=320, help="generated scenes to train on")
     parser.add_argument("--minutes", type=float, default=60, help="duration of the training")
+    parser.add_argument("--refine", type=float, default=15, help="minutes of the second training")
     parser.add_argument("--real", type=Path, help="folder with real ground: ground/, kampala/, …")
     parser.add_argument("--judge", type=Path, nargs="+", default=[], help="data folders to map")
     parser.add_argument("--model", help="model to judge or ship; default: the one trained here")
@@ -85,8 +88,11 @@ def main() -> None:
     settings = starter_settings(data, given)
     if not given.judge and not given.ship:
         generate(data, given.scenes, given.real)
-        print_model(train(settings))
-    bundle = resolve_model(given.model or RUN, settings).bundle
+        print_model(train(settings, RUN))
+        if given.real:
+            print_model(train(refined_settings(settings, given), REFINED))
+    last = REFINED if given.real else RUN
+    bundle = resolve_model(given.model or last, settings).bundle
     if given.ship:
         print_model(ship(bundle, SHIPPED, ABOUT))
     if given.judge:
@@ -157,9 +163,52 @@ def write_generated(data: Path, job: tuple[str, int, int]) -> None:
         write_scene(data, name, make_scene_with_graves([seed, index], "all", SIZE_M))
 
 
-def train(settings: Settings) -> Bundle:
+def refined_settings(settings: Settings, given: argparse.Namespace) -> Settings:
+    """Go on with fewer generated scenes, so that real ground without graves counts for more."""
+    data = given.out / "refined"
+    for source in sorted(settings.data.root.rglob("*")):
+        path = source.relative_to(settings.data.root)
+        kind, _, number = path.stem.partition("_")
+        is_generated_ground = path.parts[0] == "ground" and kind in ("train", "val")
+        is_left_out = kind == "train" and int(number) % 3 > 0
+        target = data / path
+        if source.is_file() and not (is_generated_ground or is_left_out or target.exists()):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.hardlink_to(source)
+    for path, squares in real_squares(given.real, SIZE_M).items():
+        for square in squares:
+            if square.trains:
+                write_plain(data / "ground" / "orthophotos" / f"{square.name}.tif", path, square)
+    chosen = {
+        "data.root": data,
+        "model.start": RUN,
+        "chips.per_epoch": 16 if given.quick else 1024,
+        "chips.revisit_share": 0.3,
+        "training.learning_rate": 7e-4,
+        "training.max_time_s": given.refine * 60,
+    }
+    return with_values(settings, chosen)
+
+
+def write_plain(target: Path, path: Path, square: Square) -> None:
+    """Write a square of real ground as it is, without elevation."""
+    if target.exists():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.moveaxis(read_square(path, square), -1, 0)
+    with rasterio.open(path) as file:
+        profile = file.profile | {
+            "height": square.window.height,
+            "width": square.window.width,
+            "transform": file.window_transform(square.window),
+        }
+    with rasterio.open(target, "w", **profile) as file:
+        file.write(pixels)
+
+
+def train(settings: Settings, name: str) -> Bundle:
     try:
-        left = find_unfinished(RUN, settings)
+        left = find_unfinished(name, settings)
     except TrackingError:  # none was left
         left = None
     names = sorted(path.stem for path in settings.data.root.glob("orthophotos/*.tif"))
@@ -167,8 +216,8 @@ def train(settings: Settings) -> Bundle:
     # Everything else is trained on: without a list, a fifth would be kept for testing.
     split = {"val": val, "train": tuple(name for name in names if name not in val)}
     lists = {"data": settings.data.model_copy(update=split)}
-    run_training(settings.model_copy(update=lists), name=RUN, unfinished=left)
-    return resolve_model(RUN, settings).bundle
+    run_training(settings.model_copy(update=lists), name=name, unfinished=left)
+    return resolve_model(name, settings).bundle
 
 
 def print_model(bundle: Bundle) -> None:
