@@ -13,6 +13,7 @@ import fiona
 import numpy as np
 import pytest
 import shapely
+from affine import Affine
 
 from grave_cli.errors import ExportError
 from grave_cli.mapping.geopackage import write_geopackage
@@ -24,6 +25,7 @@ from grave_cli.mapping.geopackage_seal import (
 )
 from grave_cli.mapping.result import PredictionResult
 from grave_cli.outputs import FOREIGN, check_outputs, source_of
+from grave_cli.rasters.grid import WorkingGrid
 
 CRS = "EPSG:25832"
 
@@ -50,7 +52,7 @@ def two_graves(orthophoto: Path) -> PredictionResult:
     row |= dict.fromkeys(numbers, 0.5)
     return PredictionResult(
         cemetery="anna",
-        grid=None,  # type: ignore[arg-type]
+        grid=WorkingGrid(CRS, Affine(0.1, 0, 500_000, 0, -0.1, 10), 100, 100, 0.1),
         source_crs=CRS,
         polygons=polygons,
         raw_polygons=polygons,
@@ -59,11 +61,6 @@ def two_graves(orthophoto: Path) -> PredictionResult:
         provenance={"orthophoto": "anna.tif", ORTHOPHOTO_KEY: source_of(orthophoto)},
         computed_share=1.0,
     )
-
-
-@pytest.fixture(autouse=True)
-def _grid_of_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(PredictionResult, "crs", CRS)
 
 
 def sql(path: Path, *statements: str) -> None:

@@ -103,15 +103,6 @@ def test_tiles_that_show_nothing_are_not_computed(orthophoto: Path) -> None:
     assert engine.tiles == -(-150 // cores) * -(-150 // cores)
 
 
-def test_an_orthophoto_that_shows_nothing_at_all_is_mapped_to_nothing(tmp_path: Path) -> None:
-    engine = Echo()
-    path = write_orthophoto(tmp_path / "empty.tif", np.zeros((4, 40, 40), np.uint8))
-    levels, valid = run(path, engine, tile_px=64, halo_px=8)
-    assert engine.tiles == 0
-    assert not valid.any()
-    assert not levels.any()
-
-
 def test_progress_ends_at_its_total(orthophoto: Path, listener: Listener) -> None:
     scene = open_scene(orthophoto, None, RGB, 3)
     settings = PredictionSettings(tile_px=64, halo_px=8, batch_size=5)
