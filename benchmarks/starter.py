@@ -55,11 +55,13 @@ SHIPPED = Path(shipped.__file__).parent / "starter"
 # Figures of the shipped model; `--judge` prints those of another.
 ABOUT = {
     "seen": "480 generated scenes of 26 m (seed 1001, variety 1, all presets but headstone-plots; "
-    "54 of them without graves), and 27 scenes made from real ground: a park, a suburb of Kampala, "
-    "forest. At 4 cm per pixel, half of the time without elevation",
+    "54 of them without graves), 27 scenes made from real ground (a park, a suburb of Kampala, "
+    "forest), then 14 squares of real ground as it is; at 4 cm per pixel, half of the time without "
+    "elevation",
     "not seen": "any real grave; snow, night, oblique or thermal pictures; headstones outlined "
     "with their plot",
-    "expect": "EXPECT",
+    "expect": "On three simulated cemeteries of another kind it found 92 % of the graves, and 84 % "
+    "of its outlines were graves (object F1 0.74, 0.92, 0.90); no real cemetery has been measured.",
     "licence": "MIT, as gravecli",
     "sources": "encoder: tf_efficientnet_lite0 weights of ImageNet (Apache-2.0); textures: "
     "photographs of scikit-image (CC0); real ground: Brighton Beach drone data set, copyright 2017 "

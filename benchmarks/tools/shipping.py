@@ -35,8 +35,9 @@ def ship(bundle: Bundle, folder: Path, about: dict[str, str]) -> Bundle:
     """
     folder.mkdir(parents=True, exist_ok=True)
     network = load_network(bundle)
+    # Only weights of layers: variances of a normalisation may exceed the range of 16 bits.
     halved = {
-        name: tensor.half() if tensor.is_floating_point() else tensor
+        name: tensor.half() if tensor.ndim > 1 else tensor
         for name, tensor in network.state_dict().items()
     }
     network.load_state_dict(halved)
@@ -58,7 +59,7 @@ def halve_onnx(path: Path) -> None:
     model = onnx.load(path)
     graph, casts = model.graph, []
     for tensor in graph.initializer:
-        if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < 16:
+        if tensor.data_type != TensorProto.FLOAT or len(tensor.dims) < 2:
             continue
         name, stored = tensor.name, f"{tensor.name}_half"
         values = numpy_helper.to_array(tensor).astype(np.float16)

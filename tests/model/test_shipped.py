@@ -46,6 +46,11 @@ def test_its_files_are_the_ones_described_and_small_enough() -> None:
     assert sum(sizes) <= MAX_FOLDER_MB * 1e6
 
 
+def test_its_weights_are_finite() -> None:
+    weights = load_network(starter_model()).state_dict()
+    assert all(torch.isfinite(tensor).all() for tensor in weights.values())
+
+
 def test_it_says_what_it_has_seen_and_under_which_licence_it_comes() -> None:
     about = starter_model().card.about
     assert {"seen", "not seen", "expect", "licence", "sources"} <= set(about)
