@@ -187,6 +187,7 @@ def refined_settings(settings: Settings, given: argparse.Namespace) -> Settings:
         "chips.per_epoch": 16 if given.quick else 1024,
         "chips.revisit_share": 0.3,
         "training.learning_rate": 7e-4,
+        "training.fine_tuning_factor": 1.0,
         "training.max_time_s": given.refine * 60,
     }
     return with_values(settings, chosen)

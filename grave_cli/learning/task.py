@@ -23,14 +23,17 @@ class GraveTask(LightningModule):
     Args:
         network: Yields the logits of the three channels.
         settings: Loss, optimiser, schedule, thresholds.
+        fine_tunes: The network has the weights of a model.
     """
 
-    def __init__(self, network: nn.Module, settings: Settings) -> None:
+    def __init__(self, network: nn.Module, settings: Settings, *, fine_tunes: bool = False) -> None:
         super().__init__()
         # Channels last is a third faster on CPUs with oneDNN, and the layout of tensor cores.
         self.network = network.to(memory_format=torch.channels_last)
         self.settings = settings
         training = settings.training
+        factor = training.fine_tuning_factor if fine_tunes else 1.0
+        self.peak_rate = factor * training.learning_rate
         self.loss = GraveLoss.from_settings(training)
         self.scores = TileScores(settings.grid.gsd_m, settings.prediction.decoding)
         self.schedule = Schedule(1, training.max_time_s, training.warmup_share)
@@ -83,7 +86,7 @@ class GraveTask(LightningModule):
         """Return AdamW with warm-up and cosine annealing."""
         training = self.settings.training
         optimizer = torch.optim.AdamW(
-            self.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay
+            self.parameters(), lr=self.peak_rate, weight_decay=training.weight_decay
         )
         # Known only now, when the trainer has the loaders.
         self.schedule.total_steps = max(1, int(self.trainer.estimated_stepping_batches))

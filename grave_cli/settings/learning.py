@@ -119,6 +119,10 @@ class TrainingSettings(Section):
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 2e-3
     """Peak learning rate of the AdamW optimiser."""
 
+    fine_tuning_factor: Annotated[float, Field(gt=0, le=1)] = 0.15
+    """Factor on the learning rate of a training that starts from a model (model.start), so that it
+    keeps what the model knows."""
+
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 1e-4
     """Weight decay of the AdamW optimiser."""
 

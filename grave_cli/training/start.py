@@ -17,6 +17,7 @@ from grave_cli.progress import SILENT, Progress
 from grave_cli.rasters.bit_depth import ValueRange
 from grave_cli.rasters.recipe import InputRecipe
 from grave_cli.settings.load import with_values
+from grave_cli.settings.mapping import DecodingSettings
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.models import resolve_model
 
@@ -36,7 +37,8 @@ def settle_start(settings: Settings, progress: Progress = SILENT) -> tuple[Setti
         progress: Receives a note if `model.start` is "auto".
 
     Returns:
-        The settings with "auto" replaced, and the model; None without one.
+        The settings with "auto" replaced and, unless thresholds are set, with those of the model;
+        and the model; None without one.
 
     Raises:
         ModelError: There is no such model, or it has another network.
@@ -59,6 +61,9 @@ def settle_start(settings: Settings, progress: Progress = SILENT) -> tuple[Setti
             found=misfit,
             remedy=f"add --set {misfit.replace(' ', '=', 1)}",
         )
+    if settings.prediction.decoding == DecodingSettings():
+        chosen = {"prediction.decoding": bundle.card.decoding.model_dump()}
+        settings = with_values(settings, chosen)
     return settings, bundle
 
 

@@ -26,7 +26,7 @@ _CANDIDATES: dict[str, tuple[float, ...]] = {
     "min_area_m2": (0.05, 0.1, 0.15, 0.2, 0.3),
 }
 _ROUNDS = 2  # the best value of one threshold depends on the others
-_LEAST_GAIN = 0.003  # of panoptic quality; a smaller gain is chance
+_LEAST_GAIN = 0.003  # of panoptic quality; a smaller gain, or one of less than a grave, is chance
 
 
 def tune_thresholds(
@@ -73,6 +73,8 @@ class _Quality:
     def __init__(self, maps: Sequence[TruthMap]) -> None:
         self._maps = [(one, one.probabilities()) for one in maps]
         self._known: dict[DecodingSettings, float] = {}
+        graves = sum(np.count_nonzero(np.unique(one.truth)) for one in maps)
+        self.least_gain = max(_LEAST_GAIN, 1 / max(1, graves))
         self._grown: tuple[DecodingSettings | None, list[Labels]] = (None, [])
 
     def of(self, decoding: DecodingSettings) -> float:
@@ -105,7 +107,7 @@ def _tune(
     smooth = np.convolve(np.pad(found, 1, mode="edge"), [0.25, 0.5, 0.25], mode="valid")
     now, best = values.index(getattr(start, key)), int(np.argmax(smooth))
     gain = min(smooth[best] - smooth[now], found[best] - found[now])
-    return _with(start, key, values[best]) if gain > _LEAST_GAIN else start
+    return _with(start, key, values[best]) if gain > quality.least_gain else start
 
 
 def _with(decoding: DecodingSettings, key: str, value: Any) -> DecodingSettings:

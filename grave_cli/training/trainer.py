@@ -107,7 +107,7 @@ def run_training(
     seed_everything(settings.training.seed, workers=True, verbose=False)
     value_range, resumed = data.features.value_range, unfinished is not None
     recipe, network = build_start(settings, start, value_range, resumed=resumed)
-    task = GraveTask(network, settings)
+    task = GraveTask(network, settings, fine_tunes=start is not None)
     with _open_run(settings, data, start, unfinished, name, parent_run_id) as run:
         log_dataset(run, data.plan)
         # No pictures in trials: nobody looks at those of forty trials.

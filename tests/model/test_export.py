@@ -3,8 +3,10 @@ from pathlib import Path
 import pytest
 import torch
 from image_store import runs_of
+from lightning.pytorch import Callback, LightningModule, Trainer
 from support import tiny_settings, write_model
 
+from grave_cli.learning.task import GraveTask
 from grave_cli.model.architecture import architecture_for
 from grave_cli.model.bundle import Bundle, ModelCard
 from grave_cli.model.export import continue_from, load_network
@@ -95,7 +97,16 @@ def test_a_fine_tuning_run_names_the_model_it_started_from(
     settings, bundle = for_rgb
     here = {"data.root": sample_data, "work_dir": work_dir, "training.epochs": 1}
     settings = with_values(settings, {**here, "model.start": str(bundle.folder)})
-    run_training(settings, finish=False)
+    rates: list[float] = []
+
+    class NoteRate(Callback):
+        def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+            assert isinstance(pl_module, GraveTask)
+            rates.append(pl_module.peak_rate)
+
+    run_training(settings, callbacks=[NoteRate()], finish=False)
+    factor = settings.training.fine_tuning_factor
+    assert rates == [pytest.approx(factor * settings.training.learning_rate)]
     (run,) = runs_of(settings)
     assert run.data.tags["gravecli.init_from"] == "start"
     assert run.data.tags["gravecli.init_from_run_id"] == "123"
