@@ -58,9 +58,17 @@ def test_spots_that_the_network_is_unsure_of_are_left_out() -> None:
     one = map_of(labels)
     one.levels[0, :8] = 140  # a pale band that is no grave
     start = DecodingSettings(min_peak_body=0)
-    tuned = tune_thresholds([one], start)
+    tuned = tune_thresholds([one] * 4, start)
     assert score_decoding([one], start).f1 < 1
     assert score_decoding([one], tuned).f1 == 1
+
+
+def test_a_gain_of_less_than_a_grave_is_chance() -> None:
+    (labels, _) = rows(0.3)
+    one = map_of(labels)
+    one.levels[0, :8] = 140  # one wrong grave beside six
+    start = DecodingSettings(min_peak_body=0)
+    assert tune_thresholds([one], start) == start
 
 
 def test_changes_are_told() -> None:
