@@ -5,8 +5,8 @@ generated things and graves on real ground), train trains one network for rgb+de
 without a DEM, refine goes on with a third of the scenes and more real ground. Then --judge maps
 other data folders, and --ship writes the model into the package.
 
-    python benchmarks/starter.py --out build/starter --minutes 60 --real ../shared/data
-    python benchmarks/starter.py --out build/starter --judge ../shared/data/field
+    python benchmarks/starter.py --out build/starter --minutes 60 --real DATA
+    python benchmarks/starter.py --out build/starter --judge DATA/field
     python benchmarks/starter.py --out build/starter --ship
     python benchmarks/starter.py --out /tmp/try --scenes 8 --minutes 1 --quick
 """
@@ -68,7 +68,7 @@ ABOUT = {
     "Piero Toffanin (BSD-2-Clause), OpenAerialMap imagery of Kampala (CC BY 4.0), NEON plots by "
     "DeepForest (MIT)",
 }
-# The photographs of shared/data/ground: shadows fall to the north-east.
+# The photographs in DATA/ground: shadows fall to the north-east.
 SUN = Sun(220.0, 50.0, 1.0, (0.33, 0.35, 0.50), 0.03)
 
 
