@@ -58,7 +58,7 @@ def why_keep_map(path: Path, source: str) -> str | None:
     except sqlite3.Error:
         return FOREIGN
     if _SEAL_KEY not in record:
-        return "does not tell whether it was changed since gravecli wrote it"
+        return "has no seal that would show changes"
     if record[_SEAL_KEY] != found:
         return "was changed since gravecli wrote it"
     if not source or record.get(ORTHOPHOTO_KEY) != source:

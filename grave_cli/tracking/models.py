@@ -79,17 +79,36 @@ def newest_model(with_dem: bool, settings: Settings) -> FoundModel:
         settings: Tracking store and experiment.
 
     Raises:
-        ModelError: There is no such run.
+        ModelError: There is no such run, or its model is damaged.
         TrackingError: The store does not answer.
     """
-    at_hand = "rgb+dem" if with_dem else "rgb"
-    missing = ModelError(
-        f"no finished training for {at_hand} is recorded",
-        where=shown_uri(settings),
-        remedy="run `gravecli train`, or name a model with --model",
-    )
+    found = _newest(with_dem, settings)
+    if found is None:
+        raise ModelError(
+            f"no finished training for {_at_hand(with_dem)} is recorded",
+            where=shown_uri(settings),
+            remedy="run `gravecli train`, or name a model with --model",
+        )
+    return found
+
+
+def own_or_starter(with_dem: bool, settings: Settings) -> FoundModel:
+    """Return the newest model that works with the channels at hand; without any, the starter.
+
+    Args:
+        with_dem: Whether there is a DEM.
+        settings: Tracking store and experiment.
+
+    Raises:
+        ModelError: The newest model is damaged; the starter does not stand in for it.
+        TrackingError: The store does not answer.
+    """
+    return _newest(with_dem, settings) or resolve_model(STARTER, settings)
+
+
+def _newest(with_dem: bool, settings: Settings) -> FoundModel | None:
     if not store_exists(settings):
-        raise missing
+        return None
     client = open_client(settings)
     condition = f"attributes.status = 'FINISHED' AND tags.`{MODEL_TAG}` = '{MODEL_FOLDER}'"
     if with_dem:
@@ -98,25 +117,14 @@ def newest_model(with_dem: bool, settings: Settings) -> FoundModel:
         run = _search(client, settings, f"{condition} AND tags.`{CHANNELS_TAG}` = 'rgb'")
         run = run or _search(client, settings, f"{condition} AND tags.`{WITHOUT_DEM_TAG}` = 'yes'")
     if run is None:
-        raise missing
+        return None
     bundle = model_of(client, run, settings)
-    return FoundModel(bundle, f"run {run.info.run_name}, the newest that fits {at_hand}")
+    origin = f"run {run.info.run_name}, the newest that fits {_at_hand(with_dem)}"
+    return FoundModel(bundle, origin)
 
 
-def own_or_starter(with_dem: bool, settings: Settings) -> FoundModel:
-    """Return the newest model that works with the channels at hand, or the starter.
-
-    Args:
-        with_dem: Whether there is a DEM.
-        settings: Tracking store and experiment.
-
-    Raises:
-        TrackingError: The store does not answer.
-    """
-    try:
-        return newest_model(with_dem, settings)
-    except ModelError:
-        return resolve_model(STARTER, settings)
+def _at_hand(with_dem: bool) -> str:
+    return "rgb+dem" if with_dem else "rgb"
 
 
 def _search(client: "MlflowClient", settings: Settings, condition: str) -> "Run | None":

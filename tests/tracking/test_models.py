@@ -1,3 +1,4 @@
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -50,6 +51,17 @@ def test_the_starter_serves_where_no_own_model_fits(trained: Settings, tmp_path:
     assert found.bundle == starter == resolve_model("starter", nothing).bundle
     assert "starter" in found.origin
     assert not (tmp_path / "runs").exists()
+
+
+def test_the_starter_does_not_stand_in_for_a_damaged_model(
+    trained: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    damaged = tmp_path / "artifacts"
+    shutil.copytree(resolve_model("tiny", trained).bundle.folder, damaged / "model")
+    (damaged / "model" / "model.json").write_text("{")
+    monkeypatch.setattr("grave_cli.tracking.models.run_folder", lambda run, settings: damaged)
+    with pytest.raises(ModelError, match="damaged model description"):
+        own_or_starter(with_dem=True, settings=trained)
 
 
 def test_a_model_that_learnt_to_do_without_a_dem_is_found_without_one(

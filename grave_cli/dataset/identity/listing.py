@@ -52,7 +52,7 @@ def list_output(path: Path, new: Fingerprint | None = None) -> Output:
 def why_keep_list(path: Path, new: Fingerprint | None) -> str | None:
     """Return why an existing list must not be replaced; None if nothing is lost by it.
 
-    A list of an earlier state of the data is kept: nothing else can tell what has changed since.
+    A list of earlier data is kept, because it is the only record of later changes.
 
     Args:
         path: The list.
