@@ -1,15 +1,15 @@
 """Raster files, opened so that every fault is one error that names the file."""
 
-import warnings
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import rasterio
 from rasterio._err import CPLE_BaseError  # GDAL's complaints, in no public module of rasterio 1.4
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
+import grave_cli.rasters.warning_filters  # noqa: F401 - sets them
 from grave_cli.errors import RasterReadError
 from grave_cli.rasters.gdal_messages import check_name, unprinted
 
@@ -37,9 +37,7 @@ def open_raster(path: Path, **options: str) -> Iterator[DatasetReader]:
         )
     check_name(path, RasterReadError)
     try:
-        with unprinted(), warnings.catch_warnings():
-            # `read_georeference` raises an error of ours instead.
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with unprinted():
             dataset = rasterio.open(path, **options)
     except READ_ERRORS as error:
         raise RasterReadError(

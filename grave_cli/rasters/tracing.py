@@ -6,7 +6,10 @@ import numpy as np
 import rasterio.features
 from numpy.typing import NDArray
 
-# rasterio changes Python's warning filters during the call, and threads share the filters.
+import grave_cli.rasters.warning_filters  # noqa: F401 - sets them
+
+# rasterio changes Python's warning filters during the call, and threads share the filters. Calls
+# side by side could leave a changed filter behind.
 _LOCK = Lock()
 
 

@@ -225,7 +225,6 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], type[GraveError], str]] = {
 }
 
 
-@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")  # by writing them
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_refusal_is_one_line_with_file_found_expected_and_remedy(
     name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
