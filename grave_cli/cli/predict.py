@@ -67,6 +67,7 @@ def predict_cemetery(
     verbose: options.Verbose = False,
 ) -> None:
     """Map the graves of an orthophoto and write them to a GeoPackage."""
+    from grave_cli.cli.prediction_lines import print_summary
     from grave_cli.dataset.manifest import cemetery_name
     from grave_cli.mapping.map_files import MapFiles
     from grave_cli.rasters.georeference import parse_crs
@@ -91,7 +92,7 @@ def predict_cemetery(
     thresholds = _chosen_thresholds(loaded, found)
     how = {"aoi": aoi, "resume": resume, "receiver": files}
     _predict(orthophoto, dem, found, loaded.settings, thresholds, progress, **how)
-    _print(files.summary, json)
+    print_summary(files.summary, json)
 
 
 def _find_dem(orthophoto: Path, dem: Path | None, progress: "Progress") -> Path | None:
@@ -152,24 +153,3 @@ def _predict(
         progress.note("The model takes rgb only; the DEM is used for grave heights alone")
     engine = open_engine(found.bundle, settings.prediction, progress)
     return run(orthophoto, dem, found.bundle, engine, settings, thresholds, progress, **how)
-
-
-def _print(summary: dict[str, Any], json: bool) -> None:
-    from grave_cli.cli.console import ERR, print_json, print_line
-
-    if json:
-        print_json(summary)
-        return
-    for note in summary.get("notes", ()):
-        ERR.print(note, markup=False)
-    print_line(f"{summary['graves']} graves in {summary['geopackage']}")
-    if "preview" in summary:
-        print_line(f"overview in {summary['preview']}")
-    if score := summary.get("score"):
-        found = score["at_50"]
-        print_line(
-            f"found {found['matches']} of {score['truths']} graves of the ground truth: "
-            f"object F1 {found['f1']:.3f}, precision {found['precision']:.3f}, "
-            f"recall {found['recall']:.3f}, mean IoU {found['mean_iou']:.3f}, "
-            f"{score['merges']} merges, {score['splits']} splits"
-        )

@@ -4,19 +4,21 @@ Nothing that a user named is met for the first time after the mapping, and a fin
 even if the place it was meant for has become unusable meanwhile.
 """
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from grave_cli.dataset.annotations import read_grave_file
 from grave_cli.errors import ExportError, GraveError
-from grave_cli.evaluation.judgement import judge_on_ground
 from grave_cli.evaluation.scorecard import fill_scorecard
 from grave_cli.mapping.geopackage import check_reach, write_geopackage
 from grave_cli.mapping.geopackage_seal import map_output
 from grave_cli.mapping.preview import preview_output, write_preview
-from grave_cli.mapping.result import PredictionResult
+from grave_cli.mapping.result import PredictionResult, ScoredMap, score_map
 from grave_cli.mapping.scene import Scene
 from grave_cli.outlines.polygons import Polygons
 from grave_cli.outputs import Output, check_outputs, free_name
@@ -38,7 +40,7 @@ class MapFiles:
         data: Layer and filter of the ground truth.
         inputs: Other files that are read, by name in words.
         overwrite: Also replace files that may hold somebody's work.
-        summary: What has been written, and the score.
+        summary: What has been written, the score, and the time since this object was made.
     """
 
     orthophoto: Path
@@ -49,7 +51,8 @@ class MapFiles:
     data: DataSettings = field(default_factory=DataSettings)
     inputs: Mapping[str, Path | None] = field(default_factory=dict)
     overwrite: bool = False
-    summary: dict[str, Any] = field(default_factory=dict, init=False)
+    summary: dict[str, Any] = field(default_factory=lambda: {"notes": []}, init=False)
+    _started: float = field(default_factory=time.monotonic, init=False)
     _known: Polygons | None = field(default=None, init=False)
 
     def check(self) -> None:
@@ -77,7 +80,7 @@ class MapFiles:
         if self.truth is not None:
             found = read_grave_file(self.truth, scene.grid, self.data)
             words = (f"{self.truth}: {words}" for words in found.findings.sentences())
-            self.summary["notes"] = [*words, *found.notes]
+            self.summary["notes"] += [*words, *found.notes]
             self._known = found.polygons[within_area(found.polygons, scene.aoi)]
 
     def receive(self, result: PredictionResult) -> None:
@@ -87,14 +90,22 @@ class MapFiles:
             ExportError: A file cannot be written. The message tells where the map is, if anywhere.
         """
         self._write_map(result)
-        self.summary |= {"graves": len(result.polygons), "geopackage": str(self.out)}
+        self.summary |= {
+            "graves": len(result.polygons),
+            "to_review": int(np.count_nonzero(result.column("needs_review"))),
+            "geopackage": str(self.out),
+            "model": result.provenance["model"],
+            "mlflow_run": result.provenance["mlflow_run"],
+        }
         try:
+            scored = None if self._known is None else score_map(result, self._known)
+            if scored is not None:
+                self.summary["score"] = fill_scorecard(scored.judgement).as_dict()
             if self.preview is not None:
-                self._write_preview(result, self.preview)
-            if self._known is not None:
-                self.summary["score"] = _score(result, self._known)
+                self._write_preview(result, self.preview, scored)
         except GraveError as error:
             raise error.with_news(f"the map is in {self.out}") from None
+        self.summary["seconds"] = round(time.monotonic() - self._started, 1)
 
     def _check(self, *outputs: Output) -> None:
         inputs = {"ORTHOPHOTO": self.orthophoto, "--truth": self.truth, **self.inputs}
@@ -113,13 +124,9 @@ class MapFiles:
                 raise error from None
             raise error.with_news(f"the new map is in {free}") from None
 
-    def _write_preview(self, result: PredictionResult, path: Path) -> None:
+    def _write_preview(
+        self, result: PredictionResult, path: Path, scored: ScoredMap | None
+    ) -> None:
         self._check(preview_output(path, self.orthophoto))
-        write_preview(self.orthophoto, result, path, self._known)
+        write_preview(self.orthophoto, result, path, scored)
         self.summary["preview"] = str(path)
-
-
-def _score(result: PredictionResult, known: Polygons) -> dict[str, Any]:
-    confidence = result.column("confidence").astype(float)
-    judgement = judge_on_ground(known, result.polygons, result.crs, confidence)
-    return fill_scorecard(judgement).as_dict()
