@@ -45,6 +45,7 @@ def _print(report: "CheckReport") -> None:
 
     from grave_cli.cli.console import OUT, print_line
     from grave_cli.cli.tables import print_table
+    from grave_cli.wording import counted
 
     table = Table(title=f"data set {report.dataset_id}" if report.dataset_id else None)
     for heading in ("cemetery", "split", "size", "CRS", "GSD", "valid", "DEM", "graves", "median"):
@@ -62,7 +63,7 @@ def _print(report: "CheckReport") -> None:
             soft_wrap=True,
         )
     count = {kind: sum(f.severity == kind for f in report.findings) for kind in _COLORS}
-    print_line(", ".join(f"{n} {kind}{'' if n == 1 else 's'}" for kind, n in count.items()))
+    print_line(", ".join(counted(n, kind) for kind, n in count.items()))
 
 
 def _cells(row: "CemeteryRow") -> tuple[str, ...]:

@@ -7,6 +7,7 @@ import typer
 
 from grave_cli.cli import options
 from grave_cli.cli.streams import say
+from grave_cli.wording import counted
 
 
 def sample_data(
@@ -46,6 +47,6 @@ def sample_data(
     )
     for cemetery in made:
         ground = "" if cemetery.annotations else " (ground)"
-        say(f"{cemetery.name}: {cemetery.graves} graves{ground}")
+        say(f"{cemetery.name}: {counted(cemetery.graves, 'grave')}{ground}")
     if any(cemetery.annotations for cemetery in made):
         say(f"train with: gravecli train --data {folder} --channels rgb+dem")

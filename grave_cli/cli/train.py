@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from grave_cli.cli import options
+from grave_cli.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -116,7 +117,7 @@ def _list_parts(parts: "Sequence[PartPlan]") -> str:
     graves = sum(len(part.graves) for part in parts)
     names = ", ".join(part.part.name for part in parts[:_NAMED])
     more = f" and {len(parts) - _NAMED} more" if len(parts) > _NAMED else ""
-    return f"{names}{more} ({graves} graves)"
+    return f"{names}{more} ({counted(graves, 'grave')})"
 
 
 _NAMED = 5
@@ -135,7 +136,8 @@ def _dry_run(settings: "Settings", json: bool, progress: "Progress") -> None:
     print_line(f"data set         {estimate.dataset_id}")
     for part in estimate.parts:
         print_line(
-            f"{part.split:5}            {part.name}: {part.graves} graves, {part.mpx:.2f} Mpx"
+            f"{part.split:5}            {part.name}: {counted(part.graves, 'grave')}, "
+            f"{part.mpx:.2f} Mpx"
         )
     print_line(f"chips per epoch  {estimate.chips_per_epoch}")
     print_line(f"steps per epoch  {estimate.steps_per_epoch}")
