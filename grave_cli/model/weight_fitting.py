@@ -179,7 +179,8 @@ def _refuse_larger_encoder(found: Iterable[str], targets: Iterable[str], where: 
     extra = [key for key in found if _joined(key) not in known and key.partition(".")[0] in modules]
     if extra:
         raise ModelError(
-            f"{counted(len(extra), 'weight')} not of this encoder",
+            f"{counted(len(extra), 'weight')} {'does' if len(extra) == 1 else 'do'} not belong to "
+            "this encoder",
             where=where,
             found=first_names(extra),
             remedy=_OTHER_ENCODER,
