@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from grave_cli.cli import options
-from grave_cli.wording import counted
+from grave_cli.wording import counted, duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from grave_cli.settings.load import LoadedSettings
     from grave_cli.settings.tree import Settings
     from grave_cli.tracking.unfinished import Unfinished
+    from grave_cli.training.dry_run import Estimate
 
 
 def train(
@@ -97,6 +98,10 @@ def _train(
     for split in SPLITS:
         if parts := plan.split(split):
             progress.note(f"{split}: {_list_parts(parts)}")
+    if unfinished is None:
+        from grave_cli.training.dry_run import estimate_plan
+
+        progress.note(f"estimate: {_in_words(estimate_plan(plan, settings))}")
     data = read_training_data(plan, settings, progress)
     from grave_cli.training.trainer import run_training
 
@@ -123,6 +128,14 @@ def _list_parts(parts: "Sequence[PartPlan]") -> str:
 _NAMED = 5
 
 
+def _in_words(estimate: "Estimate") -> str:
+    return (
+        f"{counted(estimate.epochs, 'epoch')} of {counted(estimate.steps_per_epoch, 'step')}, "
+        f"about {duration(estimate.seconds)} at most, {estimate.memory_gb:.1f} GB, "
+        f"on {estimate.device}"
+    )
+
+
 def _dry_run(settings: "Settings", json: bool, progress: "Progress") -> None:
     from dataclasses import asdict
 
@@ -141,5 +154,5 @@ def _dry_run(settings: "Settings", json: bool, progress: "Progress") -> None:
         )
     print_line(f"chips per epoch  {estimate.chips_per_epoch}")
     print_line(f"steps per epoch  {estimate.steps_per_epoch}")
-    print_line(f"time             about {estimate.seconds / 60:.0f} min on {estimate.device}")
+    print_line(f"time             about {duration(estimate.seconds)} on {estimate.device}")
     print_line(f"memory           about {estimate.memory_gb:.1f} GB")
