@@ -1,7 +1,6 @@
 """`gravecli check`."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -14,7 +13,7 @@ _COLORS = {"error": "bold red", "warning": "yellow", "note": "dim"}
 
 
 def check(
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="Data folder.")],
+    data: options.DataArgument = None,
     channels: options.Channels = None,
     config: options.Config = None,
     assignments: options.Assignments = None,

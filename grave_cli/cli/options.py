@@ -28,6 +28,10 @@ Data = Annotated[
     Path | None,
     typer.Option("--data", help="Data folder. Default: data.root in the settings (data/)."),
 ]
+DataArgument = Annotated[
+    Path | None,
+    typer.Argument(metavar="DATA", help="Data folder. Default: data.root in the settings (data/)."),
+]
 Channels = Annotated[
     str | None,
     typer.Option("--channels", metavar="rgb|rgb+dem", help="Input: orthophoto alone, or with DEM."),

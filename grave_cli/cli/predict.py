@@ -68,7 +68,7 @@ def predict_cemetery(
 ) -> None:
     """Map the graves of an orthophoto and write them to a GeoPackage."""
     from grave_cli.cli.prediction_lines import print_summary
-    from grave_cli.dataset.manifest import cemetery_name
+    from grave_cli.dataset.manifest import cemetery_name, sibling_dem
     from grave_cli.mapping.map_files import MapFiles
     from grave_cli.rasters.georeference import parse_crs
 
@@ -76,7 +76,7 @@ def predict_cemetery(
     chosen = {"prediction.device": device, "prediction.tta": tta}
     loaded = options.load(config, assignments, chosen)
     progress = options.show_progress(quiet, verbose)
-    dem = _find_dem(orthophoto, dem, progress)
+    named_dem, dem = dem, dem or sibling_dem(orthophoto)
     files = MapFiles(
         orthophoto,
         out or Path(f"{cemetery_name(orthophoto)}.gpkg"),
@@ -88,21 +88,13 @@ def predict_cemetery(
         overwrite=overwrite,
     )
     files.check()
+    if named_dem is None:
+        progress.note(f"DEM: {dem}" if dem else "DEM: none (name one with --dem)")
     found = _find_model(model, dem, loaded.settings, progress)
     thresholds = _chosen_thresholds(loaded, found)
     how = {"aoi": aoi, "resume": resume, "receiver": files}
     _predict(orthophoto, dem, found, loaded.settings, thresholds, progress, **how)
     print_summary(files.summary, json)
-
-
-def _find_dem(orthophoto: Path, dem: Path | None, progress: "Progress") -> Path | None:
-    from grave_cli.dataset.manifest import sibling_dem
-
-    if dem is not None:
-        return dem
-    found = sibling_dem(orthophoto)
-    progress.note(f"DEM: {found}" if found else "DEM: none (name one with --dem)")
-    return found
 
 
 def _find_model(
@@ -118,7 +110,9 @@ def _find_model(
     progress.note(
         f"Model: {found.origin} ({card.recipe.channels}, data {card.dataset_id}, {scores})"
     )
-    if name is None and card.name == STARTER:
+    if found.advice:
+        progress.warn(found.advice)
+    elif name is None and card.name == STARTER:
         progress.note(
             f"No model of your own fits. {card.about['expect']} To map better, correct the map of "
             "one or two cemeteries and run `gravecli train`"

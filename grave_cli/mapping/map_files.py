@@ -25,6 +25,7 @@ from grave_cli.outputs import Output, check_outputs, free_name
 from grave_cli.rasters.raster_file import open_raster
 from grave_cli.settings.inputs import DataSettings
 from grave_cli.vectors.areas import within_area
+from grave_cli.vectors.vector_files import identify
 
 
 @dataclass
@@ -56,14 +57,21 @@ class MapFiles:
     _known: Polygons | None = field(default=None, init=False)
 
     def check(self) -> None:
-        """Check the places of all files.
+        """Check the names of the inputs, which may be mistyped, and the places of the outputs.
 
         Raises:
+            DatasetError: A vector file is missing, or not one.
             ExportError: A file cannot be written, or something would be lost.
-            RasterReadError: The orthophoto cannot be opened.
+            RasterReadError: The orthophoto or the DEM cannot be opened.
         """
-        with open_raster(self.orthophoto):  # its name comes first, and may be mistyped
+        with open_raster(self.orthophoto):
             outputs = [map_output(self.out, self.orthophoto)]
+        if dem := self.inputs.get("--dem"):
+            with open_raster(dem):
+                pass
+        for path in (self.truth, self.inputs.get("--aoi")):
+            if path is not None:
+                identify(path)
         if self.preview is not None:
             outputs.append(preview_output(self.preview, self.orthophoto))
         self._check(*outputs)
