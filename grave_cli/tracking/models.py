@@ -114,7 +114,9 @@ def own_or_starter(with_dem: bool, settings: Settings) -> FoundModel:
         return found
     starter = resolve_model(STARTER, settings)
     if not with_dem and _any_fits_with_dem(settings):
-        return replace(starter, advice=f"No model of your own works without a DEM; {_ONLY_WITH_DEM}")
+        return replace(
+            starter, advice=f"No model of your own works without a DEM; {_ONLY_WITH_DEM}"
+        )
     return starter
 
 
