@@ -66,15 +66,15 @@ class MapFiles:
         """
         with open_raster(self.orthophoto):
             outputs = [map_output(self.out, self.orthophoto)]
+        if self.preview is not None:
+            outputs.append(preview_output(self.preview, self.orthophoto))
+        self._check(*outputs)
         if dem := self.inputs.get("--dem"):
             with open_raster(dem):
                 pass
         for path in (self.truth, self.inputs.get("--aoi")):
             if path is not None:
                 identify(path)
-        if self.preview is not None:
-            outputs.append(preview_output(self.preview, self.orthophoto))
-        self._check(*outputs)
 
     def prepare(self, scene: Scene) -> None:
         """Check the CRS and read the ground truth, like annotations, within the mapped area.
