@@ -39,6 +39,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "gravecli predict-cemetery st_anna.tif --dem heights.tif --model starter",
         "gravecli predict-cemetery st_anna.tif --truth surveyed.gpkg --json",
         "gravecli predict-cemetery st_anna.tif --crs EPSG:25832 --out maps/st_anna.gpkg",
+        "gravecli predict-cemetery flights --dem-dir heights --out maps --preview maps",
+        "gravecli predict-cemetery @list.txt --out maps --shard 1/4",
     ),
     "evaluate": (
         "gravecli evaluate st_anna.gpkg surveyed.gpkg",
