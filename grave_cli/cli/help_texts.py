@@ -1,10 +1,12 @@
 """Help texts: examples for each command, and square brackets that are shown as they are."""
 
+import inspect
 import re
 from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
+_LINE_END = re.compile(r"(?<!\n)\n(?!\n)")  # within a paragraph
 _TAG = re.compile(r"\[[a-z#/@][^\[]*?\]")  # as Rich recognises markup
 
 EXAMPLES: dict[str, tuple[str, ...]] = {
@@ -98,6 +100,8 @@ def examples_of(command: str) -> str:
 
 
 def _escape_texts(command: Any) -> None:
+    if command.help:  # Typer keeps the lines of all paragraphs but the first
+        command.help = _LINE_END.sub(" ", inspect.cleandoc(command.help))
     for name in ("help", "short_help", "epilog"):
         setattr(command, name, _escaped(getattr(command, name)))
     for parameter in command.params:
