@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from grave_cli.dataset.annotations import read_grave_file
+from grave_cli.delivery.geopackage_seal import map_output
 from grave_cli.errors import ExportError, GraveError
 from grave_cli.evaluation.judgement import judge_on_ground
 from grave_cli.evaluation.scorecard import fill_scorecard
 from grave_cli.mapping.geopackage import check_reach, write_geopackage
-from grave_cli.mapping.geopackage_seal import map_output
 from grave_cli.mapping.preview import preview_output, write_preview
 from grave_cli.mapping.result import PredictionResult
 from grave_cli.mapping.scene import Scene
