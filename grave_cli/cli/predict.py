@@ -33,8 +33,10 @@ def predict_cemetery(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="GeoPackage to write. Default: <cemetery>.gpkg in this folder."),
+        typer.Option(help="Map to write. Default: <cemetery>.gpkg in this folder."),
     ] = None,
+    formats: options.Formats = None,
+    lang: options.Lang = None,
     preview: Annotated[Path | None, typer.Option(help="PNG overview to write.")] = None,
     truth: Annotated[
         Path | None,
@@ -66,25 +68,30 @@ def predict_cemetery(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Map the graves of an orthophoto and write them to a GeoPackage."""
+    """Map the graves of an orthophoto: a GeoPackage that opens styled in QGIS, or other formats."""
     from grave_cli.dataset.manifest import cemetery_name
+    from grave_cli.delivery.formats import parse_formats
     from grave_cli.mapping.map_files import MapFiles
     from grave_cli.rasters.georeference import parse_crs
 
     target_crs = parse_crs(crs) if crs else None  # a wrong one fails before the work
-    chosen = {"prediction.device": device, "prediction.tta": tta}
+    names = parse_formats(formats or ())
+    chosen = {"prediction.device": device, "prediction.tta": tta, "output.language": lang}
     loaded = options.load(config, assignments, chosen)
     progress = options.show_progress(quiet, verbose)
     dem = _find_dem(orthophoto, dem, progress)
     files = MapFiles(
         orthophoto,
-        out or Path(f"{cemetery_name(orthophoto)}.gpkg"),
+        out or Path(f"{cemetery_name(orthophoto)}.{names[0] if names else 'gpkg'}"),
+        names,
         preview,
         crs=target_crs,
         truth=truth,
         data=loaded.settings.data,
         inputs={"--dem": dem, "--aoi": aoi, "--config": config},
         overwrite=overwrite,
+        settings=loaded.settings.output,
+        work_dir=loaded.settings.work_dir,
     )
     files.check()
     found = _find_model(model, dem, loaded.settings, progress)
@@ -162,7 +169,7 @@ def _print(summary: dict[str, Any], json: bool) -> None:
         return
     for note in summary.get("notes", ()):
         ERR.print(note, markup=False)
-    print_line(f"{summary['graves']} graves in {summary['geopackage']}")
+    print_line(f"{summary['graves']} graves in {', '.join(summary['files'].values())}")
     if "preview" in summary:
         print_line(f"overview in {summary['preview']}")
     if score := summary.get("score"):

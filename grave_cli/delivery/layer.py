@@ -67,6 +67,16 @@ class Layer:
     description: Words = field(default_factory=lambda: NO_WORDS)
     style: Style | None = None
 
+    def polygons(self) -> NDArray[np.object_]:
+        """Return the geometries of a layer that has some.
+
+        Raises:
+            ValueError: It is a table.
+        """
+        if self.geometries is None:
+            raise ValueError(f"{self.name} has no geometries")
+        return self.geometries
+
     def cells(self) -> Iterator[dict[str, Any]]:
         """Yield the rows as they are written."""
         for row in self.rows:
