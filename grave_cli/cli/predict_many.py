@@ -134,7 +134,7 @@ class ManyCemeteries:
             self.previews / f"{job.cemetery}.png" if self.previews else None,
             crs=self.crs,
             data=settings.data,
-            inputs={"the DEM": job.dem, "--aoi": self.aoi},
+            inputs={"--dem": job.dem, "--aoi": self.aoi},
             overwrite=self.overwrite,
             settings=settings.output,
             work_dir=settings.work_dir,

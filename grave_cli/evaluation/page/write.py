@@ -11,6 +11,7 @@ from grave_cli.evaluation.evaluate import Evaluation
 from grave_cli.evaluation.page.charts import reliability_chart, review_chart
 from grave_cli.evaluation.page.drawn_map import draw_map
 from grave_cli.outputs import FOREIGN, Output, seal
+from grave_cli.wording import counted
 
 _SEAL = "<!-- gravecli {} -->\n"
 _SEAL_START, _SEAL_END = _SEAL.split("{}")
@@ -67,7 +68,7 @@ def render_page(evaluation: Evaluation) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"number": number, "percent": percent}
+    environment.filters |= {"number": number, "percent": percent, "counted": counted}
     review = evaluation.review
     page = environment.get_template("page.html").render(
         evaluation=evaluation,
