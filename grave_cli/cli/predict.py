@@ -56,6 +56,13 @@ def predict_cemetery(
         Path | None,
         typer.Option(help="PNG overview to write. Several orthophotos: folder of the overviews."),
     ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            help="HTML page to write: map, review queue with pictures, table. Several orthophotos: "
+            "folder of the pages."
+        ),
+    ] = None,
     truth: Annotated[
         Path | None,
         typer.Option(help="Ground truth: score the map against it and draw it in the preview."),
@@ -121,6 +128,7 @@ def predict_cemetery(
             names,
             dem_dir,
             preview,
+            report,
             shard,
             model,
             crs=target_crs,
@@ -139,6 +147,7 @@ def predict_cemetery(
         out or Path(f"{cemetery_name(orthophoto)}.{names[0] if names else 'gpkg'}"),
         names,
         preview,
+        report,
         crs=target_crs,
         truth=truth,
         data=loaded.settings.data,

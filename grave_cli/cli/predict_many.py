@@ -28,6 +28,7 @@ class ManyCemeteries:
         formats: Formats of each map; none for a GeoPackage.
         dem_folder: Where the DEMs lie; None takes those of the data layout.
         previews: Folder of the overviews; None writes none.
+        reports: Folder of the report pages; None writes none.
         shard: The share to map; None maps all, or in a Slurm job array the share of the task.
         model: Name of the model; None chooses by the channels at hand.
         crs: CRS of the maps; None keeps those of the orthophotos.
@@ -43,6 +44,7 @@ class ManyCemeteries:
     formats: "Sequence[FormatName]"
     dem_folder: Path | None
     previews: Path | None
+    reports: Path | None
     shard: str | None
     model: str | None
     crs: str | None
@@ -69,9 +71,10 @@ class ManyCemeteries:
         jobs = self._jobs
         self._find_models(jobs)
         summary = Summary.in_folder(self.out, self._shard)
-        _make_folder(self.out, "--out")
-        if self.previews:
-            _make_folder(self.previews, "--preview")
+        folders = {"--out": self.out, "--preview": self.previews, "--report": self.reports}
+        for option, folder in folders.items():
+            if folder:
+                _make_folder(folder, option)
         summary.check([job.orthophoto for job in jobs], overwrite=self.overwrite)
         outcomes: list[Outcome] = []
         for outcome in map_jobs(jobs, self._finished, self._map, self.progress):
@@ -132,6 +135,7 @@ class ManyCemeteries:
             job.out,
             self.formats,
             self.previews / f"{job.cemetery}.png" if self.previews else None,
+            self.reports / f"{job.cemetery}.html" if self.reports else None,
             crs=self.crs,
             data=settings.data,
             inputs={"--dem": job.dem, "--aoi": self.aoi},

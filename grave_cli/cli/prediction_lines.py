@@ -23,6 +23,8 @@ def print_summary(summary: Mapping[str, Any], json: bool) -> None:
         ERR.print(note)
     if "preview" in summary:
         print_line(f"overview in {summary['preview']}")
+    if "report" in summary:
+        print_line(f"report in {summary['report']}")
     if score := summary.get("score"):
         rates = score["at_50"]
         print_line(

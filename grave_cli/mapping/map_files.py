@@ -19,6 +19,7 @@ from grave_cli.evaluation.scorecard import fill_scorecard
 from grave_cli.mapping.geopackage import check_reach
 from grave_cli.mapping.map_targets import MapTarget, plan_targets
 from grave_cli.mapping.preview import preview_output, write_preview
+from grave_cli.mapping.report.write import report_output, write_report
 from grave_cli.mapping.result import PredictionResult, ScoredMap, score_map
 from grave_cli.mapping.scene import Scene
 from grave_cli.outlines.polygons import Polygons
@@ -39,6 +40,7 @@ class MapFiles:
         out: The map; its ending tells its format.
         formats: Formats of further files beside it.
         preview: The overview; None for none.
+        report: The report page; None for none.
         crs: CRS of the map; None keeps the orthophoto's.
         truth: Ground truth to score the map against; None for none.
         data: Layer and filter of the ground truth.
@@ -53,6 +55,7 @@ class MapFiles:
     out: Path
     formats: Sequence[FormatName] = ()
     preview: Path | None = None
+    report: Path | None = None
     crs: str | None = None
     truth: Path | None = None
     data: DataSettings = field(default_factory=DataSettings)
@@ -82,6 +85,8 @@ class MapFiles:
                 identify(path)
         if self.preview is not None:
             outputs.append(preview_output(self.preview, self.orthophoto))
+        if self.report is not None:
+            outputs.append(report_output(self.report, self.orthophoto))
         self._check(*outputs)
 
     def prepare(self, scene: Scene) -> None:
@@ -125,6 +130,8 @@ class MapFiles:
                 self.summary["score"] = fill_scorecard(scored.judgement).as_dict()
             if self.preview is not None:
                 self._write_preview(result, self.preview, scored)
+            if self.report is not None:
+                self._write_report(result, self.report)
         except GraveError as error:
             raise error.with_news(f"the map is in {self.out}") from None
         self.summary["seconds"] = round(time.monotonic() - self._started, 1)
@@ -166,3 +173,8 @@ class MapFiles:
         self._check(preview_output(path, self.orthophoto))
         write_preview(self.orthophoto, result, path, scored)
         self.summary["preview"] = str(path)
+
+    def _write_report(self, result: PredictionResult, path: Path) -> None:
+        self._check(report_output(path, self.orthophoto))
+        write_report(self.orthophoto, result, path, self.settings.language)
+        self.summary["report"] = str(path)

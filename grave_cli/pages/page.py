@@ -4,7 +4,7 @@ Every name and value is escaped. The last line of a page is its seal, so that gr
 unchanged page again.
 """
 
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +12,20 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from grave_cli import __version__
 from grave_cli.outputs import FOREIGN, seal
+from grave_cli.wording import counted
 
 _SEAL = "<!-- gravecli {} -->\n"
 _SEAL_START, _SEAL_END = _SEAL.split("{}")
 
 
-def render(
-    room: str, template: str, source: str, filters: dict[str, Callable[..., str]], **values: Any
-) -> str:
+def render(room: str, template: str, source: str, *, decimal: str = ".", **values: Any) -> str:
     """Render a page as text, with its seal.
 
     Args:
-        room: Package whose templates come before those of this room.
+        room: Package that holds the template; those of this room can be included.
         template: Name of the template.
         source: What the page is made from, for its seal.
-        filters: Further filters by name.
+        decimal: Decimal sign of the numbers.
         values: Values by name; `version` is there already.
     """
     environment = Environment(
@@ -37,7 +36,11 @@ def render(
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"number": number, "percent": percent, **filters}
+    environment.filters |= {
+        "number": partial(number, decimal=decimal),
+        "percent": partial(percent, decimal=decimal),
+        "counted": counted,
+    }
     page = environment.get_template(template).render(version=__version__, **values)
     return page + _SEAL.format(seal(source, page))
 
@@ -57,11 +60,13 @@ def why_keep_page(path: Path, source: str) -> str | None:
     return "was changed since gravecli wrote it, or is about other files"
 
 
-def number(value: float | None, form: str, unit: str = "") -> str:
+def number(value: float | None, form: str, unit: str = "", *, decimal: str = ".") -> str:
     """Format a number, with a true minus sign; a dash for None."""
-    return "–" if value is None else f"{value:{form}}{unit}".replace("-", "−")
+    if value is None:
+        return "–"
+    return f"{value:{form}}".replace("-", "−").replace(".", decimal) + unit
 
 
-def percent(share: float | None) -> str:
+def percent(share: float | None, *, decimal: str = ".") -> str:
     """Format a share with one decimal; a dash for None."""
-    return number(share, ".1%").replace("%", "\N{NO-BREAK SPACE}%")
+    return number(share, ".1%", decimal=decimal).replace("%", "\N{NO-BREAK SPACE}%")
