@@ -130,7 +130,7 @@ def format_of(path: Path) -> FormatName:
             return name
     endings = [one.endings[0] for one in FORMATS.values()]
     raise ExportError(
-        "the ending tells no format",
+        "its ending belongs to no format",
         where=path,
         found=path.suffix or "no ending",
         expected=f"{', '.join(endings[:-1])} or {endings[-1]}",
@@ -147,6 +147,8 @@ def plan_files(out: Path, formats: Sequence[FormatName]) -> dict[FormatName, Pat
     Raises:
         ExportError: The ending belongs to no format.
     """
+    if out.is_dir():  # `check_outputs` refuses it and says why
+        return {GEOPACKAGE: out}
     others = (name for name in formats if name != format_of(out))
     files = {name: out.with_suffix(FORMATS[name].endings[0]) for name in others}
     return {format_of(out): out, **files}
