@@ -64,16 +64,13 @@ def is_list(path: Path) -> bool:
     return str(path).startswith(LIST_MARK) and not path.exists()
 
 
-def list_jobs(
-    given: Sequence[Path], out: Path, dem_folder: Path | None = None, ending: str = "gpkg"
-) -> tuple[Job, ...]:
+def list_jobs(given: Sequence[Path], out: Path, dem_folder: Path | None = None) -> tuple[Job, ...]:
     """List the cemeteries to map, sorted by name.
 
     Args:
         given: Orthophotos, folders with orthophotos, and lists of orthophotos ("@list.txt").
         out: Folder of the maps.
         dem_folder: Where the DEMs lie; None: see `sibling_dem`.
-        ending: Ending of the maps.
 
     Raises:
         DatasetError: A file or folder is missing, a folder holds no orthophoto, or two orthophotos
@@ -92,7 +89,7 @@ def list_jobs(
                 remedy="rename one of them, or map them into two folders",
             )
         dem = dem_of(orthophoto, dem_folder) if dem_folder else sibling_dem(orthophoto)
-        jobs[name] = Job(name, orthophoto, dem, out / f"{name}.{ending}")
+        jobs[name] = Job(name, orthophoto, dem, out / f"{name}.gpkg")
     return tuple(jobs[name] for name in sorted(jobs))
 
 

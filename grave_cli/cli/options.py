@@ -58,9 +58,9 @@ Formats = Annotated[
     list[str] | None,
     typer.Option(
         "--format",
-        metavar="gpkg|geojson|shp|fgb|csv|dxf|parquet",
-        help="Format of the map. Can be repeated: the files lie side by side. Default: by the "
-        "ending of --out, or else gpkg.",
+        metavar="FORMAT",
+        help="Format of the map: gpkg, geojson, shp, fgb, csv, dxf or parquet. Can be repeated: "
+        "the files lie side by side. Default: by the ending of --out, or else gpkg.",
     ),
 ]
 Lang = Annotated[

@@ -25,7 +25,7 @@ class ManyCemeteries:
     Args:
         given: Orthophotos, folders and lists.
         out: Folder of the maps.
-        formats: Formats of each map; none for a GeoPackage.
+        formats: Formats of further files beside each GeoPackage.
         dem_folder: Where the DEMs lie; None takes those of the data layout.
         previews: Folder of the overviews; None writes none.
         reports: Folder of the report pages; None writes none.
@@ -67,6 +67,7 @@ class ManyCemeteries:
         """
         from grave_cli.batch.outcomes import Summary
         from grave_cli.batch.run import map_jobs
+        from grave_cli.delivery.formats import shortcomings
 
         jobs = self._jobs
         self._find_models(jobs)
@@ -76,6 +77,8 @@ class ManyCemeteries:
             if folder:
                 _make_folder(folder, option)
         summary.check([job.orthophoto for job in jobs], overwrite=self.overwrite)
+        for note in shortcomings(self.formats, self.crs):
+            self.progress.note(note)
         outcomes: list[Outcome] = []
         for outcome in map_jobs(jobs, self._finished, self._map, self.progress):
             outcomes.append(outcome)
@@ -87,8 +90,7 @@ class ManyCemeteries:
     def _jobs(self) -> "tuple[Job, ...]":
         from grave_cli.batch.jobs import list_jobs
 
-        ending = self.formats[0] if self.formats else "gpkg"
-        jobs = list_jobs(self.given, self.out, self.dem_folder, ending)
+        jobs = list_jobs(self.given, self.out, self.dem_folder)
         if self._shard is None:
             return jobs
         taken = self._shard.take(jobs)
@@ -115,10 +117,12 @@ class ManyCemeteries:
             self._models[with_dem] = found
 
     def _finished(self, job: "Job") -> tuple[int, int] | None:
+        from grave_cli.delivery.formats import plan_files
         from grave_cli.delivery.geopackage_seal import finished_map
         from grave_cli.outputs import source_of
 
-        if self.overwrite:
+        files = plan_files(job.out, self.formats).values()
+        if self.overwrite or not all(path.is_file() for path in files):
             return None
         model = self._models[job.dem is not None].bundle
         return finished_map(job.out, source_of(job.orthophoto), model.sha256)

@@ -130,7 +130,7 @@ def format_of(path: Path) -> FormatName:
             return name
     endings = [one.endings[0] for one in FORMATS.values()]
     raise ExportError(
-        "the ending tells no format",
+        "its ending belongs to no format",
         where=path,
         found=path.suffix or "no ending",
         expected=f"{', '.join(endings[:-1])} or {endings[-1]}",
@@ -147,6 +147,8 @@ def plan_files(out: Path, formats: Sequence[FormatName]) -> dict[FormatName, Pat
     Raises:
         ExportError: The ending belongs to no format.
     """
+    if out.is_dir():  # `check_outputs` refuses it and says why
+        return {GEOPACKAGE: out}
     others = (name for name in formats if name != format_of(out))
     files = {name: out.with_suffix(FORMATS[name].endings[0]) for name in others}
     return {format_of(out): out, **files}
@@ -165,13 +167,15 @@ def crs_for(name: FormatName, wanted: str, metric: str) -> str:
     return metric if name == "dxf" and CRS(wanted).is_geographic else wanted
 
 
-def shortcomings(names: Sequence[FormatName], wanted: str, metric: str) -> list[str]:
+def shortcomings(
+    names: Sequence[FormatName], wanted: str | None, metric: str | None = None
+) -> list[str]:
     """Return what the files cannot hold, one sentence for all formats and one for each.
 
     Args:
         names: The formats.
-        wanted: The CRS of the map, as WKT.
-        metric: A projected CRS of the same place.
+        wanted: The CRS of the map, as WKT; None if that is the CRS of each orthophoto.
+        metric: A projected CRS of the same place; None if there is none in common.
     """
     few = [name for name in names if name != GEOPACKAGE]
     if not few:
@@ -183,6 +187,8 @@ def shortcomings(names: Sequence[FormatName], wanted: str, metric: str) -> list[
     ]
     for name in few:
         if FORMATS[name].lacks:
-            system = CRS(crs_for(name, wanted, metric)).name
+            system = "the CRS of each orthophoto"
+            if wanted is not None:
+                system = CRS(crs_for(name, wanted, metric or wanted)).name
             sentences.append(f"{FORMATS[name].title}: {FORMATS[name].lacks.format(crs=system)}")
     return sentences
