@@ -21,8 +21,8 @@ function describe(index) {
     if (!text || text === '–' || column === 0) return text === '–' ? '' : text;
     return cell.classList.contains('text') ? text : `${heads[column].textContent.trim()} ${text}`;
   };
-  const cells = index < 0 ? [] : [...rows[index].cells.entries()];
-  detail.textContent = cells.map(told).filter(Boolean).join(' · ');
+  const cells = index < 0 ? [] : [...rows[index].cells];
+  detail.textContent = [...cells.entries()].map(told).filter(Boolean).join(' · ');
 }
 
 function choose(index) {
