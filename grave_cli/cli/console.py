@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import sys
 import time
 import warnings
@@ -161,13 +162,25 @@ def set_up_logging(verbose: bool) -> None:
 
 
 def print_json(value: Mapping[str, Any]) -> None:
-    """Print a result as JSON; letters that stdout cannot encode become escapes."""
-    text = json.dumps(value, indent=2, ensure_ascii=False)
+    """Print a result as JSON; letters that stdout cannot encode become escapes.
+
+    JSON has no NaN and no infinity: undefined numbers are null.
+    """
+    value = _defined(value)
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     try:
         text.encode(sys.stdout.encoding or "ascii")
     except UnicodeEncodeError:
         text = json.dumps(value, indent=2)
     sys.stdout.write(f"{text}\n")
+
+
+def _defined(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _defined(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_defined(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def print_line(text: str) -> None:
