@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grave_cli.errors import SettingsError
+from grave_cli.wording import counted
 
 if TYPE_CHECKING:
     from grave_cli.batch.jobs import Job, Shard
@@ -94,7 +95,7 @@ class ManyCemeteries:
         if self._shard is None:
             return jobs
         taken = self._shard.take(jobs)
-        self.progress.note(f"Shard {self._shard}: {len(taken)} of {len(jobs)} cemeteries")
+        self.progress.note(f"Shard {self._shard}: {len(taken)} of {counted(len(jobs), 'cemetery')}")
         return taken
 
     @cached_property
@@ -220,5 +221,5 @@ def _show(outcomes: "Sequence[Outcome]", path: Path, json: bool) -> None:
     print_table(table, ["s", "to review"])
     print_line(
         f"{record['mapped']} mapped, {record['already_mapped']} already mapped, "
-        f"{record['failed']} failed; {record['graves']} graves; summary in {path}"
+        f"{record['failed']} failed; {counted(record['graves'], 'grave')}; summary in {path}"
     )

@@ -77,17 +77,17 @@ class MapFiles:
         """
         with open_raster(self.orthophoto):
             outputs = [output for target in self._targets() for output in target.outputs()]
+        if self.preview is not None:
+            outputs.append(preview_output(self.preview, self.orthophoto))
+        if self.report is not None:
+            outputs.append(report_output(self.report, self.orthophoto))
+        self._check(*outputs)
         if dem := self.inputs.get("--dem"):
             with open_raster(dem):
                 pass
         for path in (self.truth, self.inputs.get("--aoi")):
             if path is not None:
                 identify(path)
-        if self.preview is not None:
-            outputs.append(preview_output(self.preview, self.orthophoto))
-        if self.report is not None:
-            outputs.append(report_output(self.report, self.orthophoto))
-        self._check(*outputs)
 
     def prepare(self, scene: Scene) -> None:
         """Check the CRS and read the ground truth, like annotations, within the mapped area.
