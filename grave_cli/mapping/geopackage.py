@@ -109,7 +109,7 @@ def _about(result: PredictionResult) -> About:
         words(f"Graves of {result.cemetery}", f"Gräber von {result.cemetery}"),
         words(
             f"Graves with field, row, number, size, confidence and review flags: {count}.",
-            f"Gräber mit Feld, Reihe, Nummer, Maßen, Sicherheit und Hinweisen zur Prüfung: {count}.",
+            f"Gräber mit Feld, Reihe, Nummer, Maßen, Sicherheit, Hinweisen zur Prüfung: {count}.",
         ),
         result.provenance,
     )
