@@ -20,7 +20,7 @@ from grave_cli.delivery.formats import (
     shortcomings,
 )
 from grave_cli.delivery.grave_columns import GRAVE_COLUMNS
-from grave_cli.delivery.layer import Layer
+from grave_cli.delivery.layer import Column, Layer
 from grave_cli.delivery.simple_files import SHAPEFILE_NAMES, shapefile_names
 from grave_cli.errors import ExportError
 from grave_cli.mapping.geopackage import graves_layer
@@ -178,6 +178,29 @@ def test_geoparquet_without_pyarrow_says_so(
     monkeypatch.setattr("grave_cli.delivery.parquet_file.find_spec", lambda name: None)
     with pytest.raises(ExportError, match=r"map\.parquet: .*pyarrow.*; pip install pyarrow"):
         FORMATS["parquet"].check(tmp_path / "map.parquet")
+
+
+@pytest.mark.parametrize("name", [name for name in FORMAT_NAMES if name not in ("gpkg", "dxf")])
+def test_columns_of_the_office_are_written_in_every_format(
+    layer: Layer, tmp_path: Path, name: str
+) -> None:
+    more = {"belegt_seit": "date", "belegungsart": "str:40", "stellen": "int32", "miete": "float"}
+    columns = {**layer.columns, **{key: Column(kind) for key, kind in more.items()}}  # type: ignore[arg-type]
+    values = dict(zip(more, ("2019-05-31", "Wahlgrab, außen", 2, 1234.5), strict=True))
+    rows = [{**row, **values} for row in layer.rows]
+    path = write(Layer("graves", columns, rows, layer.geometries, UTM), tmp_path / f"map.{name}")
+    if name == "parquet":
+        from pyarrow import parquet
+
+        found = parquet.read_table(path).to_pylist()[0]
+    else:
+        with fiona.open(path) as file:
+            found = dict(next(iter(file)).properties)
+    texts = [str(found[key if name != "shp" else key[:10]])[:15] for key in more]
+    assert [text.removesuffix("T00:00:00") for text in texts] in (
+        ["2019-05-31", "Wahlgrab, außen", "2", "1234.5"],
+        ["2019-05-31T00:0", "Wahlgrab, außen", "2", "1234.5"],
+    )
 
 
 @pytest.mark.parametrize("name", [name for name in FORMAT_NAMES if name != "gpkg"])
