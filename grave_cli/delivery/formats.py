@@ -70,7 +70,8 @@ FORMATS: dict[FormatName, FileFormat] = {
         "a Shapefile",
         (".shp",),
         lambda layer, path, _: write_shapefile(layer, path),
-        f"column names have at most ten letters ({_SHORT}); yes and no are 1 and 0",
+        f"column names have at most ten letters ({_SHORT}), texts at most 254 bytes; yes and no "
+        "are 1 and 0",
         shapefile_parts,
     ),
     "fgb": FileFormat(

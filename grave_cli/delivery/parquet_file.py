@@ -47,6 +47,7 @@ def write_parquet(layer: Layer, path: Path) -> None:
     from pyarrow import parquet
 
     kinds = {"str": pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
+    layer = layer.plain()
     rows = list(layer.cells())
     columns = {
         name: pa.array([row[name] for row in rows], kinds[column.kind])

@@ -27,6 +27,7 @@ SHAPEFILE_NAMES: Mapping[str, str] = {
 _INDEXES = (".qix", ".sbn", ".sbx")  # made by other programs; of another Shapefile, they mislead
 _LONGEST_NAME = 10
 _LONGEST_TEXT = 254  # bytes
+_MOST_DECIMALS = 9
 _DEGREE_DECIMALS = 9  # 0.1 mm
 
 
@@ -69,7 +70,9 @@ def write_shapefile(layer: Layer, path: Path) -> None:
     """
     with _faults(path):
         # GDAL packs a .shz by itself, so that nothing is on the disk until all of it is there.
-        packed = BytesIO(_bytes_of(_for_shapefile(layer), ".shz", "ESRI Shapefile", "layer"))
+        packed = BytesIO(
+            _bytes_of(_for_shapefile(layer.plain()), ".shz", "ESRI Shapefile", "layer")
+        )
         parts = {Path(part).suffix: content for part, content in _unpacked(packed)}
     with ExitStack() as files:
         # The last one entered is renamed first: a program that has the .shp open on Windows stops
@@ -129,12 +132,14 @@ def _for_shapefile(layer: Layer) -> tuple[dict[str, Any], Iterator[dict[str, Any
 
 def _dbf_kind(column: Column, values: Sequence[Any]) -> str:
     """Return type and width of a column in the table of a Shapefile."""
-    if column.kind == "str":
+    kind = column.kind
+    if kind == "str":
         longest = max((len(value.encode()) for value in values if value), default=1)
         return f"str:{min(longest, _LONGEST_TEXT)}"
-    return {"bool": "int32:1", "int": "int32:9", "float": f"float:16.{column.decimals}"}[
-        column.kind
-    ]
+    if kind == "int":
+        return "int32:9" if all(abs(value or 0) < 10**9 for value in values) else "int64:18"
+    decimals = _MOST_DECIMALS if column.decimals is None else column.decimals
+    return "int32:1" if kind == "bool" else f"float:18.{decimals}"
 
 
 def _unpacked(packed: BytesIO) -> Iterator[tuple[str, bytes]]:
@@ -147,6 +152,7 @@ def _write_one(
     layer: Layer, path: Path, ending: str, driver: str, name: str, **options: Any
 ) -> None:
     with _faults(path):
+        layer = layer.plain()
         how = {"schema": layer.schema(), "crs_wkt": layer.crs, **options}
         content = _bytes_of((how, layer.records()), ending, driver, name)
     with whole_file(path) as new:

@@ -2,6 +2,9 @@
 
 import csv
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import fiona
@@ -20,7 +23,7 @@ from grave_cli.delivery.formats import (
     shortcomings,
 )
 from grave_cli.delivery.grave_columns import GRAVE_COLUMNS
-from grave_cli.delivery.layer import Layer
+from grave_cli.delivery.layer import Column, Layer
 from grave_cli.delivery.simple_files import SHAPEFILE_NAMES, shapefile_names
 from grave_cli.errors import ExportError
 from grave_cli.mapping.geopackage import graves_layer
@@ -147,6 +150,26 @@ def test_dxf_has_a_layer_for_each_field_and_numbers_as_text(layer: Layer, tmp_pa
         assert {record.properties["Layer"] for record in file} == {"F00", "F01", "F02"}
 
 
+def test_dxf_is_written_in_silence_where_the_home_folder_is_read_only(tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from some_map import *; "
+        "from grave_cli.mapping.geopackage import graves_layer; "
+        "from grave_cli.delivery.dxf_file import write_dxf; folder = Path(sys.argv[1]); "
+        "write_dxf(graves_layer(some_map(folder / 'anna.tif'), UTM), folder / 'map.dxf')"
+    )
+    places = {"HOME": str(tmp_path / "file" / "home"), "XDG_CACHE_HOME": ""}
+    (tmp_path / "file").write_text("no folder")
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)],
+        env={**os.environ, **places, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "map.dxf").stat().st_size > 0
+
+
 def test_dxf_of_a_map_in_degrees_is_in_metres() -> None:
     assert crs_for("dxf", DEGREES, UTM) == UTM
     assert crs_for("csv", DEGREES, UTM) == DEGREES
@@ -178,6 +201,29 @@ def test_geoparquet_without_pyarrow_says_so(
     monkeypatch.setattr("grave_cli.delivery.parquet_file.find_spec", lambda name: None)
     with pytest.raises(ExportError, match=r"map\.parquet: .*pyarrow.*; pip install pyarrow"):
         FORMATS["parquet"].check(tmp_path / "map.parquet")
+
+
+@pytest.mark.parametrize("name", [name for name in FORMAT_NAMES if name not in ("gpkg", "dxf")])
+def test_columns_of_the_office_are_written_in_every_format(
+    layer: Layer, tmp_path: Path, name: str
+) -> None:
+    more = {"belegt_seit": "date", "belegungsart": "str:40", "stellen": "int32", "miete": "float"}
+    columns = {**layer.columns, **{key: Column(kind) for key, kind in more.items()}}  # type: ignore[arg-type]
+    values = dict(zip(more, ("2019-05-31", "Wahlgrab, außen", 2, 1234.5), strict=True))
+    rows = [{**row, **values} for row in layer.rows]
+    path = write(Layer("graves", columns, rows, layer.geometries, UTM), tmp_path / f"map.{name}")
+    if name == "parquet":
+        from pyarrow import parquet
+
+        found = parquet.read_table(path).to_pylist()[0]
+    else:
+        with fiona.open(path) as file:
+            found = dict(next(iter(file)).properties)
+    texts = [str(found[key if name != "shp" else key[:10]])[:15] for key in more]
+    assert [text.removesuffix("T00:00:00") for text in texts] in (
+        ["2019-05-31", "Wahlgrab, außen", "2", "1234.5"],
+        ["2019-05-31T00:0", "Wahlgrab, außen", "2", "1234.5"],
+    )
 
 
 @pytest.mark.parametrize("name", [name for name in FORMAT_NAMES if name != "gpkg"])
