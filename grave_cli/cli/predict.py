@@ -46,13 +46,22 @@ def predict_cemetery(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="GeoPackage to write. Default: <cemetery>.gpkg in this folder. Several "
-            "orthophotos: folder of the maps."
+            help="Map to write. Default: <cemetery>.gpkg in this folder. Several orthophotos: "
+            "folder of the maps."
         ),
     ] = None,
+    formats: options.Formats = None,
+    lang: options.Lang = None,
     preview: Annotated[
         Path | None,
         typer.Option(help="PNG overview to write. Several orthophotos: folder of the overviews."),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            help="HTML page to write: map, review queue with pictures, table. Several orthophotos: "
+            "folder of the pages."
+        ),
     ] = None,
     truth: Annotated[
         Path | None,
@@ -92,7 +101,7 @@ def predict_cemetery(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Map the graves of orthophotos and write each map to a GeoPackage.
+    """Map the graves of orthophotos: GeoPackages that open styled in QGIS, or other formats.
 
     Several orthophotos: one failure does not stop the rest, cemeteries that have a map by the same
     model are skipped unless --overwrite is given, and a summary is written beside the maps.
@@ -100,11 +109,13 @@ def predict_cemetery(
     from grave_cli.batch.jobs import are_many
     from grave_cli.cli.prediction_lines import print_summary
     from grave_cli.dataset.named_files import cemetery_name, sibling_dem
+    from grave_cli.delivery.formats import parse_formats
     from grave_cli.mapping.map_files import MapFiles
     from grave_cli.rasters.georeference import parse_crs
 
     target_crs = parse_crs(crs) if crs else None  # a wrong one fails before the work
-    chosen = {"prediction.device": device, "prediction.tta": tta}
+    names = parse_formats(formats or ())
+    chosen = {"prediction.device": device, "prediction.tta": tta, "output.language": lang}
     loaded = options.load(config, assignments, chosen)
     progress = options.show_progress(quiet, verbose)
     if are_many(orthophotos):
@@ -114,8 +125,10 @@ def predict_cemetery(
         many = ManyCemeteries(
             orthophotos,
             out or Path(),
+            names,
             dem_dir,
             preview,
+            report,
             shard,
             model,
             crs=target_crs,
@@ -131,13 +144,17 @@ def predict_cemetery(
     named_dem, dem = dem, dem or sibling_dem(orthophoto)
     files = MapFiles(
         orthophoto,
-        out or Path(f"{cemetery_name(orthophoto)}.gpkg"),
+        out or Path(f"{cemetery_name(orthophoto)}.{names[0] if names else 'gpkg'}"),
+        names,
         preview,
+        report,
         crs=target_crs,
         truth=truth,
         data=loaded.settings.data,
         inputs={"--dem": dem, "--aoi": aoi, "--config": config},
         overwrite=overwrite,
+        settings=loaded.settings.output,
+        work_dir=loaded.settings.work_dir,
     )
     files.check()
     if named_dem is None:

@@ -23,6 +23,8 @@ def print_summary(summary: Mapping[str, Any], json: bool) -> None:
         ERR.print(note)
     if "preview" in summary:
         print_line(f"overview in {summary['preview']}")
+    if "report" in summary:
+        print_line(f"report in {summary['report']}")
     if score := summary.get("score"):
         rates = score["at_50"]
         print_line(
@@ -31,7 +33,7 @@ def print_summary(summary: Mapping[str, Any], json: bool) -> None:
         )
         print_line(verdict_sentence(VerdictCounts.from_dict(score)))
     print_line(
-        f"{counted(summary['graves'], 'grave')} in {summary['geopackage']}, "
+        f"{counted(summary['graves'], 'grave')} in {', '.join(summary['files'].values())}, "
         f"{summary['to_review']} to review (model {summary['model']}, "
         f"{duration(summary['seconds'])})"
     )

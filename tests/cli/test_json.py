@@ -71,6 +71,7 @@ def here(sample_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `data`."""
     folder = tmp_path_factory.mktemp("json")
     (folder / "data").symlink_to(sample_data)
+    (folder / "maps.txt").write_text("data/orthophotos/sample_01.tif\n", "utf-8")
     return folder
 
 
@@ -89,12 +90,15 @@ def test_maps_and_their_scores(here: Path) -> None:
     truth = "data/annotations/sample_01.gpkg"
     with fiona.open(here / truth) as layer:
         column = next(iter(layer.schema["properties"]))
-    arguments = ["--model", "starter", "--truth", truth, "--preview", "p.png", "--out", "m.gpkg"]
+    arguments = ["--model", "starter", "--truth", truth, "--out", "m.gpkg"]
+    arguments += ["--preview", "p.png", "--report", "p.html"]
     summary = printed(here, "predict-cemetery", "data/orthophotos/sample_01.tif", *arguments)
     compare("predict-cemetery", summary)
     assert (summary["model"], summary["graves"] > 0) == ("starter", True)
     with fiona.open(here / "m.gpkg", layer="graves") as layer:
         assert summary["to_review"] == sum(bool(f.properties["needs_review"]) for f in layer)
+    many = printed(here, "predict-cemetery", "@maps.txt", "--out", "maps", "--model", "starter")
+    compare("predict-cemetery FOLDER", many)
     score = printed(here, "evaluate", "m.gpkg", truth, "--by-attribute", column)
     compare("evaluate", score)
     assert set(summary["score"]) < set(score)

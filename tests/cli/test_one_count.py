@@ -63,7 +63,8 @@ def here(sample_data: Path, untrained: Bundle, tmp_path: Path) -> Path:
         *((0, 3, 2, 4.1), (8, 3, 9, 4)),
     )
     known = write(tmp_path / "truth.gpkg", list(truth), crs=cemetery_crs(cemetery.annotations))
-    files = HandDrawn(cemetery.orthophoto, tmp_path / "map.gpkg", tmp_path / "map.png", truth=known)
+    places = {"out": tmp_path / "map.gpkg", "preview": tmp_path / "map.png", "truth": known}
+    files = HandDrawn(cemetery.orthophoto, **places)
     files.drawn = drawn
     settings = tiny_settings(tmp_path, tmp_path / "runs")
     files.check()

@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 from grave_cli.evaluation.evaluate import Evaluation
 from grave_cli.evaluation.verdicts import FOUND, KINDS, MERGED, MISSED, SPLIT, WRONG
 from grave_cli.outlines.polygons import Polygons
+from grave_cli.pages.paths import PER_M, bar_m, svg_path
 
-_PER_M = 100  # SVG units: whole numbers are centimetres
 _MARGIN_M = 2.0
-_BARS_M = (1, 5, 10, 50, 100, 500, 1000)
 
 # In the order in which the layers are painted: a merge that is also found has both colours.
 _COLORS = {
@@ -103,10 +102,8 @@ def draw_map(evaluation: Evaluation) -> DrawnMap | None:
             shown = getattr(verdicts, kind)
             graves = _draw(predicted[shown], corner, titles[shown])
         layers.append(MapLayer(kind, f"{kind}: {words[kind]}", _COLORS[kind], graves))
-    width, height = (
-        round((side + 2 * _MARGIN_M) * _PER_M) for side in (right - left, top - bottom)
-    )
-    return DrawnMap(width, height, _bar_m(width), layers)
+    width, height = (round((side + 2 * _MARGIN_M) * PER_M) for side in (right - left, top - bottom))
+    return DrawnMap(width, height, bar_m(width), layers)
 
 
 def _titles(evaluation: Evaluation) -> Iterable[str]:
@@ -133,19 +130,6 @@ def _draw(
 ) -> list[DrawnGrave]:
     words = [""] * len(polygons) if titles is None else titles
     return [
-        DrawnGrave("".join(_ring(ring, corner) for ring in (p.exterior, *p.interiors)), title)
-        for p, title in zip(polygons, words, strict=True)
+        DrawnGrave(svg_path(polygon, corner), title)
+        for polygon, title in zip(polygons, words, strict=True)
     ]
-
-
-def _ring(ring: shapely.LinearRing, corner: NDArray[np.float64]) -> str:
-    """Write a ring in whole centimetres, each point as the step from the one before."""
-    points = (shapely.get_coordinates(ring)[:-1] - corner) * (_PER_M, -_PER_M)
-    whole = np.rint(points).astype(int)
-    steps = np.diff(whole, axis=0).tolist()
-    return f"M{whole[0][0]} {whole[0][1]}l{' '.join(f'{x} {y}' for x, y in steps)}z"
-
-
-def _bar_m(width: int) -> int:
-    """Choose the longest scale bar that takes less than a fifth of the width."""
-    return max((m for m in _BARS_M if m * _PER_M < width / 5), default=_BARS_M[0])

@@ -28,15 +28,16 @@ _SIDECARS = (*_LOGS, "-shm")
 _LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
-def map_output(path: Path, orthophoto: Path) -> Output:
+def map_output(path: Path, orthophoto: Path, option: str = "--out") -> Output:
     """Describe the GeoPackage of an orthophoto as an output.
 
     Args:
         path: The GeoPackage.
         orthophoto: The orthophoto to be mapped.
+        option: The option that names it, for messages.
     """
     return Output(
-        "--out",
+        option,
         path,
         "a GeoPackage",
         (".gpkg",),
