@@ -116,8 +116,6 @@ def test_data_sets(here: Path, sample_data: Path) -> None:
     made = printed(here, "sample-data", "one", "--cemeteries", 1, "--size-m", 10)
     compare("sample-data", made)
     assert (here / made["cemeteries"][0]["orthophoto"]).is_file()
-    many = ["predict-cemetery", "one", "--model", "starter", "--out", "maps"]
-    compare("predict-cemetery FOLDER", printed(here, *many))
     compare("check", printed(here, "check", "one", code=2), printed(here, "check", "data"))
 
 

@@ -61,7 +61,7 @@ def test_mistyped_inputs_are_named_before_a_model_is_sought(here: Path) -> None:
         "typo.gpkg": [ORTHOPHOTO, "--truth", "typo.gpkg"],
         "area.gpkg": [ORTHOPHOTO, "--aoi", "area.gpkg"],
         "dem.tif": [ORTHOPHOTO, "--dem", "dem.tif"],
-        "x.geojson": [ORTHOPHOTO, "--out", "x.geojson"],
+        "x.xyz": [ORTHOPHOTO, "--out", "x.xyz"],
     }
     before = content(here)
     for name, arguments in wrong.items():
