@@ -23,7 +23,7 @@ from rich.text import Text
 from grave_cli.cli.streams import visible
 from grave_cli.progress import Advance
 
-_WIDE = 160  # columns without a terminal: tables in a file should not be folded
+_WIDE = 1000  # columns without a terminal: tables in a file lose none
 
 
 class PlainConsole(Console):

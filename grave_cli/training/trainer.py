@@ -33,7 +33,7 @@ from grave_cli.progress import SILENT, Progress
 from grave_cli.rasters.recipe import InputRecipe
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.dataset_input import DATASET_TAG, log_dataset
-from grave_cli.tracking.models import CHANNELS_TAG
+from grave_cli.tracking.models import CHANNELS_TAG, ENCODER_TAG
 from grave_cli.tracking.resuming import check_same_data
 from grave_cli.tracking.runs import TrackedRun, resumed_run, tracked_run
 from grave_cli.tracking.store import check_writable
@@ -156,7 +156,7 @@ def _open_run(
     tags = {
         DATASET_TAG: data.plan.dataset_id,
         CHANNELS_TAG: settings.data.channels,
-        "gravecli.encoder": settings.model.encoder,
+        ENCODER_TAG: settings.model.encoder,
     }
     if start is not None:
         tags |= {
