@@ -15,6 +15,7 @@ macOS decomposes them.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -111,9 +112,27 @@ def read_manifest(root: Path, annotations: Path | None = None) -> Manifest:
         annotations: One file with the graves of all cemeteries that have no labels of their own.
 
     Raises:
-        DatasetError: The folder, its orthophotos or the shared annotations are missing, a cemetery
-            has two files of one kind, or a file belongs to no orthophoto.
+        DatasetError: The folder, its orthophotos or the shared annotations are missing, a folder
+            cannot be read, a cemetery has two files of one kind, or a file has no orthophoto.
     """
+    with _readable(root):
+        return _read(root, annotations)
+
+
+@contextmanager
+def _readable(root: Path) -> Iterator[None]:
+    """Name the folder or file of a data folder that this account may not read."""
+    try:
+        yield
+    except OSError as error:
+        raise DatasetError(
+            f"cannot be read: {error.strerror or error}",
+            where=error.filename or root,
+            remedy="check its permissions",
+        ) from None
+
+
+def _read(root: Path, annotations: Path | None) -> Manifest:
     if annotations is not None and not annotations.is_file():
         raise DatasetError(
             "file is missing", where=annotations, remedy="correct the setting data.annotations"
@@ -194,12 +213,13 @@ def sibling_dem(orthophoto: Path) -> Path | None:
     """Find the DEM of an orthophoto that lies in a data folder.
 
     Raises:
-        DatasetError: There are two.
+        DatasetError: There are two, or their folder cannot be read.
     """
     folder = orthophoto.resolve().parent
     if folder.name != ORTHOPHOTO.folder:
         return None
-    files, _ = _find(folder.parent, DEM)
+    with _readable(folder.parent):
+        files, _ = _find(folder.parent, DEM)
     return files.get(cemetery_name(orthophoto)) or files.get(composed(orthophoto.stem))
 
 

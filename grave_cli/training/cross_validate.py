@@ -22,6 +22,7 @@ from grave_cli.tracking.folds import (
     scores_of_test,
 )
 from grave_cli.training.device import training_device
+from grave_cli.training.readiness import check_ready
 
 if TYPE_CHECKING:
     from grave_cli.tracking.runs import TrackedRun
@@ -86,6 +87,7 @@ def cross_validate(settings: Settings, progress: Progress = SILENT) -> CrossVali
     finished = f"{len(folds) - len(left)} of {len(folds)} folds are finished"
     progress.note(f"cross-validation {identity}: {finished}")
     if left:
+        check_ready(*next(iter(left.values())), None)
         with cross_validation_run(settings, identity, {DATASET_TAG: dataset_id}) as parent:
             for name, (chosen, plan) in left.items():
                 progress.note(f"fold {name}: training without it")

@@ -10,6 +10,7 @@ from grave_cli.progress import SILENT, Progress
 from grave_cli.settings.studies import Study
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.dataset_input import log_dataset
+from grave_cli.tracking.run_files import check_places
 from grave_cli.tracking.runs import TrackedRun
 from grave_cli.tracking.studies import fetch_artifact, study_run
 from grave_cli.tuning.encoders import keep_loadable
@@ -75,6 +76,7 @@ def run_study(
     check_search_space(plan, settings)
     wanted = _wanted(request, plan)
     trials = plan_trials(settings, plan, request.model, progress)
+    check_places(settings)
     with ExitStack() as stack:
         shared = stack.enter_context(open_study(settings, request.name, plan))
         if watch is not None:

@@ -31,6 +31,7 @@ from grave_cli.tracking.models import (
 )
 from grave_cli.tracking.studies import OBJECTIVE_TAG, STATE_TAG, TRIAL_TAG
 from grave_cli.training.device import training_device
+from grave_cli.training.start import named_start
 from grave_cli.tuning.opening import StudyBasis, search_space_text, split_text
 from grave_cli.tuning.result import RUN_ID, run_name
 from grave_cli.tuning.search_space import CHANNELS_KEY, FEATURES_KEY, settings_of
@@ -175,6 +176,7 @@ def plan_trials(
                 remedy="use the preset decode to tune a model's thresholds",
             )
         training_device(settings)  # torch is needed anyway
+        named_start(settings)
         reading = _reading_settings(plan, settings)
         return TrainingTrials(settings, plan, reading, plan_training(reading, progress))
     with_dem = settings.data.channels == "rgb+dem"
