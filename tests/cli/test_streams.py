@@ -110,7 +110,7 @@ def test_ordinary_names_are_left_alone() -> None:
     [
         (["trian"], ["No such command 'trian'", "see gravecli --help"]),
         (["train", "--epoch", "3"], ["No such option", "--epoch", "see gravecli train --help"]),
-        (["predict-cemetery"], ["Missing argument 'ORTHOPHOTO'", "predict-cemetery --help"]),
+        (["predict-cemetery"], ["Missing argument 'ORTHOPHOTO", "predict-cemetery --help"]),
         (["hpo", "--study", "a", "--workers", "0"], ["--workers", "or equal to 1"]),
         (["sample-data", "d", "--size-m", "x"], ["--size-m", "valid number"]),
     ],
