@@ -11,7 +11,8 @@ from deliveries import GRAVES, write
 from rich.console import Console
 from rich.text import Text
 
-from grave_cli.cli import check, console, runs, study_screen, tables
+from grave_cli.batch.outcomes import Outcome
+from grave_cli.cli import check, console, predict_many, runs, study_screen, tables
 from grave_cli.cli.scorecard import print_cross_validation, print_evaluation
 from grave_cli.cli.tables import make_table, print_table
 from grave_cli.doctor.report import CemeteryRow, CheckReport
@@ -142,10 +143,16 @@ def show_study() -> None:
     tables.OUT.print(study_screen.fitted_table(status, tables.OUT))
 
 
+def show_many_maps() -> None:
+    one = Outcome(NAMES[0], "already mapped", 812, 34, 1234.5, "a.tif", "", "a.gpkg")
+    predict_many._show([one, replace(one, cemetery=NAMES[1])], Path("summary.csv"), json=False)
+
+
 SHOWN: dict[str, tuple[Callable[[], None], list[str]]] = {
     "runs": (show_runs, ["spring_rgb_dem_training", "  autumn_study-17"]),
     "check": (show_check, NAMES),
     "cross-validation": (show_cross_validation, [*NAMES, "mean", "± spread"]),
+    "many maps": (show_many_maps, NAMES),
     "study": (show_study, ["17", "learning_rate=0.001", "encoder=resnet18"]),
 }
 
