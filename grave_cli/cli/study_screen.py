@@ -13,6 +13,7 @@ from rich.text import Text
 from grave_cli.cli.console import ERR, TerminalProgress
 from grave_cli.cli.tables import fit_table, make_table
 from grave_cli.progress import Progress
+from grave_cli.wording import counted, duration
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -92,11 +93,11 @@ def fitted_table(status: "StudyStatus", console: Console) -> "Table":
 
 def summary(status: "StudyStatus") -> Text:
     """Summarise the state of a study in one line."""
-    parts = [f"{status.finished} of {status.wanted} trials"]
+    parts = [f"{status.finished} of {counted(status.wanted, 'trial')}"]
     if status.best is not None:
         parts.append(f"best {_short(status.best.value)} (trial {status.best.number})")
     if status.left_s is not None:
-        parts.append(f"about {_minutes(status.left_s)} left")
+        parts.append(f"about {duration(status.left_s)} left")
     return Text(", ".join(parts))
 
 
@@ -106,7 +107,7 @@ def _cells(row: "TrialRow") -> tuple[str | Text, ...]:
         Text(row.state.lower(), style=_COLORS.get(row.state, "dim")),
         _short(row.value),
         str(row.epochs or ""),
-        _minutes(row.seconds),
+        duration(row.seconds),
     )
 
 
@@ -120,8 +121,3 @@ def _short(value: Any) -> str:
     if value is None:
         return ""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _minutes(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}:{rest:02d} min" if minutes else f"{rest} s"

@@ -15,7 +15,7 @@ from grave_cli.learning.losses import GraveLoss
 from grave_cli.progress import SILENT, Progress
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.unfinished import Unfinished
-from grave_cli.training.device import training_device
+from grave_cli.training.device import memory_named, training_device
 from grave_cli.training.readiness import check_ready, note_known_parts
 from grave_cli.training.start import build_start, settle_start
 
@@ -78,10 +78,25 @@ def estimate_training(
     Raises:
         GraveError: Data, settings, model weights or stores cannot be used.
     """
-    device = training_device(settings)
+    training_device(settings)
     plan = plan_training(settings, progress)
     check_ready(settings, plan, unfinished)
     note_known_parts(settle_start(settings)[1], plan, progress)
+    return estimate_plan(plan, settings)
+
+
+def estimate_plan(plan: TrainingPlan, settings: Settings) -> Estimate:
+    """Estimate a training whose parts are planned.
+
+    Args:
+        plan: The parts.
+        settings: All settings.
+
+    Raises:
+        GraveError: The settings cannot be used.
+        OutOfMemoryError: A single step takes more memory than there is.
+    """
+    device = training_device(settings)
     areas = {id(part): _valid_pixels(part) for part in plan.parts}
     train_area = sum(areas[id(part)] for part in plan.split("train"))
     chips = settings.chips.per_epoch or chips_for_area(train_area, settings.chips)
@@ -124,10 +139,11 @@ def _step_seconds(settings: Settings, device: str) -> float:
     targets = torch.zeros((size[0], 3, *size[2:]), device=device)
     scored = torch.ones((size[0], 1, *size[2:]), device=device)
     seconds = math.inf
-    for _ in range(1 + _TIMED_STEPS):
-        start = time.perf_counter()
-        loss(network(batch), targets, scored).backward()
-        if device != "cpu":
-            getattr(torch, device).synchronize()
-        seconds = min(seconds, time.perf_counter() - start)
+    with memory_named(chips.batch_size):
+        for _ in range(1 + _TIMED_STEPS):
+            start = time.perf_counter()
+            loss(network(batch), targets, scored).backward()
+            if device != "cpu":
+                getattr(torch, device).synchronize()
+            seconds = min(seconds, time.perf_counter() - start)
     return seconds

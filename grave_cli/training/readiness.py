@@ -61,7 +61,7 @@ def note_known_parts(start: Bundle | None, plan: TrainingPlan, progress: Progres
     """Say so if a training is validated or tested on what its start was trained on."""
     known = [] if start is None else parts_known_to(start, [one.part for one in plan.parts])
     if start is not None and known:
-        progress.note(
+        progress.warn(
             f"Scores will be too good: {start.card.name}, which this training starts from, was "
             f"trained on {', '.join(known)}; list other cemeteries in data.val and data.test"
         )
