@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from grave_cli.errors import TrackingError
 from grave_cli.settings.tree import Settings
-from grave_cli.tracking.params import PAUSED_TAG
+from grave_cli.tracking.keys import best_score
+from grave_cli.tracking.models import ENCODER_TAG
+from grave_cli.tracking.params import MAIN_PARAMS, PAUSED_TAG
 from grave_cli.tracking.runs import PARENT_TAG
 from grave_cli.tracking.store import all_runs, open_client, shown_uri, store_exists
 from grave_cli.tracking.unfinished import settle, unfinished_runs
@@ -114,8 +116,8 @@ def _row(run: "Run", client: "MlflowClient", left: set[str]) -> RunRow:
         run_id=info.run_id,
         parent_run_id=data.tags.get(PARENT_TAG, ""),
         dataset_id=data.tags.get("dataset_id", ""),
-        channels=data.params.get("data.channels", ""),
-        encoder=data.params.get("model.encoder", ""),
+        channels=_setting(run, "data.channels"),
+        encoder=data.tags.get(ENCODER_TAG) or _setting(run, "model.encoder"),
         best_dice=_best(run, client, "dice"),
         best_object_f1=_best(run, client, "object_f1"),
         test_object_f1=data.metrics.get("test/object_f1"),
@@ -127,12 +129,22 @@ def _row(run: "Run", client: "MlflowClient", left: set[str]) -> RunRow:
     )
 
 
+def _setting(run: "Run", key: str) -> str:
+    """Return a setting of a run; one that is no param has its default. Other programs' have none."""
+    params = run.data.params
+    if key in params or MAIN_PARAMS[0] not in params:
+        return str(params.get(key, ""))
+    section, _, name = key.partition(".")
+    return str(getattr(getattr(Settings(), section), name))
+
+
 def _best(run: "Run", client: "MlflowClient", score: str) -> float | None:
     metrics = run.data.metrics
-    if f"best/{score}" in metrics:
-        return float(metrics[f"best/{score}"])
+    for kept in (best_score(score), f"best/{score}"):  # the second in runs of earlier versions
+        if kept in metrics:
+            return float(metrics[kept])
     if f"val/{score}" in metrics:
         history = client.get_metric_history(run.info.run_id, f"val/{score}")
         return float(max(metric.value for metric in history))
-    is_objective = run.data.params.get("training.monitor") == f"val/{score}"
+    is_objective = _setting(run, "training.monitor") == f"val/{score}"
     return metrics.get("best_value") if is_objective else None

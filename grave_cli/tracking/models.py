@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MODEL_FOLDER = "model"
 CHANNELS_TAG = "gravecli.channels"
+ENCODER_TAG = "gravecli.encoder"
 WITHOUT_DEM_TAG = "gravecli.works_without_dem"
 MODEL_TAG = "gravecli.model"
 _RUN_URI = "runs:/"
