@@ -197,7 +197,9 @@ def test_without_a_name_nothing_is_registered(trained: Settings, tmp_path: Path)
 
 
 @pytest.mark.usefixtures("work_dir")
-def test_trials_are_not_registered_and_keep_their_settings_alone(sample_data: Path, tmp_path: Path) -> None:
+def test_trials_are_not_registered_and_keep_only_their_settings(
+    sample_data: Path, tmp_path: Path
+) -> None:
     settings = tiny_settings(sample_data, tmp_path / "runs", training__epochs=1)
     run_training(settings, finish=False)
     (run,) = runs_of(settings)
