@@ -130,7 +130,7 @@ def _row(run: "Run", client: "MlflowClient", left: set[str]) -> RunRow:
 
 
 def _setting(run: "Run", key: str) -> str:
-    """Return a setting of a run; one that is no param has its default. Other programs' have none."""
+    """Return a setting of a run: a param, else the default; empty for a run of another program."""
     params = run.data.params
     if key in params or MAIN_PARAMS[0] not in params:
         return str(params.get(key, ""))

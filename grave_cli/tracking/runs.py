@@ -13,6 +13,7 @@ from grave_cli.errors import TrackingError
 from grave_cli.masking import mask_url
 from grave_cli.settings.record import recorded
 from grave_cli.settings.tree import Settings
+from grave_cli.tracking.panel_picture import panel_picture
 from grave_cli.tracking.params import log_resumption, log_settings
 from grave_cli.tracking.provenance import provenance_tags
 from grave_cli.tracking.run_files import record_locations
@@ -73,6 +74,8 @@ class TrackedRun:
         quick = picture.copy()
         # MLflow passes no options. Fast PNGs are a fifth larger and take a third of the time.
         quick.save = partial(quick.save, compress_level=1)  # type: ignore[method-assign]
+        # MLflow resizes to 256 pixels for its panels, in which so small a picture is out of sight.
+        quick.resize = lambda *_: panel_picture(picture)  # type: ignore[method-assign]
         with _temporary_files_in(self.folder):
             self.client.log_image(self.run_id, quick, key=key, step=step)
 
