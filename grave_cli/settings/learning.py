@@ -221,8 +221,8 @@ class TrackingSettings(Section):
     """Number of validation places whose predictions are logged as pictures. 0 means none."""
 
     images_every: Annotated[int, Field(ge=1, le=10_000)] = 5
-    """Interval between pictures of the validation samples, in epochs. The first, the last and the
-    best epoch always get pictures."""
+    """Interval between pictures of the validation samples, in epochs. The network before training
+    and the first, the last and the best epoch always get pictures."""
 
     system_metrics: bool = False
     """Log the load of processors, memory, disk and network every ten seconds."""

@@ -59,7 +59,7 @@ def cross_validation_run(
     """Resume the run of a cross-validation, or open a new one.
 
     Args:
-        settings: Store and experiment; recorded as params.
+        settings: Store and experiment; recorded in the run.
         identity: Id of the cross-validation.
         tags: Further tags of a new run.
 

@@ -1,4 +1,4 @@
-"""Names of cemeteries → parts of image keys that MLflow accepts."""
+"""Names of metrics, and names of cemeteries → parts of image keys that MLflow accepts."""
 
 import hashlib
 import re
@@ -8,6 +8,18 @@ _GERMAN = str.maketrans(
     {"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "ß": "ss"}
 )
 _REFUSED = re.compile(r"[^A-Za-z0-9_.-]+")
+
+
+def best_score(name: str) -> str:
+    """Return the metric of a run for a score of its kept epoch, `val/dice` -> `best_dice`.
+
+    MLflow's pages make a section of all names before a `/`, in alphabetical order: a section `best`
+    would push the pictures out of sight.
+
+    Args:
+        name: Name of the score without `val/`.
+    """
+    return f"best_{name}"
 
 
 def image_slug(name: str) -> str:

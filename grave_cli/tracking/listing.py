@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from grave_cli.errors import TrackingError
 from grave_cli.settings.learning import TrainingSettings
 from grave_cli.settings.tree import Settings
+from grave_cli.tracking.keys import best_score
 from grave_cli.tracking.local_store import reading_client
 from grave_cli.tracking.models import CHANNELS_TAG, ENCODER_TAG, champion_run
-from grave_cli.tracking.params import PAUSED_TAG
+from grave_cli.tracking.params import MAIN_PARAMS, PAUSED_TAG
 from grave_cli.tracking.runs import PARENT_TAG
 from grave_cli.tracking.store import all_runs, look_up, shown_uri, store_exists
 from grave_cli.tracking.studies import BEST_RUN_TAG, OBJECTIVE_TAG
@@ -145,9 +146,18 @@ def _best_trial(run: "Run", client: "MlflowClient") -> "Run | None":
     return look_up(client, lambda: client.get_run(run_id)) if run_id else None
 
 
-def _fact(run: "Run", tag: str, param: str) -> str:
+def _fact(run: "Run", tag: str, key: str) -> str:
     """Return a fact about the network of a run: a tag, else the setting that the run began with."""
-    return str(run.data.tags.get(tag) or run.data.params.get(param, ""))
+    return str(run.data.tags.get(tag) or _setting(run, key))
+
+
+def _setting(run: "Run", key: str) -> str:
+    """Return a setting of a run: a param, else the default; empty for a run of another program."""
+    params = run.data.params
+    if key in params or MAIN_PARAMS[0] not in params:
+        return str(params.get(key, ""))
+    section, _, name = key.partition(".")
+    return str(getattr(getattr(Settings(), section), name))
 
 
 def _objective(run: "Run") -> str:
@@ -165,9 +175,10 @@ def _best(run: "Run", model: "Run", client: "MlflowClient", score: str) -> float
         client: The store.
         score: The metric.
     """
-    metrics, kept = model.data.metrics, f"best/{score.removeprefix('val/')}"
-    if kept in metrics:
-        return float(metrics[kept])
+    metrics, name = model.data.metrics, score.removeprefix("val/")
+    for kept in (best_score(name), f"best/{name}"):  # the second in runs of earlier versions
+        if kept in metrics:
+            return float(metrics[kept])
     if score in metrics:
         history = client.get_metric_history(model.info.run_id, score)
         return float(max(metric.value for metric in history))

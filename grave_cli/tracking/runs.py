@@ -13,7 +13,8 @@ from grave_cli.errors import TrackingError
 from grave_cli.masking import mask_url
 from grave_cli.settings.record import recorded
 from grave_cli.settings.tree import Settings
-from grave_cli.tracking.params import log_params, log_resumption
+from grave_cli.tracking.panel_picture import panel_picture
+from grave_cli.tracking.params import log_resumption, log_settings
 from grave_cli.tracking.provenance import provenance_tags
 from grave_cli.tracking.run_files import record_locations
 from grave_cli.tracking.store import experiment_id, open_client, tracking_uri
@@ -73,6 +74,8 @@ class TrackedRun:
         quick = picture.copy()
         # MLflow passes no options. Fast PNGs are a fifth larger and take a third of the time.
         quick.save = partial(quick.save, compress_level=1)  # type: ignore[method-assign]
+        # MLflow resizes to 256 pixels for its panels, in which so small a picture is out of sight.
+        quick.resize = lambda *_: panel_picture(picture)  # type: ignore[method-assign]
         with _temporary_files_in(self.folder):
             self.client.log_image(self.run_id, quick, key=key, step=step)
 
@@ -91,6 +94,7 @@ def tracked_run(
     name: str,
     tags: Mapping[str, str],
     parent_run_id: str | None = None,
+    usual: Settings | None = None,
 ) -> Iterator[TrackedRun]:
     """Open a run, and close it with a truthful status.
 
@@ -99,10 +103,11 @@ def tracked_run(
     block logs. Runs of dead processes get their status first.
 
     Args:
-        settings: Store and experiment; recorded as params.
+        settings: Store and experiment; recorded in the run.
         name: Name of the run.
         tags: Tags of the run.
         parent_run_id: Parent run.
+        usual: Settings that are no params of the run unless they differ; None for the defaults.
 
     Raises:
         TrackingError: The store cannot be opened.
@@ -115,7 +120,8 @@ def tracked_run(
     run = client.create_run(experiment_id(client, settings), run_name=name, tags=all_tags)
     record_locations(settings, run.info.run_id)
     with _kept_true(client, run, settings) as tracked:
-        log_params(client, run.info.run_id, settings)
+        with _temporary_files_in(tracked.folder):
+            log_settings(client, run.info.run_id, settings, usual)
         yield tracked
 
 
@@ -123,8 +129,8 @@ def tracked_run(
 def resumed_run(settings: Settings, run_id: str) -> Iterator[TrackedRun]:
     """Open an interrupted run, and close it like a new one.
 
-    Its params stay as they are. Settings that differ from them become tags, and all settings are
-    logged as artifact `settings/resume-<n>.json`.
+    Its params and `settings.json` stay as they are. Settings that differ from those become tags,
+    and all settings are logged as artifact `settings/resume-<n>.json`.
 
     Args:
         settings: Settings from now on.
@@ -137,7 +143,8 @@ def resumed_run(settings: Settings, run_id: str) -> Iterator[TrackedRun]:
     run = client.get_run(run_id)
     record_locations(settings, run_id)
     with _kept_true(client, run, settings) as tracked:
-        log_resumption(client, run, settings)
+        with _temporary_files_in(tracked.folder):
+            log_resumption(client, run, settings)
         client.update_run(run_id, status="RUNNING")
         yield tracked
 

@@ -20,12 +20,15 @@ from grave_cli.tracking.addresses import HOST, free_port, own_hosts
 from grave_cli.tracking.run_files import record_locations
 from grave_cli.tracking.store import (
     artifact_root,
+    experiment_id,
     is_server,
     open_client,
     silence_mlflow,
     tracking_uri,
 )
 
+# MLflow's pages start with what they offer for language models, whatever the kind of an experiment.
+_FOR_TRAININGS = "workflowType=machine_learning"
 _START_S = 120  # the server imports MLflow twice, and creates the tables of a new database
 _STOP_S = 10
 _OWN_ENVIRONMENT = {
@@ -47,21 +50,21 @@ def mlflow_pages(settings: Settings, first_port: int) -> Iterator[str]:
         first_port: Port on 127.0.0.1; if it is in use, the next free one.
 
     Yields:
-        URL of the pages.
+        URL of the list of runs; on an MLflow server, of the list of experiments.
 
     Raises:
         TrackingError: The store cannot be opened, or the server does not start.
     """
     if is_server(settings):
-        yield f"{settings.tracking.uri.rstrip('/')}/"
+        yield f"{settings.tracking.uri.rstrip('/')}/#/experiments?{_FOR_TRAININGS}"
         return
-    open_client(settings)
+    experiment = experiment_id(open_client(settings), settings)
     record_locations(settings)
     options = ["--no-serve-artifacts", "--default-artifact-root", artifact_root(settings)]
     # Not an option: everybody on this machine sees the command lines of its processes.
     store = {"MLFLOW_BACKEND_STORE_URI": tracking_uri(settings)}
     with mlflow_server(options, free_port(first_port), store) as url:
-        yield url
+        yield f"{url}#/experiments/{experiment}/runs?{_FOR_TRAININGS}"
 
 
 @contextmanager

@@ -27,7 +27,7 @@ STORE_FILE = "mlflow.db"
 """Name of the tracking store in work_dir."""
 
 # Without this tag, MLflow's pages assume an experiment with language models and hide the trainings.
-_FOR_TRAININGS = {"mlflow.experimentKind": "custom_model_development"}
+_KIND_TAG, _FOR_TRAININGS = "mlflow.experimentKind", "custom_model_development"
 # MLflow's codes for a thing that does not exist, and for a name that no such thing can have.
 _ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 _TIMEOUT, _RETRIES = "MLFLOW_HTTP_REQUEST_TIMEOUT", "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
@@ -154,13 +154,18 @@ def look_up(client: "MlflowClient", ask: Callable[[], T]) -> T | None:
 
 
 def experiment_id(client: "MlflowClient", settings: Settings) -> str:
-    """Return the id of the settings' experiment; create it if missing."""
+    """Return the id of the settings' experiment; create it if missing.
+
+    MLflow's pages learn that it holds trainings, unless the user has chosen another kind.
+    """
     name = settings.tracking.experiment
     found = client.get_experiment_by_name(name)
-    if found is not None:
-        return str(found.experiment_id)
-    location = None if is_server(settings) else artifact_root(settings)
-    return str(client.create_experiment(name, location, tags=_FOR_TRAININGS))
+    if found is None:
+        location = None if is_server(settings) else artifact_root(settings)
+        return str(client.create_experiment(name, location, tags={_KIND_TAG: _FOR_TRAININGS}))
+    if _KIND_TAG not in found.tags:
+        client.set_experiment_tag(found.experiment_id, _KIND_TAG, _FOR_TRAININGS)
+    return str(found.experiment_id)
 
 
 def all_runs(client: "MlflowClient", experiment: str, condition: str = "") -> Iterator["Run"]:

@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from grave_cli.errors import TrackingError
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.guarded_client import StoreError
 from grave_cli.tracking.models import MODEL_TAG
+from grave_cli.tracking.params import chosen_settings, log_params
 from grave_cli.tracking.run_files import run_folder
 from grave_cli.tracking.runs import PARENT_TAG, TrackedRun, resumed_run, tracked_run
 from grave_cli.tracking.store import all_runs, look_up, open_client
@@ -39,7 +40,7 @@ def study_run(
     the status to the other.
 
     Args:
-        settings: Store and experiment; recorded as params.
+        settings: Store and experiment; recorded in the run.
         name: Name of a new run.
         run_id: MLflow's id of the study's run; None for a new study.
         tags: Tags of a new run.
@@ -91,6 +92,19 @@ def mark_trial(settings: Settings, run_id: str, number: int, state: str) -> None
     client.set_tag(run_id, STATE_TAG, state)
     if MODEL_TAG in client.get_run(run_id).data.tags:
         client.delete_tag(run_id, MODEL_TAG)
+
+
+def log_searched(settings: Settings, run_id: str, keys: Collection[str]) -> None:
+    """Log the searched settings of a trial as params, so that trials can be compared by them.
+
+    Values that equal the defaults would otherwise be no params.
+
+    Args:
+        settings: Settings of the trial.
+        run_id: MLflow's id.
+        keys: Dotted keys of the searched settings.
+    """
+    log_params(open_client(settings), run_id, chosen_settings(settings, keys))
 
 
 def settle_failed(parent: TrackedRun, numbers: Mapping[str, int]) -> None:

@@ -21,11 +21,13 @@ _STATIC = ("rgb", "dem", "gt_overlay")
 
 
 class SamplePanels(Callback):
-    """Logs pictures of validation samples in the first epoch and every few epochs.
+    """Logs pictures of validation samples before training, in the first epoch and every few epochs.
 
     The trainer draws the last epoch and the kept one after the fit. Keys are `predictions/combined`
-    and `predictions/<sample>/<aspect>`; the step is the epoch, counted from 1. This callback must
-    stand before the one that averages the weights: the network holds the average while it draws.
+    and `predictions/<sample>/<aspect>`; the step is the epoch, counted from 1. Step 0 shows the
+    network before training: MLflow's slider stands at 0 first, and showed no picture without it.
+    This callback must stand before the one that averages the weights: the network holds the average
+    while it draws.
 
     Args:
         run: Run that receives the pictures.
@@ -41,6 +43,12 @@ class SamplePanels(Callback):
         self._last_epoch: int | None = None
         self._drawn: set[int] = set()
         self._static: dict[tuple[str, str], Image.Image] = {}
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draw the samples before training; a resumed training is past that."""
+        assert isinstance(pl_module, GraveTask)
+        if trainer.global_step == 0:
+            self.draw(pl_module, 0)
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw the samples if pictures are due."""
@@ -62,7 +70,7 @@ class SamplePanels(Callback):
 
         Args:
             task: Network with the weights of that epoch.
-            epoch: Number of the epoch, from 1.
+            epoch: Number of the epoch, from 1; 0 for the network before training.
         """
         self._last_epoch = epoch
         if epoch in self._drawn or not self._samples:
@@ -70,8 +78,8 @@ class SamplePanels(Callback):
         self._drawn.add(epoch)
         results = predict_samples(task, self._samples, self._recipe)
         views = [self._view(s, p) for s, p in zip(self._samples, results, strict=True)]
-        title = f"epoch {epoch}"
-        sheet = combined(views, f"{title} of {self._run.name}: validation samples")
+        title = f"epoch {epoch}" if epoch else "before training"
+        sheet = combined(views, f"{self._run.name}, {title}: validation samples")
         self._run.log_image(sheet, "predictions/combined", epoch)
         for sample, view in zip(self._samples, views, strict=True):
             folder = f"predictions/{image_slug(sample.name)}"
@@ -81,7 +89,7 @@ class SamplePanels(Callback):
 
     def _is_due(self, epoch: int) -> bool:
         """Return whether a multiple of the interval has been reached since the last pictures."""
-        if self._last_epoch is None:
+        if not self._last_epoch:
             return True
         return epoch // self._every > self._last_epoch // self._every
 

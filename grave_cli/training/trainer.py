@@ -31,8 +31,10 @@ from grave_cli.learning.task import GraveTask
 from grave_cli.model.bundle import Bundle
 from grave_cli.progress import SILENT, Progress
 from grave_cli.rasters.recipe import InputRecipe
+from grave_cli.settings.load import with_values
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.dataset_input import DATASET_TAG, log_dataset
+from grave_cli.tracking.keys import best_score
 from grave_cli.tracking.models import CHANNELS_TAG, ENCODER_TAG
 from grave_cli.tracking.run_files import check_places
 from grave_cli.tracking.runs import TrackedRun, resumed_run, tracked_run
@@ -118,8 +120,8 @@ def run_training(
         if finish:
             metrics |= finish_model(fitted, data.plan, run, progress)
         run.log_metrics(
-            {f"best/{key.removeprefix('val/')}": v for key, v in fitted.metrics.items()}
-            | {"best/epoch": fitted.best_epoch}
+            {best_score(key.removeprefix("val/")): v for key, v in fitted.metrics.items()}
+            | {best_score("epoch"): fitted.best_epoch}
         )
     return TrainingResult(run.run_id, run.name, data.plan.dataset_id, metrics, fitted.epochs)
 
@@ -153,7 +155,11 @@ def _open_run(
         CHANNELS_TAG: settings.data.channels,
         ENCODER_TAG: settings.model.encoder,
     }
+    usual = None
     if start is not None:
+        # Its thresholds, which come with it, need no mention beside its name.
+        thresholds = start.card.decoding.model_dump()
+        usual = with_values(Settings(), {"prediction.decoding": thresholds})
         tags |= {
             ORIGIN_TAG: start.card.name,
             f"{ORIGIN_TAG}_run_id": start.card.run_id,
@@ -161,7 +167,7 @@ def _open_run(
         }
     # The names that MLflow invents repeat once the seed is set.
     name = name or f"{settings.data.channels}-{datetime.now():%Y%m%d-%H%M%S}"
-    return tracked_run(settings, name, tags, parent_run_id)
+    return tracked_run(settings, name, tags, parent_run_id, usual)
 
 
 def _fit(

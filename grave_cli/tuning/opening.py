@@ -1,6 +1,7 @@
 """Open or create a study, seed its sampler, and refuse trials that cannot be compared."""
 
 import json
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -69,6 +70,20 @@ def open_study(settings: Settings, name: str, plan: Study) -> Iterator[SharedStu
             yield SharedStudy(study, storage)
     finally:
         storage.engine.dispose()
+
+
+def name_objective(shared: SharedStudy, metric: str) -> None:
+    """Name the objective of a study, for Optuna's pages; studies of older versions have no name.
+
+    Args:
+        shared: The study.
+        metric: Metric that is maximised.
+    """
+    if shared.study.metric_names == [metric]:
+        return
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*is experimental")
+        shared.study.set_metric_names([metric])
 
 
 def seed_sampler(shared: SharedStudy, plan: Study, seed: int) -> None:

@@ -1,6 +1,6 @@
 """Report a training to its trial: its run, its score after each epoch, and its pruning."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 from lightning.pytorch import LightningModule, Trainer
@@ -8,7 +8,7 @@ from optuna import Trial, TrialPruned
 from optuna_integration import PyTorchLightningPruningCallback
 
 from grave_cli.settings.tree import Settings
-from grave_cli.tracking.studies import mark_trial
+from grave_cli.tracking.studies import log_searched, mark_trial
 from grave_cli.tuning.result import RUN_ID
 
 
@@ -24,18 +24,25 @@ class TrialCallback(PyTorchLightningPruningCallback):  # type: ignore[misc]
     Args:
         trial: The trial.
         metric: Score to report.
+        settings: Settings of the trial.
+        searched: Keys of the settings that the study varies.
     """
 
-    def __init__(self, trial: Trial, metric: str) -> None:
+    def __init__(
+        self, trial: Trial, metric: str, settings: Settings, searched: Collection[str]
+    ) -> None:
         super().__init__(trial, metric)
+        self._settings = settings
+        self._searched = searched
         self.run_id: str | None = None
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Record the run of the training."""
+        """Record the run of the training, and in it the values of the trial."""
         super().on_fit_start(trainer, pl_module)
         assert trainer.logger is not None  # the trainer always gives one
         self.run_id = str(trainer.logger.version)
         self._trial.set_user_attr(RUN_ID, self.run_id)
+        log_searched(self._settings, self.run_id, self._searched)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Report the score of the epoch.
@@ -50,15 +57,18 @@ class TrialCallback(PyTorchLightningPruningCallback):  # type: ignore[misc]
 
 
 @contextmanager
-def reporting_to(trial: Trial, metric: str, settings: Settings) -> Iterator[TrialCallback]:
+def reporting_to(
+    trial: Trial, metric: str, settings: Settings, searched: Collection[str]
+) -> Iterator[TrialCallback]:
     """Yield a callback for the training in the block, and tag its run with the trial's state.
 
     Args:
         trial: The trial.
         metric: Score to report.
-        settings: Location of the tracking store.
+        settings: Settings of the trial, with the location of the tracking store.
+        searched: Keys of the settings that the study varies.
     """
-    callback, state = TrialCallback(trial, metric), "FAIL"
+    callback, state = TrialCallback(trial, metric, settings, searched), "FAIL"
     try:
         yield callback
         state = "COMPLETE"

@@ -94,6 +94,13 @@ def combinations(plan: Study) -> list[dict[str, Any]]:
     return [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
 
 
+def searched_keys(plan: Study) -> list[str]:
+    """List the settings that the trials of a study may vary, by dotted key."""
+    return sorted(
+        {*plan.search_space, *(key for values in plan.variants.values() for key in values)}
+    )
+
+
 def settings_of(params: Mapping[str, Any], plan: Study, settings: Settings) -> Settings:
     """Return the validated settings of a trial.
 

@@ -14,7 +14,7 @@ from grave_cli.tracking.run_files import check_places
 from grave_cli.tracking.runs import TrackedRun
 from grave_cli.tracking.studies import fetch_artifact, study_run
 from grave_cli.tuning.encoders import keep_loadable
-from grave_cli.tuning.opening import check_basis, open_study
+from grave_cli.tuning.opening import check_basis, name_objective, open_study
 from grave_cli.tuning.processes import Assignment, run_workers, work_here
 from grave_cli.tuning.result import StudyResult, StudyWatch, result_of
 from grave_cli.tuning.search_space import check_search_space, combinations, preset_name
@@ -83,6 +83,7 @@ def run_study(
         if watch is not None:
             stack.enter_context(watch.over(shared, wanted))
         check_basis(shared, trials.basis, request.force)
+        name_objective(shared, trials.metric)
         plan = keep_loadable(shared, plan, settings, progress)
         done = len(shared.finished())
         words = f"{done} of {counted(wanted, 'trial')} {is_or_are(done)} finished"

@@ -34,7 +34,12 @@ from grave_cli.training.device import training_device
 from grave_cli.training.start import named_start
 from grave_cli.tuning.opening import StudyBasis, search_space_text, split_text
 from grave_cli.tuning.result import RUN_ID, run_name
-from grave_cli.tuning.search_space import CHANNELS_KEY, FEATURES_KEY, settings_of
+from grave_cli.tuning.search_space import (
+    CHANNELS_KEY,
+    FEATURES_KEY,
+    searched_keys,
+    settings_of,
+)
 from grave_cli.tuning.worker import Objective, RetryTrial
 
 if TYPE_CHECKING:
@@ -137,6 +142,7 @@ class DecodingTrials:
 
     def prepare(self, parent_run_id: str, progress: Progress = SILENT) -> Objective:
         """Run the network over the validation cemeteries once for all trials."""
+        from grave_cli.tracking.studies import log_searched
         from grave_cli.training.mapped_parts import score_decoding
         from grave_cli.training.rescoring import map_validation
 
@@ -145,6 +151,7 @@ class DecodingTrials:
         def objective(trial: "Trial") -> float:
             chosen = settings_of(trial.params, self.plan, self.settings)
             with _decoding_run(trial, chosen, self.tags, parent_run_id) as metrics:
+                log_searched(chosen, trial.user_attrs[RUN_ID], searched_keys(self.plan))
                 metrics[_OBJECT_F1] = score_decoding(maps, chosen.prediction.decoding).f1
             return metrics[_OBJECT_F1]
 
@@ -226,7 +233,7 @@ def _train(
     own = {"tracking.registered_model": ""} | ({BATCH: batch} if batch else {})
     chosen = with_values(chosen, own)
     metric = settings.training.monitor
-    with reporting_to(trial, metric, chosen) as callback:
+    with reporting_to(trial, metric, chosen, searched_keys(plan)) as callback:
         try:
             result = run_training(
                 chosen,

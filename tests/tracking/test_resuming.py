@@ -120,7 +120,7 @@ def test_a_resumed_run_ends_as_the_same_run(killed: Settings, resumed: Settings)
     assert len(run.inputs.dataset_inputs) == 1
     logged = images_of(resumed, run.info.run_id)
     steps = [i.step for i in logged if i.key == "predictions/combined" and i.ending == ".png"]
-    assert sorted(steps) == sorted({1, 4, int(run.data.metrics["best/epoch"])})
+    assert sorted(steps) == sorted({0, 1, 4, int(run.data.metrics["best_epoch"])})
 
 
 def test_a_killed_run_goes_on_as_if_nothing_had_happened(

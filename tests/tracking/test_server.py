@@ -53,7 +53,7 @@ def test_a_training_is_recorded_on_a_server_with_postgresql(
     (given,) = run.inputs.dataset_inputs
     assert given.dataset.name == f"dataset_{run.data.params['dataset_id']}"
     artifacts = {item.path for item in client_of(settings).list_artifacts(run.info.run_id)}
-    assert artifacts == {"model", "final", "images", "checkpoints"}
+    assert artifacts == {"settings.json", "model", "final", "images", "checkpoints"}
     keys = {image.key for image in images_of(settings, run.info.run_id)}
     assert "predictions/combined" in keys
     assert [row.name for row in list_runs(settings)] == ["remote"]
@@ -132,7 +132,7 @@ def test_a_store_that_is_a_server_has_pages_already(tmp_path: Path) -> None:
         tmp_path, tmp_path / "runs", tracking__uri="http://mlflow.example:5000"
     )
     with mlflow_pages(settings, unused_port()) as url:
-        assert url == "http://mlflow.example:5000/"
+        assert url == "http://mlflow.example:5000/#/experiments?workflowType=machine_learning"
 
 
 def test_a_server_that_does_not_start_says_why() -> None:

@@ -197,10 +197,13 @@ def test_without_a_name_nothing_is_registered(trained: Settings, tmp_path: Path)
 
 
 @pytest.mark.usefixtures("work_dir")
-def test_trials_are_not_registered_and_keep_no_files(sample_data: Path, tmp_path: Path) -> None:
+def test_trials_are_not_registered_and_keep_only_their_settings(
+    sample_data: Path, tmp_path: Path
+) -> None:
     settings = tiny_settings(sample_data, tmp_path / "runs", training__epochs=1)
     run_training(settings, finish=False)
     (run,) = runs_of(settings)
-    assert client_of(settings).list_artifacts(run.info.run_id) == []
+    (left,) = client_of(settings).list_artifacts(run.info.run_id)
+    assert left.path == "settings.json"
     assert list(client_of(settings).search_registered_models()) == []
     assert list((settings.work_dir / "unfinished").iterdir()) == []

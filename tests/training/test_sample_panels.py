@@ -53,7 +53,7 @@ def sample_parts(images: list[Logged]) -> Iterator[tuple[str, str]]:
 def test_rgb_dem_panels_are_logged_by_key_and_epoch(trained: Settings) -> None:
     (run,) = runs_of(trained)
     images = images_of(trained, run.info.run_id)
-    assert {i.step for i in images if i.key == "predictions/combined"} == {1, 2}
+    assert {i.step for i in images if i.key == "predictions/combined"} == {0, 1, 2}
     parts: dict[str, set[str]] = {}
     for sample, part in sample_parts(images):
         parts.setdefault(sample, set()).add(part)
@@ -61,7 +61,7 @@ def test_rgb_dem_panels_are_logged_by_key_and_epoch(trained: Settings) -> None:
     for found in parts.values():
         assert found == {"rgb", "dem", "gt_overlay", "pred_heatmap", "error_map"}
     for key in keys_of(images):
-        steps = {0} if key.startswith("final/") else {1, 2}
+        steps = {0} if key.startswith("final/") else {0, 1, 2}
         assert {i.step for i in images if i.key == key} == steps
         assert {i.ending for i in images if i.key == key} == {".png", ".webp"}
 
@@ -69,7 +69,7 @@ def test_rgb_dem_panels_are_logged_by_key_and_epoch(trained: Settings) -> None:
 def test_rgb_panels_have_no_heights_and_names_are_made_fit_for_keys(strange: Settings) -> None:
     (run,) = runs_of(strange)
     images = images_of(strange, run.info.run_id)
-    assert {i.step for i in images if i.key == "predictions/combined"} >= {1, 3}
+    assert {i.step for i in images if i.key == "predictions/combined"} >= {0, 1, 3}
     parts = set(sample_parts(images))
     assert {part for _, part in parts} == {"rgb", "gt_overlay", "pred_heatmap", "error_map"}
     splits = {part["cemetery"] for part in table_of(strange) if part["split"] == "val"}
@@ -101,7 +101,7 @@ def test_a_whole_cemetery_s_picture_lies_beside_its_geopackage(
 def test_nothing_else_is_in_the_run(strange: Settings) -> None:
     (run,) = runs_of(strange)
     found = {item.path for item in client_of(strange).list_artifacts(run.info.run_id)}
-    assert found == {"model", "final", "images", "checkpoints"}
+    assert found == {"settings.json", "model", "final", "images", "checkpoints"}
     files = [path for path in strange.work_dir.rglob("*") if path.is_file()]
     assert {path.relative_to(strange.work_dir).parts[0] for path in files} == {
         "mlflow.db",
@@ -116,7 +116,7 @@ def test_speed_and_memory_are_logged_for_each_epoch(strange: Settings) -> None:
         assert [metric.step for metric in history] == [1, 2, 3], name
         assert all(metric.value > 0 for metric in history)
     assert run.data.metrics["epoch"] == 3
-    assert run.data.metrics["best/epoch"] in (1, 2, 3)
+    assert run.data.metrics["best_epoch"] in (1, 2, 3)
     assert not any(name.startswith("system/") for name in run.data.metrics)
 
 
@@ -129,12 +129,15 @@ def test_speed_and_memory_are_logged_for_each_epoch(strange: Settings) -> None:
         (100, range(1, 13), [1]),
     ],
 )
+@pytest.mark.parametrize("from_start", [True, False])
 def test_pictures_are_due_at_the_first_epoch_and_every_few(
-    every: int, validated: range, drawn: list[int]
+    every: int, validated: range, drawn: list[int], from_start: bool
 ) -> None:
     settings = Settings.model_validate({"tracking": {"images_every": every}})
     panels = SamplePanels(SimpleNamespace(settings=settings), [], None)
     due = []
+    if from_start:
+        panels.draw(None, 0)
     for epoch in validated:
         if panels._is_due(epoch):
             due.append(epoch)
@@ -155,7 +158,7 @@ def test_the_last_epoch_is_drawn_after_early_stopping(
     result = run_training(settings, finish=True)
     assert result.epochs == 3
     images = images_of(settings, result.run_id)
-    assert {i.step for i in images if i.key == "predictions/combined"} == {1, 3}
+    assert {i.step for i in images if i.key == "predictions/combined"} == {0, 1, 3}
 
 
 @pytest.mark.usefixtures("work_dir")
@@ -175,8 +178,9 @@ def test_what_is_drawn_are_the_averaged_weights_that_are_validated_and_kept(
         sample_data, tmp_path / "runs", training__epochs=1, tracking__samples=1
     )
     run_id = run_training(settings).run_id
-    ((drawn, was_training),) = seen
+    (first, _), (drawn, was_training) = seen
     assert not was_training
+    assert any(not torch.equal(first[name], drawn[name]) for name in drawn)
     from grave_cli.model.bundle import read_bundle
     from grave_cli.model.export import load_network
 

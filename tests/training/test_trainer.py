@@ -38,7 +38,7 @@ def test_one_training_makes_one_finished_run_with_everything_in_it(trained: Sett
     artifacts = {item.path for item in client.list_artifacts(run.info.run_id)}
     assert run.info.status == "FINISHED"
     assert run.info.run_name == "tiny"
-    assert artifacts == {"model", "final", "images", "checkpoints"}
+    assert artifacts == {"settings.json", "model", "final", "images", "checkpoints"}
     assert len(run.data.params["dataset_id"]) == 8
     assert run.data.tags["dataset_id"] == run.data.params["dataset_id"]
     assert run.data.tags["gravecli.channels"] == "rgb+dem"
@@ -61,7 +61,7 @@ def test_the_bundle_says_what_the_model_expects(trained: Settings) -> None:
     assert card.recipe.channels == "rgb+dem"
     assert card.architecture.in_channels == 4
     assert card.run_id == run.info.run_id
-    assert card.metrics["val/dice"] == pytest.approx(run.data.metrics["best/dice"])
+    assert card.metrics["val/dice"] == pytest.approx(run.data.metrics["best_dice"])
     assert "test/object_f1" in card.metrics
 
 
@@ -76,8 +76,8 @@ def test_checkpoints_hold_nothing_that_has_to_be_unpickled(
     )
     assert {path.name for path in folder.iterdir()} == {"best.ckpt", "last.ckpt"}
     best, last = (torch.load(folder / f"{n}.ckpt", weights_only=True) for n in ("best", "last"))
-    assert best["scores"]["val/dice"] == run.data.metrics["best/dice"]
-    assert best["epoch"] + 1 == run.data.metrics["best/epoch"]
+    assert best["scores"]["val/dice"] == run.data.metrics["best_dice"]
+    assert best["epoch"] + 1 == run.data.metrics["best_epoch"]
     assert last["epoch"] == 1
     assert {"optimizer_states", "lr_schedulers", "averaging_state"} <= last.keys()
     assert best["state_dict"].keys() == last["state_dict"].keys()

@@ -17,6 +17,8 @@ from terminal import assert_refused, gravecli, start_gravecli
 from grave_cli.errors import TuningError
 from grave_cli.settings.tree import Settings
 from grave_cli.tuning.dashboard import open_studies
+from grave_cli.tuning.opening import name_objective
+from grave_cli.tuning.shared_study import SharedStudy
 
 VALUES = (0.5125, 0.8125, 0.7125)
 
@@ -31,6 +33,7 @@ def make_study(url: str) -> optuna.storages.RDBStorage:
         kinds = {"training.learning_rate": rate}
         study.add_trial(optuna.trial.create_trial(value=value, params=params, distributions=kinds))
     study.add_trial(optuna.trial.create_trial(state=optuna.trial.TrialState.PRUNED))
+    name_objective(SharedStudy(study, storage), "val/dice")
     return storage
 
 
@@ -67,13 +70,14 @@ def test_the_dashboard_listens_here_alone_and_knows_the_study(address: str) -> N
 
 
 @needs_chromium
-def test_the_page_shows_the_study_its_best_value_and_its_trials(address: str) -> None:
+def test_the_page_shows_the_study_its_objective_best_value_and_trials(address: str) -> None:
     root = address[: address.index("dashboard/")]
     with browser_page(root) as page:
         page.goto("dashboard/")
         page.get_by_text("seen").first.wait_for()
         page.goto(address)
         page.get_by_text("0.8125").first.wait_for()
+        page.get_by_text("val/dice").first.wait_for()
         page.get_by_text("training.learning_rate").first.wait_for()
         page.goto(f"{address}/trials")
         for number in range(len(VALUES) + 1):

@@ -69,7 +69,16 @@ def history(
     for trials in (None, None, 3):
         request = StudyRequest("mine", "small", trials=trials)
         past.results.append(run_study(past.settings, request, past.listener))
+        if trials is None:  # a study that began with an earlier version has no names
+            forget_metric_names(past.settings)
     return past
+
+
+def forget_metric_names(settings: Settings) -> None:
+    with opened(settings, "mine") as study:
+        attributes = study._storage.get_study_system_attrs(study._study_id)
+        assert attributes["study:metric_names"] == ["val/dice"]
+        study._storage.set_study_system_attr(study._study_id, "study:metric_names", None)
 
 
 def family_of(settings: Settings) -> tuple[Run, list[Run]]:
@@ -95,6 +104,8 @@ def test_a_study_has_as_many_finished_trials_as_asked_for_however_often_it_runs(
     assert "study mine: 2 of 3 trials are finished" in history.listener.notes
     parent, children = family_of(history.settings)
     assert parent.info.status == "FINISHED"
+    with opened(history.settings, "mine") as study:
+        assert study.metric_names == ["val/dice"]
     assert [run.info.run_name for run in children] == ["mine-0", "mine-1", "mine-2"]
     assert parent.data.metrics["trials/complete"] == 3
     assert parent.data.metrics["best_value"] == more.best_value
@@ -108,7 +119,7 @@ def test_each_trial_is_a_finished_child_run_with_the_trial_s_settings(history: H
     assert [run.data.tags["optuna.state"] for run in children] == ["COMPLETE"] * 3
     assert [run.data.tags["optuna.trial"] for run in children] == ["0", "1", "2"]
     best = client_of(history.settings).get_run(result.best_run_id)
-    assert best.data.metrics["best/dice"] == pytest.approx(result.best_value)
+    assert best.data.metrics["best_dice"] == pytest.approx(result.best_value)
     rate = result.best_params["training.learning_rate"]
     assert float(best.data.params["training.learning_rate"]) == rate
     assert result.best_run_id in parent.data.tags["mlflow.note.content"]
@@ -226,6 +237,8 @@ def test_elevation_variants_are_read_once_and_scored_on_the_test_cemetery(
     assert channels == {"rgb", "rgb+dem"}
     features = {run.data.params["elevation.features"] for run in children}
     assert json.dumps(["slope"]) in features
+    defaults = json.dumps(list(settings.elevation.features))
+    assert defaults in features, "a searched setting is a param also with its default"
     assert all("test/object_f1" in run.data.metrics for run in children)
     assert not client_of(settings).search_registered_models(), "a trial became champion"
     with pytest.raises(Exception, match="no finished training"):
@@ -252,6 +265,10 @@ def test_thresholds_are_tuned_on_one_model_s_probabilities(
     }
     assert {row.dataset_id for row in rows} == {model.dataset_id}
     assert (rows[0].best_dice, rows[0].best_object_f1) == (None, result.best_value)
+    searched = settings.hpo.studies["decode"].search_space.keys()
+    assert all(run.data.params.keys() >= searched for run in trials)
+    with opened(settings, "decode") as study:
+        assert study.metric_names == ["val/object_f1"]
 
 
 @pytest.mark.slow
