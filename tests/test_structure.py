@@ -25,7 +25,7 @@ FLOORS = (
     ("rasters",),
     ("delivery", "graves", "vectors"),
     ("dataset", "evaluation", "model", "register"),
-    ("doctor", "drawing", "learning", "tracking"),
+    ("doctor", "drawing", "learning", "resurvey", "tracking"),
     ("mapping",),
     ("training",),
     ("tuning",),

@@ -10,6 +10,7 @@ import typer
 
 from grave_cli import __version__
 from grave_cli.cli.check import check
+from grave_cli.cli.compare import compare
 from grave_cli.cli.config import config
 from grave_cli.cli.dashboard import dashboard
 from grave_cli.cli.dataset_id import dataset_id
@@ -40,6 +41,7 @@ app.command("check")(check)
 app.command("dataset-id")(dataset_id)
 app.command("predict-cemetery")(predict_cemetery)
 app.command("evaluate")(evaluate)
+app.command("compare")(compare)
 app.command("runs")(runs)
 app.command("dashboard")(dashboard)
 app.command("sample-data")(sample_data)

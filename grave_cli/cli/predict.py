@@ -40,6 +40,12 @@ def predict_cemetery(
         Path | None,
         typer.Option(help="Ground truth: score the map against it and draw it in the preview."),
     ] = None,
+    previous: Annotated[
+        Path | None,
+        typer.Option(
+            help="Previous survey: keep its grave ids and columns, and show what has changed."
+        ),
+    ] = None,
     aoi: Annotated[
         Path | None, typer.Option(help="Polygon file (GeoPackage, GeoJSON, …): map only inside.")
     ] = None,
@@ -83,6 +89,8 @@ def predict_cemetery(
         crs=target_crs,
         truth=truth,
         data=loaded.settings.data,
+        previous=previous,
+        settings=loaded.settings,
         inputs={"--dem": dem, "--aoi": aoi, "--config": config},
         overwrite=overwrite,
     )
@@ -163,6 +171,10 @@ def _print(summary: dict[str, Any], json: bool) -> None:
     for note in summary.get("notes", ()):
         ERR.print(note, markup=False)
     print_line(f"{summary['graves']} graves in {summary['geopackage']}")
+    if comparison := summary.get("comparison"):
+        from grave_cli.cli.compare import print_changes
+
+        print_changes(comparison)
     if "preview" in summary:
         print_line(f"overview in {summary['preview']}")
     if score := summary.get("score"):

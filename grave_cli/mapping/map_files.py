@@ -11,9 +11,10 @@ from typing import Any
 
 from grave_cli.dataset.annotations import read_grave_file
 from grave_cli.delivery.geopackage_seal import map_output
-from grave_cli.errors import ExportError, GraveError
+from grave_cli.errors import DatasetError, ExportError, GraveError
 from grave_cli.evaluation.judgement import judge_on_ground
 from grave_cli.evaluation.scorecard import fill_scorecard
+from grave_cli.mapping.continued import continue_survey, read_previous
 from grave_cli.mapping.geopackage import check_reach, write_geopackage
 from grave_cli.mapping.preview import preview_output, write_preview
 from grave_cli.mapping.result import PredictionResult
@@ -21,7 +22,9 @@ from grave_cli.mapping.scene import Scene
 from grave_cli.outlines.polygons import Polygons
 from grave_cli.outputs import Output, check_outputs, free_name
 from grave_cli.rasters.raster_file import open_raster
+from grave_cli.resurvey.survey import Survey
 from grave_cli.settings.inputs import DataSettings
+from grave_cli.settings.tree import Settings
 from grave_cli.vectors.areas import within_area
 
 
@@ -36,6 +39,8 @@ class MapFiles:
         crs: CRS of the GeoPackage; None keeps the orthophoto's.
         truth: Ground truth to score the map against; None for none.
         data: Layer and filter of the ground truth.
+        previous: The previous survey, whose ids the map continues; None for none.
+        settings: Comparison with the previous survey, and its register.
         inputs: Other files that are read, by name in words.
         overwrite: Also replace files that may hold somebody's work.
         summary: What has been written, and the score.
@@ -47,10 +52,13 @@ class MapFiles:
     crs: str | None = None
     truth: Path | None = None
     data: DataSettings = field(default_factory=DataSettings)
+    previous: Path | None = None
+    settings: Settings = field(default_factory=Settings)
     inputs: Mapping[str, Path | None] = field(default_factory=dict)
     overwrite: bool = False
     summary: dict[str, Any] = field(default_factory=dict, init=False)
     _known: Polygons | None = field(default=None, init=False)
+    _before: Survey | None = field(default=None, init=False)
 
     def check(self) -> None:
         """Check the places of all files.
@@ -69,23 +77,28 @@ class MapFiles:
         """Check the CRS and read the ground truth, like annotations, within the mapped area.
 
         Raises:
-            DatasetError: The ground truth cannot be used.
+            DatasetError: The ground truth or the previous survey cannot be used.
             GridError: The CRS has no coordinates for this place.
         """
         if self.crs is not None:
             check_reach(scene.grid, self.crs)
+        if self.previous is not None:
+            self._before = read_previous(self.previous, scene.grid, self.settings)
         if self.truth is not None:
             found = read_grave_file(self.truth, scene.grid, self.data)
             words = (f"{self.truth}: {words}" for words in found.findings.sentences())
-            self.summary["notes"] = [*words, *found.notes]
+            self._note(*words, *found.notes)
             self._known = found.polygons[within_area(found.polygons, scene.aoi)]
 
     def receive(self, result: PredictionResult) -> None:
         """Write the map, then everything that is made from it.
 
         Raises:
+            DatasetError: The map has no grave in common with the previous survey.
             ExportError: A file cannot be written. The message tells where the map is, if anywhere.
         """
+        if self._before is not None:
+            result = self._continue(result, self._before)
         self._write_map(result)
         self.summary |= {"graves": len(result.polygons), "geopackage": str(self.out)}
         try:
@@ -96,8 +109,26 @@ class MapFiles:
         except GraveError as error:
             raise error.with_news(f"the map is in {self.out}") from None
 
+    def _continue(self, result: PredictionResult, before: Survey) -> PredictionResult:
+        """Carry on the ids of the previous survey.
+
+        The map of hours is written with ids of its own if it has no grave in common with that.
+        """
+        try:
+            result, comparison = continue_survey(result, before, self.settings)
+        except DatasetError as error:
+            self._write_map(result)
+            raise error.with_news(f"the map, with ids of its own, is in {self.out}") from None
+        self.summary["comparison"] = comparison.as_dict()
+        self._note(*comparison.notes)
+        return result
+
+    def _note(self, *notes: str) -> None:
+        self.summary.setdefault("notes", []).extend(notes)
+
     def _check(self, *outputs: Output) -> None:
-        inputs = {"ORTHOPHOTO": self.orthophoto, "--truth": self.truth, **self.inputs}
+        inputs = {"ORTHOPHOTO": self.orthophoto, "--truth": self.truth}
+        inputs |= {"--previous": self.previous, **self.inputs}
         check_outputs(outputs, inputs, overwrite=self.overwrite)
 
     def _write_map(self, result: PredictionResult) -> None:

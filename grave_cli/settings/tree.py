@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from grave_cli.settings.compare import CompareSettings
 from grave_cli.settings.inputs import DataSettings, ElevationSettings, GridSettings
 from grave_cli.settings.learning import (
     ChipSettings,
@@ -55,6 +56,7 @@ class Settings(BaseSettings):
     outlines: OutlineSettings = OutlineSettings()
     review: ReviewSettings = ReviewSettings()
     register: RegisterSettings = RegisterSettings()
+    compare: CompareSettings = CompareSettings()
     output: OutputSettings = OutputSettings()
 
     @classmethod
