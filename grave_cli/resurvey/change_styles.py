@@ -7,7 +7,7 @@ faint.
 from collections.abc import Collection
 
 from grave_cli.delivery.grave_columns import words
-from grave_cli.delivery.grave_styles import GRAVES, cased
+from grave_cli.delivery.grave_styles import cased
 from grave_cli.delivery.style import Label, Rule, Stroke, Style
 from grave_cli.resurvey.columns import CHANGE_WORDS
 
@@ -31,11 +31,22 @@ def _rule(change: str) -> Rule:
     return Rule(CHANGE_WORDS[change], f"\"change\" = '{change}'", strokes, colour, opacity)
 
 
-CHANGES_STYLE = Style(
-    rules=tuple(_rule(change) for change in CHANGE_WORDS),
-    label=Label("if(\"change\" = 'unchanged', '', \"number\")"),
-)
-"""Graves by change, with the numbers of those that changed."""
+def changes_style(id_column: str, columns: Collection[str]) -> Style:
+    """Return the style of graves by change, with the numbers of those that changed.
+
+    Args:
+        id_column: Column of the ids, whose letters tell the parts of a split grave apart.
+        columns: All columns of the layer.
+    """
+    one = f'"{id_column}"'
+    letters = f"regexp_substr({one}, '[0-9]([A-Z]+)$')"
+    number = f'coalesce("number" || {letters}, {one})' if "number" in columns else one
+    return Style(
+        rules=tuple(_rule(change) for change in CHANGE_WORDS),
+        label=Label(f"if(\"change\" = 'unchanged', '', {number})"),
+        display=one,
+    )
+
 
 BEFORE = Style(
     rules=(
@@ -48,10 +59,3 @@ BEFORE = Style(
     from_scale=500,
 )
 """Outlines of the old survey: thin dashes, from 1:500 on."""
-
-_NEEDED = frozenset({"grave_id", "number", "confidence", "area_m2", "flags", "needs_review"})
-
-
-def graves_style(columns: Collection[str]) -> Style | None:
-    """Return the style of a map of graves; None if it lacks the columns that this needs."""
-    return GRAVES if set(columns) >= _NEEDED else None

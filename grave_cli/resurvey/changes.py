@@ -20,7 +20,7 @@ CHANGES: tuple[Change, ...] = get_args(Change)
 """The kinds of change."""
 
 _NEARNESS = 0.01  # of the IoU: decides between pairs that overlap equally
-_ELONGATED = 1.25  # sides of a grave whose direction is clear
+_OBLONG = 0.22  # as `_axes` measures it: sides of 1.25 x 1 and longer have a clear direction
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Measures:
     Args:
         moved_m: Distance of the centres.
         turned_deg: Angle between the longer sides; NaN also for a grave without a clear direction.
-        area_m2: Area in the new survey.
+        swing_m: How far the ends of the grave moved by the turn; NaN where that is.
         area_change_m2: Area in the new survey less that in the old one.
         area_change_share: The same, as a share of the old area.
         iou: Overlap of the outlines.
@@ -38,7 +38,7 @@ class Measures:
 
     moved_m: Floats
     turned_deg: Floats
-    area_m2: Floats
+    swing_m: Floats
     area_change_m2: Floats
     area_change_share: Floats
     iou: Floats
@@ -155,29 +155,48 @@ def _pairs(
 
 def _measure(old: Polygons, new: Polygons, first: Ints, second: Ints) -> Measures:
     nothing = np.full(len(new), np.nan)
-    moved, turned, grown, share, ratio = (nothing.copy() for _ in range(5))
+    moved, turned, swing, grown, share, ratio = (nothing.copy() for _ in range(6))
     before, after = old[first], new[second]
     moved[second] = shapely.distance(shapely.centroid(before), shapely.centroid(after))
     turned[second] = _turns(before, after)
+    length = np.abs(_sides(after)).max(axis=1, initial=0)
+    swing[second] = length / 2 * np.sin(np.radians(turned[second]))
     areas = shapely.area(before)
     grown[second] = shapely.area(after) - areas
     share[second] = grown[second] / areas
     overlaps = shapely.area(shapely.intersection(before, after))
     ratio[second] = overlaps / (areas + shapely.area(after) - overlaps)
-    return Measures(moved, turned, shapely.area(new), grown, share, ratio)
+    return Measures(moved, turned, swing, grown, share, ratio)
 
 
 def _turns(before: Polygons, after: Polygons) -> Floats:
-    """Measure the angle between the longer sides, in degrees; NaN if one is nearly square."""
-    angles, clear = [], []
-    for outlines in (before, after):
-        sides = _sides(outlines)
-        lengths = np.sort(np.abs(sides), axis=1)
-        clear.append(lengths[:, 1] >= _ELONGATED * lengths[:, 0])
-        angles.append(np.angle(np.where(np.abs(sides[:, 0]) > np.abs(sides[:, 1]), *sides.T)))
-    # The direction of a side is known modulo a half turn: 175 and -5 degrees are the same.
-    turn = np.degrees(np.abs(np.angle(np.exp(2j * (angles[1] - angles[0])))) / 2)
-    return np.where(clear[0] & clear[1], turn, np.nan)
+    """Measure the angle between the long axes, in degrees; NaN if one grave has no clear one."""
+    first, second = _axes(before), _axes(after)
+    clear = np.minimum(np.abs(first), np.abs(second)) >= _OBLONG
+    # Twice the angle: the direction of an axis is known modulo a half turn.
+    turn = np.degrees(np.abs(np.angle(second * first.conj())) / 2)
+    return np.where(clear, turn, np.nan)
+
+
+def _axes(outlines: Polygons) -> NDArray[np.complex128]:
+    """Return the long axis of each outline, as a complex number of twice its angle.
+
+    Its length is (a - b) / (a + b), where a and b are the moments of inertia: 0 for a square, 0.6
+    for a rectangle of 2 x 1. Unlike the smallest rectangle, it never jumps when a corner moves a
+    little. For a triangle of corners 0, p and q and area A, the integral of z squared is
+    A (p^2 + p q + q^2) / 6.
+    """
+    centres = shapely.get_coordinates(shapely.centroid(outlines))
+    points, index = shapely.get_coordinates(shapely.convex_hull(outlines), return_index=True)
+    z = (points - centres[index]) @ (1, 1j)
+    same = index[1:] == index[:-1]
+    p, q, owner = z[:-1][same], z[1:][same], index[1:][same]
+    twice_area = np.abs((p.conj() * q).imag)
+    square = twice_area * (p**2 + p * q + q**2)
+    size = twice_area * (np.abs(p) ** 2 + (p * q.conj()).real + np.abs(q) ** 2)
+    count = len(outlines)
+    total = [np.bincount(owner, part, count) for part in (square.real, square.imag, size)]
+    return np.asarray((total[0] + 1j * total[1]) / np.maximum(total[2], 1e-12))
 
 
 def _sides(outlines: Polygons) -> NDArray[np.complex128]:
@@ -196,7 +215,9 @@ def _name_pairs(measures: Measures, index: Ints, settings: CompareSettings) -> N
     growth = np.abs(np.log1p(measures.area_change_share[index]))
     resized = growth > np.log1p(settings.resized_share)
     with np.errstate(invalid="ignore"):
-        turned = measures.turned_deg[index] > settings.turned_deg
+        # A few centimetres turn a small grave by many degrees.
+        swung = measures.swing_m[index] > settings.moved_m / 2
+        turned = swung & (measures.turned_deg[index] > settings.turned_deg)
     moved = (measures.moved_m[index] > settings.moved_m) | turned
     names = np.full(len(index), "unchanged", dtype=object)
     names[moved], names[resized] = "moved", "resized"

@@ -9,7 +9,7 @@ import shapely
 from grave_cli.delivery.grave_columns import GRAVE_COLUMNS, words
 from grave_cli.delivery.layer import Column, Layer
 from grave_cli.outlines.polygons import Polygons
-from grave_cli.resurvey.change_styles import BEFORE, CHANGES_STYLE, graves_style
+from grave_cli.resurvey.change_styles import BEFORE, changes_style
 from grave_cli.resurvey.columns import (
     BECAME,
     CHANGE_COLUMNS,
@@ -49,7 +49,7 @@ def graves_layer(comparison: Comparison) -> Layer:
             "One polygon for each grave of the new survey, with its old id",
             "Eine Fläche für jedes Grab der neuen Aufnahme, mit seiner alten Kennung",
         ),
-        style=graves_style(columns),
+        style=changes_style(comparison.id_column, columns),
     )
 
 
@@ -105,7 +105,7 @@ def changes_layer(comparison: Comparison) -> Layer:
             "Each grave of either survey by its change; graves that are gone as they were",
             "Jedes Grab beider Aufnahmen nach seiner Änderung; verschwundene, wie sie waren",
         ),
-        style=CHANGES_STYLE,
+        style=changes_style(comparison.id_column, columns),
     )
 
 

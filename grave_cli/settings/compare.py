@@ -47,7 +47,7 @@ class CompareSettings(Section):
 
     turned_deg: Annotated[float, Field(gt=0, le=90)] = 15.0
     """A grave that is clearly longer than wide also counts as moved if it has turned by more than
-    this, in degrees."""
+    this, in degrees, and its ends have moved by more than half of moved_m."""
 
     resized_share: Annotated[float, Field(gt=0, le=10)] = 0.3
     """A grave counts as resized if the larger of both areas exceeds the smaller one by more than
