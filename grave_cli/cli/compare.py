@@ -43,7 +43,7 @@ def compare(
     grave that is unchanged, moved, resized, new, gone, split or merged.
     """
     from grave_cli.cli.console import print_json, print_line
-    from grave_cli.dataset.manifest import cemetery_name
+    from grave_cli.dataset.named_files import cemetery_name
     from grave_cli.outputs import check_outputs
     from grave_cli.resurvey.compare import compare_surveys
     from grave_cli.resurvey.comparison_file import comparison_output, write_comparison
