@@ -142,7 +142,7 @@ def predict_cemetery(
         truth=truth,
         data=loaded.settings.data,
         previous=previous,
-        settings=loaded.settings,
+        all_settings=loaded.settings,
         inputs={"--dem": dem, "--aoi": aoi, "--config": config},
         overwrite=overwrite,
     )

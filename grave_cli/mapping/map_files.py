@@ -40,7 +40,7 @@ class MapFiles:
         truth: Ground truth to score the map against; None for none.
         data: Layer and filter of the ground truth.
         previous: The previous survey, whose ids the map continues; None for none.
-        settings: Comparison with the previous survey, and its register.
+        all_settings: Comparison with the previous survey, and the register.
         inputs: Other files that are read, by name in words.
         overwrite: Also replace files that may hold somebody's work.
         summary: What has been written, and the score.
@@ -53,7 +53,7 @@ class MapFiles:
     truth: Path | None = None
     data: DataSettings = field(default_factory=DataSettings)
     previous: Path | None = None
-    settings: Settings = field(default_factory=Settings)
+    all_settings: Settings = field(default_factory=Settings)
     inputs: Mapping[str, Path | None] = field(default_factory=dict)
     overwrite: bool = False
     summary: dict[str, Any] = field(default_factory=dict, init=False)
@@ -83,7 +83,7 @@ class MapFiles:
         if self.crs is not None:
             check_reach(scene.grid, self.crs)
         if self.previous is not None:
-            self._before = read_previous(self.previous, scene.grid, self.settings)
+            self._before = read_previous(self.previous, scene.grid, self.all_settings)
         if self.truth is not None:
             found = read_grave_file(self.truth, scene.grid, self.data)
             words = (f"{self.truth}: {words}" for words in found.findings.sentences())
@@ -115,7 +115,7 @@ class MapFiles:
         The map of hours is written with ids of its own if it has no grave in common with that.
         """
         try:
-            result, comparison = continue_survey(result, before, self.settings)
+            result, comparison = continue_survey(result, before, self.all_settings)
         except DatasetError as error:
             self._write_map(result)
             raise error.with_news(f"the map, with ids of its own, is in {self.out}") from None

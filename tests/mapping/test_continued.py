@@ -51,7 +51,7 @@ class Mapper:
 
     def map(self, name: str, **how: Any) -> MapFiles:
         settings = tiny_settings(self.folder, self.folder)
-        files = MapFiles(self.cemetery.orthophoto, self.folder / name, settings=settings, **how)
+        files = MapFiles(self.cemetery.orthophoto, self.folder / name, all_settings=settings, **how)
         files.check()
         predict_cemetery(
             self.cemetery.orthophoto,
@@ -76,7 +76,7 @@ def rows(path: Path, layer: str = "graves") -> list[dict[str, Any]]:
 
 
 def edited(source: Path, target: Path, east_m: float = 0.0) -> list[dict[str, Any]]:
-    """Copy the graves of a map as an office would keep them: renumbered, with names, one missing."""
+    """Copy the graves of a map as an office keeps them: renumbered, with names, one missing."""
     with fiona.open(source, layer="graves") as graves:
         schema = {**graves.schema, "properties": {**graves.schema["properties"], "Name": "str"}}
         features = list(graves)[1:]
@@ -171,7 +171,7 @@ def test_graves_outside_the_mapped_area_are_not_gone(mapper: Mapper, tmp_path: P
         ) as file:
             file.write({"geometry": area, "properties": {}})
     settings = tiny_settings(tmp_path, tmp_path)
-    files = MapFiles(mapper.cemetery.orthophoto, tmp_path / "part.gpkg", settings=settings)
+    files = MapFiles(mapper.cemetery.orthophoto, tmp_path / "part.gpkg", all_settings=settings)
     files.previous = tmp_path / "old.gpkg"
     predict_cemetery(
         mapper.cemetery.orthophoto,
