@@ -26,7 +26,7 @@ FLOORS = (
     ("delivery", "graves", "vectors"),
     ("dataset", "evaluation", "model", "register"),
     ("doctor", "drawing", "learning", "resurvey", "tracking"),
-    ("mapping",),
+    ("joining", "mapping"),
     ("batch", "training"),
     ("tuning",),
     ("cli",),
@@ -47,6 +47,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "mlflow": ("tracking",),
     "onnx": ("model",),
     "onnxruntime": ("model.onnx_runtime",),  # without telemetry
+    "openpyxl": ("joining",),
     "optuna": ("tuning",),
     "optuna_dashboard": ("tuning",),
     "optuna_integration": ("tuning",),

@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from grave_cli.settings.compare import CompareSettings
 from grave_cli.settings.inputs import DataSettings, ElevationSettings, GridSettings
+from grave_cli.settings.join import JoinSettings
 from grave_cli.settings.learning import (
     ChipSettings,
     ModelSettings,
@@ -57,6 +58,7 @@ class Settings(BaseSettings):
     review: ReviewSettings = ReviewSettings()
     register: RegisterSettings = RegisterSettings()
     compare: CompareSettings = CompareSettings()
+    join: JoinSettings = JoinSettings()
     output: OutputSettings = OutputSettings()
 
     @classmethod
