@@ -1,60 +1,63 @@
-"""Looks at a GeoPackage with the QGIS of the system; run by its Python: `qgis.py` starts it.
+"""Looks at GeoPackages with the QGIS of the system; run by its Python: `qgis_process.py` starts it.
 
-Prints one JSON object: for each layer what QGIS shows of it, warnings, the findings of
-`native:checkvalidity`; draws a picture if a file is named.
+Prints one JSON object: for each map and layer what QGIS shows of it and how many features
+`native:checkvalidity` finds invalid; QGIS's warnings; the pictures drawn of the first map.
 """
 
 import argparse
+import gc
 import json
 import os
 import sys
 
-os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+os.environ["QT_QPA_PLATFORM"] = "offscreen"
 
+import qgis
 from qgis.core import (
     QgsApplication,
-    QgsCoordinateReferenceSystem,
-    QgsCoordinateTransformContext,
-    QgsMapRendererParallelJob,
+    QgsExpressionContext,
+    QgsExpressionContextUtils,
+    QgsFeatureRequest,
+    QgsMapRendererSequentialJob,
     QgsMapSettings,
     QgsProject,
-    QgsRasterLayer,
-    QgsRectangle,
     QgsVectorLayer,
 )
 from qgis.PyQt.QtCore import QSize
-from qgis.PyQt.QtGui import QColor, QGuiApplication
+from qgis.PyQt.QtGui import QColor
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("map")
-    parser.add_argument("--picture")
-    parser.add_argument("--under", help="orthophoto below the map")
-    parser.add_argument("--scale", type=float, default=200, help="denominator")
+    parser.add_argument("maps", nargs="+")
+    parser.add_argument("--pictures", nargs="*", default=[], help="name, scale denominator, …")
     parser.add_argument("--size", type=int, nargs=2, default=(800, 600))
-    parser.add_argument("--dpi", type=int, default=96)
-    parser.add_argument("--centre", type=float, nargs=2, help="x and y; default: the middle")
-    parser.add_argument("--crs", help="CRS of the picture; default: the map's")
-    parser.add_argument("--hold", action="store_true", help="keep it open until stdin closes")
+    parser.add_argument("--check", action="store_true", help="look for invalid features")
+    parser.add_argument("--edit", action="store_true", help="save a flag, and go on editing")
+    parser.add_argument("--hold", action="store_true", help="keep them open until stdin closes")
     how = parser.parse_args()
     application = QgsApplication([], False)
     application.initQgis()
     warnings: list[str] = []
     log = application.messageLog().messageReceived
     log.connect(lambda text, tag, level: warnings.append(f"{tag}: {text}") if level else None)
-    layers = load_layers(how.map)
-    found = {"layers": {name: look(layer) for name, layer in layers.items()}}
-    found["invalid"] = {
-        name: check_validity(layer) for name, layer in layers.items() if layer.isSpatial()
+    opened = {path: load_layers(path) for path in how.maps}
+    found: dict = {"warnings": warnings}
+    found["maps"] = {
+        path: {name: look(layer, how.check) for name, layer in layers.items()}
+        for path, layers in opened.items()
     }
-    if how.picture:
-        found["drawn"] = draw(layers, how)
-    found["warnings"] = warnings
+    first = opened[how.maps[0]]
+    if how.edit:
+        edit(first["graves"])
+    pairs = zip(how.pictures[::2], how.pictures[1::2], strict=True)
+    found["pictures"] = [draw(first, picture, float(scale), how.size) for picture, scale in pairs]
     sys.stdout.write(json.dumps(found) + "\n")
     sys.stdout.flush()
     if how.hold:
         sys.stdin.read()
+    del first, opened
+    gc.collect()  # closes the files
     os._exit(0)  # QGIS crashes when Python takes it down
 
 
@@ -65,7 +68,7 @@ def load_layers(path: str) -> dict[str, QgsVectorLayer]:
     return {name: QgsVectorLayer(f"{path}|layername={name}", name, "ogr") for name in names}
 
 
-def look(layer: QgsVectorLayer) -> dict:
+def look(layer: QgsVectorLayer, check: bool) -> dict:
     found = {
         "valid": layer.isValid(),
         "features": layer.featureCount(),
@@ -82,6 +85,8 @@ def look(layer: QgsVectorLayer) -> dict:
         "display": layer.displayExpression(),
         "tip": layer.mapTipTemplate(),
     }
+    if check and layer.isSpatial():
+        found["invalid"] = count_invalid(layer)
     renderer = layer.renderer()
     if renderer is not None:
         found["renderer"] = renderer.type()
@@ -96,8 +101,6 @@ def look(layer: QgsVectorLayer) -> dict:
 
 def count_drawn(layer, rule, rules) -> int:
     """Count the features that a rule draws."""
-    from qgis.core import QgsExpressionContext, QgsExpressionContextUtils, QgsFeatureRequest
-
     if rule.isElse():
         return layer.featureCount() - sum(
             count_drawn(layer, other, rules) for other in rules if not other.isElse()
@@ -109,10 +112,8 @@ def count_drawn(layer, rule, rules) -> int:
     return sum(1 for _ in layer.getFeatures(request))
 
 
-def check_validity(layer: QgsVectorLayer) -> int:
+def count_invalid(layer: QgsVectorLayer) -> int:
     """Count the features that QGIS finds invalid, by the rules of GEOS and its own."""
-    import qgis
-
     if not hasattr(qgis, "processing_is_ready"):
         sys.path.append("/usr/share/qgis/python/plugins")
         import processing.core.Processing as core
@@ -134,41 +135,40 @@ def check_validity(layer: QgsVectorLayer) -> int:
     return max(counts)
 
 
-def draw(layers: dict[str, QgsVectorLayer], how: argparse.Namespace) -> dict:
-    graves = next(layer for layer in layers.values() if layer.isSpatial())
+def edit(layer: QgsVectorLayer) -> None:
+    layer.startEditing()
+    feature = next(layer.getFeatures())
+    layer.changeAttributeValue(feature.id(), layer.fields().indexOf("flags"), "seen")
+    assert layer.commitChanges(False), layer.commitErrors()
+
+
+def draw(layers: dict[str, QgsVectorLayer], picture: str, scale: float, size: list[int]) -> dict:
+    """Draw the middle of a map at a scale."""
     spatial = [layer for layer in layers.values() if layer.isSpatial()]
-    if how.under:
-        spatial.append(QgsRasterLayer(how.under, "orthophoto"))
-    QgsProject.instance().addMapLayers(spatial)
+    QgsProject.instance().addMapLayers(spatial, False)
     settings = QgsMapSettings()
     settings.setLayers(spatial)
-    crs = QgsCoordinateReferenceSystem(how.crs) if how.crs else graves.crs()
-    settings.setDestinationCrs(crs)
+    settings.setDestinationCrs(spatial[0].crs())
     settings.setEllipsoid("EPSG:7030")
-    settings.setTransformContext(QgsCoordinateTransformContext())
-    settings.setOutputSize(QSize(*how.size))
-    settings.setOutputDpi(how.dpi)
-    settings.setBackgroundColor(QColor(255, 255, 255))
-    settings.setFlag(QgsMapSettings.Antialiasing, True)
-    box = settings.layerExtentToOutputExtent(graves, graves.extent())
-    middle = how.centre or (box.center().x(), box.center().y())
-    settings.setExtent(QgsRectangle(middle[0] - 5, middle[1] - 5, middle[0] + 5, middle[1] + 5))
-    for _ in range(3):  # the scale is not linear in degrees
-        share = how.scale / settings.scale()
+    settings.setOutputSize(QSize(*size))
+    settings.setOutputDpi(96)
+    settings.setBackgroundColor(QColor("white"))
+    settings.setExtent(spatial[0].extent())
+    for _ in range(3):  # in degrees, the scale is not quite proportional
         extent = settings.extent()
-        extent.scale(share)
+        extent.scale(scale / settings.scale())
         settings.setExtent(extent)
-    job = QgsMapRendererParallelJob(settings)
+    job = QgsMapRendererSequentialJob(settings)
     job.start()
     job.waitForFinished()
-    image = job.renderedImage()
-    image.save(how.picture)
-    errors = [f"{error.layerID}: {error.message}" for error in job.errors()]
-    results = job.takeLabelingResults()
-    labels = sorted(label.labelText for label in results.allLabels()) if results else []
-    return {"scale": settings.scale(), "labels": labels, "errors": errors}
+    job.renderedImage().save(picture)
+    labels = job.takeLabelingResults().allLabels()
+    return {
+        "scale": settings.scale(),
+        "labels": sorted(label.labelText for label in labels),
+        "errors": [error.message for error in job.errors()],
+    }
 
 
 if __name__ == "__main__":
-    assert QGuiApplication is not None
     main()

@@ -50,6 +50,24 @@ Overwrite = Annotated[
         "that were made from something else.",
     ),
 ]
+Formats = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--format",
+        metavar="FORMAT",
+        help="Format of the map: gpkg, geojson, shp, fgb, csv, dxf or parquet. Can be repeated: "
+        "the files lie side by side. Default: by the ending of --out, or else gpkg.",
+    ),
+]
+Lang = Annotated[
+    str | None,
+    typer.Option(
+        "--lang",
+        metavar="en|de",
+        help="Language of legends, column titles and descriptions. Default: output.language in the "
+        "settings (en).",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress and no notes.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show log messages of libraries.")]

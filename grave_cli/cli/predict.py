@@ -46,10 +46,12 @@ def predict_cemetery(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="GeoPackage to write. Default: <cemetery>.gpkg in this folder. Several "
+            help="Map to write. Default: <cemetery>.gpkg in this folder. Several "
             "orthophotos: folder of the maps."
         ),
     ] = None,
+    formats: options.Formats = None,
+    lang: options.Lang = None,
     preview: Annotated[
         Path | None,
         typer.Option(help="PNG overview to write. Several orthophotos: folder of the overviews."),
@@ -98,18 +100,20 @@ def predict_cemetery(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Map the graves of orthophotos and write each map to a GeoPackage.
+    """Map the graves of orthophotos: GeoPackages that open styled in QGIS, or other formats.
 
     Several orthophotos: one failure does not stop the rest, cemeteries that have a map by the same
     model are skipped unless --overwrite is given, and a summary is written beside the maps.
     """
     from grave_cli.batch.jobs import are_many
     from grave_cli.dataset.named_files import cemetery_name
+    from grave_cli.delivery.formats import parse_formats
     from grave_cli.mapping.map_files import MapFiles
     from grave_cli.rasters.georeference import parse_crs
 
     target_crs = parse_crs(crs) if crs else None  # a wrong one fails before the work
-    chosen = {"prediction.device": device, "prediction.tta": tta}
+    names = parse_formats(formats or ())
+    chosen = {"prediction.device": device, "prediction.tta": tta, "output.language": lang}
     loaded = options.load(config, assignments, chosen)
     progress = options.show_progress(quiet, verbose)
     if are_many(orthophotos):
@@ -119,6 +123,7 @@ def predict_cemetery(
         many = ManyCemeteries(
             orthophotos,
             out or Path(),
+            names,
             dem_dir,
             preview,
             shard,
@@ -136,7 +141,8 @@ def predict_cemetery(
     dem = _find_dem(orthophoto, dem, progress)
     files = MapFiles(
         orthophoto,
-        out or Path(f"{cemetery_name(orthophoto)}.gpkg"),
+        out or Path(f"{cemetery_name(orthophoto)}.{names[0] if names else 'gpkg'}"),
+        names,
         preview,
         crs=target_crs,
         truth=truth,
@@ -145,6 +151,8 @@ def predict_cemetery(
         all_settings=loaded.settings,
         inputs={"--dem": dem, "--aoi": aoi, "--config": config},
         overwrite=overwrite,
+        settings=loaded.settings.output,
+        work_dir=loaded.settings.work_dir,
     )
     files.check()
     found = find_model(model, dem is not None, loaded.settings, progress)
@@ -242,7 +250,7 @@ def _print(summary: dict[str, Any], json: bool) -> None:
         return
     for note in summary.get("notes", ()):
         ERR.print(note, markup=False)
-    print_line(f"{summary['graves']} graves in {summary['geopackage']}")
+    print_line(f"{summary['graves']} graves in {', '.join(summary['files'].values())}")
     if comparison := summary.get("comparison"):
         from grave_cli.cli.compare import print_changes
 

@@ -11,6 +11,7 @@ from grave_cli.errors import SettingsError
 if TYPE_CHECKING:
     from grave_cli.batch.jobs import Job, Shard
     from grave_cli.batch.outcomes import Outcome
+    from grave_cli.delivery.formats import FormatName
     from grave_cli.mapping.engine import Engine
     from grave_cli.progress import Progress
     from grave_cli.settings.load import LoadedSettings
@@ -24,6 +25,7 @@ class ManyCemeteries:
     Args:
         given: Orthophotos, folders and lists.
         out: Folder of the maps.
+        formats: Formats of further files beside each GeoPackage.
         dem_folder: Where the DEMs lie; None takes those of the data layout.
         previews: Folder of the overviews; None writes none.
         shard: The share to map; None maps all, or in a Slurm job array the share of the task.
@@ -38,6 +40,7 @@ class ManyCemeteries:
 
     given: Sequence[Path]
     out: Path
+    formats: "Sequence[FormatName]"
     dem_folder: Path | None
     previews: Path | None
     shard: str | None
@@ -62,6 +65,7 @@ class ManyCemeteries:
         """
         from grave_cli.batch.outcomes import Summary
         from grave_cli.batch.run import map_jobs
+        from grave_cli.delivery.formats import shortcomings
 
         jobs = self._jobs
         self._find_models(jobs)
@@ -70,6 +74,8 @@ class ManyCemeteries:
         if self.previews:
             _make_folder(self.previews, "--preview")
         summary.check([job.orthophoto for job in jobs], overwrite=self.overwrite)
+        for note in shortcomings(self.formats, self.crs):
+            self.progress.note(note)
         outcomes: list[Outcome] = []
         for outcome in map_jobs(jobs, self._finished, self._map, self.progress):
             outcomes.append(outcome)
@@ -108,10 +114,12 @@ class ManyCemeteries:
             self._models[with_dem] = found
 
     def _finished(self, job: "Job") -> tuple[int, int] | None:
+        from grave_cli.delivery.formats import plan_files
         from grave_cli.delivery.geopackage_seal import finished_map
         from grave_cli.outputs import source_of
 
-        if self.overwrite:
+        files = plan_files(job.out, self.formats).values()
+        if self.overwrite or not all(path.is_file() for path in files):
             return None
         model = self._models[job.dem is not None].bundle
         return finished_map(job.out, source_of(job.orthophoto), model.sha256)
@@ -126,11 +134,14 @@ class ManyCemeteries:
         files = MapFiles(
             job.orthophoto,
             job.out,
+            self.formats,
             self.previews / f"{job.cemetery}.png" if self.previews else None,
             crs=self.crs,
             data=settings.data,
             inputs={"the DEM": job.dem, "--aoi": self.aoi},
             overwrite=self.overwrite,
+            settings=settings.output,
+            work_dir=settings.work_dir,
         )
         files.check()
         result = predict_cemetery(

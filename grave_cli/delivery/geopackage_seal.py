@@ -45,25 +45,27 @@ class Origin:
     names: tuple[str, ...]
 
 
-def map_output(path: Path, orthophoto: Path) -> Output:
+def map_output(path: Path, orthophoto: Path, option: str = "--out") -> Output:
     """Describe the GeoPackage of an orthophoto as an output.
 
     Args:
         path: The GeoPackage.
         orthophoto: The orthophoto to be mapped.
+        option: The option that names it, for messages.
     """
-    return geopackage_output(path, map_origin(source_of(orthophoto)))
+    return geopackage_output(path, map_origin(source_of(orthophoto)), option)
 
 
-def geopackage_output(path: Path, origin: Origin) -> Output:
+def geopackage_output(path: Path, origin: Origin, option: str = "--out") -> Output:
     """Describe a GeoPackage as an output.
 
     Args:
         path: The GeoPackage.
         origin: The inputs from which it will be made.
+        option: The option that names it, for messages.
     """
     why_keep = partial(why_keep_geopackage, origin=origin)
-    return Output("--out", path, "a GeoPackage", (".gpkg",), why_keep, refuse_open_geopackage)
+    return Output(option, path, "a GeoPackage", (".gpkg",), why_keep, refuse_open_geopackage)
 
 
 def map_origin(source: str) -> Origin:

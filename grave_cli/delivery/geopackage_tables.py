@@ -13,6 +13,7 @@ from grave_cli.delivery.qml import to_qml
 from grave_cli.settings.output import Language
 
 _GEOMETRY = "geom"
+_STYLE = "gravecli"
 _EXTENSIONS = (
     ("gpkg_data_columns", "gpkg_schema", "extension_schema"),
     ("gpkg_data_column_constraints", "gpkg_schema", "extension_schema"),
@@ -145,5 +146,5 @@ def _add_style(database: sqlite3.Connection, layer: Layer, qml: str, language: L
         "INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name,"
         " f_geometry_column, styleName, styleQML, styleSLD, useAsDefault, description, owner)"
         " VALUES ('', '', ?, ?, ?, ?, '', 1, ?, 'gravecli')",
-        (layer.name, geometry, f"gravecli {layer.name}", qml, layer.title[language]),
+        (layer.name, geometry, _STYLE, qml, layer.title[language]),
     )

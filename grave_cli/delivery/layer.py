@@ -1,7 +1,7 @@
 """A layer as a value: geometries, rows, and the words and style that belong to them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,14 @@ class Column:
     description: Words = field(default_factory=lambda: NO_WORDS)
     decimals: int | None = 3
     values: Mapping[str, Words] = field(default_factory=dict)
+
+    @property
+    def plain_kind(self) -> ColumnKind:
+        """Type of its values as str, int, float or bool; dates and all others become text."""
+        kind = self.kind.partition(":")[0]
+        if kind in ("int", "int16", "int32", "int64"):
+            return "int"
+        return "float" if kind == "float" else "bool" if kind == "bool" else "str"
 
     def cell(self, value: Any) -> Any:
         """Return a value as it is written: rounded, and None for no value."""
@@ -70,6 +78,29 @@ class Layer:
     title: Words = field(default_factory=lambda: NO_WORDS)
     description: Words = field(default_factory=lambda: NO_WORDS)
     style: Style | None = None
+
+    def polygons(self) -> NDArray[np.object_]:
+        """Return the geometries of a layer that has some.
+
+        Raises:
+            ValueError: It is a table.
+        """
+        if self.geometries is None:
+            raise ValueError(f"{self.name} has no geometries")
+        return self.geometries
+
+    def plain(self) -> "Layer":
+        """Return the layer for a format that knows the plain types alone."""
+        kinds = {name: column.plain_kind for name, column in self.columns.items()}
+        columns = {name: replace(one, kind=kinds[name]) for name, one in self.columns.items()}
+        rows = [
+            {
+                name: str(cell) if kinds[name] == "str" and cell is not None else cell
+                for name, cell in cells.items()
+            }
+            for cells in self.cells()
+        ]
+        return replace(self, columns=columns, rows=rows)
 
     def cells(self) -> Iterator[dict[str, Any]]:
         """Yield the rows as they are written."""

@@ -4,18 +4,19 @@ Nothing that a user named is met for the first time after the mapping, and a fin
 even if the place it was meant for has become unusable meanwhile.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from grave_cli.dataset.annotations import read_grave_file
-from grave_cli.delivery.geopackage_seal import map_output
+from grave_cli.delivery.formats import GEOPACKAGE, FormatName, shortcomings
 from grave_cli.errors import DatasetError, ExportError, GraveError
 from grave_cli.evaluation.judgement import judge_on_ground
 from grave_cli.evaluation.scorecard import fill_scorecard
 from grave_cli.mapping.continued import continue_survey, read_previous
-from grave_cli.mapping.geopackage import check_reach, write_geopackage
+from grave_cli.mapping.geopackage import check_reach
+from grave_cli.mapping.map_targets import MapTarget, plan_targets
 from grave_cli.mapping.preview import preview_output, write_preview
 from grave_cli.mapping.result import PredictionResult
 from grave_cli.mapping.scene import Scene
@@ -24,6 +25,7 @@ from grave_cli.outputs import Output, check_outputs, free_name
 from grave_cli.rasters.raster_file import open_raster
 from grave_cli.resurvey.survey import Survey
 from grave_cli.settings.inputs import DataSettings
+from grave_cli.settings.output import OutputSettings
 from grave_cli.settings.tree import Settings
 from grave_cli.vectors.areas import within_area
 
@@ -34,20 +36,24 @@ class MapFiles:
 
     Args:
         orthophoto: The orthophoto to be mapped.
-        out: The GeoPackage.
+        out: The map; its ending tells its format.
+        formats: Formats of further files beside it.
         preview: The overview; None for none.
-        crs: CRS of the GeoPackage; None keeps the orthophoto's.
+        crs: CRS of the map; None keeps the orthophoto's.
         truth: Ground truth to score the map against; None for none.
         data: Layer and filter of the ground truth.
         previous: The previous survey, whose ids the map continues; None for none.
         all_settings: Comparison with the previous survey, and the register.
         inputs: Other files that are read, by name in words.
         overwrite: Also replace files that may hold somebody's work.
+        settings: Language of the map, signs of a CSV file.
+        work_dir: Folder that remembers the written files of formats without a seal.
         summary: What has been written, and the score.
     """
 
     orthophoto: Path
     out: Path
+    formats: Sequence[FormatName] = ()
     preview: Path | None = None
     crs: str | None = None
     truth: Path | None = None
@@ -56,6 +62,8 @@ class MapFiles:
     all_settings: Settings = field(default_factory=Settings)
     inputs: Mapping[str, Path | None] = field(default_factory=dict)
     overwrite: bool = False
+    settings: OutputSettings = field(default_factory=OutputSettings)
+    work_dir: Path = Path("runs")
     summary: dict[str, Any] = field(default_factory=dict, init=False)
     _known: Polygons | None = field(default=None, init=False)
     _before: Survey | None = field(default=None, init=False)
@@ -68,7 +76,7 @@ class MapFiles:
             RasterReadError: The orthophoto cannot be opened.
         """
         with open_raster(self.orthophoto):  # its name comes first, and may be mistyped
-            outputs = [map_output(self.out, self.orthophoto)]
+            outputs = [output for target in self._targets() for output in target.outputs()]
         if self.preview is not None:
             outputs.append(preview_output(self.preview, self.orthophoto))
         self._check(*outputs)
@@ -82,6 +90,9 @@ class MapFiles:
         """
         if self.crs is not None:
             check_reach(scene.grid, self.crs)
+        names = [target.name for target in self._targets()]
+        wanted = self.crs or scene.orthophoto.georeference.file_crs
+        self.summary["notes"] = shortcomings(names, wanted, scene.grid.crs)
         if self.previous is not None:
             self._before = read_previous(self.previous, scene.grid, self.all_settings)
         if self.truth is not None:
@@ -99,8 +110,11 @@ class MapFiles:
         """
         if self._before is not None:
             result = self._continue(result, self._before)
-        self._write_map(result)
-        self.summary |= {"graves": len(result.polygons), "geopackage": str(self.out)}
+        self._write_maps(result)
+        files = {target.name: str(target.path) for target in self._targets()}
+        self.summary |= {"graves": len(result.polygons), "files": files}
+        if GEOPACKAGE in files:
+            self.summary["geopackage"] = files[GEOPACKAGE]
         try:
             if self.preview is not None:
                 self._write_preview(result, self.preview)
@@ -117,29 +131,43 @@ class MapFiles:
         try:
             result, comparison = continue_survey(result, before, self.all_settings)
         except DatasetError as error:
-            self._write_map(result)
+            self._write_maps(result)
             raise error.with_news(f"the map, with ids of its own, is in {self.out}") from None
         self.summary["comparison"] = comparison.as_dict()
         self._note(*comparison.notes)
         return result
 
     def _note(self, *notes: str) -> None:
-        self.summary.setdefault("notes", []).extend(notes)
+        self.summary["notes"] += notes
 
     def _check(self, *outputs: Output) -> None:
         inputs = {"ORTHOPHOTO": self.orthophoto, "--truth": self.truth}
         inputs |= {"--previous": self.previous, **self.inputs}
         check_outputs(outputs, inputs, overwrite=self.overwrite)
 
-    def _write_map(self, result: PredictionResult) -> None:
+    def _targets(self) -> list[MapTarget]:
+        return plan_targets(self.out, self.formats, self.orthophoto, self.settings, self.work_dir)
+
+    def _write_maps(self, result: PredictionResult) -> None:
+        """Write the map in all formats, and only then report what could not be written."""
+        errors = []
+        for target in self._targets():
+            try:
+                self._write_map(result, target)
+            except ExportError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
+
+    def _write_map(self, result: PredictionResult, target: MapTarget) -> None:
         """Write the map, beside its place if somebody has worked on the old one meanwhile."""
         try:
-            self._check(map_output(self.out, self.orthophoto))
-            write_geopackage(result, self.out, self.crs)
+            self._check(*target.outputs())
+            target.write(result, self.crs, target.path)
         except ExportError as error:
-            free = free_name(self.out)
+            free = free_name(target.path)
             try:
-                write_geopackage(result, free, self.crs)
+                target.write(result, self.crs, free)
             except ExportError:
                 raise error from None
             raise error.with_news(f"the new map is in {free}") from None

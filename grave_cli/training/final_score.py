@@ -60,7 +60,8 @@ def score_parts(
             card.calibration,
             progress,
         )
-        write_geopackage(result, folder / f"{result.cemetery}.gpkg")
+        path = folder / f"{result.cemetery}.gpkg"
+        write_geopackage(result, path, language=settings.output.language)
         judged = judge_part(part.plan, result.polygons, result.column("confidence"))
         judgements.append(judged)
         flagged.append(result.column("needs_review")[part.plan.owns(result.polygons)])
