@@ -79,7 +79,7 @@ def compare_surveys(old: Survey, new: Survey, settings: Settings, cemetery: str)
     Raises:
         DatasetError: The surveys are of different places, or the old one has no such column.
     """
-    frame = frame_around(new.outlines, new.crs)
+    frame = frame_around(np.concatenate([new.outlines, old.outlines]), new.crs)
     before, after = (frame.bring(one.outlines, one.crs) for one in (old, new))
     _refuse_apart(old, new, before, after)
     shift = estimate_shift(before, after, settings.compare)

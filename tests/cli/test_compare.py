@@ -112,19 +112,22 @@ def test_the_result_is_the_old_survey_of_the_next_comparison(planted: Planted, h
         assert after["change"] == "unchanged"
 
 
-@pytest.mark.parametrize(("ending", "crs"), [(".gpkg", "EPSG:3857"), (".geojson", "EPSG:4326")])
+@pytest.mark.parametrize(
+    ("ending", "crs", "new_crs"),
+    [(".gpkg", "EPSG:3857", UTM), (".geojson", "EPSG:4326", UTM), (".gpkg", UTM, "EPSG:4326")],
+)
 def test_another_format_or_crs_makes_no_difference(
-    planted: Planted, tmp_path: Path, ending: str, crs: str
+    planted: Planted, tmp_path: Path, ending: str, crs: str, new_crs: str
 ) -> None:
     old = write_survey(tmp_path / f"old{ending}", planted.old, planted.old_rows, OLD_TYPES, crs)
-    new = write_survey(tmp_path / "new.gpkg", planted.new, planted.new_rows, MAP_TYPES)
+    new = write_survey(tmp_path / "new.gpkg", planted.new, planted.new_rows, MAP_TYPES, new_crs)
     result = gravecli("compare", old, new, "--json", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     summary = json.loads(result.stdout)
     assert summary["changes"]["moved"] == 2
     assert summary["changes"]["unchanged"] == len(planted.old) - 2 - 2 - 3 - 2 - 2
     with fiona.open(tmp_path / "changes.gpkg", layer="graves_before") as file:
-        assert CRS(file.crs_wkt) == CRS(UTM)
+        assert CRS(file.crs_wkt) == CRS(new_crs)
     names = {row["Name"] for row in rows(tmp_path / "changes.gpkg")}
     assert planted.old_rows[0]["Name"] in names
 

@@ -174,6 +174,14 @@ def test_files_without_ids_or_without_a_common_grave_are_refused() -> None:
             compare(old, map_rows(old, "st_anna"), away)
 
 
+def test_of_a_survey_without_graves_all_are_gone() -> None:
+    old = graves()
+    result = compare(old, map_rows(old, "st_anna"), [])
+    assert result.counts["gone"] == len(old)
+    assert result.identities.ids == ()
+    assert np.isfinite(shapely.total_bounds(result.moved_outlines)).all()
+
+
 def test_a_grave_outside_the_new_imagery_is_not_gone() -> None:
     old = graves()
     seen = affinity.translate(shapely.box(-1, -10, 5.1, 1), 500_000, 5_400_000)
