@@ -71,7 +71,7 @@ def list_columns(join: Join) -> tuple[dict[str, Column], dict[str, str]]:
 
     A name that the map has as well gets the prefix `list_`.
     """
-    taken = [*join.graves.types, *OWN, "fid", "geom", "line", "reason", "used"]
+    taken = [*join.graves.types, *OWN, "fid", "geom", "grave_id", "line", "reason", "used"]
     columns: dict[str, Column] = {}
     names: dict[str, str] = {}
     for name, kind in join.records.types.items():
@@ -83,20 +83,22 @@ def list_columns(join: Join) -> tuple[dict[str, Column], dict[str, str]]:
 
 
 def renamed(join: Join) -> Iterator[str]:
-    """Say which columns of the list got another name."""
-    for free, name in list_columns(join)[1].items():
-        if free != name:
-            yield f"column {name} of the list is called {free} in the result"
+    """Say which columns got another name."""
+    for owner, (_, names) in (("map", _map_columns(join)), ("list", list_columns(join))):
+        for free, name in names.items():
+            if free != name:
+                yield f"column {name} of the {owner} is called {free} in the result"
 
 
 def _map_columns(join: Join) -> tuple[dict[str, Column], dict[str, str]]:
     """Return the columns of the map without those of an earlier join, and their names there."""
     columns: dict[str, Column] = {}
     names: dict[str, str] = {}
+    is_joined = set(OWN) <= set(join.graves.types)
     for name, kind in join.graves.types.items():
-        if name in OWN:
+        if is_joined and name in OWN:
             continue
-        free = free_name(name, [*columns, "fid", "geom"], "_map")
+        free = free_name(name, [*columns, *OWN, "fid", "geom"], "_map")
         known = GRAVE_COLUMNS.get(name, Column("str", decimals=None))
         columns[free], names[free] = replace(known, kind=to_kind(kind)), name
     return columns, names

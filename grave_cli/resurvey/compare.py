@@ -134,6 +134,12 @@ def describe_shift(shift: Shift) -> str:
 
 def _doubts(shift: Shift, settings: Settings) -> list[str]:
     doubts = []
+    if shift.is_unlikely:
+        doubts.append(
+            f"{shift.reason}, so that graves may have got wrong ids: check the result, or raise "
+            f"compare.max_shift_m ({settings.compare.max_shift_m:g}) if the flights lie farther "
+            "apart"
+        )
     if shift.rival_m is not None:
         east, north = shift.rival_m
         doubts.append(

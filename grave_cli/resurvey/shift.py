@@ -43,6 +43,7 @@ class Shift:
         residual_m: Median distance of their centres after the shift; NaN without pairs.
         reason: Why no shift could be estimated; empty if one was.
         rival_m: East and north of another shift that fits nearly as well; None for none.
+        is_unlikely: Both surveys have enough graves, but hardly any of them fit.
     """
 
     east_m: float
@@ -53,6 +54,7 @@ class Shift:
     residual_m: float
     reason: str = ""
     rival_m: tuple[float, float] | None = None
+    is_unlikely: bool = False
 
     @property
     def is_estimated(self) -> bool:
@@ -111,7 +113,7 @@ def estimate_shift(old: Polygons, new: Polygons, settings: CompareSettings) -> S
     needed = max(settings.min_pairs, _FIT_SHARE * fewest)
     if chosen.pairs < needed:
         reason = f"only {chosen.pairs} of {fewest} graves fit"
-        return _judged(still, before, after, reason)
+        return replace(_judged(still, before, after, reason), is_unlikely=True)
     rivals = [
         near[index]
         for index in range(len(near))

@@ -95,6 +95,20 @@ def test_columns_of_the_office_keep_their_names_types_and_values(
         assert row["area_m2"] in new
 
 
+def test_every_type_of_column_is_kept(planted: Planted, tmp_path: Path) -> None:
+    values = {"Zeit": "2031-05-01T10:00:00", "Ja": True, "Groß": 2**40, "Bild": b"\x00\x01"}
+    kinds = {"Zeit": "datetime", "Ja": "bool", "Groß": "int64", "Bild": "bytes"}
+    old = [row | values for row in planted.old_rows]
+    write_survey(tmp_path / "old.gpkg", planted.old, old, MAP_TYPES | kinds)
+    write_survey(tmp_path / "new.gpkg", planted.new, planted.new_rows, MAP_TYPES)
+    assert gravecli("compare", "old.gpkg", "new.gpkg", cwd=tmp_path).returncode == 0
+    before, after = (types(tmp_path / name) for name in ("old.gpkg", "changes.gpkg"))
+    assert {name: after[name] for name in kinds} == {name: before[name] for name in kinds}
+    kept = next(row for row in rows(tmp_path / "changes.gpkg") if row["change"] == "unchanged")
+    assert (kept["Ja"], kept["Groß"], bytes(kept["Bild"])) == (True, 2**40, b"\x00\x01")
+    assert kept["Zeit"].startswith("2031-05-01T10:00:00")
+
+
 def test_the_result_is_the_old_survey_of_the_next_comparison(planted: Planted, here: Path) -> None:
     assert gravecli("compare", "old.gpkg", "new.gpkg", cwd=here).returncode == 0
     result = gravecli(

@@ -110,6 +110,16 @@ def test_names_and_types_are_kept_and_a_column_of_the_same_name_is_said(here: Pa
     assert by_id(here / "joined.gpkg")["R01-001"]["Gebühr"] == 12.5
 
 
+def test_a_column_of_the_map_that_the_join_needs_is_renamed_not_lost(here: Path) -> None:
+    own = [row | {"records": "eigene", "fid": i} for i, row in enumerate(map_rows(GRAVES, "a"))]
+    types = MAP_TYPES | {"records": "str", "fid": "int"}
+    write_survey(here / "map.geojson", GRAVES, own, types, "EPSG:4326")
+    result = gravecli("join", "map.geojson", "list.csv", cwd=here)
+    assert result.returncode == 0, result.stderr
+    assert "column records of the map is called records_map" in result.stderr
+    assert {row["records_map"] for row in rows(here / "joined.gpkg")} == {"eigene"}
+
+
 def test_columns_are_recognised_by_their_names_or_named_with_map(here: Path) -> None:
     result = gravecli("join", "map.gpkg", "list.csv", "--json", cwd=here)
     assert json.loads(result.stdout)["records_joined"] == 5
