@@ -1,5 +1,8 @@
 """A layer of graves in, a DXF drawing for CAD out: one layer for each field, numbers as text."""
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +36,8 @@ def write_dxf(layer: Layer, path: Path) -> None:
     Raises:
         ExportError: It cannot be written.
     """
-    from ezdxf.filemanagement import new as new_drawing
+    with _without_warnings():
+        from ezdxf.filemanagement import new as new_drawing
 
     axis = CRS(layer.crs).axis_info[0]
     drawing = new_drawing(_VERSION)
@@ -47,6 +51,18 @@ def write_dxf(layer: Layer, path: Path) -> None:
         _draw(drawing.modelspace(), outline, cells, height)
     with whole_file(path) as new:
         drawing.saveas(new)
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Import ezdxf silently: it lists the system's fonts, and warns if it cannot keep the list."""
+    logger = logging.getLogger("ezdxf")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _field(cells: Any) -> str:

@@ -2,6 +2,9 @@
 
 import csv
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import fiona
@@ -145,6 +148,26 @@ def test_dxf_has_a_layer_for_each_field_and_numbers_as_text(layer: Layer, tmp_pa
     assert ids == [row["grave_id"] for row in layer.rows]
     with fiona.open(tmp_path / "map.dxf") as file:
         assert {record.properties["Layer"] for record in file} == {"F00", "F01", "F02"}
+
+
+def test_dxf_is_written_in_silence_where_the_home_folder_is_read_only(tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from some_map import *; "
+        "from grave_cli.mapping.geopackage import graves_layer; "
+        "from grave_cli.delivery.dxf_file import write_dxf; folder = Path(sys.argv[1]); "
+        "write_dxf(graves_layer(some_map(folder / 'anna.tif'), UTM), folder / 'map.dxf')"
+    )
+    places = {"HOME": str(tmp_path / "file" / "home"), "XDG_CACHE_HOME": ""}
+    (tmp_path / "file").write_text("no folder")
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)],
+        env={**os.environ, **places, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "map.dxf").stat().st_size > 0
 
 
 def test_dxf_of_a_map_in_degrees_is_in_metres() -> None:
