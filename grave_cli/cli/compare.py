@@ -30,6 +30,7 @@ def compare(
     new_layer: Annotated[
         str, typer.Option(help="Layer of NEW. Default: graves, or the only polygon layer.")
     ] = "",
+    lang: options.Lang = None,
     overwrite: options.Overwrite = False,
     config: options.Config = None,
     assignments: options.Assignments = None,
@@ -49,7 +50,7 @@ def compare(
     from grave_cli.resurvey.comparison_file import comparison_output, write_comparison
     from grave_cli.resurvey.survey import read_survey
 
-    chosen = {"compare.id_column": id_column, "compare.layer": old_layer}
+    chosen = {"compare.id_column": id_column, "compare.layer": old_layer, "output.language": lang}
     settings = options.load(config, assignments, chosen).settings
     progress = options.show_progress(quiet, verbose)
     inputs = {"OLD": old, "NEW": new, "--config": config}

@@ -50,6 +50,7 @@ def join(
             help="CRS of coordinates in columns of LIST. Default: that of MAP, or degrees.",
         ),
     ] = None,
+    lang: options.Lang = None,
     overwrite: options.Overwrite = False,
     config: options.Config = None,
     assignments: options.Assignments = None,
@@ -72,7 +73,7 @@ def join(
     from grave_cli.rasters.georeference import parse_crs
     from grave_cli.resurvey.survey import read_survey
 
-    settings = options.load(config, assignments).settings
+    settings = options.load(config, assignments, {"output.language": lang}).settings
     progress = options.show_progress(quiet, verbose)
     inputs = {"MAP": graves, "LIST": records, "--config": config}
     check_outputs([join_output(out, graves, records)], inputs, overwrite=overwrite)

@@ -26,8 +26,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lines = [f"{row['field']};{row['row']};{row['number']};x" for row in planted.old_rows[:50]]
     text = "\n".join(["Feld;Reihe;Nummer;Inhaber", *lines, lines[0], "77;1;1;y"])
     (folder / "list.csv").write_text(text, "utf-8")
-    german = ["--set", "output.language=de"]
-    result = gravecli("join", "old.gpkg", "list.csv", *german, cwd=folder)
+    result = gravecli("join", "old.gpkg", "list.csv", "--lang", "de", cwd=folder)
     assert result.returncode == 0, result.stderr
     return folder
 
