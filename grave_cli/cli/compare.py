@@ -1,8 +1,7 @@
 """`gravecli compare`."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -43,12 +42,14 @@ def compare(
     Writes the graves of NEW with the ids and columns of OLD, and each
     grave that is unchanged, moved, resized, new, gone, split or merged.
     """
+    from grave_cli.cli.change_lines import print_changes
     from grave_cli.cli.console import print_json, print_line
     from grave_cli.dataset.named_files import cemetery_name
     from grave_cli.outputs import check_outputs
     from grave_cli.resurvey.compare import compare_surveys
     from grave_cli.resurvey.comparison_file import comparison_output, write_comparison
     from grave_cli.resurvey.survey import read_survey
+    from grave_cli.wording import counted
 
     chosen = {"compare.id_column": id_column, "compare.layer": old_layer, "output.language": lang}
     settings = options.load(config, assignments, chosen).settings
@@ -61,23 +62,12 @@ def compare(
     write_comparison(result, out, settings, settings.output.language)
     for note in result.notes:
         progress.note(note)
+    for doubt in result.doubts:
+        progress.warn(doubt)
     summary = result.as_dict() | {"geopackage": str(out)}
     if json:
         print_json(summary)
         return
     print_changes(summary)
-    print_line(f"{len(result.new.rows)} graves and their changes in {out}")
-
-
-def print_changes(comparison: Mapping[str, Any]) -> None:
-    """Print the shift and the number of changes of each kind."""
-    from rich.table import Table
-
-    from grave_cli.cli.console import OUT, print_line
-
-    print_line(comparison["shift"]["sentence"])
-    table = Table("change")
-    table.add_column("graves", justify="right")
-    for name, count in comparison["changes"].items():
-        table.add_row(name, str(count))
-    OUT.print(table)
+    graves = counted(len(result.new.rows), "grave")
+    print_line(f"{graves} and their changes in {out}")

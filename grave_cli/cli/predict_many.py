@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grave_cli.errors import SettingsError
+from grave_cli.wording import counted
 
 if TYPE_CHECKING:
     from grave_cli.batch.jobs import Job, Shard
@@ -28,6 +29,7 @@ class ManyCemeteries:
         formats: Formats of further files beside each GeoPackage.
         dem_folder: Where the DEMs lie; None takes those of the data layout.
         previews: Folder of the overviews; None writes none.
+        reports: Folder of the report pages; None writes none.
         shard: The share to map; None maps all, or in a Slurm job array the share of the task.
         model: Name of the model; None chooses by the channels at hand.
         crs: CRS of the maps; None keeps those of the orthophotos.
@@ -43,6 +45,7 @@ class ManyCemeteries:
     formats: "Sequence[FormatName]"
     dem_folder: Path | None
     previews: Path | None
+    reports: Path | None
     shard: str | None
     model: str | None
     crs: str | None
@@ -70,9 +73,10 @@ class ManyCemeteries:
         jobs = self._jobs
         self._find_models(jobs)
         summary = Summary.in_folder(self.out, self._shard)
-        _make_folder(self.out, "--out")
-        if self.previews:
-            _make_folder(self.previews, "--preview")
+        folders = {"--out": self.out, "--preview": self.previews, "--report": self.reports}
+        for option, folder in folders.items():
+            if folder:
+                _make_folder(folder, option)
         summary.check([job.orthophoto for job in jobs], overwrite=self.overwrite)
         for note in shortcomings(self.formats, self.crs):
             self.progress.note(note)
@@ -91,7 +95,7 @@ class ManyCemeteries:
         if self._shard is None:
             return jobs
         taken = self._shard.take(jobs)
-        self.progress.note(f"Shard {self._shard}: {len(taken)} of {len(jobs)} cemeteries")
+        self.progress.note(f"Shard {self._shard}: {len(taken)} of {counted(len(jobs), 'cemetery')}")
         return taken
 
     @cached_property
@@ -136,9 +140,10 @@ class ManyCemeteries:
             job.out,
             self.formats,
             self.previews / f"{job.cemetery}.png" if self.previews else None,
+            self.reports / f"{job.cemetery}.html" if self.reports else None,
             crs=self.crs,
             data=settings.data,
-            inputs={"the DEM": job.dem, "--aoi": self.aoi},
+            inputs={"--dem": job.dem, "--aoi": self.aoi},
             overwrite=self.overwrite,
             settings=settings.output,
             work_dir=settings.work_dir,
@@ -220,5 +225,5 @@ def _show(outcomes: "Sequence[Outcome]", path: Path, json: bool) -> None:
     print_table(table, ["s", "to review"])
     print_line(
         f"{record['mapped']} mapped, {record['already_mapped']} already mapped, "
-        f"{record['failed']} failed; {record['graves']} graves; summary in {path}"
+        f"{record['failed']} failed; {counted(record['graves'], 'grave')}; summary in {path}"
     )

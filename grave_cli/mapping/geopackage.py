@@ -116,9 +116,8 @@ def _about(result: PredictionResult) -> About:
     return About(
         words(f"Graves of {result.cemetery}", f"Gräber von {result.cemetery}"),
         words(
-            f"Map of {count} graves with field, row, number, size, confidence and review flags.",
-            f"Karte von {count} Gräbern mit Feld, Reihe, Nummer, Maßen, Sicherheit und Hinweisen "
-            "zur Prüfung.",
+            f"Graves with field, row, number, size, confidence and review flags: {count}.",
+            f"Gräber mit Feld, Reihe, Nummer, Maßen, Sicherheit, Hinweisen zur Prüfung: {count}.",
         ),
         result.provenance,
     )

@@ -4,21 +4,24 @@ Nothing that a user named is met for the first time after the mapping, and a fin
 even if the place it was meant for has become unusable meanwhile.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from grave_cli.dataset.annotations import read_grave_file
 from grave_cli.delivery.formats import GEOPACKAGE, FormatName, shortcomings
 from grave_cli.errors import DatasetError, ExportError, GraveError
-from grave_cli.evaluation.judgement import judge_on_ground
 from grave_cli.evaluation.scorecard import fill_scorecard
 from grave_cli.mapping.continued import continue_survey, read_previous
 from grave_cli.mapping.geopackage import check_reach
 from grave_cli.mapping.map_targets import MapTarget, plan_targets
 from grave_cli.mapping.preview import preview_output, write_preview
-from grave_cli.mapping.result import PredictionResult
+from grave_cli.mapping.report.write import report_output, write_report
+from grave_cli.mapping.result import PredictionResult, ScoredMap, score_map
 from grave_cli.mapping.scene import Scene
 from grave_cli.outlines.polygons import Polygons
 from grave_cli.outputs import Output, check_outputs, free_name
@@ -28,6 +31,7 @@ from grave_cli.settings.inputs import DataSettings
 from grave_cli.settings.output import OutputSettings
 from grave_cli.settings.tree import Settings
 from grave_cli.vectors.areas import within_area
+from grave_cli.vectors.vector_files import identify
 
 
 @dataclass
@@ -39,6 +43,7 @@ class MapFiles:
         out: The map; its ending tells its format.
         formats: Formats of further files beside it.
         preview: The overview; None for none.
+        report: The report page; None for none.
         crs: CRS of the map; None keeps the orthophoto's.
         truth: Ground truth to score the map against; None for none.
         data: Layer and filter of the ground truth.
@@ -48,13 +53,14 @@ class MapFiles:
         overwrite: Also replace files that may hold somebody's work.
         settings: Language of the map, signs of a CSV file.
         work_dir: Folder that remembers the written files of formats without a seal.
-        summary: What has been written, and the score.
+        summary: What has been written, the score, and the time since this object was made.
     """
 
     orthophoto: Path
     out: Path
     formats: Sequence[FormatName] = ()
     preview: Path | None = None
+    report: Path | None = None
     crs: str | None = None
     truth: Path | None = None
     data: DataSettings = field(default_factory=DataSettings)
@@ -64,22 +70,32 @@ class MapFiles:
     overwrite: bool = False
     settings: OutputSettings = field(default_factory=OutputSettings)
     work_dir: Path = Path("runs")
-    summary: dict[str, Any] = field(default_factory=dict, init=False)
+    summary: dict[str, Any] = field(default_factory=lambda: {"notes": []}, init=False)
+    _started: float = field(default_factory=time.monotonic, init=False)
     _known: Polygons | None = field(default=None, init=False)
     _before: Survey | None = field(default=None, init=False)
 
     def check(self) -> None:
-        """Check the places of all files.
+        """Check the names of the inputs, which may be mistyped, and the places of the outputs.
 
         Raises:
+            DatasetError: A vector file is missing, or not one.
             ExportError: A file cannot be written, or something would be lost.
-            RasterReadError: The orthophoto cannot be opened.
+            RasterReadError: The orthophoto or the DEM cannot be opened.
         """
-        with open_raster(self.orthophoto):  # its name comes first, and may be mistyped
+        with open_raster(self.orthophoto):
             outputs = [output for target in self._targets() for output in target.outputs()]
         if self.preview is not None:
             outputs.append(preview_output(self.preview, self.orthophoto))
+        if self.report is not None:
+            outputs.append(report_output(self.report, self.orthophoto))
         self._check(*outputs)
+        if dem := self.inputs.get("--dem"):
+            with open_raster(dem):
+                pass
+        for path in (self.truth, self.previous, self.inputs.get("--aoi")):
+            if path is not None:
+                identify(path)
 
     def prepare(self, scene: Scene) -> None:
         """Check the CRS and read the ground truth, like annotations, within the mapped area.
@@ -92,7 +108,7 @@ class MapFiles:
             check_reach(scene.grid, self.crs)
         names = [target.name for target in self._targets()]
         wanted = self.crs or scene.orthophoto.georeference.file_crs
-        self.summary["notes"] = shortcomings(names, wanted, scene.grid.crs)
+        self.summary["notes"] += shortcomings(names, wanted, scene.grid.crs)
         if self.previous is not None:
             self._before = read_previous(self.previous, scene.grid, self.all_settings)
         if self.truth is not None:
@@ -112,16 +128,26 @@ class MapFiles:
             result = self._continue(result, self._before)
         self._write_maps(result)
         files = {target.name: str(target.path) for target in self._targets()}
-        self.summary |= {"graves": len(result.polygons), "files": files}
+        self.summary |= {
+            "graves": len(result.polygons),
+            "to_review": int(np.count_nonzero(result.column("needs_review"))),
+            "files": files,
+            "model": result.provenance["model"],
+            "mlflow_run": result.provenance["mlflow_run"],
+        }
         if GEOPACKAGE in files:
             self.summary["geopackage"] = files[GEOPACKAGE]
         try:
+            scored = None if self._known is None else score_map(result, self._known)
+            if scored is not None:
+                self.summary["score"] = fill_scorecard(scored.judgement).as_dict()
             if self.preview is not None:
-                self._write_preview(result, self.preview)
-            if self._known is not None:
-                self.summary["score"] = _score(result, self._known)
+                self._write_preview(result, self.preview, scored)
+            if self.report is not None:
+                self._write_report(result, self.report)
         except GraveError as error:
             raise error.with_news(f"the map is in {self.out}") from None
+        self.summary["seconds"] = round(time.monotonic() - self._started, 1)
 
     def _continue(self, result: PredictionResult, before: Survey) -> PredictionResult:
         """Carry on the ids of the previous survey.
@@ -134,7 +160,7 @@ class MapFiles:
             self._write_maps(result)
             raise error.with_news(f"the map, with ids of its own, is in {self.out}") from None
         self.summary["comparison"] = comparison.as_dict()
-        self._note(*comparison.notes)
+        self._note(*comparison.notes, *comparison.doubts)
         return result
 
     def _note(self, *notes: str) -> None:
@@ -172,13 +198,14 @@ class MapFiles:
                 raise error from None
             raise error.with_news(f"the new map is in {free}") from None
 
-    def _write_preview(self, result: PredictionResult, path: Path) -> None:
+    def _write_preview(
+        self, result: PredictionResult, path: Path, scored: ScoredMap | None
+    ) -> None:
         self._check(preview_output(path, self.orthophoto))
-        write_preview(self.orthophoto, result, path, self._known)
+        write_preview(self.orthophoto, result, path, scored)
         self.summary["preview"] = str(path)
 
-
-def _score(result: PredictionResult, known: Polygons) -> dict[str, Any]:
-    confidence = result.column("confidence").astype(float)
-    judgement = judge_on_ground(known, result.polygons, result.crs, confidence)
-    return fill_scorecard(judgement).as_dict()
+    def _write_report(self, result: PredictionResult, path: Path) -> None:
+        self._check(report_output(path, self.orthophoto))
+        write_report(self.orthophoto, result, path, self.settings.language)
+        self.summary["report"] = str(path)

@@ -80,7 +80,7 @@ def predict_cemetery(
     """
     scene = open_scene(orthophoto, dem, bundle.card.recipe, settings.grid.max_upsampling)
     for note in check_fit(scene, bundle.card):
-        progress.note(note)
+        progress.warn(note)
     if aoi is not None:
         scene = replace(scene, aoi=read_area(aoi, scene.grid))
     if receiver is not None:

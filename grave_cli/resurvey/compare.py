@@ -36,7 +36,8 @@ class Comparison:
         identities: Ids and places.
         columns: Columns of the new map: its own, and those of the office.
         moved_outlines: Outlines of the old survey on the place of the new one, in its CRS.
-        notes: Repairs, doubts and how exactly the surveys lie, one line each.
+        notes: Repairs and renamed columns, one line each.
+        doubts: Why graves may have a wrong change or id, one line each.
     """
 
     old: Survey
@@ -48,6 +49,7 @@ class Comparison:
     columns: MergedColumns
     moved_outlines: Polygons
     notes: tuple[str, ...]
+    doubts: tuple[str, ...]
 
     @property
     def counts(self) -> dict[str, int]:
@@ -63,7 +65,7 @@ class Comparison:
             "new": {"file": self.new.name, "graves": len(self.new.rows)},
             "shift": shift_as_dict(self.shift),
             "changes": self.counts,
-            "notes": list(self.notes),
+            "notes": [*self.notes, *self.doubts],
         }
 
 
@@ -98,9 +100,18 @@ def compare_surveys(old: Survey, new: Survey, settings: Settings, cemetery: str)
         id_column,
         GRAVE_COLUMNS,
     )
-    found = (*old.notes, *new.notes, *identities.notes)
-    notes = (*found, *columns.notes, *_doubts(shift, settings))
-    return Comparison(old, new, id_column, shift, changes, identities, columns, placed, notes)
+    return Comparison(
+        old,
+        new,
+        id_column,
+        shift,
+        changes,
+        identities,
+        columns,
+        placed,
+        (*old.notes, *new.notes, *identities.notes, *columns.notes),
+        tuple(_doubts(shift, settings)),
+    )
 
 
 def shift_as_dict(shift: Shift) -> dict[str, Any]:
