@@ -225,5 +225,6 @@ def _show(outcomes: "Sequence[Outcome]", path: Path, json: bool) -> None:
     print_table(table, ["s", "to review"])
     print_line(
         f"{record['mapped']} mapped, {record['already_mapped']} already mapped, "
-        f"{record['failed']} failed; {counted(record['graves'], 'grave')}; summary in {path}"
+        f"{record['failed']} failed; {counted(record['graves'], 'grave')}, "
+        f"{record['to_review']} to review; summary in {path}"
     )

@@ -1,6 +1,7 @@
 """Evaluations as tables on the terminal."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 
@@ -10,8 +11,10 @@ from grave_cli.evaluation.evaluate import Evaluation
 from grave_cli.evaluation.review_curve import ReviewCurve
 from grave_cli.evaluation.scorecard import Scorecard
 from grave_cli.evaluation.verdicts import VerdictCounts
-from grave_cli.training.cross_validate import CrossValidation
 from grave_cli.wording import counted
+
+if TYPE_CHECKING:
+    from grave_cli.training.cross_validate import CrossValidation
 
 
 def print_evaluation(evaluation: Evaluation) -> None:
@@ -30,7 +33,7 @@ def print_evaluation(evaluation: Evaluation) -> None:
         print_line(review_sentence(evaluation.review))
 
 
-def print_cross_validation(result: CrossValidation) -> None:
+def print_cross_validation(result: "CrossValidation") -> None:
     """Print the scores of each fold, their mean and their standard deviation."""
     table = _table(f"cross-validation {result.identity}", *_SHOWN.values())
     for fold in result.folds:
