@@ -25,8 +25,8 @@ FLOORS = (
     ("rasters",),
     ("delivery", "graves", "pages", "vectors"),
     ("dataset", "evaluation", "model", "register"),
-    ("doctor", "drawing", "learning", "tracking"),
-    ("mapping",),
+    ("doctor", "drawing", "learning", "resurvey", "tracking"),
+    ("joining", "mapping"),
     ("batch", "training"),
     ("tuning",),
     ("cli",),
@@ -47,6 +47,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "mlflow": ("tracking",),
     "onnx": ("model",),
     "onnxruntime": ("model.onnx_runtime",),  # without telemetry
+    "openpyxl": ("joining",),
     "optuna": ("tuning",),
     "optuna_dashboard": ("tuning",),
     "optuna_integration": ("tuning",),

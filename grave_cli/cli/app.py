@@ -10,12 +10,14 @@ import typer
 
 from grave_cli import __version__
 from grave_cli.cli.check import check
+from grave_cli.cli.compare import compare
 from grave_cli.cli.config import config
 from grave_cli.cli.dashboard import dashboard
 from grave_cli.cli.dataset_id import dataset_id
 from grave_cli.cli.evaluate import evaluate
 from grave_cli.cli.help_texts import PlainCommand, PlainGroup, examples_of
 from grave_cli.cli.hpo import hpo
+from grave_cli.cli.join import join
 from grave_cli.cli.model_info import model_info
 from grave_cli.cli.predict import predict_cemetery
 from grave_cli.cli.runs import runs
@@ -42,6 +44,8 @@ app.command("check")(check)
 app.command("dataset-id")(dataset_id)
 app.command("predict-cemetery")(predict_cemetery)
 app.command("evaluate")(evaluate)
+app.command("compare")(compare)
+app.command("join")(join)
 app.command("runs")(runs)
 app.command("dashboard")(dashboard)
 app.command("sample-data")(sample_data)

@@ -41,6 +41,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "gravecli predict-cemetery st_anna.tif --dem heights.tif --model starter",
         "gravecli predict-cemetery st_anna.tif --truth surveyed.gpkg --json",
         "gravecli predict-cemetery st_anna.tif --crs EPSG:25832 --out maps/st_anna.gpkg",
+        "gravecli predict-cemetery st_anna_2026.tif --previous st_anna_2025.gpkg",
         "gravecli predict-cemetery flights --dem-dir heights --out maps --preview maps",
         "gravecli predict-cemetery @list.txt --out maps --shard 1/4",
     ),
@@ -49,6 +50,16 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "gravecli evaluate st_anna.gpkg surveyed.gpkg --report st_anna.html",
         "gravecli evaluate st_anna.gpkg surveyed.gpkg --by-attribute KIND --json",
         "gravecli evaluate --cross-validate --data data --max-time 30m",
+    ),
+    "compare": (
+        "gravecli compare st_anna_2025.gpkg st_anna_2026.gpkg",
+        "gravecli compare old.gpkg new.gpkg --out changes.gpkg --json",
+        "gravecli compare old.gpkg new.gpkg --id Grab-Nr --set compare.moved_m=0.5",
+    ),
+    "join": (
+        'gravecli join st_anna.gpkg list.xlsx --on "Feld,Reihe,Nummer"',
+        "gravecli join st_anna.gpkg list.csv --map field=Teil --map number=Platz",
+        "gravecli join st_anna.gpkg places.csv --crs EPSG:31467 --out joined.gpkg",
     ),
     "runs": (
         "gravecli runs",

@@ -67,6 +67,12 @@ def predict_cemetery(
         Path | None,
         typer.Option(help="Ground truth: score the map against it and draw it in the preview."),
     ] = None,
+    previous: Annotated[
+        Path | None,
+        typer.Option(
+            help="Previous survey: keep its grave ids and columns, and show what has changed."
+        ),
+    ] = None,
     aoi: Annotated[
         Path | None, typer.Option(help="Polygon file (GeoPackage, GeoJSON, …): map only inside.")
     ] = None,
@@ -121,7 +127,7 @@ def predict_cemetery(
     if are_many(orthophotos):
         from grave_cli.cli.predict_many import ManyCemeteries, refuse_single_options
 
-        refuse_single_options(dem=dem, truth=truth)
+        refuse_single_options(dem=dem, truth=truth, previous=previous)
         many = ManyCemeteries(
             orthophotos,
             out or Path(),
@@ -151,6 +157,8 @@ def predict_cemetery(
         crs=target_crs,
         truth=truth,
         data=loaded.settings.data,
+        previous=previous,
+        all_settings=loaded.settings,
         inputs={"--dem": dem, "--aoi": aoi, "--config": config},
         overwrite=overwrite,
         settings=loaded.settings.output,

@@ -179,7 +179,11 @@ def refuse_single_options(**given: object) -> None:
     Raises:
         SettingsError: One of them is given.
     """
-    remedies = {"dem": "name a folder with --dem-dir", "truth": "use `gravecli evaluate` on a map"}
+    remedies = {
+        "dem": "name a folder with --dem-dir",
+        "truth": "use `gravecli evaluate` on a map",
+        "previous": "use `gravecli compare` on a map",
+    }
     for name, remedy in remedies.items():
         if given[name] is not None:
             raise SettingsError(

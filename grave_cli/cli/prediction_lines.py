@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from grave_cli.cli.change_lines import print_changes
 from grave_cli.cli.console import ERR, print_json, print_line
 from grave_cli.cli.scorecard import verdict_sentence
 from grave_cli.evaluation.verdicts import VerdictCounts
@@ -21,6 +22,8 @@ def print_summary(summary: Mapping[str, Any], json: bool) -> None:
         return
     for note in summary["notes"]:
         ERR.print(note)
+    if comparison := summary.get("comparison"):
+        print_changes(comparison)
     if "preview" in summary:
         print_line(f"overview in {summary['preview']}")
     if "report" in summary:

@@ -10,6 +10,7 @@ SQLite keeps edits in files beside a database: `-wal` while a program such as QG
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -28,6 +29,23 @@ _SIDECARS = (*_LOGS, "-shm")
 _LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
+@dataclass(frozen=True)
+class Origin:
+    """The inputs of a GeoPackage, by which gravecli knows its own file again.
+
+    Args:
+        key: Key of the provenance that holds their fingerprint.
+        source: The fingerprint; empty if there is none.
+        other: A file of other inputs in words, to end the sentence "the file exists and is …".
+        names: Keys of the provenance that name the inputs, for messages.
+    """
+
+    key: str
+    source: str
+    other: str
+    names: tuple[str, ...]
+
+
 def map_output(path: Path, orthophoto: Path, option: str = "--out") -> Output:
     """Describe the GeoPackage of an orthophoto as an output.
 
@@ -36,22 +54,42 @@ def map_output(path: Path, orthophoto: Path, option: str = "--out") -> Output:
         orthophoto: The orthophoto to be mapped.
         option: The option that names it, for messages.
     """
-    return Output(
-        option,
-        path,
-        "a GeoPackage",
-        (".gpkg",),
-        partial(why_keep_map, source=source_of(orthophoto)),
-        refuse_open_geopackage,
-    )
+    return geopackage_output(path, map_origin(source_of(orthophoto)), option)
+
+
+def geopackage_output(path: Path, origin: Origin, option: str = "--out") -> Output:
+    """Describe a GeoPackage as an output.
+
+    Args:
+        path: The GeoPackage.
+        origin: The inputs from which it will be made.
+        option: The option that names it, for messages.
+    """
+    why_keep = partial(why_keep_geopackage, origin=origin)
+    return Output(option, path, "a GeoPackage", (".gpkg",), why_keep, refuse_open_geopackage)
+
+
+def map_origin(source: str) -> Origin:
+    """Return the origin of a map, from `source_of` its orthophoto."""
+    return Origin(ORTHOPHOTO_KEY, source, "the map of another orthophoto", ("orthophoto",))
 
 
 def why_keep_map(path: Path, source: str) -> str | None:
-    """Return why an existing GeoPackage must not be replaced; None if nothing is lost by it.
+    """Return why an existing map must not be replaced; None if nothing is lost by it.
 
     Args:
         path: The GeoPackage; no program has it open.
         source: `source_of` the orthophoto of the new map.
+    """
+    return why_keep_geopackage(path, map_origin(source))
+
+
+def why_keep_geopackage(path: Path, origin: Origin) -> str | None:
+    """Return why an existing GeoPackage must not be replaced; None if nothing is lost by it.
+
+    Args:
+        path: The GeoPackage; no program has it open.
+        origin: The inputs of the new one.
     """
     try:
         with closing(_open_unlocked(path)) as database:
@@ -63,8 +101,9 @@ def why_keep_map(path: Path, source: str) -> str | None:
         return "has no seal that would show changes"
     if record[_SEAL_KEY] != found:
         return "was changed since gravecli wrote it"
-    if not source or record.get(ORTHOPHOTO_KEY) != source:
-        return f"is the map of another orthophoto ({record.get('orthophoto', 'unknown')})"
+    if not origin.source or record.get(origin.key) != origin.source:
+        names = (record[name] for name in origin.names if name in record)
+        return f"is {origin.other} ({', '.join(names) or 'unknown'})"
     return None
 
 

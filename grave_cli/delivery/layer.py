@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import shapely
@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from grave_cli.delivery.style import Style
 from grave_cli.settings.output import Language
 
-ColumnKind = Literal["str", "int", "float", "bool"]
+ColumnKind = str
+"""A type of fiona: str, int, float, bool, or that of a column that was read ("int32", "date")."""
+
 Words = Mapping[Language, str]
 NO_WORDS: Words = {"en": "", "de": ""}
 
@@ -24,14 +26,14 @@ class Column:
         kind: Type of its values.
         title: Short title, shown instead of the name; empty for none.
         description: What the values mean and in which unit.
-        decimals: Decimals that are written of a float.
+        decimals: Decimals that are written of a float; None for all.
         values: Titles of the values of a column with few of them.
     """
 
     kind: ColumnKind
     title: Words = field(default_factory=lambda: NO_WORDS)
     description: Words = field(default_factory=lambda: NO_WORDS)
-    decimals: int = 3
+    decimals: int | None = 3
     values: Mapping[str, Words] = field(default_factory=dict)
 
     @property
@@ -46,7 +48,9 @@ class Column:
         """Return a value as it is written: rounded, and None for no value."""
         if not isinstance(value, float | np.floating):
             return value
-        return round(float(value), self.decimals) if np.isfinite(value) else None
+        if not np.isfinite(value):
+            return None
+        return float(value) if self.decimals is None else round(float(value), self.decimals)
 
 
 @dataclass(frozen=True)

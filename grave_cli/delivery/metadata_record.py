@@ -18,6 +18,7 @@ GMD = "http://www.isotc211.org/2005/gmd"
 _GCO = "http://www.isotc211.org/2005/gco"
 _LISTS = "http://standards.iso.org/iso/19139/resources/gmxCodelists.xml#"
 _LANGUAGES = {"en": "eng", "de": "ger"}
+_MADE = {"en": "Made by gravecli {version}.", "de": "Erstellt von gravecli {version}."}
 _LINEAGE = {
     "en": "Mapped by gravecli {version} from the orthophoto {orthophoto} with the model {model}.",
     "de": "Kartiert von gravecli {version} aus dem Orthophoto {orthophoto} mit dem Modell {model}.",
@@ -71,7 +72,8 @@ def metadata_record(
 def _lineage(provenance: Mapping[str, Any], language: Language) -> str:
     keys = {"version": "gravecli_version", "orthophoto": "orthophoto", "model": "model"}
     values = {name: str(provenance.get(key) or "?") for name, key in keys.items()}
-    return _LINEAGE[language].format_map(values)
+    text = _LINEAGE if provenance.get("orthophoto") else _MADE
+    return text[language].format_map(values)
 
 
 def _crs_name(crs: str) -> str:

@@ -1,5 +1,6 @@
 """A mapped cemetery in, its layers and its GeoPackage out."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from pyproj import CRS, Transformer
 from pyproj.exceptions import ProjError
 
 from grave_cli.delivery.geopackage import About, write_layers
-from grave_cli.delivery.grave_columns import CEMETERY_ID, GRAVE_COLUMNS, GRAVE_ID, words
+from grave_cli.delivery.grave_columns import CEMETERY_ID, GRAVE_ID, words
 from grave_cli.delivery.grave_styles import COVERAGE, GRAVES, GRAVES_RAW
 from grave_cli.delivery.layer import Layer
 from grave_cli.errors import GridError
@@ -27,8 +28,9 @@ def write_geopackage(
     """Write the graves of a cemetery.
 
     Layers: `graves` (outline and attributes), `graves_raw` (the outline before it was regularised,
-    same grave_id), `coverage` (footprint of the valid imagery), and the table
-    `gravecli_provenance`; `delivery.geopackage.write_layers` adds styles, titles and the seal.
+    same grave_id), `coverage` (footprint of the valid imagery), those of a comparison with the
+    previous survey, and the table `gravecli_provenance`; `delivery.geopackage.write_layers` adds
+    styles, titles and the seal.
 
     Args:
         result: The graves.
@@ -54,7 +56,7 @@ def graves_layer(result: PredictionResult, crs: str) -> Layer:
     """
     return Layer(
         "graves",
-        GRAVE_COLUMNS,
+        result.columns,
         result.attributes,
         _moved(result, result.polygons, crs),
         crs,
@@ -64,7 +66,7 @@ def graves_layer(result: PredictionResult, crs: str) -> Layer:
     )
 
 
-def _further_layers(result: PredictionResult, crs: str) -> tuple[Layer, Layer]:
+def _further_layers(result: PredictionResult, crs: str) -> tuple[Layer, ...]:
     raw = Layer(
         "graves_raw",
         {"grave_id": GRAVE_ID},
@@ -92,7 +94,13 @@ def _further_layers(result: PredictionResult, crs: str) -> tuple[Layer, Layer]:
         ),
         style=COVERAGE,
     )
-    return raw, coverage
+    return raw, coverage, *(_placed(result, layer, crs) for layer in result.further)
+
+
+def _placed(result: PredictionResult, layer: Layer, crs: str) -> Layer:
+    if layer.geometries is None:
+        return layer
+    return replace(layer, geometries=_moved(result, layer.geometries, crs), crs=crs)
 
 
 def _moved(result: PredictionResult, polygons: np.ndarray, crs: str) -> np.ndarray:

@@ -14,8 +14,9 @@ import numpy as np
 
 from grave_cli.dataset.annotations import read_grave_file
 from grave_cli.delivery.formats import GEOPACKAGE, FormatName, shortcomings
-from grave_cli.errors import ExportError, GraveError
+from grave_cli.errors import DatasetError, ExportError, GraveError
 from grave_cli.evaluation.scorecard import fill_scorecard
+from grave_cli.mapping.continued import continue_survey, read_previous
 from grave_cli.mapping.geopackage import check_reach
 from grave_cli.mapping.map_targets import MapTarget, plan_targets
 from grave_cli.mapping.preview import preview_output, write_preview
@@ -25,8 +26,10 @@ from grave_cli.mapping.scene import Scene
 from grave_cli.outlines.polygons import Polygons
 from grave_cli.outputs import Output, check_outputs, free_name
 from grave_cli.rasters.raster_file import open_raster
+from grave_cli.resurvey.survey import Survey
 from grave_cli.settings.inputs import DataSettings
 from grave_cli.settings.output import OutputSettings
+from grave_cli.settings.tree import Settings
 from grave_cli.vectors.areas import within_area
 from grave_cli.vectors.vector_files import identify
 
@@ -44,6 +47,8 @@ class MapFiles:
         crs: CRS of the map; None keeps the orthophoto's.
         truth: Ground truth to score the map against; None for none.
         data: Layer and filter of the ground truth.
+        previous: The previous survey, whose ids the map continues; None for none.
+        all_settings: Comparison with the previous survey, and the register.
         inputs: Other files that are read, by name in words.
         overwrite: Also replace files that may hold somebody's work.
         settings: Language of the map, signs of a CSV file.
@@ -59,6 +64,8 @@ class MapFiles:
     crs: str | None = None
     truth: Path | None = None
     data: DataSettings = field(default_factory=DataSettings)
+    previous: Path | None = None
+    all_settings: Settings = field(default_factory=Settings)
     inputs: Mapping[str, Path | None] = field(default_factory=dict)
     overwrite: bool = False
     settings: OutputSettings = field(default_factory=OutputSettings)
@@ -66,6 +73,7 @@ class MapFiles:
     summary: dict[str, Any] = field(default_factory=lambda: {"notes": []}, init=False)
     _started: float = field(default_factory=time.monotonic, init=False)
     _known: Polygons | None = field(default=None, init=False)
+    _before: Survey | None = field(default=None, init=False)
 
     def check(self) -> None:
         """Check the names of the inputs, which may be mistyped, and the places of the outputs.
@@ -85,7 +93,7 @@ class MapFiles:
         if dem := self.inputs.get("--dem"):
             with open_raster(dem):
                 pass
-        for path in (self.truth, self.inputs.get("--aoi")):
+        for path in (self.truth, self.previous, self.inputs.get("--aoi")):
             if path is not None:
                 identify(path)
 
@@ -93,7 +101,7 @@ class MapFiles:
         """Check the CRS and read the ground truth, like annotations, within the mapped area.
 
         Raises:
-            DatasetError: The ground truth cannot be used.
+            DatasetError: The ground truth or the previous survey cannot be used.
             GridError: The CRS has no coordinates for this place.
         """
         if self.crs is not None:
@@ -101,18 +109,23 @@ class MapFiles:
         names = [target.name for target in self._targets()]
         wanted = self.crs or scene.orthophoto.georeference.file_crs
         self.summary["notes"] += shortcomings(names, wanted, scene.grid.crs)
+        if self.previous is not None:
+            self._before = read_previous(self.previous, scene.grid, self.all_settings)
         if self.truth is not None:
             found = read_grave_file(self.truth, scene.grid, self.data)
             words = (f"{self.truth}: {words}" for words in found.findings.sentences())
-            self.summary["notes"] += [*words, *found.notes]
+            self._note(*words, *found.notes)
             self._known = found.polygons[within_area(found.polygons, scene.aoi)]
 
     def receive(self, result: PredictionResult) -> None:
         """Write the map, then everything that is made from it.
 
         Raises:
+            DatasetError: The map has no grave in common with the previous survey.
             ExportError: A file cannot be written. The message tells where the map is, if anywhere.
         """
+        if self._before is not None:
+            result = self._continue(result, self._before)
         self._write_maps(result)
         files = {target.name: str(target.path) for target in self._targets()}
         self.summary |= {
@@ -136,8 +149,26 @@ class MapFiles:
             raise error.with_news(f"the map is in {self.out}") from None
         self.summary["seconds"] = round(time.monotonic() - self._started, 1)
 
+    def _continue(self, result: PredictionResult, before: Survey) -> PredictionResult:
+        """Carry on the ids of the previous survey.
+
+        The map of hours is written with ids of its own if it has no grave in common with that.
+        """
+        try:
+            result, comparison = continue_survey(result, before, self.all_settings)
+        except DatasetError as error:
+            self._write_maps(result)
+            raise error.with_news(f"the map, with ids of its own, is in {self.out}") from None
+        self.summary["comparison"] = comparison.as_dict()
+        self._note(*comparison.notes, *comparison.doubts)
+        return result
+
+    def _note(self, *notes: str) -> None:
+        self.summary["notes"] += notes
+
     def _check(self, *outputs: Output) -> None:
-        inputs = {"ORTHOPHOTO": self.orthophoto, "--truth": self.truth, **self.inputs}
+        inputs = {"ORTHOPHOTO": self.orthophoto, "--truth": self.truth}
+        inputs |= {"--previous": self.previous, **self.inputs}
         check_outputs(outputs, inputs, overwrite=self.overwrite)
 
     def _targets(self) -> list[MapTarget]:

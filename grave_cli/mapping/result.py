@@ -1,13 +1,15 @@
 """Result of mapping a cemetery, and its score where the ground truth is known."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from grave_cli.delivery.grave_columns import GRAVE_COLUMNS
+from grave_cli.delivery.layer import Column, Layer
 from grave_cli.evaluation.judgement import Judgement, judge_on_ground
 from grave_cli.outlines.polygons import Polygons
 from grave_cli.rasters.grid import WorkingGrid
@@ -30,6 +32,8 @@ class PredictionResult:
         features: Evidence behind the confidence of each grave (`graves.confidence`).
         coarse_probability: Thumbnail of the body probability, at most 1000 px long, for pictures;
             None if it was not kept.
+        columns: Columns of the attributes, in their order.
+        further: More layers to deliver, in the grid's CRS.
 
     Shapes:
         features: (graves, features); coarse_probability: (h, w)
@@ -46,6 +50,8 @@ class PredictionResult:
     computed_share: float
     features: NDArray[np.float64] | None = None
     coarse_probability: NDArray[np.float32] | None = None
+    columns: Mapping[str, Column] = field(default_factory=lambda: GRAVE_COLUMNS)
+    further: tuple[Layer, ...] = ()
 
     @property
     def crs(self) -> str:

@@ -6,7 +6,9 @@ from typing import Annotated
 
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from grave_cli.settings.compare import CompareSettings
 from grave_cli.settings.inputs import DataSettings, ElevationSettings, GridSettings
+from grave_cli.settings.join import JoinSettings
 from grave_cli.settings.learning import (
     ChipSettings,
     ModelSettings,
@@ -55,6 +57,8 @@ class Settings(BaseSettings):
     outlines: OutlineSettings = OutlineSettings()
     review: ReviewSettings = ReviewSettings()
     register: RegisterSettings = RegisterSettings()
+    compare: CompareSettings = CompareSettings()
+    join: JoinSettings = JoinSettings()
     output: OutputSettings = OutputSettings()
 
     @classmethod

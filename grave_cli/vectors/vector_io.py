@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,7 @@ class Features:
         crs: Their CRS, as WKT or authority code.
         columns: Names of all columns of the layer.
         values: One value per feature for each requested column that exists; None where empty.
+        types: fiona's type of each column of the layer ("str:80", "int32", "date").
         unreadable: Features without a geometry about which GDAL complained.
         notes: Notes for the surveyor, one line each.
     """
@@ -79,6 +80,7 @@ class Features:
     crs: str
     columns: tuple[str, ...]
     values: Mapping[str, NDArray[np.object_]]
+    types: Mapping[str, str] = field(default_factory=dict)
     unreadable: int = 0
     notes: tuple[str, ...] = ()
 
@@ -95,7 +97,7 @@ def read_features(
     crs: str | None,
     choice: LayerChoice | None = None,
     bounds: Bounds | None = None,
-    columns: Collection[str] = (),
+    columns: Collection[str] | None = (),
 ) -> Features:
     """Read the features of one layer.
 
@@ -106,7 +108,7 @@ def read_features(
         crs: Target CRS, as WKT or authority code; None keeps that of the layer.
         choice: Layer and condition.
         bounds: Read only features that touch (left, bottom, right, top), in `crs`; None reads all.
-        columns: Columns to read, if they exist.
+        columns: Columns to read, if they exist; None reads all.
 
     Raises:
         DatasetError: The file cannot be read, the layer is ambiguous, it has no CRS, or the
@@ -116,6 +118,7 @@ def read_features(
     file = identify(path)
     with reading(path) as complaints:
         found = _find_layer(file, choice)
+        columns = found.columns if columns is None else columns
         wanted = _wanted(file, found, columns, choice.condition)
         with _open(file, layer=found.name, include_fields=wanted) as layer:
             source = _source_crs(path, layer)
@@ -138,6 +141,7 @@ def read_features(
             for name in found.columns
             if name in columns
         },
+        types=found.types,
         unreadable=int(shapely.is_missing(flat).sum()) if complaints.lines else 0,
         notes=_shift_notes(flat, source, target, path),
     )
@@ -145,11 +149,15 @@ def read_features(
 
 @dataclass(frozen=True)
 class _Layer:
-    """A layer of a file: name, kind of geometry, columns."""
+    """A layer of a file: name, kind of geometry, type of each column."""
 
     name: str
     kind: str
-    columns: tuple[str, ...]
+    types: Mapping[str, str]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(self.types)
 
 
 def _open(file: VectorFile, **how: Any) -> fiona.Collection:
@@ -269,7 +277,7 @@ def _layers(file: VectorFile) -> dict[str, _Layer]:
     for name in fiona.listlayers(file.path, **file.options):
         with _open(file, layer=name) as layer:
             kind = layer.schema["geometry"].removeprefix("3D ").removeprefix("Measured ")
-            found[name] = _Layer(name, kind, tuple(layer.schema["properties"]))
+            found[name] = _Layer(name, kind, dict(layer.schema["properties"]))
     return found
 
 

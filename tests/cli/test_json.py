@@ -93,7 +93,14 @@ def test_maps_and_their_scores(here: Path) -> None:
     arguments = ["--model", "starter", "--truth", truth, "--out", "m.gpkg"]
     arguments += ["--preview", "p.png", "--report", "p.html"]
     summary = printed(here, "predict-cemetery", "data/orthophotos/sample_01.tif", *arguments)
-    compare("predict-cemetery", summary)
+    continued = ["--model", "starter", "--previous", "m.gpkg", "--out", "n.gpkg"]
+    next_one = printed(here, "predict-cemetery", "data/orthophotos/sample_01.tif", *continued)
+    compare("predict-cemetery", summary, next_one)
+    changes = printed(here, "compare", "m.gpkg", "n.gpkg")
+    compare("compare", changes)
+    assert changes["changes"] == next_one["comparison"]["changes"]
+    (here / "list.csv").write_text("Feld;Reihe;Nummer\n1;1;1\n", "utf-8")
+    compare("join", printed(here, "join", "m.gpkg", "list.csv"))
     assert (summary["model"], summary["graves"] > 0) == ("starter", True)
     with fiona.open(here / "m.gpkg", layer="graves") as layer:
         assert summary["to_review"] == sum(bool(f.properties["needs_review"]) for f in layer)

@@ -86,6 +86,7 @@ def test_options_of_one_and_of_many_are_told_apart(here: Path) -> None:
     one = "data/orthophotos/sample_01.tif"
     assert_refused(predict(here, "data", "--dem", "x.tif"), "--dem belongs to one", "--dem-dir")
     assert_refused(predict(here, "data", "--truth", "x.gpkg"), "--truth belongs to one")
+    assert_refused(predict(here, "data", "--previous", "x.gpkg"), "--previous belongs to one")
     assert_refused(predict(here, one, "--shard", "1/2"), "--shard belongs to several")
     assert_refused(predict(here, one, "--dem-dir", "data/dems"), "--dem-dir belongs to several")
     assert_refused(predict(here, "data", "--out", one), "--out is no folder")

@@ -164,7 +164,7 @@ def make_report(orthophoto: Path, result: PredictionResult, language: Language) 
         background=background,
         columns={name: GRAVE_COLUMNS[name].title[language] for name in names},
         decimals={
-            name: min(GRAVE_COLUMNS[name].decimals, 2)
+            name: min(GRAVE_COLUMNS[name].decimals or 0, 2)
             for name in names
             if GRAVE_COLUMNS[name].kind == "float"
         },

@@ -1,0 +1,189 @@
+"""The list of an office in: a CSV file, a spreadsheet or a vector file; its records out."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grave_cli.errors import DatasetError
+
+Rows = Sequence[Sequence[Any]]
+_TITLE_ROWS = 20  # rows above the header, such as a title, at most
+_WHOLE = re.compile(r"[+-]?(0|[1-9]\d{0,17})")
+_POINT = re.compile(r"[+-]?\d+\.\d+")
+_COMMA = re.compile(r"[+-]?\d+,\d+")
+
+
+@dataclass(frozen=True)
+class OfficeList:
+    """The records of an office.
+
+    Args:
+        name: Its file, for messages.
+        types: fiona's type of each column.
+        rows: The records, by column; None where empty.
+        lines: Row of each record in its file, counted from 1.
+        points: Places of the records that are no columns, such as points of a layer; None for none.
+        crs: CRS of these; None without them.
+        notes: Notes for the office, one line each.
+    """
+
+    name: str
+    types: Mapping[str, str]
+    rows: tuple[Mapping[str, Any], ...]
+    lines: tuple[int, ...]
+    points: NDArray[np.float64] | None = None
+    crs: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+def to_list(path: Path, grid: Rows, wanted: Sequence[str], notes: Sequence[str] = ()) -> OfficeList:
+    """Turn the cells of a sheet into records.
+
+    The header is the first row with all wanted names, or else the first one that is not empty. A
+    column has the type of its values: whole numbers, numbers with a decimal point or comma, dates,
+    or text. Numbers with leading zeros are text.
+
+    Args:
+        path: The file, for messages.
+        grid: Its cells, row by row; None or empty text where nothing stands.
+        wanted: Names of columns that the header must have.
+        notes: Notes for the office.
+
+    Raises:
+        DatasetError: There is no record.
+    """
+    cells = [[_stripped(cell) for cell in row] for row in grid]
+    header = _find_header(cells, wanted)
+    if header is None:
+        raise DatasetError("list is empty", where=path, expected="a row of names, then records")
+    names = _unique_names([_text(cell) for cell in cells[header]])
+    numbered = [
+        (line, row) for line, row in enumerate(cells, 1) if line > header + 1 and any_in(row)
+    ]
+    if not numbered:
+        raise DatasetError(
+            "list has no records", where=path, found=f"the names {', '.join(names)} alone"
+        )
+    columns: dict[str, list[Any]] = {}
+    types: dict[str, str] = {}
+    for index, name in enumerate(names):
+        values = [row[index] if index < len(row) else None for _, row in numbered]
+        kind = _type_of([value for value in values if value is not None])
+        if name.startswith("column_") and all(value is None for value in values):
+            continue
+        types[name] = kind
+        columns[name] = [_convert(value, kind) for value in values]
+    rows = tuple(
+        dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
+    )
+    return OfficeList(
+        str(path), types, rows, tuple(line for line, _ in numbered), notes=tuple(notes)
+    )
+
+
+def any_in(row: Sequence[Any]) -> bool:
+    """Tell whether a row has a cell that is not empty."""
+    return any(cell is not None for cell in row)
+
+
+def to_number(value: Any) -> float | None:
+    """Read a number with a decimal point or comma; None if it is none."""
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, int | float):
+        return float(value)
+    text = str(value).strip().replace("\u00a0", "").replace(" ", "")
+    if _COMMA.fullmatch(text):
+        text = text.replace(",", ".")
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if np.isfinite(number) else None
+
+
+def _stripped(cell: Any) -> Any:
+    if isinstance(cell, str):
+        return cell.strip() or None
+    return cell
+
+
+def _text(cell: Any) -> str:
+    return "" if cell is None else " ".join(str(cell).split())
+
+
+def _find_header(cells: Rows, wanted: Sequence[str]) -> int | None:
+    filled = [index for index, row in enumerate(cells) if any_in(row)]
+    for index in filled[:_TITLE_ROWS]:
+        if wanted and set(wanted) <= {_text(cell) for cell in cells[index]}:
+            return index
+    # A title stands in one cell; names stand in several.
+    several = (i for i in filled[:_TITLE_ROWS] if sum(cell is not None for cell in cells[i]) > 1)
+    return next(several, filled[0] if filled else None)
+
+
+def _unique_names(names: Sequence[str]) -> list[str]:
+    found: list[str] = []
+    for index, name in enumerate(names, 1):
+        name = name or f"column_{index}"
+        while name.casefold() in {one.casefold() for one in found}:
+            name += "_2"
+        found.append(name)
+    return found
+
+
+def _type_of(values: Sequence[Any]) -> str:
+    """Find the type that all values of a column have."""
+    if not values:
+        return "str"
+    if all(isinstance(value, bool) for value in values):
+        return "bool"
+    texts = [value for value in values if isinstance(value, str)]
+    if not texts and all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
+        return "int" if all(float(value).is_integer() for value in values) else "float"
+    if not texts and all(isinstance(value, date) for value in values):
+        midnight = all(_is_date(value) for value in values)
+        return "date" if midnight else "datetime"
+    if len(texts) < len(values):
+        return "str"
+    if all(_WHOLE.fullmatch(text) for text in texts):
+        return "int"
+    whole_or = [text for text in texts if not _WHOLE.fullmatch(text)]
+    is_float = any(all(form.fullmatch(text) for text in whole_or) for form in (_POINT, _COMMA))
+    return "float" if is_float else "str"
+
+
+def _is_date(value: date) -> bool:
+    return not isinstance(value, datetime) or value.time() == time()
+
+
+def _convert(value: Any, kind: str) -> Any:
+    """Convert a cell to the type of its column."""
+    if value is None:
+        return None
+    if kind == "int":
+        return int(value)
+    if kind == "float":
+        return to_number(value)
+    if kind == "date":
+        return value.date().isoformat() if isinstance(value, datetime) else value.isoformat()
+    if kind == "datetime":
+        return value.isoformat()
+    if kind == "str":
+        return _written(value)
+    return value
+
+
+def _written(value: Any) -> str:
+    """Write a cell of a mixed column as text, whole numbers without a point."""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, datetime) and value.time() == time():
+        return value.date().isoformat()
+    return value.isoformat() if isinstance(value, date) else str(value)

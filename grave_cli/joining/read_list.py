@@ -1,0 +1,134 @@
+"""A file in, an office's list out: the format is told by its ending and first bytes."""
+
+import codecs
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from grave_cli.errors import DatasetError
+from grave_cli.joining.office_list import OfficeList, any_in, to_list
+from grave_cli.vectors.attribute_tables import read_records
+
+_SEPARATORS = (";", "\t", ",", "|")
+_SAMPLE_LINES = 50
+_MOST_BYTES = 1 << 28
+TEXT = (".csv", ".txt", ".tsv")
+SHEETS = (".xlsx", ".xlsm")
+_OTHERS = {
+    ".xls": "an old Excel file",
+    ".ods": "an OpenDocument sheet",
+    ".numbers": "a Numbers file",
+}
+
+
+def read_list(path: Path, wanted: Sequence[str] = (), sheet: str = "") -> OfficeList:
+    """Read the list of an office.
+
+    Args:
+        path: A CSV file in UTF-8, UTF-16 or Windows' cp1252, an Excel file, or a vector file.
+        wanted: Names of columns that the header must have; they tell it from titles above it.
+        sheet: Sheet of an Excel file or layer of a vector file; empty: the first one with records.
+
+    Raises:
+        DatasetError: The file cannot be read, or has no records.
+    """
+    ending = path.suffix.lower()
+    if not path.is_file() and ending != ".gdb":
+        raise DatasetError("file is missing", where=path)
+    if ending in _OTHERS:
+        raise DatasetError(
+            "list cannot be read",
+            where=path,
+            found=_OTHERS[ending],
+            expected="CSV, .xlsx, or a vector file such as GeoPackage",
+            remedy="save it as .xlsx or CSV",
+        )
+    if ending in SHEETS:
+        return _read_workbook(path, wanted, sheet)
+    if ending in TEXT:
+        return to_list(path, _read_csv(path), wanted)
+    found = read_records(path, sheet)
+    lines = tuple(range(1, len(found.rows) + 1))
+    return OfficeList(
+        str(path), found.types, found.rows, lines, found.points, found.crs, found.notes
+    )
+
+
+def _read_csv(path: Path) -> list[list[str]]:
+    size = path.stat().st_size
+    if size > _MOST_BYTES:
+        raise DatasetError("list is too large", where=path, found=f"{size >> 20} MB")
+    text = _decode(path.read_bytes())
+    if "\0" in text:
+        raise DatasetError("is no text file", where=path, expected="CSV")
+    lines = text.splitlines(keepends=True)
+    if lines and lines[0].lower().startswith("sep="):  # Excel's own mark
+        lines[0] = "\n"
+    try:
+        return list(csv.reader(lines, delimiter=_separator(lines), strict=False))
+    except csv.Error as error:
+        raise DatasetError(f"cannot be read as CSV: {error}", where=path) from None
+
+
+def _decode(data: bytes) -> str:
+    """Decode text: by its byte order mark, as UTF-8, or else as Windows of western Europe."""
+    for mark, name in (
+        (codecs.BOM_UTF8, "utf-8-sig"),
+        (codecs.BOM_UTF16_LE, "utf-16"),
+        (codecs.BOM_UTF16_BE, "utf-16"),
+    ):
+        if data.startswith(mark):
+            return data.decode(name, "replace")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data.decode("cp1252", "replace")
+
+
+def _separator(lines: Sequence[str]) -> str:
+    """Find the separator that gives most rows the same number of columns, more than one.
+
+    `csv.Sniffer` takes a letter for it in lists of one column, and a comma in "Meier, Anna; 7".
+    """
+
+    def evenness(separator: str) -> tuple[int, int]:
+        rows = list(csv.reader(lines[:_SAMPLE_LINES], delimiter=separator, strict=False))
+        counts = [len(row) for row in rows if any(row)]
+        usual = max(counts, key=counts.count, default=1)
+        return (counts.count(usual) if usual > 1 else 0, usual)
+
+    return max(_SEPARATORS, key=evenness)
+
+
+def _read_workbook(path: Path, wanted: Sequence[str], sheet: str) -> OfficeList:
+    import warnings
+
+    from openpyxl import load_workbook
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of styles and validations it leaves out
+            book = load_workbook(path, read_only=True, data_only=True)
+            try:
+                sheets = {one.title: _cells(one) for one in book.worksheets}
+            finally:
+                book.close()
+    except Exception as error:  # openpyxl passes on errors of zip, XML and its own
+        raise DatasetError(
+            f"cannot be read as an Excel file: {error}",
+            where=path,
+            remedy="open it in Excel and save it again as .xlsx, without a password",
+        ) from None
+    if sheet and sheet not in sheets:
+        raise DatasetError("sheet is missing", where=path, found=", ".join(sheets), expected=sheet)
+    filled = [name for name, rows in sheets.items() if any(map(any_in, rows))]
+    name = sheet or (filled[0] if filled else next(iter(sheets), ""))
+    notes = []
+    if not sheet and len(filled) > 1:
+        notes = [f"{path}: the list is sheet {name}; of the others, name one with --sheet"]
+    return to_list(path, sheets.get(name, []), wanted, notes)
+
+
+def _cells(sheet: Any) -> list[list[Any]]:
+    return [list(row) for row in sheet.iter_rows(values_only=True)]

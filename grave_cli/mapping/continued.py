@@ -1,0 +1,101 @@
+"""A new map and the previous survey in; the map with the old ids and the changes out."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from grave_cli.errors import DatasetError
+from grave_cli.mapping.result import PredictionResult
+from grave_cli.outputs import source_of
+from grave_cli.rasters.grid import WorkingGrid
+from grave_cli.resurvey.compare import Comparison, compare_surveys
+from grave_cli.resurvey.comparison_file import describe_comparison
+from grave_cli.resurvey.ids import check_ids
+from grave_cli.resurvey.layers import (
+    before_layer,
+    changes_layer,
+    graves_rows,
+)
+from grave_cli.resurvey.survey import OLD_LAYER_OPTION, Survey, read_survey
+from grave_cli.settings.tree import Settings
+
+_APART_M = 100.0
+
+
+def read_previous(path: Path, grid: WorkingGrid, settings: Settings) -> Survey:
+    """Read the previous survey of a cemetery in the CRS of a working grid.
+
+    Args:
+        path: A vector file.
+        grid: The working grid of the orthophoto.
+        settings: Layer and column of ids of the survey.
+
+    Raises:
+        DatasetError: The file cannot be read, holds no grave, has no column of ids, or is of
+            another place.
+    """
+    survey = read_survey(path, settings.compare.layer, OLD_LAYER_OPTION, grid.crs)
+    check_ids(survey, settings)
+    bounds = shapely.box(*shapely.total_bounds(survey.outlines))
+    distance_m = shapely.distance(bounds, shapely.box(*grid.bounds)) * grid.metres_per_unit
+    if not distance_m <= _APART_M:
+        raise DatasetError(
+            "previous survey is of another place",
+            where=path,
+            found=f"graves {distance_m / 1000:,.1f} km from the orthophoto",
+            expected="the same cemetery",
+            remedy="check that the files belong together and that both have the right CRS",
+        )
+    return survey
+
+
+def continue_survey(
+    result: PredictionResult, previous: Survey, settings: Settings
+) -> tuple[PredictionResult, Comparison]:
+    """Give the graves of a map the ids and columns of the previous survey.
+
+    Args:
+        result: The new map.
+        previous: The previous survey, in the CRS of the result.
+        settings: Limits of the kinds of change; rows and numbers of new graves.
+
+    Returns:
+        The map, sorted by its old places, with the layers of the changes; and the comparison.
+
+    Raises:
+        DatasetError: The survey is of another place, or has no column of ids.
+    """
+    types = {name: column.kind for name, column in result.columns.items()}
+    new = Survey(
+        "the new map", result.crs, result.polygons, types, result.attributes, result.coverage
+    )
+    comparison = compare_surveys(previous, new, settings, result.cemetery)
+    order = _order(comparison)
+    rows = list(graves_rows(comparison))
+    origin = {"previous": Path(previous.name).name}
+    origin["previous_fingerprint"] = source_of(Path(previous.name))
+    continued = replace(
+        result,
+        polygons=result.polygons[order],
+        raw_polygons=result.raw_polygons[order],
+        attributes=tuple(rows[index] for index in order),
+        features=None if result.features is None else result.features[order],
+        columns=comparison.columns.columns,
+        further=(changes_layer(comparison), before_layer(comparison)),
+        provenance={**result.provenance, **origin, **describe_comparison(comparison)},
+    )
+    return continued, comparison
+
+
+def _order(comparison: Comparison) -> NDArray[np.intp]:
+    """Sort graves by field, row, number and id; graves without a place come last."""
+    identities = comparison.identities
+    places = [place or (0, 0, 0) for place in identities.places]
+    keys = [
+        (field == 0, field, row == 0, row, number, one)
+        for (field, row, number), one in zip(places, identities.ids, strict=True)
+    ]
+    return np.array(sorted(range(len(keys)), key=keys.__getitem__), np.intp)

@@ -1,0 +1,183 @@
+"""A comparison in; the layers of its file out: the new map, its changes, the old survey."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import shapely
+
+from grave_cli.delivery.grave_columns import GRAVE_COLUMNS, words
+from grave_cli.delivery.layer import Column, Layer
+from grave_cli.outlines.polygons import Polygons
+from grave_cli.resurvey.change_styles import BEFORE, changes_style
+from grave_cli.resurvey.columns import (
+    BECAME,
+    CHANGE_COLUMNS,
+    HISTORY,
+    MergedColumns,
+    kept_columns,
+    old_columns,
+    to_cell,
+)
+from grave_cli.resurvey.compare import Comparison
+from grave_cli.resurvey.places import Place
+
+GRAVES, CHANGES, BEFORE_LAYER = "graves", "changes", "graves_before"
+
+
+def comparison_layers(comparison: Comparison) -> list[Layer]:
+    """Return all layers of a comparison, in the CRS of the new survey."""
+    return [graves_layer(comparison), changes_layer(comparison), before_layer(comparison)]
+
+
+def graves_layer(comparison: Comparison) -> Layer:
+    """Return the graves of the new survey with their ids and all columns of both surveys.
+
+    A grave that continues an old one keeps the values of the office's columns; columns that
+    describe the outline come from the new survey.
+    """
+    columns = comparison.columns.columns
+    return Layer(
+        GRAVES,
+        columns,
+        list(graves_rows(comparison)),
+        comparison.new.outlines,
+        comparison.new.crs,
+        _kind(comparison.new.outlines),
+        title=words("Graves", "Gräber"),
+        description=words(
+            "One polygon for each grave of the new survey, with its old id",
+            "Eine Fläche für jedes Grab der neuen Aufnahme, mit seiner alten Kennung",
+        ),
+        style=changes_style(comparison.id_column, columns),
+    )
+
+
+def graves_rows(comparison: Comparison) -> Iterator[dict[str, Any]]:
+    """Yield the columns of each grave of the new survey."""
+    identities, merged = comparison.identities, comparison.columns
+    for index, carrier in enumerate(identities.carriers):
+        old = comparison.old.rows[carrier] if carrier >= 0 else None
+        new = comparison.new.rows[index]
+        row: dict[str, Any] = {}
+        for name, column in merged.columns.items():
+            own, former = merged.from_new.get(name), merged.from_old.get(name)
+            value = old[former] if old is not None and former else new[own] if own else None
+            if old is None and name in Place._fields:
+                value = None
+            if old is None and name == "cemetery_id" and former:
+                value = identities.cemetery
+            row[name] = to_cell(value, column.kind)
+        row |= _place(identities.places[index], merged, row)
+        row[comparison.id_column] = identities.ids[index]
+        row["merged_ids"] = _joined(old and old.get("merged_ids"), identities.merged_ids[index])
+        row["split_from"] = identities.split_from[index] or (old and old.get("split_from"))
+        yield row | _change(comparison, index)
+
+
+def changes_layer(comparison: Comparison) -> Layer:
+    """Return one feature for each grave of either survey, by its change."""
+    identities, old = comparison.identities, comparison.changes.of_old
+    lost = [index for index, change in enumerate(old) if change in ("gone", "outside")]
+    columns = {comparison.id_column: Column("str"), **CHANGE_COLUMNS, **HISTORY}
+    columns |= {name: GRAVE_COLUMNS[name] for name in Place._fields}
+    columns[comparison.id_column] = GRAVE_COLUMNS["grave_id"]
+    rows: list[dict[str, Any]] = []
+    for index, one in enumerate(identities.ids):
+        own = {"merged_ids": identities.merged_ids[index]}
+        own |= {"split_from": identities.split_from[index]}
+        place = _numbers(identities.places[index])
+        rows.append({comparison.id_column: one, **_change(comparison, index), **own, **place})
+    for index in lost:
+        row = dict.fromkeys(columns)
+        row |= {comparison.id_column: identities.old_ids[index], "change": old[index]}
+        rows.append(row | _numbers(identities.old_places[index]))
+    outlines = np.concatenate([comparison.new.outlines, comparison.moved_outlines[lost]])
+    return Layer(
+        CHANGES,
+        columns,
+        rows,
+        outlines,
+        comparison.new.crs,
+        _kind(outlines),
+        title=words("Changes", "Änderungen"),
+        description=words(
+            "Each grave of either survey by its change; graves that are gone as they were",
+            "Jedes Grab beider Aufnahmen nach seiner Änderung; verschwundene, wie sie waren",
+        ),
+        style=changes_style(comparison.id_column, columns),
+    )
+
+
+def before_layer(comparison: Comparison) -> Layer:
+    """Return the old survey with all its columns, on the place of the new one."""
+    old = comparison.old
+    ours = {"change": CHANGE_COLUMNS["change"], "became": BECAME}
+    columns, names = old_columns(kept_columns(old.types, old.rows), GRAVE_COLUMNS, ours)
+    became = _became(comparison)
+    rows = []
+    for index, values in enumerate(old.rows):
+        row = {free: to_cell(values[name], columns[free].kind) for free, name in names.items()}
+        change = comparison.changes.of_old[index]
+        row |= {"change": change, "became": ",".join(became.get(index, ())) or None}
+        rows.append(row)
+    return Layer(
+        BEFORE_LAYER,
+        columns | ours,
+        rows,
+        comparison.moved_outlines,
+        comparison.new.crs,
+        _kind(comparison.moved_outlines),
+        title=words("Graves before", "Gräber vorher"),
+        description=words(
+            "The old survey with all its columns, moved onto the new one",
+            "Die alte Aufnahme mit allen Spalten, auf die neue verschoben",
+        ),
+        style=BEFORE,
+    )
+
+
+def _kind(outlines: Polygons) -> str:
+    several = shapely.get_type_id(outlines) == shapely.GeometryType.MULTIPOLYGON
+    return "MultiPolygon" if several.any() else "Polygon"
+
+
+def _change(comparison: Comparison, index: int) -> dict[str, Any]:
+    measures = comparison.changes.measures
+    return {
+        "change": comparison.changes.of_new[index],
+        "moved_m": float(measures.moved_m[index]),
+        "turned_deg": float(measures.turned_deg[index]),
+        "area_change_m2": float(measures.area_change_m2[index]),
+        "overlap": float(measures.iou[index]),
+    }
+
+
+def _place(place: Place | None, merged: MergedColumns, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the place of a grave where the office has written none."""
+    known = {} if place is None else _numbers(place)
+    return {
+        name: to_cell(value, merged.columns[name].kind)
+        for name, value in known.items()
+        if name in merged.columns and row[name] is None
+    }
+
+
+def _numbers(place: Place | None) -> dict[str, int | None]:
+    """Return a place as columns; no field and no row are no value."""
+    if place is None:
+        return dict.fromkeys(Place._fields)
+    return {"field": place.field or None, "row": place.row or None, "number": place.number}
+
+
+def _joined(*ids: Any) -> str | None:
+    return ",".join(str(one) for one in ids if one) or None
+
+
+def _became(comparison: Comparison) -> Mapping[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    changes = comparison.changes
+    for index, partner in enumerate(changes.partner.tolist()):
+        for source in changes.sources.get(index, (partner,)):
+            found.setdefault(source, []).append(comparison.identities.ids[index])
+    return found

@@ -1,0 +1,77 @@
+"""Vector files in, the records of one layer or table out, with their places if they have any."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import fiona
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from grave_cli.errors import DatasetError
+from grave_cli.vectors.vector_files import identify, reading
+
+_OWN = ("layer_styles", "gravecli_provenance")
+
+
+@dataclass(frozen=True)
+class Records:
+    """The records of a layer or table.
+
+    Args:
+        types: fiona's type of each column.
+        rows: The records.
+        points: Centre of each record's geometry, NaN without one; None if the layer has none.
+        crs: CRS of the points.
+        notes: Notes for the surveyor, one line each.
+    """
+
+    types: Mapping[str, str]
+    rows: tuple[Mapping[str, Any], ...]
+    points: NDArray[np.float64] | None
+    crs: str | None
+    notes: tuple[str, ...] = ()
+
+
+def read_records(path: Path, layer: str = "") -> Records:
+    """Read all records of a layer of any geometry, or of a table without geometries.
+
+    Args:
+        path: A file of one of the formats of `vector_files.py`.
+        layer: Name of the layer; empty: the only one.
+
+    Raises:
+        DatasetError: The file cannot be read, the layer is missing or ambiguous, or is empty.
+    """
+    file = identify(path)
+    how = {"enabled_drivers": [file.driver], **file.options}
+    with reading(path):
+        names = [name for name in fiona.listlayers(path, **file.options) if name not in _OWN]
+        name = _choose(path, names, layer)
+        with fiona.open(path, layer=name, **how) as source:
+            types = dict(source.schema["properties"])
+            wkt = str(source.crs_wkt) or None
+            features = list(source)
+    if not features:
+        raise DatasetError("list has no records", where=path, found=f"layer {name} is empty")
+    rows = tuple(dict(feature.properties) for feature in features)
+    places = [_centre(feature.geometry) for feature in features]
+    has_places = bool(np.isfinite(places).any())
+    return Records(types, rows, np.array(places) if has_places else None, wkt)
+
+
+def _choose(path: Path, names: list[str], layer: str) -> str:
+    if layer in names or (len(names) == 1 and not layer):
+        return layer or names[0]
+    found = ", ".join(names) or "no layers"
+    if layer:
+        raise DatasetError("layer is missing", where=path, found=found, expected=layer)
+    raise DatasetError("layer is ambiguous", where=path, found=found, remedy="name it with --sheet")
+
+
+def _centre(geometry: Any) -> tuple[float, float]:
+    shape = shapely.geometry.shape(geometry) if geometry is not None else shapely.Point()
+    centre = shapely.centroid(shape)
+    return (np.nan, np.nan) if centre.is_empty else (centre.x, centre.y)

@@ -1,0 +1,121 @@
+"""Lists as offices have them: any encoding, separator and decimal sign; Excel; layers."""
+
+from datetime import date, datetime
+from pathlib import Path
+
+import fiona
+import pytest
+from openpyxl import Workbook
+
+from grave_cli.errors import DatasetError
+from grave_cli.joining.read_list import read_list
+
+TEXT = "Feld;Grab-Nr.;Größe;Tel;Notiz\n1;7a;2,5;0171;Müller, Anna\n2;12;3;089;\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
+@pytest.mark.parametrize("separator", [";", ",", "\t", "|"])
+def test_encodings_and_separators_make_no_difference(
+    tmp_path: Path, encoding: str, separator: str
+) -> None:
+    quoted = TEXT.replace("Müller, Anna", '"Müller, Anna"').replace("2,5", '"2,5"')
+    path = tmp_path / "list.csv"
+    path.write_bytes(quoted.replace(";", separator).replace("\n", "\r\n").encode(encoding))
+    found = read_list(path)
+    assert found.types == {
+        "Feld": "int",
+        "Grab-Nr.": "str",
+        "Größe": "float",
+        "Tel": "str",
+        "Notiz": "str",
+    }
+    first, second = found.rows
+    assert first == {
+        "Feld": 1,
+        "Grab-Nr.": "7a",
+        "Größe": 2.5,
+        "Tel": "0171",
+        "Notiz": "Müller, Anna",
+    }
+    assert second["Notiz"] is None
+    assert found.lines == (2, 3)
+
+
+def test_titles_empty_lines_and_nameless_or_equal_columns(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text("Friedhof St. Anna;;;\n\nFeld;Nr;Nr;\n;;;\n1;2;3;x\n\n4;5;6;\n", "utf-8")
+    found = read_list(path, ["Feld"])
+    assert list(found.types) == ["Feld", "Nr", "Nr_2", "column_4"]
+    assert found.lines == (5, 7)
+    assert found.rows[0] == {"Feld": 1, "Nr": 2, "Nr_2": 3, "column_4": "x"}
+    assert read_list(path).types == found.types
+
+
+def test_excel_keeps_types_and_finds_the_sheet_with_records(tmp_path: Path) -> None:
+    book = Workbook()
+    book.active.title = "Deckblatt"
+    sheet = book.create_sheet("Gräber")
+    sheet.append(["Liste 2026"])
+    sheet.append(["Feld", "Nummer", "Beginn", "Ende", "Gebühr", "Familie", "Gemischt"])
+    sheet.append([1, 7, date(2020, 5, 1), datetime(2040, 5, 1, 12, 30), 12.5, True, 3])
+    sheet.append([2, 8, None, None, 13, False, "drei"])
+    book.create_sheet("Alt").append(["x"])
+    book.save(tmp_path / "list.xlsx")
+    found = read_list(tmp_path / "list.xlsx")
+    assert found.types == {
+        "Feld": "int",
+        "Nummer": "int",
+        "Beginn": "date",
+        "Ende": "datetime",
+        "Gebühr": "float",
+        "Familie": "bool",
+        "Gemischt": "str",
+    }
+    assert found.rows[0]["Beginn"] == "2020-05-01"
+    assert found.rows[0]["Ende"] == "2040-05-01T12:30:00"
+    assert [row["Gemischt"] for row in found.rows] == ["3", "drei"]
+    assert found.lines == (3, 4)
+    assert "the list is sheet Gräber" in found.notes[0]
+    with pytest.raises(DatasetError, match=r"sheet is missing.*Deckblatt, Gräber, Alt"):
+        read_list(tmp_path / "list.xlsx", sheet="Grab")
+
+
+def test_a_table_without_geometries_and_a_layer_of_points(tmp_path: Path) -> None:
+    path = tmp_path / "list.gpkg"
+    columns = {"Nummer": "str", "Ablauf": "date"}
+    row = {"Nummer": "7a", "Ablauf": "2031-05-01"}
+    for layer, kind, shape in (
+        ("liste", "None", None),
+        ("punkte", "Point", {"type": "Point", "coordinates": (500_000.0, 5_400_000.0)}),
+    ):
+        schema = {"geometry": kind, "properties": columns}
+        crs = "EPSG:25832" if shape else None
+        with fiona.open(path, "w", driver="GPKG", layer=layer, crs=crs, schema=schema) as file:
+            file.write({"geometry": shape, "properties": row})
+    table = read_list(path, sheet="liste")
+    assert (table.rows, table.points) == ((row,), None)
+    points = read_list(path, sheet="punkte")
+    assert points.points is not None
+    assert points.points.tolist() == [[500_000, 5_400_000]]
+    with pytest.raises(DatasetError, match=r"ambiguous.*(liste|punkte), .*--sheet"):
+        read_list(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("list.xls", b"x", r"list\.xls: list cannot be read.*old Excel file.*save it as \.xlsx"),
+        ("list.xlsx", b"x", r"list\.xlsx: cannot be read as an Excel file"),
+        ("list.csv", b"", r"list\.csv: list is empty"),
+        ("list.csv", b"a;b\n", r"list has no records.*names a, b alone"),
+        ("list.csv", b"a;b\n1;\0\n", r"list\.csv: is no text file"),
+    ],
+)
+def test_lists_that_cannot_be_read_are_refused(
+    tmp_path: Path, name: str, content: bytes, words: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DatasetError, match=words):
+        read_list(tmp_path / name)
+    with pytest.raises(DatasetError, match="file is missing"):
+        read_list(tmp_path / "typo.csv")
