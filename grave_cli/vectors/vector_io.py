@@ -24,6 +24,7 @@ from grave_cli.vectors.vector_files import VectorFile, identify, reading, siblin
 GRAVE_LAYER = "graves"
 Bounds = tuple[float, float, float, float]
 
+_MOST_LAYERS = 1000
 _SOUND_SHARE = 0.5  # of the coordinates: with fewer on the Earth, the CRS is wrong
 _POLYGONAL = ("Polygon", "MultiPolygon", "CurvePolygon", "MultiSurface", "Surface")
 _MIXED = ("Unknown", "GeometryCollection")
@@ -153,7 +154,7 @@ class _Layer:
 
 def _open(file: VectorFile, **how: Any) -> fiona.Collection:
     return fiona.open(
-        file.path,
+        file.path.absolute(),
         enabled_drivers=[file.driver],
         allow_unsupported_drivers=file.driver == "KML",
         **file.options,
@@ -264,11 +265,20 @@ def _find_layer(file: VectorFile, choice: LayerChoice) -> _Layer:
 
 
 def _layers(file: VectorFile) -> dict[str, _Layer]:
+    """Describe all layers, one after the other.
+
+    `fiona.listlayers` would let any of GDAL's drivers open the file, also one that fetches.
+    """
     found = {}
-    for name in fiona.listlayers(file.path, **file.options):
-        with _open(file, layer=name) as layer:
-            kind = layer.schema["geometry"].removeprefix("3D ").removeprefix("Measured ")
-            found[name] = _Layer(name, kind, tuple(layer.schema["properties"]))
+    for index in range(_MOST_LAYERS):
+        try:
+            with _open(file, layer=index or None) as layer:
+                kind = layer.schema["geometry"].removeprefix("3D ").removeprefix("Measured ")
+                found[layer.name] = _Layer(layer.name, kind, tuple(layer.schema["properties"]))
+        except ValueError as error:
+            if not str(error).startswith("Null layer"):
+                raise
+            break
     return found
 
 
