@@ -15,6 +15,7 @@ from grave_cli.rasters.gdal_messages import unprinted
 from grave_cli.rasters.raster_check import check_raster, refuse_linked_overviews
 from grave_cli.rasters.raster_formats import FORMATS
 
+_MOST_PIXELS = 4e11  # 6.3 km a side at 1 cm: more than any cemetery
 READ_ERRORS = (RasterioError, CPLE_BaseError, UnicodeError)
 
 
@@ -48,9 +49,22 @@ def open_raster(path: Path, **options: str) -> Iterator[DatasetReader]:
     with closing(dataset):
         try:
             refuse_linked_overviews(dataset, path)
+            _refuse_endless(dataset, path)
             yield dataset
         except READ_ERRORS as error:
             raise damaged_file(path, error) from None
+
+
+def _refuse_endless(dataset: DatasetReader, path: Path) -> None:
+    """Refuse a raster that nobody could read to its end, even if most of it is empty."""
+    if dataset.width * dataset.height > _MOST_PIXELS:
+        raise RasterReadError(
+            "raster is too large",
+            where=path,
+            found=f"{dataset.width} x {dataset.height} pixels",
+            expected=f"at most {_MOST_PIXELS / 1e9:g} billion pixels",
+            remedy="cut the cemetery out of it with `gdal_translate -projwin`",
+        )
 
 
 def damaged_file(path: Path, error: Exception) -> RasterReadError:

@@ -19,6 +19,7 @@ from grave_cli.errors import DatasetError
 from grave_cli.outlines.polygons import Polygons
 from grave_cli.rasters.datum_shift import shift_note
 from grave_cli.rasters.georeference import LONLAT, transformer
+from grave_cli.vectors.outline_bounds import refuse_endless_outlines
 from grave_cli.vectors.vector_files import VectorFile, identify, reading, sibling
 
 GRAVE_LAYER = "graves"
@@ -127,6 +128,7 @@ def read_features(
         if not features and choice.condition and bounds is None:
             raise _condition_error("no feature meets the condition", path, found, choice.condition)
     drawn = shapely.force_2d(_objects(_shape(feature.geometry) for feature in features))
+    refuse_endless_outlines(drawn, path)
     flat = _on_earth(drawn, source, path)
     to_target = transformer(source, target)
     return Features(
