@@ -18,9 +18,7 @@ from grave_cli.rasters.grid import WorkingGrid
 _MARGIN_PX = 2  # of the file: an interpolated pixel takes its neighbours
 
 
-def is_stored(
-    dataset: DatasetReader, bands: Bands, place: Georeference, grid: WorkingGrid
-) -> bool:
+def is_stored(dataset: DatasetReader, bands: Bands, place: Georeference, grid: WorkingGrid) -> bool:
     """Tell whether a file stores pixels under a grid, if missing ones count as empty.
 
     Args:
