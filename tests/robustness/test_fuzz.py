@@ -11,6 +11,7 @@ import rasterio.shutil
 from deliveries import GRAVES, UTM, write
 from fuzzing import KINDS, fuzz, mutate
 from hostile_files import bands, source, tif, vrt
+from pyproj import CRS
 
 from grave_cli.model.bundle import Bundle
 from grave_cli.settings.example import example_toml
@@ -21,14 +22,21 @@ WITH_NETWORK = ("card", "weights", "network")
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory, untrained: Bundle) -> Path:
-    """One sound file of each kind."""
     folder = tmp_path_factory.mktemp("sound")
+    write_sound(folder)
+    shutil.copytree(untrained.folder, folder / "model")
+    return folder
+
+
+def write_sound(folder: Path) -> None:
+    """Write one sound file of each kind, except a model."""
     tif(folder / "a.tif")
     vrt(folder / "a.vrt", bands(source("a.tif", 1)))
+    striped = {"compress": "LZW", "interleave": "band"}
     for name, driver, options in (
         ("pixels.gpkg", "GPKG", {"tile_format": "PNG"}),
         ("a.jp2", "JP2OpenJPEG", {}),
-        ("striped.tif", "GTiff", {"compress": "LZW", "interleave": "band", "nodata": 0}),
+        ("striped.tif", "GTiff", striped),
     ):
         rasterio.shutil.copy(folder / "a.tif", folder / name, driver=driver, **options)
     for name in ("graves.gpkg", "graves.shp", "graves.fgb", "graves.gml"):
@@ -42,8 +50,6 @@ def sound(tmp_path_factory: pytest.TempPathFactory, untrained: Bundle) -> Path:
     files = [{"path": "a.tif", "size": 1, "mtime_ns": 2, "sha256": None}]
     content = {"id": "0" * 8, "basis": "times", "files": files}
     (folder / "list.json").write_text(json.dumps(content), encoding="utf-8")
-    shutil.copytree(untrained.folder, folder / "model")
-    return folder
 
 
 def _write_plain(path: Path, driver: str, shapes: list[fiona.Geometry]) -> None:
@@ -60,7 +66,7 @@ def _write_plain(path: Path, driver: str, shapes: list[fiona.Geometry]) -> None:
             name = next(iter(schema["properties"]))
             file.write({"type": "Feature", "geometry": line, "properties": {name: "a"}})
     if driver == "DXF":
-        path.with_suffix(".prj").write_text(fiona.crs.CRS.from_user_input(UTM).to_wkt("WKT1_ESRI"))
+        path.with_suffix(".prj").write_text(CRS.from_user_input(UTM).to_wkt("WKT1_ESRI"))
 
 
 def said(faults: list[object]) -> str:
