@@ -19,6 +19,7 @@ from grave_cli.errors import DatasetError
 from grave_cli.outlines.polygons import Polygons
 from grave_cli.rasters.datum_shift import shift_note
 from grave_cli.rasters.georeference import LONLAT, transformer
+from grave_cli.vectors.on_earth import on_earth
 from grave_cli.vectors.outline_bounds import refuse_endless_outlines
 from grave_cli.vectors.vector_files import VectorFile, identify, reading, sibling
 
@@ -26,7 +27,6 @@ GRAVE_LAYER = "graves"
 Bounds = tuple[float, float, float, float]
 
 _MOST_LAYERS = 1000
-_SOUND_SHARE = 0.5  # of the coordinates: with fewer on the Earth, the CRS is wrong
 _POLYGONAL = ("Polygon", "MultiPolygon", "CurvePolygon", "MultiSurface", "Surface")
 _MIXED = ("Unknown", "GeometryCollection")
 _LINEAR = (
@@ -129,7 +129,7 @@ def read_features(
             raise _condition_error("no feature meets the condition", path, found, choice.condition)
     drawn = shapely.force_2d(_objects(_shape(feature.geometry) for feature in features))
     refuse_endless_outlines(drawn, path)
-    flat = _on_earth(drawn, source, path)
+    flat = on_earth(drawn, source, path)
     to_target = transformer(source, target)
     return Features(
         np.asarray(shapely.transform(flat, to_target.transform, interleaved=False)),
@@ -198,42 +198,6 @@ def _shift_notes(shapes: Polygons, source: str, target: str, path: Path) -> tupl
     x, y = np.median(points, axis=0)
     note = shift_note(source, target, (float(x), float(y)), path)
     return (note,) if note else ()
-
-
-def _on_earth(shapes: Polygons, crs: str, where: Path) -> Polygons:
-    """Make stray coordinates infinite, which lie nowhere in their CRS.
-
-    Raises:
-        DatasetError: Most coordinates lie nowhere, such as metres that are called degrees.
-    """
-    points = shapely.get_coordinates(shapes)
-    sound = _sound(points, crs)
-    if sound.all():
-        return shapes
-    finite = points[np.isfinite(points).all(axis=1)]
-    if sound.mean() >= _SOUND_SHARE or not len(finite):
-        points[~sound] = np.inf
-        return np.asarray(shapely.set_coordinates(shapes.copy(), points))
-    parsed = CRS.from_user_input(crs)
-    low, high = np.percentile(finite, (5, 95), axis=0)
-    raise DatasetError(
-        "its coordinates lie nowhere on the Earth",
-        where=where,
-        found=f"x {low[0]:.6g} to {high[0]:.6g}, y {low[1]:.6g} to {high[1]:.6g} in {parsed.name}",
-        expected="degrees" if parsed.is_geographic else "coordinates of that CRS",
-        remedy="the CRS is probably wrong: set the right one in QGIS (Layer > Set CRS) and export "
-        "it as GeoPackage; GeoJSON without a CRS is in degrees",
-    )
-
-
-def _sound(points: NDArray[np.float64], crs: str) -> NDArray[np.bool_]:
-    """Find the coordinates that lie somewhere on the Earth."""
-    parsed = CRS.from_user_input(crs)
-    if not parsed.is_geographic:
-        lonlat = transformer(crs, LONLAT).transform(*points.T)
-        return np.asarray(np.isfinite(lonlat).all(axis=0))
-    degrees = np.degrees(parsed.axis_info[0].unit_conversion_factor)
-    return np.asarray((np.abs(points) * degrees <= (360, 90)).all(axis=1))
 
 
 def _find_layer(file: VectorFile, choice: LayerChoice) -> _Layer:
