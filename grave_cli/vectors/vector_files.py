@@ -27,6 +27,7 @@ _ERRORS = (
     *(FionaError, CPLE_BaseError, ProjError, OSError, ValueError),
     RecursionError,  # deep JSON
     UnboundLocalError,  # fiona 1.10 on a .prj file of garbage
+    SystemError,  # fiona 1.10 on messages of GDAL that quote text that is no UTF-8
 )
 FORMATS = "GeoPackage, GeoJSON, Shapefile, FlatGeobuf, KML, GML, DXF or File Geodatabase"
 
