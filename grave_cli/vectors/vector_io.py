@@ -22,6 +22,7 @@ from grave_cli.rasters.georeference import LONLAT, transformer
 from grave_cli.vectors.on_earth import on_earth
 from grave_cli.vectors.outline_bounds import refuse_endless_outlines
 from grave_cli.vectors.vector_files import VectorFile, identify, reading, sibling
+from grave_cli.wording import counted
 
 GRAVE_LAYER = "graves"
 Bounds = tuple[float, float, float, float]
@@ -184,7 +185,7 @@ def _refuse_lost(path: Path, layer: fiona.Collection, read: int) -> None:
         raise DatasetError(
             "file is damaged",
             where=path,
-            found=f"{read} of {count} features",
+            found=f"{read} of {counted(count, 'feature')}",
             expected="all of them",
             remedy="copy or export it again",
         )
