@@ -30,7 +30,7 @@ def map_jobs(
         for job in jobs:
             outcome = _map(job, find_finished, map_one)
             if outcome.error:
-                progress.note(f"{job.cemetery} failed: {outcome.error}")
+                progress.warn(f"{job.cemetery} failed: {outcome.error}")
             advance(1)
             yield outcome
 

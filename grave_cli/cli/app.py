@@ -20,7 +20,7 @@ from grave_cli.cli.model_info import model_info
 from grave_cli.cli.predict import predict_cemetery
 from grave_cli.cli.runs import runs
 from grave_cli.cli.sample_data import sample_data
-from grave_cli.cli.streams import StdoutError, full_disk, run_with_streams, say_error
+from grave_cli.cli.streams import StdoutError, run_with_streams, say_error, system_fault
 from grave_cli.cli.surroundings import forget_other_programs
 from grave_cli.cli.train import train
 from grave_cli.errors import GraveError
@@ -90,10 +90,10 @@ def _run() -> int:
     except StdoutError:
         raise
     except Exception as error:
-        full = full_disk(error)
-        if full is None:  # a mistake in the program keeps its traceback
+        fault = system_fault(error)
+        if not fault:  # a mistake in the program keeps its traceback
             raise
-        say_error(f"{full.filename or 'disk'}: {full.strerror}; free some disk space")
+        say_error(fault)
         return GraveError.exit_code
 
 

@@ -9,6 +9,8 @@ from grave_cli.cli import options
 if TYPE_CHECKING:
     from grave_cli.doctor.report import CemeteryRow, CheckReport
 
+_HEADINGS = ("cemetery", "split", "size", "CRS", "GSD", "valid", "DEM", "graves", "median")
+_TEXTS = ("split", "size", "CRS", "DEM")
 _COLORS = {"error": "bold red", "warning": "yellow", "note": "dim"}
 
 
@@ -39,19 +41,15 @@ def check(
 
 
 def _print(report: "CheckReport") -> None:
-    from rich.table import Table
     from rich.text import Text
 
     from grave_cli.cli.console import OUT, print_line
-    from grave_cli.cli.tables import print_table
+    from grave_cli.cli.tables import make_table, print_table
     from grave_cli.wording import counted
 
-    table = Table(title=f"data set {report.dataset_id}" if report.dataset_id else None)
-    for heading in ("cemetery", "split", "size", "CRS", "GSD", "valid", "DEM", "graves", "median"):
-        table.add_column(heading)
-    for row in report.cemeteries:
-        table.add_row(*_cells(row))
     if report.cemeteries:
+        title = f"data set {report.dataset_id}" if report.dataset_id else None
+        table = make_table(_HEADINGS, map(_cells, report.cemeteries), left=_TEXTS, title=title)
         print_table(table, ("median", "CRS", "GSD", "valid", "size", "split", "DEM"))
     for finding in report.findings:
         subject = f"{finding.cemetery}: " if finding.cemetery else ""

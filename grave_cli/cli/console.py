@@ -26,7 +26,7 @@ from grave_cli.progress import Advance, Silent
 from grave_cli.wording import duration
 
 _AT_ONCE_S = 0.02  # work reported this soon was done before
-_WIDE = 160  # columns without a terminal: tables in a file should not be folded
+_WIDE = 1000  # columns without a terminal: tables in a file lose none
 
 
 class PlainConsole(Console):

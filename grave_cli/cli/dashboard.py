@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from grave_cli.tuning.dashboard import StudyPages
 
 _BESIDE = 1000  # distance between the ports of the studies and of the runs
-_LOCAL = "127.0.0.1"
 _NAMES = {"mlflow": "MLflow", "dashboard": "dashboard"}
 
 
@@ -46,10 +45,10 @@ def dashboard(
         str,
         typer.Option(
             metavar="ADDRESS",
-            help="Address to serve the studies on. With any other than 127.0.0.1, other people can "
-            "change them.",
+            help="Address of this machine to serve the studies on; 0.0.0.0 for all. With any other "
+            "than 127.0.0.1, other people can change them.",
         ),
-    ] = _LOCAL,
+    ] = "127.0.0.1",
     no_browser: Annotated[
         bool, typer.Option("--no-browser", help="Do not open a browser.")
     ] = False,
@@ -71,9 +70,11 @@ def dashboard(
 def _serve(settings: "Settings", pages: _Pages, progress: "Progress") -> None:
     from grave_cli.errors import TuningError
     from grave_cli.masking import mask
+    from grave_cli.tracking.addresses import free_port
     from grave_cli.tracking.server import mlflow_pages
     from grave_cli.tuning.dashboard import open_studies
 
+    free_port(pages.port, pages.host)  # a wrong address is reported before anything is opened
     try:
         studies = open_studies(settings)
     except TuningError as error:
@@ -97,15 +98,15 @@ def _serve(settings: "Settings", pages: _Pages, progress: "Progress") -> None:
 def _serve_studies(
     studies: "StudyPages", pages: _Pages, addresses: dict[str, str], progress: "Progress"
 ) -> None:
-    from grave_cli.tracking.server import free_port
+    from grave_cli.tracking.addresses import free_port, in_url, is_loopback
 
     page = studies.path(pages.study)
     port = free_port(pages.port, pages.host)
-    if pages.host != _LOCAL:
+    if not is_loopback(pages.host):
         warning = "anyone who reaches this address can view, change and delete the studies"
         progress.warn(f"{pages.host}: {warning}")
     with studies.listening(pages.host, port) as serve:
-        addresses["dashboard"] = f"http://{pages.host}:{port}/{page}"
+        addresses["dashboard"] = f"http://{in_url(pages.host)}:{port}/{page}"
         _announce(addresses, pages)
         serve()
 

@@ -1,10 +1,12 @@
 """Help texts: examples for each command, and square brackets that are shown as they are."""
 
+import inspect
 import re
 from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
+_LINE_END = re.compile(r"(?<!\n)\n(?!\n)")  # within a paragraph
 _TAG = re.compile(r"\[[a-z#/@][^\[]*?\]")  # as Rich recognises markup
 
 EXAMPLES: dict[str, tuple[str, ...]] = {
@@ -39,6 +41,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "gravecli predict-cemetery st_anna.tif --dem heights.tif --model starter",
         "gravecli predict-cemetery st_anna.tif --truth surveyed.gpkg --json",
         "gravecli predict-cemetery st_anna.tif --crs EPSG:25832 --out maps/st_anna.gpkg",
+        "gravecli predict-cemetery flights --dem-dir heights --out maps --preview maps",
+        "gravecli predict-cemetery @list.txt --out maps --shard 1/4",
     ),
     "evaluate": (
         "gravecli evaluate st_anna.gpkg surveyed.gpkg",
@@ -96,6 +100,8 @@ def examples_of(command: str) -> str:
 
 
 def _escape_texts(command: Any) -> None:
+    if command.help:  # Typer keeps the lines of all paragraphs but the first
+        command.help = _LINE_END.sub(" ", inspect.cleandoc(command.help))
     for name in ("help", "short_help", "epilog"):
         setattr(command, name, _escaped(getattr(command, name)))
     for parameter in command.params:

@@ -20,7 +20,7 @@ def predict_cemetery(
     orthophotos: Annotated[
         list[Path],
         typer.Argument(
-            metavar="ORTHOPHOTO...",
+            metavar="ORTHOPHOTO",
             help="Orthophoto of the cemetery (GeoTIFF). Or several: files, folders, or @LIST, a "
             "text file with one orthophoto a line.",
         ),

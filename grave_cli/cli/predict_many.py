@@ -204,22 +204,21 @@ def _make_folder(path: Path, option: str) -> None:
 
 
 def _show(outcomes: "Sequence[Outcome]", path: Path, json: bool) -> None:
-    from rich.table import Table
-
     from grave_cli.batch.outcomes import as_record
     from grave_cli.cli.console import print_json, print_line
-    from grave_cli.cli.tables import print_table
+    from grave_cli.cli.tables import make_table, print_table
 
     record = as_record(outcomes)
     if json:
         print_json(record)
         return
-    table = Table("cemetery", "state", "graves", "to review", "s")
+    table = make_table(("cemetery", "state", "graves", "to review", "s"), left=("state",))
     for outcome in outcomes:
         counts = [str("" if n is None else n) for n in (outcome.graves, outcome.to_review)]
         table.add_row(outcome.cemetery, outcome.state, *counts, f"{outcome.seconds:.1f}")
     print_table(table, ["s", "to review"])
     print_line(
         f"{record['mapped']} mapped, {record['already_mapped']} already mapped, "
-        f"{record['failed']} failed; {counted(record['graves'], 'grave')}; summary in {path}"
+        f"{record['failed']} failed; {counted(record['graves'], 'grave')}, "
+        f"{record['to_review']} to review; summary in {path}"
     )

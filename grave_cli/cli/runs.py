@@ -1,5 +1,6 @@
 """`gravecli runs`."""
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -65,42 +66,54 @@ def _prune(settings: "Settings", json: bool) -> None:
         print_line("nothing to remove")
 
 
-def _print(rows: list["RunRow"]) -> None:
-    from rich.table import Table
+_HEADINGS = (
+    *("name", "date", "data set", "channels", "encoder", "objective"),
+    *("best dice", "object F1", "test F1", "epochs", "duration", "status"),
+)
+_TEXTS = ("date", "data set", "channels", "encoder", "objective", "status")
+# In a narrow terminal these give way first, the status last.
+_EXPENDABLE = (
+    *("objective", "encoder", "duration", "epochs", "data set", "channels"),
+    *("best dice", "test F1", "date", "object F1", "status"),
+)
 
+
+def _print(rows: list["RunRow"]) -> None:
     from grave_cli.cli.console import print_line
-    from grave_cli.cli.tables import print_table
+    from grave_cli.cli.tables import make_table, print_table
 
     if not rows:
         print_line("no runs yet")
         return
-    table = Table()
-    for heading in ("name", "data set", "channels", "encoder"):
-        table.add_column(heading)
-    for heading in ("best dice", "object F1", "test F1", "epochs", "duration"):
-        table.add_column(heading, justify="right")
-    table.add_column("status")
+    table = make_table(_HEADINGS, left=_TEXTS)
     for row in rows:
         table.add_row(*_cells(row), style="dim" if row.parent_run_id else "")
-    rest = ("epochs", "channels", "best dice", "object F1", "test F1")
-    print_table(table, ("encoder", "duration", *rest))
+    print_table(table, _EXPENDABLE)
 
 
 def _cells(row: "RunRow") -> "tuple[str | Text, ...]":
-    from rich.text import Text
-
     scores = (row.best_dice, row.best_object_f1, row.test_object_f1)
-    colored = (row.status, _COLORS.get(row.status, "default"))
     return (
         f"  {row.name}" if row.parent_run_id else row.name,
+        f"{datetime.fromisoformat(row.started).astimezone():%Y-%m-%d %H:%M}",
         row.dataset_id,
         row.channels,
         row.encoder,
+        row.objective,
         *("" if score is None else f"{score:.3f}" for score in scores),
         "" if row.epochs is None else str(row.epochs),
         _duration(row.duration_s),
-        Text.assemble(colored, " (resumable)" if row.is_resumable else ""),
+        _status(row),
     )
+
+
+def _status(row: "RunRow") -> "Text":
+    from rich.text import Text
+
+    marks = {"resumable": row.is_resumable, "champion": row.is_champion}
+    shown = ", ".join(mark for mark, holds in marks.items() if holds)
+    colored = (row.status, _COLORS.get(row.status, "default"))
+    return Text.assemble(colored, f" ({shown})" if shown else "")
 
 
 def _duration(seconds: float) -> str:

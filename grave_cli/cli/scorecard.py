@@ -1,45 +1,49 @@
 """Evaluations as tables on the terminal."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from grave_cli.cli.console import OUT, print_line
+from grave_cli.cli.console import print_line
+from grave_cli.cli.tables import make_table, print_table
 from grave_cli.evaluation.breakdown import ConfidenceGroup, Group
 from grave_cli.evaluation.evaluate import Evaluation
 from grave_cli.evaluation.review_curve import ReviewCurve
 from grave_cli.evaluation.scorecard import Scorecard
 from grave_cli.evaluation.verdicts import VerdictCounts
-from grave_cli.training.cross_validate import CrossValidation
 from grave_cli.wording import counted
+
+if TYPE_CHECKING:
+    from grave_cli.training.cross_validate import CrossValidation
 
 
 def print_evaluation(evaluation: Evaluation) -> None:
     """Print the tables of an evaluation."""
     scorecard = evaluation.scorecard
     print_line(f"{evaluation.prediction.path} against {evaluation.truth.path}")
-    OUT.print(_matches(scorecard))
-    OUT.print(_verdicts(scorecard))
+    print_table(_matches(scorecard), ("mean IoU", "matched"))
+    print_table(_verdicts(scorecard))
     for line in _sentences(scorecard):
         print_line(line)
-    OUT.print(_kinds(evaluation))
+    print_table(_kinds(evaluation), ("predicted", "found", "ground truth"))
     if scorecard.by_confidence:
-        OUT.print(_confidence(scorecard.by_confidence))
+        print_table(_confidence(scorecard.by_confidence), ("mean", "matched"))
         print_line(f"calibration error     {_number(scorecard.calibration_error, '.3f')}")
     if evaluation.review is not None and evaluation.review.to_correct:
         print_line(review_sentence(evaluation.review))
 
 
-def print_cross_validation(result: CrossValidation) -> None:
+def print_cross_validation(result: "CrossValidation") -> None:
     """Print the scores of each fold, their mean and their standard deviation."""
-    table = _table(f"cross-validation {result.identity}", *_SHOWN.values())
+    table = make_table((f"cross-validation {result.identity}", *_SHOWN.values()))
     for fold in result.folds:
         table.add_row(fold.cemetery, *(_number(fold.scores.get(name), ".3f") for name in _SHOWN))
     table.add_section()
     scores = [result.scores.get(name) for name in _SHOWN]
     table.add_row("mean", *("–" if score is None else f"{score.mean:.3f}" for score in scores))
     table.add_row("± spread", *("–" if score is None else f"{score.std:.3f}" for score in scores))
-    OUT.print(table)
+    print_table(table, _LESS_IMPORTANT)
 
 
 _SHOWN = {
@@ -56,6 +60,10 @@ _SHOWN = {
 }
 
 
+# In a narrow terminal these give way first.
+_LESS_IMPORTANT = ("area m²", "outline cm", "panoptic", "F1@0.75", "merges", "splits", "mean F1")
+
+
 def review_sentence(review: ReviewCurve) -> str:
     """Summarise the review curve in one line."""
     at_15 = review.caught[review.reviewed.index(0.15)]
@@ -67,7 +75,7 @@ def review_sentence(review: ReviewCurve) -> str:
 
 
 def _matches(scorecard: Scorecard) -> Table:
-    table = _table("matched at", "precision", "recall", "F1", "mean IoU", "matched")
+    table = make_table(("matched at", "precision", "recall", "F1", "mean IoU", "matched"))
     for name, score in (("IoU 0.5", scorecard.at_50), ("IoU 0.75", scorecard.at_75)):
         rates = (score.precision, score.recall, score.f1, score.mean_iou)
         cells = (f"{value:.3f}" for value in rates)
@@ -83,7 +91,7 @@ def verdict_sentence(counts: VerdictCounts) -> str:
 
 
 def _verdicts(scorecard: Scorecard) -> Table:
-    table = Table("verdict", "number")
+    table = make_table(("verdict", "number"), left=("number",))
     for kind, words in scorecard.verdicts.in_words().items():
         table.add_row(kind, words)
     return table
@@ -107,7 +115,9 @@ def _sentences(card: Scorecard) -> list[str]:
 
 def _kinds(evaluation: Evaluation) -> Table:
     card = evaluation.scorecard
-    table = _table("kind of grave", "ground truth", "found", "recall", "predicted", "precision")
+    table = make_table(
+        ("kind of grave", "ground truth", "found", "recall", "predicted", "precision")
+    )
     families: list[Sequence[Group]] = [card.by_size, card.by_neighbours, evaluation.by_attribute]
     for family in families:
         for group in family:
@@ -124,7 +134,7 @@ def _kinds(evaluation: Evaluation) -> Table:
 
 
 def _confidence(groups: Sequence[ConfidenceGroup]) -> Table:
-    table = _table("confidence", "mean", "predicted", "matched", "precision")
+    table = make_table(("confidence", "mean", "predicted", "matched", "precision"))
     for group in groups:
         table.add_row(
             f"{group.lowest:.2f} – {group.highest:.2f}",
@@ -133,13 +143,6 @@ def _confidence(groups: Sequence[ConfidenceGroup]) -> Table:
             str(group.right),
             f"{group.precision:.3f}",
         )
-    return table
-
-
-def _table(first: str, *others: str) -> Table:
-    table = Table(first)
-    for heading in others:
-        table.add_column(heading, justify="right")
     return table
 
 

@@ -102,18 +102,32 @@ def _give_up(stdout: TextIO, problem: OSError) -> int:
     return 1
 
 
-def full_disk(error: BaseException) -> OSError | None:
-    """Find a full disk among the causes of an error, which libraries and clean-up may hide.
+# Answers of the system that are no mistake of the program, each with the way out.
+_REMEDIES = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "free some disk space"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "check its permissions"),
+    **dict.fromkeys((errno.EIO, errno.ESTALE), "check the disk or network drive"),
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ELOOP: "its links lead in a circle",
+}
+
+
+def system_fault(error: BaseException) -> str:
+    """Say in one line which file the system refuses, such as one on a full disk.
 
     Args:
-        error: The error that ended a command.
+        error: The error that ended a command. Libraries and clean-up may have hidden its cause.
+
+    Returns:
+        The line; empty if the error has no such cause.
     """
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
-            return cause
+        if isinstance(cause, OSError) and cause.errno in _REMEDIES:
+            where = cause.filename or "disk"
+            return f"{where}: {cause.strerror}; {_REMEDIES[cause.errno]}"
         cause = cause.__cause__ or cause.__context__
-    return None
+    return ""
 
 
 def say(text: str, *, err: bool = False) -> None:

@@ -6,19 +6,22 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
 from grave_cli.cli.console import ERR, TerminalProgress
+from grave_cli.cli.tables import fit_table, make_table
 from grave_cli.progress import Progress
 from grave_cli.wording import counted, duration
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from grave_cli.tuning.result import StudyStatus, StudyWatch, TrialRow
 
 _ROWS = 12  # of the newest trials
+_NARROWEST = 20  # letters for the parameters of a trial
 _LOOK_S = 1.0  # between two queries of the storage
 _COLORS = {"RUNNING": "cyan", "COMPLETE": "green", "PRUNED": "yellow", "FAIL": "red"}
 
@@ -53,7 +56,7 @@ class StudyScreen(TerminalProgress):
         bars = self._bars.get_renderable()
         if self._seen is None or not self._seen.rows:
             return bars
-        return Group(study_table(self._seen), summary(self._seen), bars)
+        return Group(fitted_table(self._seen, ERR), summary(self._seen), bars)
 
 
 @contextmanager
@@ -67,18 +70,24 @@ def show_study(watch: "StudyWatch", progress: Progress) -> Iterator[Progress]:
         yield screen
 
 
-def study_table(status: "StudyStatus") -> Table:
+def study_table(status: "StudyStatus") -> "Table":
     """List the newest trials; the best one is among them or above them."""
     rows = list(status.rows[-_ROWS:])
     if status.best is not None and status.best not in rows:
         rows.insert(0, status.best)
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for heading in ("trial", "state", "value", "epoch", "time"):
-        table.add_column(heading, justify="right" if heading != "state" else "left", no_wrap=True)
-    table.add_column("parameters")
+    headings = ("trial", "state", "value", "epoch", "time", "parameters")
+    table = make_table(headings, left=("state", "parameters"))
+    table.box, table.padding = SIMPLE_HEAD, (0, 1, 0, 0)
     for row in rows:
         style = "bold" if row == status.best else ""
         table.add_row(*_cells(row), _parameters(row), style=style)
+    return table
+
+
+def fitted_table(status: "StudyStatus", console: Console) -> "Table":
+    """List the newest trials, in a narrow terminal without the less important columns."""
+    table = study_table(status)
+    fit_table(table, console, ("time", "epoch", "state"), {"parameters": _NARROWEST})
     return table
 
 

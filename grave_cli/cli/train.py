@@ -62,7 +62,7 @@ def train(
     progress = options.show_progress(quiet, verbose)
     settings, unfinished = _begin(loaded, resume, progress)
     if dry_run:
-        _dry_run(settings, json, progress)
+        _dry_run(settings, unfinished, json, progress)
     else:
         _train(settings, unfinished, name, json, progress)
 
@@ -98,6 +98,9 @@ def _train(
     for split in SPLITS:
         if parts := plan.split(split):
             progress.note(f"{split}: {_list_parts(parts)}")
+    from grave_cli.training.readiness import check_ready
+
+    check_ready(settings, plan, unfinished)
     if unfinished is None:
         from grave_cli.training.dry_run import estimate_plan
 
@@ -136,13 +139,15 @@ def _in_words(estimate: "Estimate") -> str:
     )
 
 
-def _dry_run(settings: "Settings", json: bool, progress: "Progress") -> None:
+def _dry_run(
+    settings: "Settings", unfinished: "Unfinished | None", json: bool, progress: "Progress"
+) -> None:
     from dataclasses import asdict
 
     from grave_cli.cli.console import print_json, print_line
     from grave_cli.training.dry_run import estimate_training
 
-    estimate = estimate_training(settings, progress)
+    estimate = estimate_training(settings, progress, unfinished)
     if json:
         print_json(asdict(estimate))
         return

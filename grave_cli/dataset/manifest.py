@@ -33,7 +33,7 @@ from grave_cli.dataset.file_kinds import (
     kind_of,
     name_of,
 )
-from grave_cli.dataset.named_files import find_files, take_file
+from grave_cli.dataset.named_files import find_files, readable, take_file
 from grave_cli.errors import DatasetError
 from grave_cli.settings.inputs import DataSettings
 
@@ -111,9 +111,14 @@ def read_manifest(root: Path, annotations: Path | None = None) -> Manifest:
         annotations: One file with the graves of all cemeteries that have no labels of their own.
 
     Raises:
-        DatasetError: The folder, its orthophotos or the shared annotations are missing, a cemetery
-            has two files of one kind, or a file belongs to no orthophoto.
+        DatasetError: The folder, its orthophotos or the shared annotations are missing, a folder
+            cannot be read, a cemetery has two files of one kind, or a file has no orthophoto.
     """
+    with readable(root):
+        return _read(root, annotations)
+
+
+def _read(root: Path, annotations: Path | None) -> Manifest:
     if annotations is not None and not annotations.is_file():
         raise DatasetError(
             "file is missing", where=annotations, remedy="correct the setting data.annotations"

@@ -1,5 +1,7 @@
 """The files of one kind in a folder, by cemetery."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from grave_cli.dataset.file_kinds import (
@@ -28,11 +30,13 @@ def find_files(
         The files, and data that is not read.
 
     Raises:
-        DatasetError: Two files bear the name of one cemetery.
+        DatasetError: Two files bear the name of one cemetery, or the folder cannot be read.
     """
     found: dict[str, Path] = {}
     others, unread = [], []
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+    with readable(folder):
+        paths = sorted(folder.iterdir()) if folder.is_dir() else []
+    for path in paths:
         ending = path.suffix.lower()
         if path.name.startswith(".") or (shared is not None and path.samefile(shared)):
             continue
@@ -50,6 +54,23 @@ def find_files(
         else:
             take_file(extra, name, path)
     return found | extra, unread
+
+
+@contextmanager
+def readable(folder: Path) -> Iterator[None]:
+    """Name the file or folder that this account may not read, while the block looks for files.
+
+    Raises:
+        DatasetError: There is one.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise DatasetError(
+            f"cannot be read: {error.strerror or error}",
+            where=error.filename or folder,
+            remedy="check its permissions",
+        ) from None
 
 
 def take_file(found: dict[str, Path], name: str, path: Path) -> None:

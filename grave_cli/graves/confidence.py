@@ -1,14 +1,15 @@
 """Evidence in, confidence out: the probability that a grave overlaps a true one by half (IoU)."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from grave_cli.graves.evidence import Evidence
-from grave_cli.outlines.polygons import Outlines
+if TYPE_CHECKING:  # a model is described without the libraries that find graves
+    from grave_cli.graves.evidence import Evidence
+    from grave_cli.outlines.polygons import Outlines
 
 Floats = NDArray[np.float64]
 
@@ -46,7 +47,7 @@ class Calibration(BaseModel):
         return np.asarray(1 / (1 + np.exp(-(self.intercept + features @ weights))))
 
 
-def confidence_features(outlines: Outlines, evidence: Evidence) -> Floats:
+def confidence_features(outlines: "Outlines", evidence: "Evidence") -> Floats:
     """Compute the features of the confidence.
 
     Args:

@@ -11,8 +11,9 @@ from grave_cli.masking import mask, mask_url
 from grave_cli.model.bundle import Bundle, read_bundle
 from grave_cli.model.shipped import STARTER, starter_model
 from grave_cli.settings.tree import Settings
+from grave_cli.tracking.local_store import reading_client
 from grave_cli.tracking.run_files import run_folder
-from grave_cli.tracking.store import look_up, open_client, shown_uri, store_exists
+from grave_cli.tracking.store import look_up, shown_uri, store_exists
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 MODEL_FOLDER = "model"
+CHAMPION = "champion"
+"""Alias of the best version of a registered model."""
 CHANNELS_TAG = "gravecli.channels"
+ENCODER_TAG = "gravecli.encoder"
 WITHOUT_DEM_TAG = "gravecli.works_without_dem"
 MODEL_TAG = "gravecli.model"
 _ONLY_WITH_DEM = "only models with a DEM fit: give --dem"
@@ -61,7 +65,7 @@ def resolve_model(name: str, settings: Settings) -> FoundModel:
         return FoundModel(read_bundle(Path(name)), f"folder {name}")
     if not store_exists(settings):
         raise _no_such_model(name, settings)
-    client = open_client(settings)
+    client = reading_client(settings)
     if name.startswith(_REGISTRY_URI):
         version = _registered(client, name, settings)
         name, origin = str(version.run_id), f"{version.name} version {version.version}, run"
@@ -121,13 +125,15 @@ def own_or_starter(with_dem: bool, settings: Settings) -> FoundModel:
 
 
 def _any_fits_with_dem(settings: Settings) -> bool:
-    return store_exists(settings) and _newest_run(open_client(settings), True, settings) is not None
+    if not store_exists(settings):
+        return False
+    return _newest_run(reading_client(settings), True, settings) is not None
 
 
 def _newest(with_dem: bool, settings: Settings) -> FoundModel | None:
     if not store_exists(settings):
         return None
-    client = open_client(settings)
+    client = reading_client(settings)
     run = _newest_run(client, with_dem, settings)
     if run is None:
         return None
@@ -176,6 +182,17 @@ def find_run(client: "MlflowClient", name: str, settings: Settings) -> "Run | No
     if "'" not in name:
         found = _search(client, settings, f"attributes.run_name = '{name}'")
     return found or look_up(client, lambda: client.get_run(name))
+
+
+def champion_run(client: "MlflowClient", settings: Settings) -> str:
+    """Return the id of the run that trained the champion; empty if there is no champion.
+
+    Raises:
+        TrackingError: The store does not answer.
+    """
+    name = settings.tracking.registered_model
+    version = look_up(client, lambda: client.get_model_version_by_alias(name, CHAMPION))
+    return str(version.run_id) if version is not None else ""
 
 
 def model_of(client: "MlflowClient", run: "Run", settings: Settings) -> Bundle:

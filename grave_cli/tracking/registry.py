@@ -7,11 +7,10 @@ from grave_cli.errors import ModelError
 from grave_cli.model.bundle import Bundle
 from grave_cli.tracking.dataset_input import dataset_digest
 from grave_cli.tracking.guarded_client import StoreError
-from grave_cli.tracking.models import MODEL_FOLDER, model_of
+from grave_cli.tracking.models import CHAMPION, MODEL_FOLDER, model_of
 from grave_cli.tracking.runs import TrackedRun
 from grave_cli.tracking.store import look_up
 
-_CHAMPION = "champion"
 _DIGEST_TAG = "dataset_digest"
 
 
@@ -41,7 +40,7 @@ def find_champion(run: TrackedRun) -> Champion | None:
         TrackingError: The registry does not answer.
     """
     name = run.settings.tracking.registered_model
-    found = look_up(run.client, lambda: run.client.get_model_version_by_alias(name, _CHAMPION))
+    found = look_up(run.client, lambda: run.client.get_model_version_by_alias(name, CHAMPION))
     if found is not None:
         return Champion(str(found.version), str(found.run_id), found.tags.get(_DIGEST_TAG, ""))
     try:
@@ -84,5 +83,5 @@ def add_version(run: TrackedRun, plan: TrainingPlan, reason: str, *, wins: bool)
     made = run.client.create_model_version(name, source, run.run_id, tags=tags, description=reason)
     version = str(made.version)
     if wins:
-        run.client.set_registered_model_alias(name, _CHAMPION, version)
+        run.client.set_registered_model_alias(name, CHAMPION, version)
     return version

@@ -6,16 +6,20 @@ files belong to the folder that the store lies in now.
 
 import os
 import sqlite3
+import tempfile
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from grave_cli.errors import TrackingError
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.store import (
     STORE_FILE,
     artifact_root,
+    check_writable,
+    is_server,
     own_file,
     tracking_store,
 )
@@ -34,6 +38,37 @@ def run_folder(run: "Run", settings: Settings) -> Path | None:
         settings: The store that holds it.
     """
     return _folder(run.info.run_id, run.info.artifact_uri, settings)
+
+
+def check_places(settings: Settings) -> None:
+    """Find out before any work whether runs and their files can be recorded; nothing is left.
+
+    Raises:
+        TrackingError: The store cannot be opened or written, or no file can be made in the folder
+            for the files of runs or for those of unfinished runs.
+    """
+    check_writable(settings)
+    artifacts = None if is_server(settings) else local_folder(artifact_root(settings))
+    folders = {"tracking.artifacts": artifacts, "work_dir": settings.work_dir / "unfinished"}
+    for setting, folder in folders.items():
+        if folder is not None and (reason := _refusal(folder)):
+            raise TrackingError(
+                f"files of runs cannot be written: {reason}",
+                where=folder,
+                remedy=f"check its permissions, or set {setting} to another folder",
+            )
+
+
+def _refusal(folder: Path) -> str:
+    """Say why no file can be made in a folder that may be missing yet; empty if one can."""
+    there = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
+    if not os.path.isdir(there):
+        return f"{there} is not a folder"
+    try:
+        tempfile.TemporaryFile(dir=there).close()
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
 
 
 def record_locations(settings: Settings, writing: str = "") -> None:

@@ -1,7 +1,6 @@
 """MLflow's pages on this machine, in a child process that ends with the block that opens it."""
 
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ import psutil
 from grave_cli.errors import TrackingError
 from grave_cli.masking import mask
 from grave_cli.settings.tree import Settings
+from grave_cli.tracking.addresses import HOST, free_port, own_hosts
 from grave_cli.tracking.run_files import record_locations
 from grave_cli.tracking.store import (
     artifact_root,
@@ -26,9 +26,14 @@ from grave_cli.tracking.store import (
     tracking_uri,
 )
 
-HOST = "127.0.0.1"
 _START_S = 120  # the server imports MLflow twice, and creates the tables of a new database
 _STOP_S = 10
+_OWN_ENVIRONMENT = {
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    # Whoever opens a server of their own to others by these does not mean this one.
+    "MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE": "false",
+    "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": "",
+}
 
 
 @contextmanager
@@ -79,12 +84,13 @@ def mlflow_server(
     silence_mlflow()
     command = [sys.executable, "-m", "mlflow", "server", *arguments]
     command += ["--host", HOST, "--port", str(port), "--workers", "1"]
+    command += ["--allowed-hosts", ",".join(sorted(own_hosts(HOST, port)))]
     with tempfile.TemporaryFile() as log:
         child = subprocess.Popen(
             command,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+            env={**os.environ, **environ, **_OWN_ENVIRONMENT},
             start_new_session=True,  # Ctrl-C reaches only this process, which then ends the child
         )
         try:
@@ -93,27 +99,6 @@ def mlflow_server(
             yield url
         finally:
             _end(child)
-
-
-def free_port(first: int, host: str = HOST) -> int:
-    """Find the first free port from a number on.
-
-    Args:
-        first: First number to try.
-        host: Address of this machine to listen on.
-
-    Raises:
-        TrackingError: A hundred ports in a row are in use.
-    """
-    for port in range(first, min(first + 100, 65536)):
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except OSError:
-                continue
-            return port
-    raise TrackingError("no free port", found=f"{first} to {first + 99} are in use")
 
 
 def _await_answer(child: subprocess.Popen[bytes], url: str, log: IO[bytes]) -> None:

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 STUDY_TAG = "gravecli.study"
+OBJECTIVE_TAG = "gravecli.objective"
+"""Tag of a study and its trials: the metric that is maximised."""
+BEST_RUN_TAG = "best.run_id"
+"""Tag of a study: run of its best trial."""
 TRIAL_TAG = "optuna.trial"
 STATE_TAG = "optuna.state"
 

@@ -85,6 +85,22 @@ class Unfinished:
         Raises:
             TrackingError: Another process holds it.
         """
+        with self._locked():
+            with whole_file(self.folder / _STATE) as new:
+                new.write_text(self.state.model_dump_json(), encoding="utf-8")
+            yield
+
+    def check_free(self) -> None:
+        """Find out whether this process could work on the run.
+
+        Raises:
+            TrackingError: Another process does.
+        """
+        with self._locked():
+            pass
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
         with ExitStack() as stack:
             try:
                 stack.enter_context(_held(self.folder, _WAIT_S))
@@ -93,8 +109,6 @@ class Unfinished:
                     f"run {self.state.name} is running in another process",
                     remedy="wait for it, or stop it",
                 ) from None
-            with whole_file(self.folder / _STATE) as new:
-                new.write_text(self.state.model_dump_json(), encoding="utf-8")
             yield
 
     def remove_unless_needed(self, status: str | None) -> None:

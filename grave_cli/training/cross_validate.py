@@ -22,6 +22,7 @@ from grave_cli.tracking.folds import (
     scores_of_test,
 )
 from grave_cli.training.device import training_device
+from grave_cli.training.readiness import check_ready
 from grave_cli.wording import counted, is_or_are
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ def cross_validate(settings: Settings, progress: Progress = SILENT) -> CrossVali
     words = f"{finished} of {counted(len(folds), 'fold')} {is_or_are(finished)} finished"
     progress.note(f"cross-validation {identity}: {words}")
     if left:
+        check_ready(*next(iter(left.values())), None)
         with cross_validation_run(settings, identity, {DATASET_TAG: dataset_id}) as parent:
             for name, (chosen, plan) in left.items():
                 progress.note(f"fold {name}: training without it")

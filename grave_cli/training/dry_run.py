@@ -14,7 +14,9 @@ from grave_cli.learning.chips import chips_for_area
 from grave_cli.learning.losses import GraveLoss
 from grave_cli.progress import SILENT, Progress
 from grave_cli.settings.tree import Settings
+from grave_cli.tracking.unfinished import Unfinished
 from grave_cli.training.device import memory_named, training_device
+from grave_cli.training.readiness import check_ready, note_known_parts
 from grave_cli.training.start import build_start, settle_start
 
 _TIMED_STEPS = 3
@@ -63,18 +65,24 @@ class Estimate:
     device: str
 
 
-def estimate_training(settings: Settings, progress: Progress = SILENT) -> Estimate:
+def estimate_training(
+    settings: Settings, progress: Progress = SILENT, unfinished: Unfinished | None = None
+) -> Estimate:
     """Estimate a training with these settings; nothing is written.
 
     Args:
         settings: All settings.
         progress: Receives a note about every repair and omission in the data.
+        unfinished: The run to resume; None for a new one.
 
     Raises:
-        GraveError: Data or settings cannot be used.
+        GraveError: Data, settings, model weights or stores cannot be used.
     """
     training_device(settings)
-    return estimate_plan(plan_training(settings, progress), settings)
+    plan = plan_training(settings, progress)
+    check_ready(settings, plan, unfinished)
+    note_known_parts(settle_start(settings)[1], plan, progress)
+    return estimate_plan(plan, settings)
 
 
 def estimate_plan(plan: TrainingPlan, settings: Settings) -> Estimate:

@@ -4,6 +4,7 @@ Finding it takes no torch, so that a wrong start is reported before anything is 
 """
 
 import json
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,9 +52,9 @@ def settle_start(settings: Settings, progress: Progress = SILENT) -> tuple[Setti
         reason = f": the starter model has {misfit}" if misfit else ""
         progress.note(f"Start: {start}{reason}")
         settings = with_values(settings, {"model.start": start})
-    if start in (IMAGENET, NONE) or _is_weights_file(Path(start)):
+    bundle = named_start(settings)
+    if bundle is None:
         return settings, None
-    bundle = resolve_model(start, settings).bundle
     if misfit := find_misfit(bundle, settings):
         raise ModelError(
             "the model to start from has another network",
@@ -65,6 +66,27 @@ def settle_start(settings: Settings, progress: Progress = SILENT) -> tuple[Setti
         chosen = {"prediction.decoding": bundle.card.decoding.model_dump()}
         settings = with_values(settings, chosen)
     return settings, bundle
+
+
+def named_start(settings: Settings) -> Bundle | None:
+    """Return the model that `model.start` names; None if it names no model.
+
+    Raises:
+        ModelError: There is no such model, or no such file of encoder weights.
+        TrackingError: The store does not answer.
+    """
+    start = settings.model.start
+    if start in (AUTO, IMAGENET, NONE):
+        return None
+    if not _is_weights_file(Path(start)):
+        return resolve_model(start, settings).bundle
+    if not os.path.isfile(os.path.expanduser(start)):
+        raise ModelError(
+            "no such file of encoder weights",
+            where=start,
+            remedy='set model.start to a path, a model, "imagenet" or "none"',
+        )
+    return None
 
 
 def parts_known_to(start: Bundle, parts: Iterable[Part]) -> list[str]:

@@ -16,7 +16,7 @@ import torch
 from lightning.pytorch import Callback, Trainer, seed_everything
 
 from grave_cli.dataset.training_data import TrainingData, plan_training, read_training_data
-from grave_cli.errors import SettingsError, TrainingError
+from grave_cli.errors import TrainingError
 from grave_cli.learning.callbacks import (
     AverageWeights,
     FreezeEncoderNorm,
@@ -33,17 +33,17 @@ from grave_cli.progress import SILENT, Progress
 from grave_cli.rasters.recipe import InputRecipe
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.dataset_input import DATASET_TAG, log_dataset
-from grave_cli.tracking.models import CHANNELS_TAG
-from grave_cli.tracking.resuming import check_same_data
+from grave_cli.tracking.models import CHANNELS_TAG, ENCODER_TAG
+from grave_cli.tracking.run_files import check_places
 from grave_cli.tracking.runs import TrackedRun, resumed_run, tracked_run
-from grave_cli.tracking.store import check_writable
 from grave_cli.tracking.system_metrics import system_metrics
 from grave_cli.tracking.unfinished import CHECKPOINT, Unfinished
 from grave_cli.training.device import memory_named, training_device
 from grave_cli.training.finishing import Fitted, finish_model
+from grave_cli.training.readiness import check_resumption, note_known_parts
 from grave_cli.training.sample_panels import SamplePanels
 from grave_cli.training.shown_places import choose_samples
-from grave_cli.training.start import NONE, build_start, parts_known_to, settle_start
+from grave_cli.training.start import NONE, build_start, settle_start
 
 ORIGIN_TAG = "gravecli.init_from"
 
@@ -97,13 +97,9 @@ def run_training(
     training_device(settings)  # before anything is recorded
     settings, start = settle_start(settings)
     if data is None:
-        check_writable(settings)
+        check_places(settings)
         data = read_training_data(plan_training(settings, progress), settings, progress)
-    if start is not None and (known := parts_known_to(start, [p.part for p in data.plan.parts])):
-        progress.warn(
-            f"Scores will be too good: {start.card.name}, which this training starts from, was "
-            f"trained on {', '.join(known)}; list other cemeteries in data.val and data.test"
-        )
+    note_known_parts(start, data.plan, progress)
     seed_everything(settings.training.seed, workers=True, verbose=False)
     value_range, resumed = data.features.value_range, unfinished is not None
     recipe, network = build_start(settings, start, value_range, resumed=resumed)
@@ -150,13 +146,12 @@ def _open_run(
     parent_run_id: str | None,
 ) -> AbstractContextManager[TrackedRun]:
     if unfinished is not None:
-        check_same_data(unfinished, data.plan.dataset_id)
-        _check_epochs(unfinished, settings)
+        check_resumption(unfinished, data.plan.dataset_id, settings)
         return resumed_run(settings, unfinished.state.run_id)
     tags = {
         DATASET_TAG: data.plan.dataset_id,
         CHANNELS_TAG: settings.data.channels,
-        "gravecli.encoder": settings.model.encoder,
+        ENCODER_TAG: settings.model.encoder,
     }
     if start is not None:
         tags |= {
@@ -167,16 +162,6 @@ def _open_run(
     # The names that MLflow invents repeat once the seed is set.
     name = name or f"{settings.data.channels}-{datetime.now():%Y%m%d-%H%M%S}"
     return tracked_run(settings, name, tags, parent_run_id)
-
-
-def _check_epochs(unfinished: Unfinished, settings: Settings) -> None:
-    trained = read_checkpoint(unfinished.checkpoint)["epoch"] + 1
-    if trained > settings.training.epochs:
-        raise SettingsError(
-            f"run {unfinished.state.name} has trained more epochs than training.epochs",
-            found=settings.training.epochs,
-            expected=f"{trained} or more",
-        )
 
 
 def _fit(

@@ -1,14 +1,16 @@
 """The Optuna dashboard, served from this machine."""
 
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from socketserver import ThreadingMixIn
+from socketserver import TCPServer, ThreadingMixIn
 from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from grave_cli.errors import TuningError
 from grave_cli.settings.tree import Settings
+from grave_cli.tracking.addresses import answering_only, family_of, own_hosts
 from grave_cli.tuning.storage import open_storage, shown_url, storage_errors, storage_exists
 
 if TYPE_CHECKING:
@@ -53,8 +55,9 @@ class StudyPages:
         """
         from optuna_dashboard import wsgi
 
-        app = wsgi(self.storage)
-        with make_server(host, port, app, _Server, _QuietHandler) as server:
+        app = answering_only(wsgi(self.storage), own_hosts(host, port))
+        kind = _Server6 if family_of(host) == socket.AF_INET6 else _Server
+        with make_server(host, port, app, kind, _QuietHandler) as server:
             yield server.serve_forever
 
 
@@ -62,6 +65,18 @@ class _Server(ThreadingMixIn, WSGIServer):
     """Answers requests in parallel."""
 
     daemon_threads = True
+
+    def server_bind(self) -> None:
+        """Listen, without looking up the name of the address."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
+        self.setup_environ()
+
+
+class _Server6(_Server):
+    """Listens on an IPv6 address."""
+
+    address_family = socket.AF_INET6
 
 
 class _QuietHandler(WSGIRequestHandler):

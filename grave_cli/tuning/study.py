@@ -9,7 +9,8 @@ from grave_cli.errors import TuningError
 from grave_cli.progress import SILENT, Progress
 from grave_cli.settings.studies import Study
 from grave_cli.settings.tree import Settings
-from grave_cli.tracking.dataset_input import DATASET_TAG, log_dataset
+from grave_cli.tracking.dataset_input import log_dataset
+from grave_cli.tracking.run_files import check_places
 from grave_cli.tracking.runs import TrackedRun
 from grave_cli.tracking.studies import fetch_artifact, study_run
 from grave_cli.tuning.encoders import keep_loadable
@@ -76,6 +77,7 @@ def run_study(
     check_search_space(plan, settings)
     wanted = _wanted(request, plan)
     trials = plan_trials(settings, plan, request.model, progress)
+    check_places(settings)
     with ExitStack() as stack:
         shared = stack.enter_context(open_study(settings, request.name, plan))
         if watch is not None:
@@ -105,7 +107,7 @@ def _work(
     deadline = None if request.timeout_s is None else time.time() + request.timeout_s
     with ExitStack() as stack:
         with shared.locked():  # processes that start a study at once share its parent run
-            parent = stack.enter_context(_parent_run(settings, shared, trials))
+            parent = stack.enter_context(_parent_run(trials.settings, shared, trials))
         assignment = Assignment(
             settings=settings,
             study=request.name,
@@ -136,10 +138,11 @@ def _wanted(request: StudyRequest, plan: Study) -> int:
 @contextmanager
 def _parent_run(settings: Settings, shared: SharedStudy, trials: Trials) -> Iterator[TrackedRun]:
     """Open the run of a study and record its id in the study, so that later calls continue it."""
-    tags = {DATASET_TAG: trials.data.dataset_id}
     known = shared.study.user_attrs.get(_RUN_ID)
-    with study_run(settings, shared.study.study_name, known, tags) as parent:
+    with study_run(settings, shared.study.study_name, known, trials.tags) as parent:
         if parent.run_id != known:
             shared.study.set_user_attr(_RUN_ID, parent.run_id)
             log_dataset(parent, trials.data)
+        for name, value in trials.tags.items():  # a study that began with an earlier version
+            parent.tag(name, value)
         yield parent

@@ -9,7 +9,7 @@ from grave_cli.settings.load import with_values
 from grave_cli.settings.studies import Study
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.runs import TrackedRun
-from grave_cli.tracking.studies import settle_failed
+from grave_cli.tracking.studies import BEST_RUN_TAG, settle_failed
 from grave_cli.tuning.result import RUN_ID, best_trial, run_name
 from grave_cli.tuning.search_space import settings_of
 from grave_cli.tuning.shared_study import SharedStudy
@@ -64,7 +64,7 @@ def _log_best(parent: TrackedRun, best: "FrozenTrial", plan: Study, settings: Se
     parent.log_file(path, "")
     for key, value in best.params.items():
         parent.tag(f"best.{key}", str(value))
-    parent.tag("best.run_id", run_id)
+    parent.tag(BEST_RUN_TAG, run_id)
     experiment = parent.client.get_run(parent.run_id).info.experiment_id
     link = f"[{run_name(study, best.number)}](#/experiments/{experiment}/runs/{run_id})"
     note = f"Best trial: {link}, {best.value:.4f}; its settings: {BEST_FILE}."

@@ -4,7 +4,7 @@ Both are set up in two steps: `plan_trials` finds data and model before any pixe
 `prepare` reads once what all trials share (arrays or probabilities).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,8 +21,17 @@ from grave_cli.progress import SILENT, Progress
 from grave_cli.settings.load import with_values
 from grave_cli.settings.studies import Choice, Study
 from grave_cli.settings.tree import Settings
-from grave_cli.tracking.models import FoundModel, newest_model, resolve_model
+from grave_cli.tracking.dataset_input import DATASET_TAG
+from grave_cli.tracking.models import (
+    CHANNELS_TAG,
+    ENCODER_TAG,
+    FoundModel,
+    newest_model,
+    resolve_model,
+)
+from grave_cli.tracking.studies import OBJECTIVE_TAG, STATE_TAG, TRIAL_TAG
 from grave_cli.training.device import training_device
+from grave_cli.training.start import named_start
 from grave_cli.tuning.opening import StudyBasis, search_space_text, split_text
 from grave_cli.tuning.result import RUN_ID, run_name
 from grave_cli.tuning.search_space import CHANNELS_KEY, FEATURES_KEY, settings_of
@@ -33,6 +42,9 @@ if TYPE_CHECKING:
 
 BATCH = "chips.batch_size"
 """Attribute of a trial whose first attempt ran out of memory: its smaller batch size."""
+
+DECODED_TAG = "gravecli.decoded_model"
+"""Tag of a study of thresholds and its trials: name of the model."""
 
 _OBJECT_F1 = "val/object_f1"
 
@@ -63,6 +75,11 @@ class TrainingTrials:
         """Conditions that all trials share."""
         channels = self.reading.data.channels
         return _basis(self.data, self.plan, channels, self.metric)
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Tags of the study's run. Channels and encoder are those of its best trial."""
+        return {DATASET_TAG: self.data.dataset_id, OBJECTIVE_TAG: self.metric}
 
     def read(self, progress: Progress = SILENT) -> TrainingData:
         """Read the arrays."""
@@ -106,6 +123,18 @@ class DecodingTrials:
         objective = f"{_OBJECT_F1} of model {card.name} {card.run_id}".rstrip()
         return _basis(self.data, self.plan, card.recipe.channels, objective)
 
+    @property
+    def tags(self) -> dict[str, str]:
+        """Tags of the study's run and of its trials: they describe the model, not the settings."""
+        card = self.model.bundle.card
+        return {
+            DATASET_TAG: self.data.dataset_id,
+            OBJECTIVE_TAG: self.metric,
+            CHANNELS_TAG: card.recipe.channels,
+            ENCODER_TAG: card.architecture.encoder,
+            DECODED_TAG: card.name,
+        }
+
     def prepare(self, parent_run_id: str, progress: Progress = SILENT) -> Objective:
         """Run the network over the validation cemeteries once for all trials."""
         from grave_cli.training.mapped_parts import score_decoding
@@ -115,7 +144,7 @@ class DecodingTrials:
 
         def objective(trial: "Trial") -> float:
             chosen = settings_of(trial.params, self.plan, self.settings)
-            with _decoding_run(trial, chosen, parent_run_id) as metrics:
+            with _decoding_run(trial, chosen, self.tags, parent_run_id) as metrics:
                 metrics[_OBJECT_F1] = score_decoding(maps, chosen.prediction.decoding).f1
             return metrics[_OBJECT_F1]
 
@@ -147,6 +176,7 @@ def plan_trials(
                 remedy="use the preset decode to tune a model's thresholds",
             )
         training_device(settings)  # torch is needed anyway
+        named_start(settings)
         reading = _reading_settings(plan, settings)
         return TrainingTrials(settings, plan, reading, plan_training(reading, progress))
     with_dem = settings.data.channels == "rgb+dem"
@@ -218,14 +248,13 @@ def _train(
 
 @contextmanager
 def _decoding_run(
-    trial: "Trial", chosen: Settings, parent_run_id: str
+    trial: "Trial", chosen: Settings, about: Mapping[str, str], parent_run_id: str
 ) -> Iterator[dict[str, float]]:
     """Open the run of a decoding trial; the block fills in its metrics."""
     from grave_cli.tracking.runs import tracked_run
-    from grave_cli.tracking.studies import STATE_TAG, TRIAL_TAG
 
     metrics: dict[str, float] = {}
-    tags = {TRIAL_TAG: str(trial.number), STATE_TAG: "COMPLETE"}
+    tags = {**about, TRIAL_TAG: str(trial.number), STATE_TAG: "COMPLETE"}
     with tracked_run(
         chosen, run_name(trial.study.study_name, trial.number), tags, parent_run_id
     ) as run:

@@ -53,6 +53,25 @@ def test_a_map_is_renewed_but_one_with_edits_needs_the_option(here: Path) -> Non
     assert (here / "a.gpkg").read_bytes() != before[here / "a.gpkg"]
 
 
+def test_mistyped_inputs_are_named_before_a_model_is_sought(here: Path) -> None:
+    """The model is mistyped as well, and is not mentioned."""
+    model = ["--model", "no-such-model"]
+    wrong = {
+        "typo.tif": ["typo.tif"],
+        "typo.gpkg": [ORTHOPHOTO, "--truth", "typo.gpkg"],
+        "area.gpkg": [ORTHOPHOTO, "--aoi", "area.gpkg"],
+        "dem.tif": [ORTHOPHOTO, "--dem", "dem.tif"],
+        "x.xyz": [ORTHOPHOTO, "--out", "x.xyz"],
+    }
+    before = content(here)
+    for name, arguments in wrong.items():
+        result = gravecli("predict-cemetery", *arguments, *model, cwd=here)
+        assert_refused(result, name)
+        assert "model" not in result.stderr
+        assert len(result.stderr.splitlines()) == 1
+    assert content(here) == before
+
+
 def test_the_files_of_another_cemetery_of_the_same_name_are_kept(here: Path) -> None:
     assert predict(here, ORTHOPHOTO, "--preview", "a.png").returncode == 0
     with (here / ORTHOPHOTO).open("ab") as file:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from grave_cli.model.bundle import Bundle
+from grave_cli.settings.tree import Settings
 
 SLOW = ("torch", "lightning", "mlflow", "optuna", "matplotlib", "pandas")
 PROGRAM = f"""
@@ -41,3 +42,28 @@ def test_mapping_with_a_model_folder_on_a_cpu_needs_no_torch_and_no_tracking(
     arguments = ["predict-cemetery", orthophoto, "--model", untrained.folder, "--device", "cpu"]
     assert loaded_by(tmp_path, *arguments) == "[]"
     assert (tmp_path / "sample_01.gpkg").is_file()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["runs"],
+        ["model-info", "tiny"],
+        ["model-info", "models:/graves@champion"],
+        ["model-info", "starter"],
+    ],
+)
+def test_looking_at_runs_and_models_needs_no_mlflow(
+    arguments: list[str], trained: Settings
+) -> None:
+    assert loaded_by(trained.work_dir.parent, *arguments) == "[]"
+
+
+def test_mapping_with_the_model_of_a_run_needs_no_mlflow(
+    trained: Settings, sample_data: Path, tmp_path: Path
+) -> None:
+    orthophoto = sample_data / "orthophotos" / "sample_01.tif"
+    place = ["--set", f"work_dir={str(trained.work_dir)!r}", "--device", "cpu"]
+    arguments = ["predict-cemetery", orthophoto, "--model", "tiny", *place]
+    assert loaded_by(tmp_path, *arguments) == "[]"
+    assert loaded_by(tmp_path, "predict-cemetery", orthophoto, *place) == "[]"

@@ -12,7 +12,7 @@ from rich.table import Table
 from terminal import PROGRAM, assert_refused, gravecli
 
 from grave_cli.cli.console import OUT
-from grave_cli.cli.streams import full_disk, visible
+from grave_cli.cli.streams import system_fault, visible
 from grave_cli.model.bundle import Bundle
 from grave_cli.sample_data.write import write_sample_data
 
@@ -110,7 +110,7 @@ def test_ordinary_names_are_left_alone() -> None:
     [
         (["trian"], ["No such command 'trian'", "see gravecli --help"]),
         (["train", "--epoch", "3"], ["No such option", "--epoch", "see gravecli train --help"]),
-        (["predict-cemetery"], ["Missing argument 'ORTHOPHOTO'", "predict-cemetery --help"]),
+        (["predict-cemetery"], ["Missing argument 'ORTHOPHOTO", "predict-cemetery --help"]),
         (["hpo", "--study", "a", "--workers", "0"], ["--workers", "or equal to 1"]),
         (["sample-data", "d", "--size-m", "x"], ["--size-m", "valid number"]),
     ],
@@ -126,8 +126,13 @@ def test_a_full_disk_is_found_behind_the_errors_of_the_clean_up() -> None:
     last = RuntimeError("the run cannot be closed")
     last.__context__ = TypeError("in between")
     last.__context__.__cause__ = first
-    assert full_disk(last) is first
-    assert full_disk(FileNotFoundError(errno.ENOENT, "No such file")) is None
+    assert system_fault(last) == "runs/a.png: No space left on device; free some disk space"
+    assert system_fault(FileNotFoundError(errno.ENOENT, "No such file")) == ""
+
+
+def test_a_file_that_the_system_refuses_is_no_mistake_of_the_program() -> None:
+    refused = PermissionError(errno.EACCES, "Permission denied", "data/areas")
+    assert system_fault(refused) == "data/areas: Permission denied; check its permissions"
 
 
 def test_gravecli_alone_shows_its_help(tmp_path: Path) -> None:

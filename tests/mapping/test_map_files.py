@@ -118,6 +118,22 @@ def test_a_wrong_option_is_told_before_the_network_runs(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ({"truth": Path("typo.gpkg")}, r"typo\.gpkg: file is missing"),
+        ({"inputs": {"--aoi": Path("typo.geojson")}}, r"typo\.geojson: file is missing"),
+        ({"inputs": {"--dem": Path("typo.tif")}}, r"typo\.tif: file is missing"),
+    ],
+)
+def test_a_mistyped_input_is_named_by_the_first_check(
+    cemetery: Cemetery, tmp_path: Path, how: dict[str, object], words: str
+) -> None:
+    files = MapFiles(cemetery.orthophoto, tmp_path / "map.gpkg", **how)  # type: ignore[arg-type]
+    with pytest.raises(GraveError, match=words):
+        files.check()
+
+
 @pytest.mark.parametrize("crs", ["EPSG:25832", "EPSG:3857", "EPSG:4326", "EPSG:25833"])
 def test_the_usual_crss_reach_the_place(run: Callable[..., MapFiles], crs: str) -> None:
     assert run(Squares(), crs=crs).summary["graves"] > 0

@@ -21,6 +21,7 @@ from grave_cli.tracking.listing import list_runs
 from grave_cli.tracking.resuming import find_unfinished, resumed_settings
 from grave_cli.tracking.runs import tracked_run
 from grave_cli.tracking.unfinished import prune
+from grave_cli.training.dry_run import estimate_training
 from grave_cli.training.trainer import run_training
 
 KILLED_IN_THE_THIRD_EPOCH = """
@@ -231,8 +232,9 @@ def test_a_run_is_not_resumed_on_other_data(
     shutil.copytree(sample_data, tmp_path / "data")
     os.utime(next((tmp_path / "data" / "annotations").iterdir()), (1, 1))
     other = with_values(copied, {"data.root": tmp_path / "data"})
-    with pytest.raises(DatasetError, match=r"the data has changed since run left began"):
-        run_training(other, unfinished=find_unfinished("left", copied))
+    for begin in (run_training, estimate_training):
+        with pytest.raises(DatasetError, match=r"the data has changed since run left began"):
+            begin(other, unfinished=find_unfinished("left", copied))
     assert [row.status for row in list_runs(copied)] == ["KILLED"]
 
 
@@ -256,8 +258,9 @@ def test_thresholds_of_the_review_may_change_but_not_those_that_scores_depend_on
 def test_fewer_epochs_than_were_trained_are_refused(copied: Settings) -> None:
     left = find_unfinished("left", copied)
     fewer = with_values(copied, {"training.epochs": 1})
-    with pytest.raises(SettingsError, match=r"has trained more epochs .*found 1, expected 2"):
-        run_training(fewer, unfinished=left)
+    for begin in (run_training, estimate_training):
+        with pytest.raises(SettingsError, match=r"has trained more epochs .*found 1, expected 2"):
+            begin(fewer, unfinished=left)
 
 
 def test_a_run_that_goes_on_elsewhere_is_left_alone(copied: Settings) -> None:
@@ -265,8 +268,9 @@ def test_a_run_that_goes_on_elsewhere_is_left_alone(copied: Settings) -> None:
     with left.held():
         (row,) = list_runs(copied)
         assert prune(copied) == []
-        with pytest.raises(TrackingError, match="running in another process"):
-            run_training(copied, unfinished=left)
+        for begin in (run_training, estimate_training):
+            with pytest.raises(TrackingError, match="running in another process"):
+                begin(copied, unfinished=left)
     assert left.checkpoint.is_file()
     assert row.status == "KILLED"
 

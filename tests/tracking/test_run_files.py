@@ -4,12 +4,14 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from image_store import client_of, files_below, runs_of
 from support import another_account, tiny_settings
 from terminal import SETS, gravecli
 
+from grave_cli.errors import TrackingError
 from grave_cli.model.bundle import Bundle
 from grave_cli.settings.load import with_values
 from grave_cli.settings.tree import Settings
@@ -20,7 +22,7 @@ from grave_cli.tracking.models import (
     newest_model,
     resolve_model,
 )
-from grave_cli.tracking.run_files import record_locations, run_folder
+from grave_cli.tracking.run_files import check_places, record_locations, run_folder
 from grave_cli.tracking.runs import tracked_run
 from grave_cli.tracking.studies import fetch_artifact
 
@@ -146,3 +148,23 @@ def test_a_training_in_a_copy_leaves_the_original_alone(
     assert files_below(trained.work_dir) == before
     for name in ("tiny", "more", CHAMPION):
         assert gravecli("model-info", name, cwd=tmp_path).returncode == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes of POSIX")
+def test_a_folder_for_the_files_of_runs_that_may_not_be_written_is_named(work_dir: Path) -> None:
+    with TemporaryDirectory() as open_to_all:
+        folder = Path(shutil.copytree(work_dir, Path(open_to_all) / "runs"))
+        for path in (folder, *folder.rglob("*"), folder.parent):
+            path.chmod(0o777)
+        settings = tiny_settings(folder, folder)
+        check_places(settings)
+        before = files_below(folder)
+        closed = Path(open_to_all) / "closed"
+        closed.mkdir(mode=0o755)
+        other = with_values(settings, {"tracking.artifacts": str(closed / "new" / "files")})
+        with (
+            another_account(),
+            pytest.raises(TrackingError, match=r"closed/new/files: files of runs cannot be writ"),
+        ):
+            check_places(other)
+        assert files_below(folder) == before

@@ -20,10 +20,11 @@ from terminal import start_gravecli
 
 from grave_cli.errors import ModelError, TrackingError
 from grave_cli.model.bundle import Bundle
+from grave_cli.tracking.addresses import free_port
 from grave_cli.tracking.listing import list_runs
 from grave_cli.tracking.models import resolve_model
 from grave_cli.tracking.runs import tracked_run
-from grave_cli.tracking.server import free_port, mlflow_pages, mlflow_server
+from grave_cli.tracking.server import mlflow_pages, mlflow_server
 from grave_cli.tracking.studies import fetch_artifact
 from grave_cli.training.trainer import run_training
 

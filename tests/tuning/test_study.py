@@ -16,6 +16,7 @@ from support import Listener, tiny_settings
 from grave_cli.errors import TuningError
 from grave_cli.settings.load import load_settings, with_values
 from grave_cli.settings.tree import Settings
+from grave_cli.tracking.listing import list_runs
 from grave_cli.tracking.models import newest_model
 from grave_cli.tuning.result import StudyResult
 from grave_cli.tuning.storage import open_storage
@@ -234,7 +235,9 @@ def test_elevation_variants_are_read_once_and_scored_on_the_test_cemetery(
 def test_thresholds_are_tuned_on_one_model_s_probabilities(
     trained: Settings, tmp_path: Path
 ) -> None:
-    settings = copy_store(trained, tmp_path)
+    copied = copy_store(trained, tmp_path)
+    # The settings at hand are not those of the model.
+    settings = with_values(copied, {"data.channels": "rgb", "model.encoder": "resnet18"})
     before = len(runs_of(settings))
     result = run_study(settings, StudyRequest("decode", trials=5, model="tiny"))
     assert (result.tunes, result.metric, result.finished) == ("decoding", "val/object_f1", 5)
@@ -243,6 +246,12 @@ def test_thresholds_are_tuned_on_one_model_s_probabilities(
     trials = [run for run in runs if "optuna.trial" in run.data.tags]
     assert max(run.data.metrics["val/object_f1"] for run in trials) == result.best_value
     assert "prediction.decoding.body_threshold" in Path(result.best_config).read_text()
+    *rows, model = list_runs(settings, trials=True)
+    assert {(row.channels, row.encoder, row.objective) for row in rows} == {
+        ("rgb+dem", model.encoder, "val/object_f1")
+    }
+    assert {row.dataset_id for row in rows} == {model.dataset_id}
+    assert (rows[0].best_dice, rows[0].best_object_f1) == (None, result.best_value)
 
 
 @pytest.mark.slow
