@@ -8,6 +8,7 @@ from pathlib import Path
 from grave_cli.dataset.file_kinds import DEM, ORTHOPHOTO, bears_tag
 from grave_cli.dataset.named_files import cemetery_name, dem_of, find_files, sibling_dem
 from grave_cli.errors import DatasetError, SettingsError
+from grave_cli.regular_files import check_regular
 
 LIST_MARK = "@"
 """First letter of an argument that names a list of orthophotos."""
@@ -144,6 +145,7 @@ def _of_argument(path: Path) -> Iterator[Path]:
 
 def _of_list(path: Path) -> Iterator[Path]:
     """Read a list: one orthophoto a line, relative to the list; # starts a comment."""
+    check_regular(path, DatasetError, "a list of orthophotos")
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

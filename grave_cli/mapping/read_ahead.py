@@ -157,13 +157,14 @@ class _Reader:
         return [tile for tile, is_inside in zip(tiles, inside, strict=True) if is_inside]
 
     def _without_empty(self, tiles: Sequence[Tile]) -> Sequence[Tile]:
-        """Drop tiles that are empty in a coarse look; without an overview for it, keep all."""
+        """Drop tiles that are empty in a coarse look; without an overview, those not stored."""
         if not tiles:
             return tiles
         window = window_around(tiles)
         coarse = self.scene.grid.crop(window).coarsened(_LOOK)
         if not self.orthophoto.has_overview_for(coarse):
-            return tiles
+            crop = self.scene.grid.crop
+            return [tile for tile in tiles if self.orthophoto.is_stored(crop(tile.core))]
         valid = self.orthophoto.read(coarse, self.scene.recipe.value_range).valid
         return [tile for tile in tiles if _coarse(valid, place_within(window, tile.core)).any()]
 

@@ -17,6 +17,8 @@ from grave_cli.rasters.grid import WorkingGrid, lay_grid
 from grave_cli.rasters.raster_file import open_raster
 from grave_cli.rasters.working_crs import working_crs
 
+_MOST_MPX = 40_000  # of the working grid: 8 km a side at 4 cm
+
 
 @dataclass(frozen=True)
 class Orthophoto:
@@ -126,11 +128,21 @@ def orthophoto_grid(orthophoto: Orthophoto, gsd_m: float, max_upsampling: float)
         max_upsampling: Largest ratio of its own pixel size to `gsd_m`.
 
     Raises:
-        GridError: Its CRS cannot be mapped to the ground, or its pixels are too coarse.
+        GridError: Its CRS cannot be mapped to the ground, its pixels are too coarse, or it has too
+            many of them.
     """
     path = orthophoto.path
     crs = working_crs(orthophoto.georeference, path)
     grid = lay_grid(crs, orthophoto.georeference.bounds_in(crs), gsd_m, path)
+    if grid.megapixels > _MOST_MPX:
+        raise GridError(
+            "orthophoto is too large for the working grid",
+            where=path,
+            found=f"{grid.width} x {grid.height} pixels of {gsd_m:g} m",
+            expected=f"at most {_MOST_MPX / 1e3:g} billion pixels",
+            remedy="cut the cemetery out of it with `gdal_translate -projwin`, or set a larger "
+            "grid.gsd_m",
+        )
     own_gsd_m = orthophoto.gsd_m(grid)
     if own_gsd_m > gsd_m * max_upsampling:
         raise GridError(

@@ -18,6 +18,7 @@ from grave_cli.rasters.grid_reads import read_straight, read_warped
 from grave_cli.rasters.orthophoto import Orthophoto
 from grave_cli.rasters.overviews import Pyramid
 from grave_cli.rasters.raster_file import READ_ERRORS, damaged_file
+from grave_cli.rasters.stored_blocks import is_stored
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,13 @@ class OrthophotoReader:
     def has_overview_for(self, grid: WorkingGrid) -> bool:
         """Tell whether a coarse grid is read from an overview, and so cheaply."""
         return self.pyramid.has_for(self._ratio(grid))
+
+    def is_stored(self, grid: WorkingGrid) -> bool:
+        """Tell whether there are stored pixels under a grid; a file with overviews is not asked."""
+        if self.orthophoto.overviews:
+            return True
+        place = self.orthophoto.georeference
+        return is_stored(self.pyramid.at(1), self.orthophoto.bands, place, grid)
 
     def _ratio(self, grid: WorkingGrid) -> float:
         """Measure the edge of a grid's pixels in pixels of the file."""

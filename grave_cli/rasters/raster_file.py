@@ -11,8 +11,11 @@ from rasterio.io import DatasetReader
 
 import grave_cli.rasters.warning_filters  # noqa: F401 - sets them
 from grave_cli.errors import RasterReadError
-from grave_cli.rasters.gdal_messages import check_name, unprinted
+from grave_cli.rasters.gdal_messages import unprinted
+from grave_cli.rasters.raster_check import check_raster, refuse_linked_overviews
+from grave_cli.rasters.raster_formats import FORMATS
 
+_MOST_PIXELS = 4e11  # 6.3 km a side at 1 cm: more than any cemetery
 READ_ERRORS = (RasterioError, CPLE_BaseError, UnicodeError)
 
 
@@ -21,38 +24,47 @@ def open_raster(path: Path, **options: str) -> Iterator[DatasetReader]:
     """Open a raster; whatever GDAL cannot read in it while it is open is one error.
 
     Args:
-        path: The file.
-        options: Options of GDAL's driver.
+        path: The file, of a format of `raster_formats.py`.
+        options: Options of GDAL's driver. With OVERVIEW_LEVEL, GDAL looks for overviews at once:
+            the file has been opened without it before.
 
     Raises:
-        RasterReadError: The file is missing, is not a raster, or is damaged.
+        RasterReadError: The file is missing, is not a raster, is damaged, or would open other
+            files than those of its folder.
     """
-    if not path.exists():
-        raise RasterReadError(
-            "file is missing",
-            where=path,
-            found="nothing",
-            expected="a raster",
-            remedy="check the name and the folder",
-        )
-    check_name(path, RasterReadError)
+    driver = check_raster(path)
     try:
         with unprinted():
-            dataset = rasterio.open(path, **options)
+            # A path that starts at the root is never taken for a connection string.
+            dataset = rasterio.open(path.absolute(), driver=driver, **options)
     except READ_ERRORS as error:
         raise RasterReadError(
             "cannot be opened as a raster",
             where=path,
             found=error,
-            expected="GeoTIFF or another raster that GDAL reads",
+            expected=FORMATS,
             remedy="copy or export it again",
         ) from None
     # `with dataset` would enter an environment that only the same thread can leave.
     with closing(dataset):
         try:
+            refuse_linked_overviews(dataset, path)
+            _refuse_endless(dataset, path)
             yield dataset
         except READ_ERRORS as error:
             raise damaged_file(path, error) from None
+
+
+def _refuse_endless(dataset: DatasetReader, path: Path) -> None:
+    """Refuse a raster that nobody could read to its end, even if most of it is empty."""
+    if dataset.width * dataset.height > _MOST_PIXELS:
+        raise RasterReadError(
+            "raster is too large",
+            where=path,
+            found=f"{dataset.width} x {dataset.height} pixels",
+            expected=f"at most {_MOST_PIXELS / 1e9:g} billion pixels",
+            remedy="cut the cemetery out of it with `gdal_translate -projwin`",
+        )
 
 
 def damaged_file(path: Path, error: Exception) -> RasterReadError:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_settings import EnvSettingsSource
 
 from grave_cli.errors import SettingsError
+from grave_cli.regular_files import check_regular
 from grave_cli.settings.studies import DOMAIN_KINDS
 from grave_cli.settings.tree import ENV_DELIMITER, ENV_PREFIX, Settings
 
@@ -166,12 +167,13 @@ def _preset_layer() -> Tree:
 
 def _toml_layer(config: Path | None) -> tuple[str, Tree]:
     path = config or DEFAULT_CONFIG
-    if not path.is_file():
+    if not os.path.lexists(path):
         if config is None:
             return str(path), {}
         raise SettingsError(
             "config file is missing", where=path, remedy="`gravecli config --init` writes one"
         )
+    check_regular(path, SettingsError, "a config file")
     try:
         tree = tomllib.loads(_decode(path.read_bytes()))
     except OSError as error:

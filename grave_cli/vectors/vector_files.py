@@ -5,12 +5,10 @@ into other files or into the net.
 """
 
 import codecs
-import json
 import logging
 import re
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,12 +19,16 @@ from pyproj.exceptions import ProjError
 
 from grave_cli.errors import DatasetError
 from grave_cli.rasters.gdal_messages import check_name, unprinted
+from grave_cli.rasters.geopackage_check import check_geopackage
+from grave_cli.regular_files import check_regular
+from grave_cli.vectors.geojson_crs import refuse_linked_crs
 from grave_cli.wording import counted
 
 _ERRORS = (
-    *(FionaError, CPLE_BaseError, ProjError, sqlite3.Error, OSError, ValueError),
+    *(FionaError, CPLE_BaseError, ProjError, OSError, ValueError),
     RecursionError,  # deep JSON
     UnboundLocalError,  # fiona 1.10 on a .prj file of garbage
+    SystemError,  # fiona 1.10 on messages of GDAL that quote text that is no UTF-8
 )
 FORMATS = "GeoPackage, GeoJSON, Shapefile, FlatGeobuf, KML, GML, DXF or File Geodatabase"
 
@@ -34,7 +36,6 @@ _HEAD_BYTES = 4096
 _SHAPE_HEADER, _SHAPE_RECORD = 100, 8  # bytes
 _MOST_DBF_BYTES = 1 << 26  # of a table that is searched for its encoding
 _DBF_CODECS = {0x01: "cp437", 0x02: "cp850", 0x03: "cp1252", 0x57: "cp1252", 0x64: "cp852"}
-_LINK = re.compile(rb'"type"\s*:\s*"(link|url|ogc)"', re.IGNORECASE)
 _OPTIONS: dict[str, dict[str, Any]] = {
     # By itself, GDAL writes a .gfs file beside a GML file, and may fetch its schema.
     "GML": {"WRITE_GFS": "NO", "DOWNLOAD_SCHEMA": "NO"},
@@ -82,10 +83,15 @@ def identify(path: Path) -> VectorFile:
         DatasetError: It is missing, incomplete or cut short, or of a format that is not read.
     """
     check_name(path, DatasetError)
-    if path.is_dir() and path.suffix.lower() == ".gdb":
+    if path.suffix.lower() == ".gdb" and path.is_dir():
+        with reading(path):
+            _check_parts(path.iterdir(), path)
         return VectorFile(path, "OpenFileGDB", {})
-    if not path.is_file():
-        raise DatasetError("file is missing", where=path)
+    check_regular(path, DatasetError, "a vector file")
+    start = f"{path.stem}.".lower()
+    with reading(path):
+        beside = path.absolute().parent.iterdir()
+        _check_parts((part for part in beside if part.name.lower().startswith(start)), path)
     if path.suffix.lower() == ".shp":
         _check_shapefile(path)
         encoding = _dbf_encoding(path)
@@ -100,9 +106,10 @@ def identify(path: Path) -> VectorFile:
     if driver is None:
         raise _not_read(path, head)
     if driver == "GPKG":
-        _check_geopackage(path)
-    if driver == "GeoJSON":
-        _refuse_link(path)
+        check_geopackage(path, DatasetError)
+    if driver in ("GeoJSON", "GeoJSONSeq"):
+        with reading(path):
+            refuse_linked_crs(path)
     return VectorFile(path, driver, _OPTIONS.get(driver, {}))
 
 
@@ -190,33 +197,11 @@ def _not_read(path: Path, head: bytes) -> DatasetError:
     )
 
 
-def _check_geopackage(path: Path) -> None:
-    """Refuse a GeoPackage whose tables are garbled: fiona 1.10 crashes on SQLite's message."""
-    log = path.with_name(f"{path.name}-wal")
-    # Without a log the file is read as it is, and no file is created beside it.
-    mode = "ro" if log.exists() else "ro&immutable=1"
-    with (
-        reading(path),
-        closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode={mode}", uri=True)) as base,
-    ):
-        base.execute("SELECT name FROM sqlite_master").fetchall()
-
-
-def _refuse_link(path: Path) -> None:
-    """Refuse GeoJSON that names its CRS by a link, which GDAL would follow."""
-    data = path.read_bytes()
-    if not _LINK.search(data):
-        return
-    with reading(path):
-        crs = json.loads(data.decode("utf-8-sig")).get("crs")
-    if isinstance(crs, dict) and str(crs.get("type")).lower() != "name":
-        raise DatasetError(
-            "its CRS is a link",
-            where=path,
-            found=f'"crs" of type "{crs.get("type")}"',
-            expected='a name, such as "urn:ogc:def:crs:EPSG::25832"',
-            remedy="set its CRS in QGIS (Layer > Set CRS) and export it again",
-        )
+def _check_parts(parts: Iterable[Path], path: Path) -> None:
+    """Refuse pipes and devices among the files that belong to another, such as .prj and .dbf."""
+    for part in parts:
+        if part.exists() and not part.is_dir():
+            check_regular(part, DatasetError, f"a part of {path.name}")
 
 
 def _check_shapefile(path: Path) -> None:

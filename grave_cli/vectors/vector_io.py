@@ -19,13 +19,15 @@ from grave_cli.errors import DatasetError
 from grave_cli.outlines.polygons import Polygons
 from grave_cli.rasters.datum_shift import shift_note
 from grave_cli.rasters.georeference import LONLAT, transformer
+from grave_cli.vectors.on_earth import on_earth
+from grave_cli.vectors.outline_bounds import refuse_endless_outlines
 from grave_cli.vectors.vector_files import VectorFile, identify, reading, sibling
 from grave_cli.wording import counted
 
 GRAVE_LAYER = "graves"
 Bounds = tuple[float, float, float, float]
 
-_SOUND_SHARE = 0.5  # of the coordinates: with fewer on the Earth, the CRS is wrong
+_MOST_LAYERS = 1000
 _POLYGONAL = ("Polygon", "MultiPolygon", "CurvePolygon", "MultiSurface", "Surface")
 _MIXED = ("Unknown", "GeometryCollection")
 _LINEAR = (
@@ -130,7 +132,8 @@ def read_features(
         if not features and choice.condition and bounds is None:
             raise _condition_error("no feature meets the condition", path, found, choice.condition)
     drawn = shapely.force_2d(_objects(_shape(feature.geometry) for feature in features))
-    flat = _on_earth(drawn, source, path)
+    refuse_endless_outlines(drawn, path)
+    flat = on_earth(drawn, source, path)
     to_target = transformer(source, target)
     return Features(
         np.asarray(shapely.transform(flat, to_target.transform, interleaved=False)),
@@ -162,7 +165,7 @@ class _Layer:
 
 def _open(file: VectorFile, **how: Any) -> fiona.Collection:
     return fiona.open(
-        file.path,
+        file.path.absolute(),
         enabled_drivers=[file.driver],
         allow_unsupported_drivers=file.driver == "KML",
         **file.options,
@@ -206,42 +209,6 @@ def _shift_notes(shapes: Polygons, source: str, target: str, path: Path) -> tupl
     return (note,) if note else ()
 
 
-def _on_earth(shapes: Polygons, crs: str, where: Path) -> Polygons:
-    """Make stray coordinates infinite, which lie nowhere in their CRS.
-
-    Raises:
-        DatasetError: Most coordinates lie nowhere, such as metres that are called degrees.
-    """
-    points = shapely.get_coordinates(shapes)
-    sound = _sound(points, crs)
-    if sound.all():
-        return shapes
-    finite = points[np.isfinite(points).all(axis=1)]
-    if sound.mean() >= _SOUND_SHARE or not len(finite):
-        points[~sound] = np.inf
-        return np.asarray(shapely.set_coordinates(shapes.copy(), points))
-    parsed = CRS.from_user_input(crs)
-    low, high = np.percentile(finite, (5, 95), axis=0)
-    raise DatasetError(
-        "its coordinates lie nowhere on the Earth",
-        where=where,
-        found=f"x {low[0]:.6g} to {high[0]:.6g}, y {low[1]:.6g} to {high[1]:.6g} in {parsed.name}",
-        expected="degrees" if parsed.is_geographic else "coordinates of that CRS",
-        remedy="the CRS is probably wrong: set the right one in QGIS (Layer > Set CRS) and export "
-        "it as GeoPackage; GeoJSON without a CRS is in degrees",
-    )
-
-
-def _sound(points: NDArray[np.float64], crs: str) -> NDArray[np.bool_]:
-    """Find the coordinates that lie somewhere on the Earth."""
-    parsed = CRS.from_user_input(crs)
-    if not parsed.is_geographic:
-        lonlat = transformer(crs, LONLAT).transform(*points.T)
-        return np.asarray(np.isfinite(lonlat).all(axis=0))
-    degrees = np.degrees(parsed.axis_info[0].unit_conversion_factor)
-    return np.asarray((np.abs(points) * degrees <= (360, 90)).all(axis=1))
-
-
 def _find_layer(file: VectorFile, choice: LayerChoice) -> _Layer:
     path, layers = file.path, _layers(file)
     if choice.name:
@@ -273,11 +240,20 @@ def _find_layer(file: VectorFile, choice: LayerChoice) -> _Layer:
 
 
 def _layers(file: VectorFile) -> dict[str, _Layer]:
+    """Describe all layers, one after the other.
+
+    `fiona.listlayers` would let any of GDAL's drivers open the file, also one that fetches.
+    """
     found = {}
-    for name in fiona.listlayers(file.path, **file.options):
-        with _open(file, layer=name) as layer:
-            kind = layer.schema["geometry"].removeprefix("3D ").removeprefix("Measured ")
-            found[name] = _Layer(name, kind, dict(layer.schema["properties"]))
+    for index in range(_MOST_LAYERS):
+        try:
+            with _open(file, layer=index or None) as layer:
+                kind = layer.schema["geometry"].removeprefix("3D ").removeprefix("Measured ")
+                found[layer.name] = _Layer(layer.name, kind, dict(layer.schema["properties"]))
+        except ValueError as error:
+            if not str(error).startswith("Null layer"):
+                raise
+            break
     return found
 
 

@@ -156,7 +156,7 @@ def read_whole(path: Path) -> GridPixels:
 REFUSED: dict[str, tuple[Callable[[Path], Path], type[GraveError], str]] = {
     "missing": (lambda path: path, RasterReadError, "missing"),
     "text": (text, RasterReadError, "GeoTIFF"),
-    "VRT that is no text": (garbled_vrt, RasterReadError, "cannot be opened|damaged"),
+    "VRT that is no text": (garbled_vrt, RasterReadError, "VRT cannot be read"),
     "vector file": (vector, RasterReadError, "raster"),
     "cut short": (cut_short, RasterReadError, "damaged"),
     "several rasters": (several_rasters, RasterReadError, "2 rasters"),

@@ -353,6 +353,16 @@ def garbage_prj(folder: Path) -> Path:
     return path
 
 
+def prj_with_a_foreign_byte(folder: Path) -> Path:
+    """GDAL quotes the number in a message that fiona cannot decode."""
+    path = write(folder / "g.shp", GRAVES)
+    prj = path.with_suffix(".prj")
+    number = b'"False_Northing",0.'
+    assert number in prj.read_bytes()
+    prj.write_bytes(prj.read_bytes().replace(number, number + b"\x9b"))
+    return path
+
+
 def linked(folder: Path) -> Path:
     path = write(folder / "g.geojson", GRAVES)
     made = json.loads(path.read_text())
@@ -424,6 +434,7 @@ REFUSALS: dict[str, tuple[Delivery, dict[str, Any], str]] = {
     "short GeoJSON": (lambda f: cut(write(f / "g.geojson", GRAVES)), {}, "cannot be read"),
     "garbled GeoPackage": (garbled, {}, "cannot be read"),
     "garbage in .prj": (garbage_prj, {}, ""),
+    "a foreign byte in .prj": (prj_with_a_foreign_byte, {}, "cannot be read"),
     "metres in GeoJSON without a CRS": (
         metres_in_geojson,
         {},

@@ -12,6 +12,7 @@ from grave_cli.atomic_writes import whole_file
 from grave_cli.dataset.identity.dataset_id import Basis, FileRecord, Fingerprint, id_of
 from grave_cli.errors import DatasetError
 from grave_cli.outputs import FOREIGN, Output
+from grave_cli.regular_files import check_regular
 
 _BASES: dict[str, Basis] = {"times": "times", "content": "content"}
 
@@ -93,6 +94,7 @@ def read_list(path: Path) -> Fingerprint:
     Raises:
         DatasetError: It is missing, or is not such a list.
     """
+    check_regular(path, DatasetError, "a list of files")
     try:
         stored = json.loads(path.read_bytes().decode("utf-8", "surrogateescape"))
         files = tuple(_checked(FileRecord(**row)) for row in stored["files"])

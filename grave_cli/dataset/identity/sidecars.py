@@ -124,7 +124,8 @@ def _entries(folder: str) -> list["os.DirEntry[str]"]:
 def _changes_meaning(aux: str) -> bool:
     """Tell whether an .aux.xml file says more of a raster than its statistics."""
     try:
-        if os.stat(aux).st_size > _MOST_AUX_BYTES:
+        status = os.stat(aux)
+        if status.st_size > _MOST_AUX_BYTES or not stat.S_ISREG(status.st_mode):
             return False
         return any(element.tag in _MEANINGFUL for element in ET.parse(aux).iter())
     except (OSError, ET.ParseError, ValueError, LookupError):

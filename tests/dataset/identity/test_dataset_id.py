@@ -764,7 +764,7 @@ def test_a_file_that_is_no_list_is_named(tmp_path: Path, text: str) -> None:
 
 
 def test_a_missing_list_and_an_unwritable_place_are_named(root: Path, tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match=r"gone\.json: list cannot be read"):
+    with pytest.raises(DatasetError, match=r"gone\.json: file is missing"):
         read_list(tmp_path / "gone.json")
     with pytest.raises(ExportError, match=r"list\.json: cannot be written"):
         write_list(fingerprint(read_manifest(root)), write(tmp_path / "file") / "list.json")
