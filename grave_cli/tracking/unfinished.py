@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from grave_cli.atomic_writes import whole_file
 from grave_cli.errors import TrackingError
+from grave_cli.leftovers import kept_folder
 from grave_cli.masking import mask_url
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.store import look_up, open_client, store_exists
@@ -121,8 +122,8 @@ class Pruned:
 def work_folder(settings: Settings, state: RunState) -> Unfinished:
     """Return the work folder of a run; create it if missing."""
     folder = _root(settings) / state.run_id
-    folder.mkdir(parents=True, exist_ok=True)
-    return Unfinished(folder, state)
+    with kept_folder(folder):
+        return Unfinished(folder, state)
 
 
 def unfinished_runs(settings: Settings) -> list[Unfinished]:
