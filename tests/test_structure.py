@@ -18,7 +18,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "grave_cli"
 
 # From the ground up. A room imports only from itself and from lower floors, never from a neighbour
 # on its own floor, so there is no circle.
-GROUND = ("errors", "locks", "masking", "progress", "processes")
+GROUND = ("errors", "interrupts", "locks", "masking", "progress", "processes")
 FLOORS = (
     ("leftovers",),
     ("settings", "atomic_writes", "outputs", "database"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from grave_cli.database import Database, cause_of
 from grave_cli.errors import GraveError, TrackingError
+from grave_cli.interrupts import held_back
 from grave_cli.masking import mask_url
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ class StoreError(TrackingError):
 def guarded(client: "MlflowClient", store: Database) -> "MlflowClient":
     """Wrap a client: an error of any of its methods becomes a `StoreError`.
 
+    Ctrl-C waits for the end of a call.
+
     Args:
         client: MLflow's client.
         store: Its store, for messages.
@@ -50,7 +53,7 @@ class _Guarded:
 def _guarded_call(call: Callable[..., Any], store: Database) -> Callable[..., Any]:
     @wraps(call)
     def ask(*args: Any, **kwargs: Any) -> Any:
-        with store_errors(store):
+        with store_errors(store), held_back():
             return call(*args, **kwargs)
 
     return ask

@@ -1,4 +1,7 @@
-"""MLflow's pages on this machine, in a child process that ends with the block that opens it."""
+"""MLflow's pages on this machine, in a child process that ends with the block that opens it.
+
+It also ends when this process is killed.
+"""
 
 import os
 import socket
@@ -25,6 +28,7 @@ from grave_cli.tracking.store import (
     silence_mlflow,
     tracking_uri,
 )
+from grave_cli.tracking.unfinished import settle
 
 HOST = "127.0.0.1"
 _START_S = 120  # the server imports MLflow twice, and creates the tables of a new database
@@ -50,7 +54,7 @@ def mlflow_pages(settings: Settings, first_port: int) -> Iterator[str]:
     if is_server(settings):
         yield f"{settings.tracking.uri.rstrip('/')}/"
         return
-    open_client(settings)
+    settle(open_client(settings), settings)
     record_locations(settings)
     options = ["--no-serve-artifacts", "--default-artifact-root", artifact_root(settings)]
     # Not an option: everybody on this machine sees the command lines of its processes.
@@ -77,11 +81,12 @@ def mlflow_server(
         TrackingError: The server does not start.
     """
     silence_mlflow()
-    command = [sys.executable, "-m", "mlflow", "server", *arguments]
+    command = [sys.executable, "-m", "grave_cli.tracking.served", "server", *arguments]
     command += ["--host", HOST, "--port", str(port), "--workers", "1"]
     with tempfile.TemporaryFile() as log:
         child = subprocess.Popen(
             command,
+            stdin=subprocess.PIPE,  # closes when this process ends, also by SIGKILL
             stdout=log,
             stderr=subprocess.STDOUT,
             env={**os.environ, **environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
@@ -140,3 +145,5 @@ def _end(child: subprocess.Popen[bytes]) -> None:
                 send(process)
         _, family = psutil.wait_procs(family, _STOP_S)
     child.wait()
+    if child.stdin is not None:
+        child.stdin.close()

@@ -80,6 +80,7 @@ def run_study(
         if watch is not None:
             stack.enter_context(watch.over(shared, wanted))
         check_basis(shared, trials.basis, request.force)
+        shared.fail_abandoned()
         plan = keep_loadable(shared, plan, settings, progress)
         done = len(shared.finished())
         progress.note(f"study {request.name}: {done} of {wanted} trials are finished")
