@@ -8,6 +8,7 @@ import _thread
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -21,6 +22,9 @@ INTERRUPTED = 130
 _ORDERS = tuple(
     getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)
 )  # Windows has no SIGHUP
+
+
+_MOMENT_S = 0.1
 
 
 @contextmanager
@@ -66,9 +70,13 @@ def none_lost(again: Callable[[], None] = _thread.interrupt_main) -> Iterator[No
     """
     show = sys.unraisablehook
 
+    def later() -> None:
+        time.sleep(_MOMENT_S)
+        again()
+
     def come_again(lost: "sys.UnraisableHookArgs") -> None:
         if issubclass(lost.exc_type, KeyboardInterrupt):
-            again()
+            _thread.start_new_thread(later, ())  # at once, it would be lost in this function
         else:
             show(lost)
 
