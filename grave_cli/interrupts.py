@@ -58,8 +58,17 @@ def held_back() -> Iterator[None]:
             before[number](number, None)
 
 
+def interrupt_main() -> None:
+    """Interrupt the main thread, also one that waits in a system call."""
+    main = threading.main_thread().ident
+    if hasattr(signal, "pthread_kill") and main is not None:
+        signal.pthread_kill(main, signal.SIGINT)
+    else:  # Windows
+        _thread.interrupt_main()
+
+
 @contextmanager
-def none_lost(again: Callable[[], None] = _thread.interrupt_main) -> Iterator[None]:
+def none_lost(again: Callable[[], None] = interrupt_main) -> Iterator[None]:
     """Let Ctrl-C come again if it fell into a function that cannot pass it on.
 
     Python drops exceptions of weak references, finalisers and callbacks of C code, all of which a

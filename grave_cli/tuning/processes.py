@@ -1,6 +1,5 @@
 """Worker processes of a study: start them with their share of the threads, watch and stop them."""
 
-import _thread
 import os
 import signal
 import threading
@@ -13,7 +12,7 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
 from grave_cli.errors import GraveError, TuningError
-from grave_cli.interrupts import none_lost
+from grave_cli.interrupts import interrupt_main, none_lost
 from grave_cli.processes import kill_children
 from grave_cli.progress import SILENT, Progress
 from grave_cli.settings.load import with_values
@@ -213,7 +212,7 @@ def _obey_parent(line: Connection) -> Callable[[], None]:
 
     def interrupt() -> None:
         is_over.set()
-        _thread.interrupt_main()
+        interrupt_main()
 
     def listen() -> None:
         connection.wait([line])
