@@ -28,7 +28,7 @@ FLOORS = (
     ("dataset", "evaluation", "model", "register"),
     ("doctor", "drawing", "learning", "tracking"),
     ("mapping",),
-    ("training",),
+    ("batch", "training"),
     ("tuning",),
     ("cli",),
 )

@@ -17,12 +17,24 @@ if TYPE_CHECKING:
 
 
 def predict_cemetery(
-    orthophoto: Annotated[
-        Path, typer.Argument(metavar="ORTHOPHOTO", help="Orthophoto of the cemetery (GeoTIFF).")
+    orthophotos: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="ORTHOPHOTO...",
+            help="Orthophoto of the cemetery (GeoTIFF). Or several: files, folders, or @LIST, a "
+            "text file with one orthophoto a line.",
+        ),
     ],
     dem: Annotated[
         Path | None,
-        typer.Option(help="DEM of the cemetery. Default: the one in the sibling folder dems/."),
+        typer.Option(
+            help="DEM of the cemetery. Default: the one in the sibling folder dems/, or beside the "
+            "orthophoto if its name ends in _dem, _dsm or _dtm."
+        ),
+    ] = None,
+    dem_dir: Annotated[
+        Path | None,
+        typer.Option(help="Several orthophotos: folder of their DEMs, by the same names."),
     ] = None,
     model: Annotated[
         str | None,
@@ -33,9 +45,15 @@ def predict_cemetery(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="GeoPackage to write. Default: <cemetery>.gpkg in this folder."),
+        typer.Option(
+            help="GeoPackage to write. Default: <cemetery>.gpkg in this folder. Several "
+            "orthophotos: folder of the maps."
+        ),
     ] = None,
-    preview: Annotated[Path | None, typer.Option(help="PNG overview to write.")] = None,
+    preview: Annotated[
+        Path | None,
+        typer.Option(help="PNG overview to write. Several orthophotos: folder of the overviews."),
+    ] = None,
     truth: Annotated[
         Path | None,
         typer.Option(help="Ground truth: score the map against it and draw it in the preview."),
@@ -59,6 +77,14 @@ def predict_cemetery(
     resume: Annotated[
         bool, typer.Option(help="Continue an interrupted prediction of the same orthophoto.")
     ] = True,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="I/N",
+            help="Several orthophotos: map every N-th from the I-th on, so that N processes share "
+            "the work. Default: the task of a Slurm job array.",
+        ),
+    ] = None,
     overwrite: options.Overwrite = False,
     config: options.Config = None,
     assignments: options.Assignments = None,
@@ -66,8 +92,13 @@ def predict_cemetery(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Map the graves of an orthophoto and write them to a GeoPackage."""
-    from grave_cli.dataset.manifest import cemetery_name
+    """Map the graves of orthophotos and write each map to a GeoPackage.
+
+    Several orthophotos: one failure does not stop the rest, cemeteries that have a map by the same
+    model are skipped unless --overwrite is given, and a summary is written beside the maps.
+    """
+    from grave_cli.batch.jobs import are_many
+    from grave_cli.dataset.named_files import cemetery_name
     from grave_cli.mapping.map_files import MapFiles
     from grave_cli.rasters.georeference import parse_crs
 
@@ -75,6 +106,27 @@ def predict_cemetery(
     chosen = {"prediction.device": device, "prediction.tta": tta}
     loaded = options.load(config, assignments, chosen)
     progress = options.show_progress(quiet, verbose)
+    if are_many(orthophotos):
+        from grave_cli.cli.predict_many import ManyCemeteries, refuse_single_options
+
+        refuse_single_options(dem=dem, truth=truth)
+        many = ManyCemeteries(
+            orthophotos,
+            out or Path(),
+            dem_dir,
+            preview,
+            shard,
+            model,
+            crs=target_crs,
+            aoi=aoi,
+            resume=resume,
+            overwrite=overwrite,
+            loaded=loaded,
+            progress=progress,
+        )
+        raise typer.Exit(many.run(json))
+    _refuse_many_options(dem_dir=dem_dir, shard=shard)
+    orthophoto = orthophotos[0]
     dem = _find_dem(orthophoto, dem, progress)
     files = MapFiles(
         orthophoto,
@@ -87,15 +139,28 @@ def predict_cemetery(
         overwrite=overwrite,
     )
     files.check()
-    found = _find_model(model, dem, loaded.settings, progress)
-    thresholds = _chosen_thresholds(loaded, found)
+    found = find_model(model, dem is not None, loaded.settings, progress)
+    thresholds = chosen_thresholds(loaded, found)
     how = {"aoi": aoi, "resume": resume, "receiver": files}
     _predict(orthophoto, dem, found, loaded.settings, thresholds, progress, **how)
     _print(files.summary, json)
 
 
+def _refuse_many_options(**given: object) -> None:
+    from grave_cli.errors import SettingsError
+
+    for name, value in given.items():
+        if value is not None:
+            option = f"--{name.replace('_', '-')}"
+            raise SettingsError(
+                f"{option} belongs to several orthophotos",
+                found="one",
+                remedy=f"leave {option} out, or name a folder or a list",
+            )
+
+
 def _find_dem(orthophoto: Path, dem: Path | None, progress: "Progress") -> Path | None:
-    from grave_cli.dataset.manifest import sibling_dem
+    from grave_cli.dataset.named_files import sibling_dem
 
     if dem is not None:
         return dem
@@ -104,13 +169,20 @@ def _find_dem(orthophoto: Path, dem: Path | None, progress: "Progress") -> Path 
     return found
 
 
-def _find_model(
-    name: str | None, dem: Path | None, settings: "Settings", progress: "Progress"
+def find_model(
+    name: str | None, with_dem: bool, settings: "Settings", progress: "Progress"
 ) -> "FoundModel":
+    """Find the model to map with, and report it.
+
+    Args:
+        name: Name of a model; None takes the newest that fits, or the starter.
+        with_dem: Whether there is a DEM.
+        settings: Tracking store.
+        progress: Receives notes.
+    """
     from grave_cli.model.shipped import STARTER
     from grave_cli.tracking.models import own_or_starter, resolve_model
 
-    with_dem = dem is not None
     found = resolve_model(name, settings) if name else own_or_starter(with_dem, settings)
     card = found.bundle.card
     scores = ", ".join(f"{key} {card.metrics[key]:.3f}" for key in _SHOWN if key in card.metrics)
@@ -128,7 +200,7 @@ def _find_model(
 _SHOWN = ("val/dice", "val/object_f1", "test/object_f1")
 
 
-def _chosen_thresholds(loaded: "LoadedSettings", found: "FoundModel") -> "DecodingSettings":
+def chosen_thresholds(loaded: "LoadedSettings", found: "FoundModel") -> "DecodingSettings":
     """Take the thresholds of the model, except for thresholds that the user set."""
     chosen = loaded.settings.prediction.decoding.model_dump()
     own = {key: chosen[key] for key in chosen if f"prediction.decoding.{key}" in loaded.origins}

@@ -63,6 +63,11 @@ def name_of(path: Path, kind: Kind) -> str:
     return stem
 
 
+def bears_tag(path: Path, kind: Kind) -> bool:
+    """Return whether the name of a file ends in a word for a kind."""
+    return name_of(path, kind) != composed(path.stem)
+
+
 def composed(text: str) -> str:
     """Compose the characters of a name (NFC): macOS takes them apart."""
     return unicodedata.normalize("NFC", text)

@@ -27,13 +27,13 @@ from grave_cli.dataset.file_kinds import (
     KINDS,
     MASK,
     ORTHOPHOTO,
-    UNREAD,
     Kind,
     composed,
     conversion,
     kind_of,
     name_of,
 )
+from grave_cli.dataset.named_files import find_files, take_file
 from grave_cli.errors import DatasetError
 from grave_cli.settings.inputs import DataSettings
 
@@ -190,24 +190,6 @@ def manifest_of(data: DataSettings) -> Manifest:
     return read_manifest(data.root, Path(data.annotations) if data.annotations else None)
 
 
-def sibling_dem(orthophoto: Path) -> Path | None:
-    """Find the DEM of an orthophoto that lies in a data folder.
-
-    Raises:
-        DatasetError: There are two.
-    """
-    folder = orthophoto.resolve().parent
-    if folder.name != ORTHOPHOTO.folder:
-        return None
-    files, _ = _find(folder.parent, DEM)
-    return files.get(cemetery_name(orthophoto)) or files.get(composed(orthophoto.stem))
-
-
-def cemetery_name(orthophoto: Path) -> str:
-    """Return the cemetery id from the file name of an orthophoto."""
-    return name_of(orthophoto, ORTHOPHOTO)
-
-
 @dataclass
 class _Found:
     """The files of a folder of data: those of each kind by cemetery, and data that is not read."""
@@ -219,46 +201,17 @@ class _Found:
 def _find_all(root: Path, shared: Path | None) -> _Found:
     found = _Found()
     for kind in KINDS:
-        found.files[kind], unread = _find(root, kind, shared)
+        found.files[kind], unread = find_files(root / kind.folder, kind, shared)
         found.unread += unread
     orthophotos = found.files[ORTHOPHOTO]
     aliases = {composed(path.stem): name for name, path in orthophotos.items()}
     for kind in KINDS if orthophotos else ():
         owned: dict[str, Path] = {}
         for name, path in found.files[kind].items():
-            _take(owned, name if name in orthophotos else aliases.get(name, name), path)
+            take_file(owned, name if name in orthophotos else aliases.get(name, name), path)
         found.files[kind] = owned
         _refuse_orphans(root, kind, owned, orthophotos)
     return found
-
-
-def _find(root: Path, kind: Kind, shared: Path | None = None) -> tuple[dict[str, Path], list[Path]]:
-    """Find the files of one kind by cemetery, except one that belongs to all cemeteries.
-
-    Returns:
-        The files, and data that is not read.
-    """
-    folder = root / kind.folder
-    found: dict[str, Path] = {}
-    others, unread = [], []
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        ending = path.suffix.lower()
-        if path.name.startswith(".") or (shared is not None and path.samefile(shared)):
-            continue
-        if ending in kind.endings:
-            _take(found, name_of(path, kind), path)
-        elif ending in kind.other_endings:
-            others.append(path)
-        elif ending in UNREAD:
-            unread.append(path)
-    extra: dict[str, Path] = {}
-    for path in others:
-        name = name_of(path, kind)
-        if name in found:
-            unread.append(path)
-        else:
-            _take(extra, name, path)
-    return found | extra, unread
 
 
 def _astray(root: Path, shared: Path | None) -> list[Path]:
@@ -270,18 +223,6 @@ def _astray(root: Path, shared: Path | None) -> list[Path]:
         and not path.name.startswith(".")
         and not (shared is not None and path.samefile(shared))
     ]
-
-
-def _take(found: dict[str, Path], name: str, path: Path) -> None:
-    if name in found:
-        raise DatasetError(
-            f"two files for cemetery {name}",
-            where=path.parent,
-            found=f"{found[name].name} and {path.name}",
-            expected="one",
-            remedy="move one of them away",
-        )
-    found[name] = path
 
 
 def _as_ground(found: _Found, cemeteries: dict[str, Path]) -> tuple[Cemetery, ...]:

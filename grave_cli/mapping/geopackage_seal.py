@@ -66,6 +66,28 @@ def why_keep_map(path: Path, source: str) -> str | None:
     return None
 
 
+def finished_map(path: Path, source: str, model_sha256: str) -> tuple[int, int] | None:
+    """Look for a finished map of an orthophoto by a model, as written or edited since.
+
+    Args:
+        path: The GeoPackage; it need not exist.
+        source: `source_of` the orthophoto.
+        model_sha256: Hash of the model's weights.
+
+    Returns:
+        Its graves, and how many of them need a review; None if there is no such map.
+    """
+    if not source or not path.is_file():
+        return None
+    with suppress(sqlite3.Error), closing(_open_unlocked(path)) as database:
+        record = _provenance(database)
+        if (record.get(ORTHOPHOTO_KEY), record.get("model_sha256")) == (source, model_sha256):
+            counts = "SELECT count(*), coalesce(sum(needs_review), 0) FROM graves"
+            graves, to_review = database.execute(counts).fetchone()
+            return int(graves), int(to_review)
+    return None
+
+
 def seal_geopackage(path: Path) -> None:
     """Write the seal of a finished GeoPackage into its provenance.
 
