@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import wraps
 from typing import TYPE_CHECKING, Any, cast
 
@@ -31,7 +31,7 @@ class StoreError(TrackingError):
 def guarded(client: "MlflowClient", store: Database) -> "MlflowClient":
     """Wrap a client: an error of any of its methods becomes a `StoreError`.
 
-    Ctrl-C waits for the end of a call.
+    Ctrl-C waits for the end of a call to a database.
 
     Args:
         client: MLflow's client.
@@ -51,9 +51,12 @@ class _Guarded:
 
 
 def _guarded_call(call: Callable[..., Any], store: Database) -> Callable[..., Any]:
+    # Files and servers may take minutes, and have no transaction of this process.
+    is_short = "artifact" not in getattr(call, "__name__", "") and not is_server_url(store.url)
+
     @wraps(call)
     def ask(*args: Any, **kwargs: Any) -> Any:
-        with store_errors(store), held_back():
+        with store_errors(store), held_back() if is_short else nullcontext():
             return call(*args, **kwargs)
 
     return ask
