@@ -14,8 +14,10 @@ from image_store import runs_of
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 from support import tiny_settings
+from terminal import gravecli
 
 from grave_cli.interrupts import held_back, none_lost, orders_obeyed, was_interrupted
+from grave_cli.settings import load as load_module
 from grave_cli.tracking.runs import tracked_run
 
 
@@ -116,6 +118,17 @@ def test_an_error_in_the_wake_of_ctrl_c_is_known() -> None:
         work()
     assert was_interrupted(caught.value)
     assert not was_interrupted(OSError())
+
+
+def test_ctrl_c_while_a_library_is_imported_is_not_taken_for_its_fault(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def load(*_: object) -> None:  # so does a library in C++
+        raise ImportError("initialization failed") from KeyboardInterrupt()
+
+    monkeypatch.setattr(load_module, "load_settings", load)
+    result = gravecli("config", cwd=tmp_path)
+    assert (result.returncode, result.stdout, result.stderr) == (130, "", "")
 
 
 def test_ctrl_c_in_a_database_call_leaves_the_store_usable(work_dir: Path) -> None:

@@ -90,6 +90,8 @@ def _run() -> int:
     except StdoutError:
         raise
     except Exception as error:
+        if was_interrupted(error):  # while a library was being imported: "initialization failed"
+            return INTERRUPTED
         full = full_disk(error)
         if full is None:  # a mistake in the program keeps its traceback
             raise

@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
 from grave_cli.errors import GraveError, TuningError
-from grave_cli.interrupts import interrupt_main, none_lost
+from grave_cli.interrupts import interrupt_main, none_lost, was_interrupted
 from grave_cli.processes import kill_children
 from grave_cli.progress import SILENT, Progress
 from grave_cli.settings.load import with_values
@@ -193,6 +193,9 @@ def _main(assignment: Assignment, line: Connection) -> None:
         pass
     except GraveError as error:
         line.send(str(error))
+    except Exception as error:
+        if not was_interrupted(error):
+            raise
 
 
 def _obey_parent(line: Connection) -> Callable[[], None]:
