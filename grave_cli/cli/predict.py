@@ -46,13 +46,22 @@ def predict_cemetery(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="GeoPackage to write. Default: <cemetery>.gpkg in this folder. Several "
-            "orthophotos: folder of the maps."
+            help="Map to write. Default: <cemetery>.gpkg in this folder. Several orthophotos: "
+            "folder of the maps."
         ),
     ] = None,
+    formats: options.Formats = None,
+    lang: options.Lang = None,
     preview: Annotated[
         Path | None,
         typer.Option(help="PNG overview to write. Several orthophotos: folder of the overviews."),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            help="HTML page to write: map, review queue with pictures, table. Several orthophotos: "
+            "folder of the pages."
+        ),
     ] = None,
     truth: Annotated[
         Path | None,
@@ -92,18 +101,21 @@ def predict_cemetery(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Map the graves of orthophotos and write each map to a GeoPackage.
+    """Map the graves of orthophotos: GeoPackages that open styled in QGIS, or other formats.
 
     Several orthophotos: one failure does not stop the rest, cemeteries that have a map by the same
     model are skipped unless --overwrite is given, and a summary is written beside the maps.
     """
     from grave_cli.batch.jobs import are_many
-    from grave_cli.dataset.named_files import cemetery_name
+    from grave_cli.cli.prediction_lines import print_summary
+    from grave_cli.dataset.named_files import cemetery_name, sibling_dem
+    from grave_cli.delivery.formats import parse_formats
     from grave_cli.mapping.map_files import MapFiles
     from grave_cli.rasters.georeference import parse_crs
 
     target_crs = parse_crs(crs) if crs else None  # a wrong one fails before the work
-    chosen = {"prediction.device": device, "prediction.tta": tta}
+    names = parse_formats(formats or ())
+    chosen = {"prediction.device": device, "prediction.tta": tta, "output.language": lang}
     loaded = options.load(config, assignments, chosen)
     progress = options.show_progress(quiet, verbose)
     if are_many(orthophotos):
@@ -113,8 +125,10 @@ def predict_cemetery(
         many = ManyCemeteries(
             orthophotos,
             out or Path(),
+            names,
             dem_dir,
             preview,
+            report,
             shard,
             model,
             crs=target_crs,
@@ -127,23 +141,29 @@ def predict_cemetery(
         raise typer.Exit(many.run(json))
     _refuse_many_options(dem_dir=dem_dir, shard=shard)
     orthophoto = orthophotos[0]
-    dem = _find_dem(orthophoto, dem, progress)
+    named_dem, dem = dem, dem or sibling_dem(orthophoto)
     files = MapFiles(
         orthophoto,
-        out or Path(f"{cemetery_name(orthophoto)}.gpkg"),
+        out or Path(f"{cemetery_name(orthophoto)}.{names[0] if names else 'gpkg'}"),
+        names,
         preview,
+        report,
         crs=target_crs,
         truth=truth,
         data=loaded.settings.data,
         inputs={"--dem": dem, "--aoi": aoi, "--config": config},
         overwrite=overwrite,
+        settings=loaded.settings.output,
+        work_dir=loaded.settings.work_dir,
     )
     files.check()
+    if named_dem is None:
+        progress.note(f"DEM: {dem}" if dem else "DEM: none (name one with --dem)")
     found = find_model(model, dem is not None, loaded.settings, progress)
     thresholds = chosen_thresholds(loaded, found)
     how = {"aoi": aoi, "resume": resume, "receiver": files}
     _predict(orthophoto, dem, found, loaded.settings, thresholds, progress, **how)
-    _print(files.summary, json)
+    print_summary(files.summary, json)
 
 
 def _refuse_many_options(**given: object) -> None:
@@ -157,16 +177,6 @@ def _refuse_many_options(**given: object) -> None:
                 found="one",
                 remedy=f"leave {option} out, or name a folder or a list",
             )
-
-
-def _find_dem(orthophoto: Path, dem: Path | None, progress: "Progress") -> Path | None:
-    from grave_cli.dataset.named_files import sibling_dem
-
-    if dem is not None:
-        return dem
-    found = sibling_dem(orthophoto)
-    progress.note(f"DEM: {found}" if found else "DEM: none (name one with --dem)")
-    return found
 
 
 def find_model(
@@ -189,7 +199,9 @@ def find_model(
     progress.note(
         f"Model: {found.origin} ({card.recipe.channels}, data {card.dataset_id}, {scores})"
     )
-    if name is None and card.name == STARTER:
+    if found.advice:
+        progress.warn(found.advice)
+    elif name is None and card.name == STARTER:
         progress.note(
             f"No model of your own fits. {card.about['expect']} To map better, correct the map of "
             "one or two cemeteries and run `gravecli train`"
@@ -224,24 +236,3 @@ def _predict(
         progress.note("The model takes rgb only; the DEM is used for grave heights alone")
     engine = open_engine(found.bundle, settings.prediction, progress)
     return run(orthophoto, dem, found.bundle, engine, settings, thresholds, progress, **how)
-
-
-def _print(summary: dict[str, Any], json: bool) -> None:
-    from grave_cli.cli.console import ERR, print_json, print_line
-
-    if json:
-        print_json(summary)
-        return
-    for note in summary.get("notes", ()):
-        ERR.print(note, markup=False)
-    print_line(f"{summary['graves']} graves in {summary['geopackage']}")
-    if "preview" in summary:
-        print_line(f"overview in {summary['preview']}")
-    if score := summary.get("score"):
-        found = score["at_50"]
-        print_line(
-            f"found {found['matches']} of {score['truths']} graves of the ground truth: "
-            f"object F1 {found['f1']:.3f}, precision {found['precision']:.3f}, "
-            f"recall {found['recall']:.3f}, mean IoU {found['mean_iou']:.3f}, "
-            f"{score['merges']} merges, {score['splits']} splits"
-        )

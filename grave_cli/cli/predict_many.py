@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grave_cli.errors import SettingsError
+from grave_cli.wording import counted
 
 if TYPE_CHECKING:
     from grave_cli.batch.jobs import Job, Shard
     from grave_cli.batch.outcomes import Outcome
+    from grave_cli.delivery.formats import FormatName
     from grave_cli.mapping.engine import Engine
     from grave_cli.progress import Progress
     from grave_cli.settings.load import LoadedSettings
@@ -24,8 +26,10 @@ class ManyCemeteries:
     Args:
         given: Orthophotos, folders and lists.
         out: Folder of the maps.
+        formats: Formats of further files beside each GeoPackage.
         dem_folder: Where the DEMs lie; None takes those of the data layout.
         previews: Folder of the overviews; None writes none.
+        reports: Folder of the report pages; None writes none.
         shard: The share to map; None maps all, or in a Slurm job array the share of the task.
         model: Name of the model; None chooses by the channels at hand.
         crs: CRS of the maps; None keeps those of the orthophotos.
@@ -38,8 +42,10 @@ class ManyCemeteries:
 
     given: Sequence[Path]
     out: Path
+    formats: "Sequence[FormatName]"
     dem_folder: Path | None
     previews: Path | None
+    reports: Path | None
     shard: str | None
     model: str | None
     crs: str | None
@@ -62,14 +68,18 @@ class ManyCemeteries:
         """
         from grave_cli.batch.outcomes import Summary
         from grave_cli.batch.run import map_jobs
+        from grave_cli.delivery.formats import shortcomings
 
         jobs = self._jobs
         self._find_models(jobs)
         summary = Summary.in_folder(self.out, self._shard)
-        _make_folder(self.out, "--out")
-        if self.previews:
-            _make_folder(self.previews, "--preview")
+        folders = {"--out": self.out, "--preview": self.previews, "--report": self.reports}
+        for option, folder in folders.items():
+            if folder:
+                _make_folder(folder, option)
         summary.check([job.orthophoto for job in jobs], overwrite=self.overwrite)
+        for note in shortcomings(self.formats, self.crs):
+            self.progress.note(note)
         outcomes: list[Outcome] = []
         for outcome in map_jobs(jobs, self._finished, self._map, self.progress):
             outcomes.append(outcome)
@@ -85,7 +95,7 @@ class ManyCemeteries:
         if self._shard is None:
             return jobs
         taken = self._shard.take(jobs)
-        self.progress.note(f"Shard {self._shard}: {len(taken)} of {len(jobs)} cemeteries")
+        self.progress.note(f"Shard {self._shard}: {len(taken)} of {counted(len(jobs), 'cemetery')}")
         return taken
 
     @cached_property
@@ -108,10 +118,12 @@ class ManyCemeteries:
             self._models[with_dem] = found
 
     def _finished(self, job: "Job") -> tuple[int, int] | None:
-        from grave_cli.mapping.geopackage_seal import finished_map
+        from grave_cli.delivery.formats import plan_files
+        from grave_cli.delivery.geopackage_seal import finished_map
         from grave_cli.outputs import source_of
 
-        if self.overwrite:
+        files = plan_files(job.out, self.formats).values()
+        if self.overwrite or not all(path.is_file() for path in files):
             return None
         model = self._models[job.dem is not None].bundle
         return finished_map(job.out, source_of(job.orthophoto), model.sha256)
@@ -126,11 +138,15 @@ class ManyCemeteries:
         files = MapFiles(
             job.orthophoto,
             job.out,
+            self.formats,
             self.previews / f"{job.cemetery}.png" if self.previews else None,
+            self.reports / f"{job.cemetery}.html" if self.reports else None,
             crs=self.crs,
             data=settings.data,
-            inputs={"the DEM": job.dem, "--aoi": self.aoi},
+            inputs={"--dem": job.dem, "--aoi": self.aoi},
             overwrite=self.overwrite,
+            settings=settings.output,
+            work_dir=settings.work_dir,
         )
         files.check()
         result = predict_cemetery(
@@ -205,5 +221,5 @@ def _show(outcomes: "Sequence[Outcome]", path: Path, json: bool) -> None:
     print_table(table, ["s", "to review"])
     print_line(
         f"{record['mapped']} mapped, {record['already_mapped']} already mapped, "
-        f"{record['failed']} failed; {record['graves']} graves; summary in {path}"
+        f"{record['failed']} failed; {counted(record['graves'], 'grave')}; summary in {path}"
     )

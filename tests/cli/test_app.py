@@ -49,10 +49,10 @@ def test_hpo_names_the_best_and_does_the_remainder_when_run_again(
     arguments += ["--set", "hpo.studies.pilot.search_space.training.epochs={low=1, high=2}"]
     first = gravecli(*arguments, cwd=tmp_path)
     assert first.returncode == 0, first.stderr
-    assert "1 finished trials" in first.stdout
+    assert "1 finished trial " in first.stdout
     assert "train with: gravecli train --config " in first.stdout
     again = gravecli(*arguments, cwd=tmp_path)
-    assert "1 of 1 trials are finished" in again.stderr
+    assert "1 of 1 trial is finished" in again.stderr
     assert again.stdout == first.stdout
 
 

@@ -41,7 +41,7 @@ def content(folder: Path) -> dict[Path, bytes]:
 
 
 def test_a_map_is_renewed_but_one_with_edits_needs_the_option(here: Path) -> None:
-    command = [ORTHOPHOTO, "--out", "a.gpkg", "--preview", "a.png"]
+    command = [ORTHOPHOTO, "--out", "a.gpkg", "--preview", "a.png", "--format", "csv"]
     for _ in range(2):
         result = predict(here, *command)
         assert result.returncode == 0, result.stderr
@@ -74,7 +74,9 @@ def test_the_files_of_another_cemetery_of_the_same_name_are_kept(here: Path) -> 
         (["--aoi", "DATA/../sample_01.gpkg"], ["--out and --aoi are the same file"]),
         (["--out", "x.gpkg", "--dem", "X.GPKG"], ["--out and --dem are the same file"]),
         (["--preview", "photo.png"], ["photo.png", "not written by gravecli"]),
-        (["--out", "map.geojson"], ["map.geojson", "found .geojson", "ends in .gpkg"]),
+        (["--out", "map.kml"], ["map.kml", "no format", "found .kml", ".gpkg, .geojson"]),
+        (["--format", "xls"], ["--format: unknown format", "found xls", "gpkg, geojson"]),
+        (["--lang", "fr"], ["output.language", "'en' or 'de'"]),
         (["--preview", "map.jpg"], ["map.jpg", "found .jpg", "ends in .png"]),
         (["--out", "data"], ["data", "is a folder", "data/map.gpkg"]),
         (["--out", f"{ORTHOPHOTO}/a.gpkg"], ["sample_01.tif is not a folder"]),

@@ -31,7 +31,8 @@ def states(path: Path) -> dict[str, str]:
 
 
 def test_a_damaged_orthophoto_does_not_stop_the_others(here: Path) -> None:
-    result = predict(here, "data", "--out", "maps", "--preview", "pictures", "--json")
+    more = ["--preview", "pictures", "--format", "fgb", "--json"]
+    result = predict(here, "data", "--out", "maps", *more)
     assert result.returncode == 1, result.stderr
     assert "sample_02 failed: data/orthophotos/sample_02.tif: cannot be opened" in result.stderr
     printed = json.loads(result.stdout)
@@ -40,8 +41,10 @@ def test_a_damaged_orthophoto_does_not_stop_the_others(here: Path) -> None:
         "sample_01.png",
         "sample_03.png",
     ]
-    files = ["sample_01.gpkg", "sample_03.gpkg", "summary.csv", "summary.json"]
+    maps = [f"sample_0{number}.{ending}" for number in (1, 3) for ending in ("fgb", "gpkg")]
+    files = [*maps, "summary.csv", "summary.json"]
     assert sorted(path.name for path in (here / "maps").iterdir()) == files
+    assert result.stderr.count("FlatGeobuf: the graves alone") == 1
     expected = {"sample_01": "mapped", "sample_02": "failed", "sample_03": "mapped"}
     assert states(here / "maps" / "summary.csv") == expected
     written = json.loads((here / "maps" / "summary.json").read_text("utf-8"))
@@ -62,6 +65,8 @@ def test_finished_maps_are_skipped_and_a_changed_summary_is_kept(
     assert result.returncode == 0, result.stderr
     assert "1 mapped, 2 already mapped, 0 failed" in result.stdout
     assert (here / "maps" / "sample_01.gpkg").read_bytes() == before
+    more = ["--format", "fgb"]  # which are missing beside the finished maps
+    assert "3 mapped, 0 already mapped" in predict(here, "data", "--out", "maps", *more).stdout
     result = predict(here, "data", "--out", "maps", "--overwrite")
     assert "3 mapped, 0 already mapped, 0 failed" in result.stdout
     table = here / "maps" / "summary.csv"

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from grave_cli.errors import ExportError
 from grave_cli.outputs import FOREIGN, Output, seal, source_of
+from grave_cli.wording import counted
 
 PROVENANCE = "gravecli_provenance"
 ORTHOPHOTO_KEY = "orthophoto_fingerprint"
@@ -27,15 +28,16 @@ _SIDECARS = (*_LOGS, "-shm")
 _LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
-def map_output(path: Path, orthophoto: Path) -> Output:
+def map_output(path: Path, orthophoto: Path, option: str = "--out") -> Output:
     """Describe the GeoPackage of an orthophoto as an output.
 
     Args:
         path: The GeoPackage.
         orthophoto: The orthophoto to be mapped.
+        option: The option that names it, for messages.
     """
     return Output(
-        "--out",
+        option,
         path,
         "a GeoPackage",
         (".gpkg",),
@@ -119,7 +121,7 @@ def refuse_open_geopackage(path: Path) -> None:
                 raise ExportError(
                     "GeoPackage holds edits that are not in the file yet",
                     where=path,
-                    found=f"{log.stat().st_size} bytes in {log.name}",
+                    found=f"{counted(log.stat().st_size, 'byte')} in {log.name}",
                     remedy=remedy if place.exists() else f"the file is gone: delete {log.name}",
                 )
     if place.is_file() and _is_locked(place):
