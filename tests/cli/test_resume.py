@@ -44,7 +44,7 @@ def kill_after(place: Path, sections: int) -> None:
 def test_a_killed_prediction_is_resumed_with_the_same_result(place: Path, sections: int) -> None:
     kill_after(place, sections)
     said = assert_resumed(place)
-    assert f"Resuming: {sections} of {SECTIONS} sections are computed" in said
+    assert f"Resuming: {sections} of {SECTIONS} sections" in said
 
 
 def test_without_resume_everything_is_computed_again(place: Path) -> None:
