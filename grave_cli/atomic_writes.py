@@ -8,7 +8,6 @@ write the same file do not disturb each other.
 
 import errno
 import os
-import secrets
 import shutil
 import time
 from collections.abc import Iterator
@@ -16,10 +15,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from grave_cli.errors import ExportError
-from grave_cli.processes import owner_of, owner_tag
+from grave_cli.leftovers import kept_folder, remove, sweep, temporary_path
 
-_PREFIX = ".gravecli-"
-_ABANDONED_S = 24 * 3600.0  # of an owner that cannot be asked: no file takes longer to write
 # On Windows a virus scanner or another process may hold a file for a moment.
 _PAUSES_S = (0.05, 0.1, 0.2, 0.4)
 _DENIED = "close it in other programs, and check the permissions of its folder"
@@ -94,17 +91,17 @@ def whole_folder(path: Path) -> Iterator[Path]:
 def _beside(path: Path) -> Iterator[Path]:
     """Yield a unique name beside a path; in the end, remove everything that still has it."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(path.parent)
-        new = path.parent / f"{_PREFIX}{owner_tag()}~{secrets.token_hex(8)}{path.suffix}"
-        try:
-            yield new
-        except Exception as error:
-            if _is_full(path.parent):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
-            raise
-        finally:
-            _remove(new)
+        with kept_folder(path.parent):
+            sweep(path.parent)
+            new = temporary_path(path.parent, path.suffix)
+            try:
+                yield new
+            except Exception as error:
+                if _is_full(path.parent):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+                raise
+            finally:
+                remove(new)
     except OSError as error:
         raise ExportError(
             f"cannot be written: {error.strerror or error}",
@@ -142,23 +139,3 @@ def _rename(new: Path, path: Path) -> None:
         else:
             return
     os.replace(new, path)
-
-
-def _sweep(folder: Path) -> None:
-    """Remove the leftovers of killed processes; those of other machines after a day."""
-    oldest = time.time() - _ABANDONED_S
-    for left in folder.glob(f"{_PREFIX}*"):
-        owner = owner_of(left.name.removeprefix(_PREFIX).rpartition("~")[0])
-        with suppress(OSError):
-            if owner == "none" or (owner != "here" and left.stat().st_mtime < oldest):
-                _remove(left)
-
-
-def _remove(new: Path) -> None:
-    """Remove a file or folder, and sidecars such as SQLite's `-wal` and GDAL's `.aux.xml`."""
-    for left in new.parent.glob(f"{new.stem}*"):
-        if left.is_dir():
-            shutil.rmtree(left, ignore_errors=True)
-        else:
-            with suppress(OSError):
-                left.unlink()

@@ -9,15 +9,14 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from filelock import FileLock
-
 from grave_cli.errors import GraveError
+from grave_cli.locks import one_at_a_time
 from grave_cli.masking import mask, mask_url
 
 if TYPE_CHECKING:
@@ -206,18 +205,12 @@ class Database:
         if lock_file is None or (sqlite_exists(self.url) and not lock_file.exists()):
             yield
             return
-        lock = FileLock(lock_file, timeout=_CREATION_S)
-        try:
-            lock_file.parent.mkdir(parents=True, exist_ok=True)
-            lock.acquire()
-        except OSError as error:
-            raise self.fault(error) from None
-        try:
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(one_at_a_time(lock_file, _CREATION_S))
+            except OSError as error:
+                raise self.fault(error) from None
             yield
-        finally:
-            with suppress(OSError):  # Windows keeps the name of an open file
-                lock_file.unlink(missing_ok=True)
-            lock.release()
 
     def _check_place(self) -> None:
         """Refuse a place where no file can be made, which MLflow would try for minutes."""

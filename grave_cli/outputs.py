@@ -7,7 +7,6 @@ file that the command reads is never replaced.
 
 import hashlib
 import os
-import secrets
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -16,6 +15,7 @@ from io import FileIO
 from pathlib import Path
 
 from grave_cli.errors import ExportError
+from grave_cli.leftovers import kept_folder, sweep
 
 _SAMPLES = 16
 _SAMPLE_BYTES = 1 << 16
@@ -166,16 +166,14 @@ def _check_place(output: Output, taken: Mapping[str, Path]) -> None:
 
 
 def _try_to_write(path: Path) -> None:
-    """Create an empty file beside a place, with its folders, and remove all of it."""
+    """Create an empty file beside a place, with its folders, and remove it and older left-overs."""
     new_folders = [folder for folder in path.parents if not folder.exists()]
     above = path.parents[len(new_folders)]
     if not above.is_dir():
         raise NotADirectoryError(0, f"{above} is not a folder")
-    trial = path.with_name(f".gravecli-{secrets.token_hex(8)}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        trial.open("xb").close()
-        trial.unlink()
+        with kept_folder(path.parent):
+            sweep(path.parent)
     finally:
         for folder in new_folders:
             with suppress(OSError):

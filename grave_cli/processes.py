@@ -1,4 +1,6 @@
-"""Owners of temporary files: a tag in a file's name tells which process made it.
+"""Processes and what they leave: owners of temporary files, and children without a parent.
+
+A tag in a file's name tells which process made it.
 
 `office-2~4711~1732612345` is process 4711 of host office-2, started at that second since 1970; the
 number alone would be given to another process sooner or later.
@@ -7,6 +9,8 @@ number alone would be given to another process sooner or later.
 import os
 import platform
 import re
+import threading
+from contextlib import suppress
 from functools import lru_cache
 from typing import Literal
 
@@ -35,6 +39,36 @@ def owner_of(tag: str) -> Literal["none", "here", "elsewhere", "unknown"]:
     return "here" if _is_running(int(found[2]), int(found[3])) else "none"
 
 
+def end_with_parent(pipe: int) -> None:
+    """End this process and its children when the other end of a pipe closes.
+
+    The system closes it when the parent ends, also by SIGKILL.
+
+    Args:
+        pipe: Descriptor of the end to read from; the parent writes nothing.
+    """
+
+    def listen() -> None:
+        with suppress(OSError):
+            while os.read(pipe, 1):
+                pass
+        kill_children()
+        os._exit(1)
+
+    threading.Thread(target=listen, daemon=True).start()
+
+
+def kill_children() -> None:
+    """Kill all children of this process and theirs, also those that start meanwhile."""
+    with suppress(psutil.Error):
+        me = psutil.Process()
+        while living := [one for one in me.children(recursive=True) if _is_alive(one)]:
+            for child in living:
+                with suppress(psutil.Error):
+                    child.kill()
+            psutil.wait_procs(living, timeout=1)
+
+
 @lru_cache(maxsize=1)
 def _tag_of(pid: int) -> str:
     return f"{_host()}~{pid}~{psutil.Process(pid).create_time():.0f}"
@@ -43,6 +77,13 @@ def _tag_of(pid: int) -> str:
 def _host() -> str:
     """Return the name of this machine without dots, which would look like a file's ending."""
     return re.sub(r"[^A-Za-z0-9-]", "-", platform.node())[:40]
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
 
 
 def _is_running(pid: int, started: float) -> bool:

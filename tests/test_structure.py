@@ -18,8 +18,18 @@ PACKAGE = Path(__file__).resolve().parents[1] / "grave_cli"
 
 # From the ground up. A room imports only from itself and from lower floors, never from a neighbour
 # on its own floor, so there is no circle.
-GROUND = ("errors", "masking", "progress", "processes", "regular_files", "wording")
+GROUND = (
+    "errors",
+    "interrupts",
+    "locks",
+    "masking",
+    "progress",
+    "processes",
+    "regular_files",
+    "wording",
+)
 FLOORS = (
+    ("leftovers",),
     ("settings", "atomic_writes", "outputs", "database"),
     ("outlines", "sample_data"),
     ("rasters",),

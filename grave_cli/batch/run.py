@@ -6,6 +6,7 @@ from time import perf_counter
 from grave_cli.batch.jobs import Job
 from grave_cli.batch.outcomes import Outcome, State
 from grave_cli.errors import GraveError
+from grave_cli.interrupts import was_interrupted
 from grave_cli.progress import SILENT, Progress
 
 MapOne = Callable[[Job], tuple[int, int]]
@@ -35,6 +36,14 @@ def map_jobs(
             yield outcome
 
 
+def _in_words(fault: Exception, job: Job) -> str:
+    if isinstance(fault, MemoryError):
+        return f"{job.orthophoto}: the memory is too small; lower prediction.memory_mpx"
+    if isinstance(fault, OSError):
+        return f"{fault.filename or job.out}: {fault.strerror or fault}"
+    return str(fault)
+
+
 def _map(
     job: Job, find_finished: Callable[[Job], tuple[int, int] | None], map_one: MapOne
 ) -> Outcome:
@@ -50,12 +59,10 @@ def _map(
             counts = map_one(job)
             state = "mapped"
         graves, to_review = counts
-    except GraveError as fault:
-        error = str(fault)
-    except MemoryError:
-        error = f"{job.orthophoto}: the memory is too small; lower prediction.memory_mpx"
-    except OSError as fault:
-        error = f"{fault.filename or job.out}: {fault.strerror or fault}"
+    except (GraveError, MemoryError, OSError) as fault:
+        if was_interrupted(fault):
+            raise KeyboardInterrupt from fault
+        error = _in_words(fault, job)
     return Outcome(
         cemetery=job.cemetery,
         state=state,

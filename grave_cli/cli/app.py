@@ -26,6 +26,7 @@ from grave_cli.cli.streams import StdoutError, run_with_streams, say_error, syst
 from grave_cli.cli.surroundings import forget_other_programs
 from grave_cli.cli.train import train
 from grave_cli.errors import GraveError
+from grave_cli.interrupts import INTERRUPTED, orders_obeyed, was_interrupted
 
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]  # Typer does not export it
 
@@ -77,15 +78,19 @@ def options(
 def main() -> None:
     """Run the command line; an error becomes one line on stderr and an exit code."""
     forget_other_programs()
-    sys.exit(run_with_streams(_run))
+    with orders_obeyed() as exit_code:
+        code = exit_code(run_with_streams(_run))
+    sys.exit(code)
 
 
 def _run() -> int:
     try:
         return int(app(prog_name="gravecli", standalone_mode=False) or 0)
+    except KeyboardInterrupt:  # Typer catches it, unless it comes while Typer begins or ends
+        return INTERRUPTED
     except GraveError as error:
         say_error(str(error))
-        return error.exit_code
+        return INTERRUPTED if was_interrupted(error) else error.exit_code
     except _UsageError as error:
         return _explain(error)
     except typer.Abort:
@@ -94,6 +99,8 @@ def _run() -> int:
     except StdoutError:
         raise
     except Exception as error:
+        if was_interrupted(error):  # while a library was being imported: "initialization failed"
+            return INTERRUPTED
         fault = system_fault(error)
         if not fault:  # a mistake in the program keeps its traceback
             raise

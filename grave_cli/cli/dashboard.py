@@ -1,6 +1,5 @@
 """`gravecli dashboard`."""
 
-import signal
 import threading
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -61,8 +60,6 @@ def dashboard(
     """Show studies and runs in the browser until Ctrl-C."""
     progress = options.show_progress(quiet, verbose)
     settings = options.load(config, assignments, {"hpo.storage": storage}).settings
-    # SIGTERM ends like Ctrl-C, so that no child process outlives this one.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt):
         _serve(settings, _Pages(study, host, port, mlflow, not no_browser, json), progress)
 

@@ -87,16 +87,18 @@ def load(
     assignments: Sequence[str] | None,
     options: Mapping[str, Any] | None = None,
 ) -> "LoadedSettings":
-    """Resolve the settings of a command.
+    """Resolve the settings of a command, and sweep its work folder.
 
     Raises:
         SettingsError: A setting is unknown or out of bounds, a file is missing, or `work_dir` is no
             folder.
     """
+    from grave_cli.leftovers import sweep_work_dir
     from grave_cli.settings.load import load_settings
 
     loaded = load_settings(config, assignments or (), options)
     _check_work_dir(loaded)
+    sweep_work_dir(loaded.settings.work_dir)
     return loaded
 
 

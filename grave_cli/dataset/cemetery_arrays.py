@@ -1,22 +1,15 @@
 """One part of a cemetery as arrays: pixels, heights and graves on the working grid."""
 
-import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from grave_cli.atomic_writes import whole_folder
 from grave_cli.dataset.annotations import rasterize_instances
-from grave_cli.dataset.identity.dataset_id import dataset_id
-from grave_cli.dataset.manifest import Manifest
 from grave_cli.dataset.plans import PartPlan
 from grave_cli.dataset.splits import Part
 from grave_cli.outlines.polygons import Polygons
-from grave_cli.progress import SILENT, Progress
 from grave_cli.rasters.dem_heights import open_dem
 from grave_cli.rasters.elevation import read_elevation
 from grave_cli.rasters.grid import WorkingGrid
@@ -96,39 +89,6 @@ def draw_truth(plan: PartPlan) -> tuple[NDArray[np.int32], NDArray[np.bool_] | N
     return rasterize_instances(_drawn_graves(plan), plan.grid), labelled
 
 
-def read_parts(
-    plans: Sequence[PartPlan],
-    recipe: InputRecipe,
-    *,
-    max_bytes: float,
-    cache: Path,
-    progress: Progress = SILENT,
-) -> list[CemeteryArrays]:
-    """Read parts into memory if they fit, or else into memory-mapped files.
-
-    Args:
-        plans: The parts.
-        recipe: Elevation features and range of 16-bit values.
-        max_bytes: Largest total size of the arrays in memory, bytes.
-        cache: Folder for memory-mapped files; created only when needed.
-        progress: Progress listener; it counts parts.
-    """
-    mapped = sum(memory_bytes(plan, recipe) for plan in plans) > max_bytes
-    arrays = []
-    with progress.task("Reading cemeteries", len(plans), "parts") as advance:
-        for plan in plans:
-            folder = cache / _cache_key(plan, recipe)
-            if mapped and folder.is_dir():
-                arrays.append(_load(plan, folder))
-            elif mapped:
-                _save(read_part(plan, recipe), folder)
-                arrays.append(_load(plan, folder))
-            else:
-                arrays.append(read_part(plan, recipe))
-            advance(1)
-    return arrays
-
-
 def memory_bytes(plan: PartPlan, recipe: InputRecipe) -> int:
     """Compute the memory that the arrays of a part take, in bytes."""
     pixels = int(plan.window.width) * int(plan.window.height)
@@ -162,37 +122,3 @@ def _drawn_graves(plan: PartPlan) -> Polygons:
     if area is not None:
         drawn &= shapely.intersects(graves, area) & ~shapely.touches(graves, area)
     return np.asarray(graves[drawn])
-
-
-def _cache_key(plan: PartPlan, recipe: InputRecipe) -> str:
-    cemetery = plan.part.cemetery
-    place = cemetery.orthophoto.resolve()
-    files = dataset_id(Manifest(cemetery.orthophoto.parent.parent, (cemetery,)))
-    # The same files with another layer or filter have other graves.
-    graves, area = plan.whole.graves.polygons, plan.whole.area
-    shapes = [shapely.to_wkb(graves).tolist(), shapely.to_wkb(area)]
-    text = repr((place, files, shapes, plan.window, recipe.model_dump_json()))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _array_names() -> tuple[str, ...]:
-    plain = {"part", "grid", "graves"}
-    return tuple(field.name for field in fields(CemeteryArrays) if field.name not in plain)
-
-
-def _save(arrays: CemeteryArrays, folder: Path) -> None:
-    with whole_folder(folder) as new:
-        for name in _array_names():
-            array = getattr(arrays, name)
-            if array is not None:
-                np.save(new / f"{name}.npy", array)
-
-
-def _load(plan: PartPlan, folder: Path) -> CemeteryArrays:
-    stored = {
-        name: np.load(folder / f"{name}.npy", mmap_mode="r")
-        for name in _array_names()
-        if (folder / f"{name}.npy").exists()
-    }
-    absent = {"elevation": None, "labelled": None}
-    return CemeteryArrays(plan.part, plan.grid, plan.graves, **{**absent, **stored})

@@ -6,7 +6,8 @@ A study reads them once and passes them to every trial.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from grave_cli.dataset.cemetery_arrays import CemeteryArrays, memory_bytes, read_parts
+from grave_cli.dataset.array_cache import read_parts
+from grave_cli.dataset.cemetery_arrays import CemeteryArrays, memory_bytes
 from grave_cli.dataset.deliveries import (
     check_depths,
     delivery_doubts,

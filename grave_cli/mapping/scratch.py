@@ -26,6 +26,7 @@ import shapely
 from grave_cli.dataset.identity.dataset_id import dataset_id
 from grave_cli.dataset.manifest import Cemetery, Manifest
 from grave_cli.errors import ExportError
+from grave_cli.leftovers import kept_folder, sweep
 from grave_cli.mapping.probability_map import SectionFiles, Shelf
 from grave_cli.mapping.scene import Scene
 from grave_cli.mapping.tiling import Tiling
@@ -66,7 +67,8 @@ def scratch(folder: Path, key: str, *, resume: bool) -> Iterator[Shelf]:
     Raises:
         ExportError: The folder cannot be made.
     """
-    _sweep(folder)
+    sweep(folder)
+    _delete_old(folder)
     mine = _claim(folder, key, resume)
     try:
         yield SectionFiles(mine)
@@ -97,9 +99,8 @@ def _claim(folder: Path, key: str, resume: bool) -> Path:
             return mine
     mine = folder / _owned_name(key)
     try:
-        mine.mkdir(parents=True)
-    except FileNotFoundError:
-        pass  # an empty parent was just removed: sections make it again
+        with kept_folder(folder):  # a prediction that ends removes empty folders
+            mine.mkdir()
     except OSError as error:
         raise ExportError(
             f"cannot be written: {error.strerror}",
@@ -125,7 +126,7 @@ def _delete(left: Path) -> None:
         shutil.rmtree(mine, ignore_errors=True)
 
 
-def _sweep(folder: Path) -> None:
+def _delete_old(folder: Path) -> None:
     """Delete folders that have not changed for a week, unless a process of this host owns them."""
     oldest = time.time() - _STALE_S
     for left in _folders(folder):

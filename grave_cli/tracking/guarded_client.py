@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import wraps
 from typing import TYPE_CHECKING, Any, cast
 
 from grave_cli.database import Database, cause_of
 from grave_cli.errors import GraveError, TrackingError
+from grave_cli.interrupts import held_back
 from grave_cli.masking import mask_url
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ class StoreError(TrackingError):
 def guarded(client: "MlflowClient", store: Database) -> "MlflowClient":
     """Wrap a client: an error of any of its methods becomes a `StoreError`.
 
+    Ctrl-C waits for the end of a call to a database.
+
     Args:
         client: MLflow's client.
         store: Its store, for messages.
@@ -48,9 +51,12 @@ class _Guarded:
 
 
 def _guarded_call(call: Callable[..., Any], store: Database) -> Callable[..., Any]:
+    # Files and servers may take minutes, and have no transaction of this process.
+    is_short = "artifact" not in getattr(call, "__name__", "") and not is_server_url(store.url)
+
     @wraps(call)
     def ask(*args: Any, **kwargs: Any) -> Any:
-        with store_errors(store):
+        with store_errors(store), held_back() if is_short else nullcontext():
             return call(*args, **kwargs)
 
     return ask

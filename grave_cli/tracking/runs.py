@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from grave_cli.errors import TrackingError
 from grave_cli.masking import mask_url
+from grave_cli.processes import owner_tag
 from grave_cli.settings.record import recorded
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.panel_picture import panel_picture
@@ -18,7 +19,7 @@ from grave_cli.tracking.params import log_resumption, log_settings
 from grave_cli.tracking.provenance import provenance_tags
 from grave_cli.tracking.run_files import record_locations
 from grave_cli.tracking.store import experiment_id, open_client, tracking_uri
-from grave_cli.tracking.unfinished import RunState, settle, work_folder
+from grave_cli.tracking.unfinished import PROCESS_TAG, RunState, settle, work_folder
 
 if TYPE_CHECKING:
     from lightning.pytorch.loggers import MLFlowLogger
@@ -114,7 +115,7 @@ def tracked_run(
     """
     client = open_client(settings)
     settle(client, settings)
-    all_tags = {**provenance_tags(), **tags}
+    all_tags = {**provenance_tags(), PROCESS_TAG: owner_tag(), **tags}
     if parent_run_id:
         all_tags[PARENT_TAG] = parent_run_id
     run = client.create_run(experiment_id(client, settings), run_name=name, tags=all_tags)
@@ -145,6 +146,7 @@ def resumed_run(settings: Settings, run_id: str) -> Iterator[TrackedRun]:
     with _kept_true(client, run, settings) as tracked:
         with _temporary_files_in(tracked.folder):
             log_resumption(client, run, settings)
+        client.set_tag(run_id, PROCESS_TAG, owner_tag())
         client.update_run(run_id, status="RUNNING")
         yield tracked
 

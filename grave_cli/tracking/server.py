@@ -1,4 +1,7 @@
-"""MLflow's pages on this machine, in a child process that ends with the block that opens it."""
+"""MLflow's pages on this machine, in a child process that ends with the block that opens it.
+
+It also ends when this process is killed.
+"""
 
 import os
 import subprocess
@@ -26,6 +29,7 @@ from grave_cli.tracking.store import (
     silence_mlflow,
     tracking_uri,
 )
+from grave_cli.tracking.unfinished import settle
 
 # MLflow's pages start with what they offer for language models, whatever the kind of an experiment.
 _FOR_TRAININGS = "workflowType=machine_learning"
@@ -58,7 +62,9 @@ def mlflow_pages(settings: Settings, first_port: int) -> Iterator[str]:
     if is_server(settings):
         yield f"{settings.tracking.uri.rstrip('/')}/#/experiments?{_FOR_TRAININGS}"
         return
-    experiment = experiment_id(open_client(settings), settings)
+    client = open_client(settings)
+    settle(client, settings)
+    experiment = experiment_id(client, settings)
     record_locations(settings)
     options = ["--no-serve-artifacts", "--default-artifact-root", artifact_root(settings)]
     # Not an option: everybody on this machine sees the command lines of its processes.
@@ -85,12 +91,13 @@ def mlflow_server(
         TrackingError: The server does not start.
     """
     silence_mlflow()
-    command = [sys.executable, "-m", "mlflow", "server", *arguments]
+    command = [sys.executable, "-m", "grave_cli.tracking.served", "server", *arguments]
     command += ["--host", HOST, "--port", str(port), "--workers", "1"]
     command += ["--allowed-hosts", ",".join(sorted(own_hosts(HOST, port)))]
     with tempfile.TemporaryFile() as log:
         child = subprocess.Popen(
             command,
+            stdin=subprocess.PIPE,  # closes when this process ends, also by SIGKILL
             stdout=log,
             stderr=subprocess.STDOUT,
             env={**os.environ, **environ, **_OWN_ENVIRONMENT},
@@ -128,3 +135,5 @@ def _end(child: subprocess.Popen[bytes]) -> None:
                 send(process)
         _, family = psutil.wait_procs(family, _STOP_S)
     child.wait()
+    if child.stdin is not None:
+        child.stdin.close()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from grave_cli.database import Database, sqlite_exists, sqlite_file, sqlite_url
 from grave_cli.errors import GraveError
+from grave_cli.interrupts import held_back
 from grave_cli.masking import mask_url
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.guarded_client import StoreError, guarded, is_server_url, store_error
@@ -116,7 +117,10 @@ def _connect(store: Database, experiment: str) -> "MlflowClient":
     is_bounded = is_server_url(store.url) and bool(added) and not _OWN_WAIT & os.environ.keys()
     os.environ.update(added)
     try:
-        return store.answer(ask) if is_bounded else ask()
+        if is_bounded:
+            return store.answer(ask)
+        with held_back():  # half of the tables would be a damaged store
+            return ask()
     except GraveError:
         raise
     except Exception as error:  # MLflow passes on the errors of several libraries

@@ -1,7 +1,6 @@
 """The runs of a study: one parent, which is resumed, and one child per trial."""
 
 import shutil
-import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from grave_cli.atomic_writes import whole_file
 from grave_cli.errors import TrackingError
+from grave_cli.leftovers import temporary_folder
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.guarded_client import StoreError
 from grave_cli.tracking.models import MODEL_TAG
@@ -59,8 +59,8 @@ def study_run(
         except StoreError:
             raise
         except TrackingError:  # another process holds it
-            folder = stack.enter_context(tempfile.TemporaryDirectory(dir=settings.work_dir))
-            tracked = TrackedRun(client, run.info.run_id, run.info.run_name, settings, Path(folder))
+            folder = stack.enter_context(temporary_folder(settings.work_dir))
+            tracked = TrackedRun(client, run.info.run_id, run.info.run_name, settings, folder)
         yield tracked
 
 
@@ -151,8 +151,8 @@ def fetch_artifact(settings: Settings, run_id: str, name: str) -> Path | None:
         return folder / name if (folder / name).is_file() else None
     cached = settings.work_dir / "cache" / "studies" / run_id / name
     try:
-        with whole_file(cached) as new, tempfile.TemporaryDirectory(dir=new.parent) as here:
-            shutil.move(client.download_artifacts(run_id, name, here), new)
+        with whole_file(cached) as new, temporary_folder(new.parent) as here:
+            shutil.move(client.download_artifacts(run_id, name, str(here)), new)
     except StoreError:
         return None
     return cached

@@ -7,6 +7,7 @@ ends, however it ends, so a folder without a lock belongs to an interrupted run.
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -18,16 +19,21 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from grave_cli.atomic_writes import whole_file
 from grave_cli.errors import TrackingError
+from grave_cli.leftovers import kept_folder
 from grave_cli.masking import mask_url
+from grave_cli.processes import owner_of
 from grave_cli.settings.tree import Settings
-from grave_cli.tracking.store import look_up, open_client, store_exists
+from grave_cli.tracking.store import all_runs, look_up, open_client, store_exists
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 CHECKPOINT = "last.ckpt"
+PROCESS_TAG = "gravecli.process"
+"""Tag of a run: the process that works on it."""
 _STATE = "run.json"
 _LOCK = "lock"
+_NEW_S = 60  # a younger folder may be about to get its record
 _WAIT_S = 2  # other processes hold the lock this long only to see whether it is free
 # A folder that another process holds or has just removed, that another user owns, or on a read-only
 # disk.
@@ -135,8 +141,8 @@ class Pruned:
 def work_folder(settings: Settings, state: RunState) -> Unfinished:
     """Return the work folder of a run; create it if missing."""
     folder = _root(settings) / state.run_id
-    folder.mkdir(parents=True, exist_ok=True)
-    return Unfinished(folder, state)
+    with kept_folder(folder):
+        return Unfinished(folder, state)
 
 
 def unfinished_runs(settings: Settings) -> list[Unfinished]:
@@ -154,7 +160,8 @@ def settle(client: "MlflowClient", settings: Settings) -> None:
     """Correct the status of runs whose process is dead.
 
     After a SIGKILL or a power cut, a run is still RUNNING. It becomes KILLED, with the time of its
-    last written file as its end. Its work folder stays only if the run can be resumed.
+    last written file as its end. Its work folder stays only if the run can be resumed. A run killed
+    before it had a work folder is known by the tag of its process.
 
     Args:
         client: The store.
@@ -171,6 +178,27 @@ def settle(client: "MlflowClient", settings: Settings) -> None:
                 if status == "RUNNING":
                     client.set_terminated(left.state.run_id, "KILLED", int(last_sign_s * 1000))
             left.remove_unless_needed(status)
+    _remove_without_record(settings)
+    _settle_without_folder(client, settings)
+
+
+def _remove_without_record(settings: Settings) -> None:
+    """Remove the folders of processes that were killed before they wrote a record."""
+    for folder in _folders(settings):
+        if _read_state(folder) is None and time.time() - _last_change(folder) > _NEW_S:
+            with suppress(*_OTHERS), _held(folder):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _settle_without_folder(client: "MlflowClient", settings: Settings) -> None:
+    experiment = client.get_experiment_by_name(settings.tracking.experiment)
+    if experiment is None:
+        return
+    known = {left.state.run_id for left in unfinished_runs(settings)}
+    for run in all_runs(client, experiment.experiment_id, "attributes.status = 'RUNNING'"):
+        is_dead = owner_of(run.data.tags.get(PROCESS_TAG, "")) == "none"
+        if is_dead and run.info.run_id not in known:
+            client.set_terminated(run.info.run_id, "KILLED")
 
 
 def prune(settings: Settings) -> list[Pruned]:

@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from socketserver import TCPServer, ThreadingMixIn
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,8 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from grave_cli.errors import TuningError
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.addresses import answering_only, family_of, own_hosts
+from grave_cli.tuning.opening import is_own
+from grave_cli.tuning.shared_study import SharedStudy
 from grave_cli.tuning.storage import open_storage, shown_url, storage_errors, storage_exists
 
 if TYPE_CHECKING:
@@ -87,7 +89,7 @@ class _QuietHandler(WSGIRequestHandler):
 
 
 def open_studies(settings: Settings) -> StudyPages:
-    """Open the storage to show its studies.
+    """Open the storage to show its studies; trials of killed processes are failed first.
 
     Args:
         settings: Location of the storage.
@@ -106,4 +108,16 @@ def open_studies(settings: Settings) -> StudyPages:
             where=shown_url(settings),
             remedy="create one with `gravecli hpo --study pilot --trials 20`",
         )
+    with suppress(TuningError, OSError), storage_errors(settings):  # it may be read-only
+        _fail_abandoned(storage)
     return StudyPages(storage)
+
+
+def _fail_abandoned(storage: "RDBStorage") -> None:
+    """Fail the trials of killed processes, in the studies of gravecli."""
+    from optuna import load_study
+
+    for summary in storage.get_all_studies():
+        if is_own(storage.get_study_user_attrs(summary._study_id)):
+            study = load_study(study_name=summary.study_name, storage=storage)
+            SharedStudy(study, storage).fail_abandoned()

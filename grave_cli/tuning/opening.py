@@ -2,10 +2,10 @@
 
 import json
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from grave_cli.dataset.splits import SPLITS
 from grave_cli.dataset.training_data import TrainingPlan
@@ -135,6 +135,11 @@ def check_basis(shared: SharedStudy, basis: StudyBasis, force: bool) -> None:
         expected=before.get(part),
         remedy="choose another study name, or mix the trials with --force",
     )
+
+
+def is_own(attributes: Mapping[str, Any]) -> bool:
+    """Tell from the attributes of a study whether gravecli runs it."""
+    return _BASIS in attributes or _WORKERS in attributes
 
 
 def split_text(data: TrainingPlan) -> str:

@@ -1,18 +1,19 @@
 """Worker processes of a study: start them with their share of the threads, watch and stop them."""
 
-import _thread
 import os
 import signal
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from multiprocessing import connection, get_context
+from multiprocessing import connection, get_context, resource_tracker
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
 from grave_cli.errors import GraveError, TuningError
+from grave_cli.interrupts import interrupt_main, none_lost, was_interrupted
+from grave_cli.processes import kill_children
 from grave_cli.progress import SILENT, Progress
 from grave_cli.settings.load import with_values
 from grave_cli.settings.studies import Study
@@ -130,7 +131,8 @@ def _processes(
         for _ in range(count):
             line, far_end = context.Pipe()
             process = context.Process(target=_main, args=(assignment, far_end))
-            process.start()
+            with _ctrl_c_blocked():
+                process.start()
             far_end.close()
             workers.append((process, line))
         yield workers
@@ -138,6 +140,23 @@ def _processes(
         for _, line in workers:
             line.close()
         _await_end([process for process, _ in workers])
+
+
+@contextmanager
+def _ctrl_c_blocked() -> Iterator[None]:
+    """Block Ctrl-C while a worker starts: it stays blocked there until the worker can handle it.
+
+    Here it is only delayed. Windows cannot do this.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # its start would unblock the signal
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _await_end(processes: list["SpawnProcess"]) -> None:
@@ -165,36 +184,52 @@ def _limited_threads(threads: int) -> Iterator[None]:
 
 def _main(assignment: Assignment, line: Connection) -> None:
     """Run a worker."""
-    _obey_parent(line)
+    interrupt = _obey_parent(line)
     settings, plan = assignment.settings, assignment.plan
     try:
-        with open_study(settings, assignment.study, plan) as shared:
+        with none_lost(interrupt), open_study(settings, assignment.study, plan) as shared:
             work_here(assignment, plan_trials(settings, plan, assignment.model), shared)
     except KeyboardInterrupt:
         pass
     except GraveError as error:
         line.send(str(error))
+    except Exception as error:
+        if not was_interrupted(error):
+            raise
 
 
-def _obey_parent(line: Connection) -> None:
+def _obey_parent(line: Connection) -> Callable[[], None]:
     """Interrupt this process once its parent closes the line or dies; leave Ctrl-C to the parent.
 
     The parent sends nothing, so the line becomes readable only when it closes.
+
+    Returns:
+        Function that interrupts the main thread.
     """
     is_over = threading.Event()
 
-    def interrupt(*_: object) -> None:
+    def on_signal(*_: object) -> None:
         if is_over.is_set():
             is_over.clear()
             raise KeyboardInterrupt
 
+    def interrupt() -> None:
+        is_over.set()
+        interrupt_main()
+
     def listen() -> None:
         connection.wait([line])
-        is_over.set()
-        _thread.interrupt_main()
+        interrupt()
+        time.sleep(_STOP_S)
+        kill_children()
+        os._exit(1)  # the parent, if there is one, has given up as well
 
-    signal.signal(signal.SIGINT, interrupt)
+    signal.signal(signal.SIGINT, on_signal)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # returns the trial, as Ctrl-C does
     threading.Thread(target=listen, daemon=True).start()
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    return interrupt
 
 
 def _note_ends(shared: SharedStudy, ended: set[int], progress: Progress) -> None:

@@ -1,7 +1,8 @@
 """A study shared by processes and machines, any of which may be killed at any moment.
 
 Trials are claimed under a lock, so a study never gets more finished trials than wanted. A running
-trial records heartbeats; when they stop, it is failed and its parameters are queued again.
+trial records its process and heartbeats; when these stop or the process is dead, it is failed and
+its parameters are queued again.
 """
 
 import threading
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from grave_cli.errors import TuningError
+from grave_cli.processes import owner_of, owner_tag
 from grave_cli.tuning.storage import study_lock
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 # Attribute of a trial: its number, set after its first heartbeat.
 _CLAIMED = "gravecli.claimed"
+# Attribute of a trial: the tag of its process.
+_OWNER = "gravecli.process"
 _FIXED = "fixed_params"  # Optuna's attribute of a queued trial
 _POLL_S = 0.5
 
@@ -91,6 +95,12 @@ class SharedStudy:
                 return None
             time.sleep(_POLL_S)
 
+    def fail_abandoned(self) -> None:
+        """Fail the running trials of processes that were killed, and queue them again."""
+        if self.trials("RUNNING"):
+            with self.locked():
+                self._fail_stale()
+
     @contextmanager
     def kept_alive(self, trial: "Trial") -> Iterator[None]:
         """Record heartbeats of a trial while the block runs."""
@@ -143,6 +153,7 @@ class SharedStudy:
                 remedy="choose another study name",
             ) from None
         self._record_heartbeat(trial.number)
+        trial.set_user_attr(_OWNER, owner_tag())
         trial.set_user_attr(_CLAIMED, trial.number)
         return trial
 
@@ -157,14 +168,15 @@ class SharedStudy:
             self.study.enqueue_trial(missing[0])
 
     def _fail_stale(self) -> None:
-        """Fail running trials without a recent or a first heartbeat, and queue them again."""
+        """Fail trials of dead processes or without a recent heartbeat, and queue them again."""
         from optuna.storages import fail_stale_trials
 
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*is experimental")
             fail_stale_trials(self.study)
         for trial in self.trials("RUNNING"):
-            if trial.user_attrs.get(_CLAIMED) != trial.number:
+            is_unclaimed = trial.user_attrs.get(_CLAIMED) != trial.number
+            if is_unclaimed or owner_of(str(trial.user_attrs.get(_OWNER))) == "none":
                 self.queue_again(trial.number)
 
     def _record_heartbeat(self, number: int) -> None:

@@ -8,6 +8,7 @@ from filelock import FileLock
 
 from grave_cli.database import Database, sqlite_exists, sqlite_url
 from grave_cli.errors import TuningError
+from grave_cli.interrupts import held_back
 from grave_cli.masking import mask_url
 from grave_cli.settings.tree import Settings
 
@@ -88,19 +89,29 @@ def _database(settings: Settings) -> Database:
 
 
 def _open(settings: Settings) -> "RDBStorage":
-    from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
+    from optuna.storages import RetryHeartbeatStaleTrialCallback
 
     url = storage_url(settings)
     options: dict[str, Any] = {}
     if url.startswith("sqlite"):
         options = {"connect_args": {"timeout": _BUSY_S}}
-    return RDBStorage(
-        url.replace("{", "{{").replace("}", "}}"),  # Optuna takes the URL for a template
-        options,
-        heartbeat_interval=settings.hpo.heartbeat_s,
-        grace_period=_GRACE * settings.hpo.heartbeat_s,
-        heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(_RETRIES),
-    )
+    with held_back():  # half of the tables would be a damaged storage
+        return _storage_class()(
+            url.replace("{", "{{").replace("}", "}}"),  # Optuna takes the URL for a template
+            options,
+            heartbeat_interval=settings.hpo.heartbeat_s,
+            grace_period=_GRACE * settings.hpo.heartbeat_s,
+            heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(_RETRIES),
+        )
+
+
+def _storage_class() -> "type[RDBStorage]":
+    """Return Optuna's storage, in which Ctrl-C waits for the end of a call."""
+    from optuna.storages import BaseStorage, RDBStorage
+
+    names = [name for name in (*dir(BaseStorage), "record_heartbeat") if not name.startswith("_")]
+    calls = {name: held_back()(getattr(RDBStorage, name)) for name in names}
+    return type("InterruptibleStorage", (RDBStorage,), calls)
 
 
 def enable_wal(storage: "RDBStorage") -> None:

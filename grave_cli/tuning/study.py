@@ -84,6 +84,7 @@ def run_study(
             stack.enter_context(watch.over(shared, wanted))
         check_basis(shared, trials.basis, request.force)
         name_objective(shared, trials.metric)
+        shared.fail_abandoned()
         plan = keep_loadable(shared, plan, settings, progress)
         done = len(shared.finished())
         words = f"{done} of {counted(wanted, 'trial')} {is_or_are(done)} finished"

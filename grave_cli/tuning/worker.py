@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from grave_cli.errors import TuningError
+from grave_cli.interrupts import was_interrupted
 from grave_cli.masking import mask
 from grave_cli.progress import SILENT, Progress
 from grave_cli.tuning.shared_study import SharedStudy, Slots
@@ -90,6 +91,9 @@ def _run(shared: SharedStudy, trial: "Trial", objective: Objective) -> Exception
         shared.queue_again(trial.number)
         raise
     except Exception as error:
+        if was_interrupted(error):
+            shared.queue_again(trial.number)
+            raise KeyboardInterrupt from error
         state, failure = TrialState.FAIL, error
     # A trial that was failed as stale is already being repeated: its result does not count.
     shared.study.tell(trial, value, state, skip_if_finished=True)

@@ -10,11 +10,11 @@ import shapely
 from deliveries import GRAVES, GRID, UTM, grave, named, write
 from support import Listener, tiny_settings
 
+from grave_cli.dataset.array_cache import read_parts
 from grave_cli.dataset.cemetery_arrays import (
     CemeteryArrays,
     memory_bytes,
     read_part,
-    read_parts,
     valid_share,
 )
 from grave_cli.dataset.manifest import read_manifest

@@ -290,3 +290,47 @@ def test_pruning_removes_what_is_left_and_ends_resuming(copied: Settings) -> Non
     assert [row.status for row in list_runs(copied)] == ["KILLED"]
     with pytest.raises(TrackingError, match="cannot be resumed"):
         find_unfinished("left", copied)
+
+
+KILLED_AT_THE_BEGINNING = """
+import os, signal, sys
+from pathlib import Path
+from support import tiny_settings
+from grave_cli.tracking import runs
+
+folder = Path(sys.argv[1])
+setattr(runs, sys.argv[2], lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+with runs.tracked_run(tiny_settings(folder, folder), "left", {}):
+    pass
+"""
+
+
+@pytest.mark.parametrize("step", ["record_locations", "log_params"])
+def test_a_run_killed_at_its_very_beginning_gets_its_true_status(work_dir: Path, step: str) -> None:
+    child = subprocess.run(
+        [sys.executable, "-c", KILLED_AT_THE_BEGINNING, str(work_dir), step],
+        env={**os.environ, "PYTHONPATH": _python_path(Path(__file__).parents[1])},
+        check=False,
+        capture_output=True,
+        timeout=200,
+    )
+    assert child.returncode == -9, child.stderr
+    settings = tiny_settings(work_dir, work_dir)
+    (run,) = runs_of(settings)
+    assert run.info.status == "RUNNING"
+    (row,) = list_runs(settings)
+    assert row.status == "KILLED"
+    assert not [path for path in work_dir.rglob("unfinished/*") if path.is_dir()]
+
+
+def test_a_work_folder_without_a_record_is_removed_unless_it_is_new(work_dir: Path) -> None:
+    settings = tiny_settings(work_dir, work_dir)
+    with tracked_run(settings, "first", {}):
+        pass
+    folders = [work_dir / "unfinished" / name for name in ("old", "new")]
+    for folder in folders:
+        folder.mkdir(parents=True)
+        (folder / "lock").touch()
+    os.utime(folders[0] / "lock", (1e9, 1e9))
+    list_runs(settings)
+    assert [folder.exists() for folder in folders] == [False, True]

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 import toy_worker
-from optuna import Trial, TrialPruned
+from optuna import Trial, TrialPruned, create_study, load_study
+from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial
 from postgres import new_database
-from toy_worker import SPACE, toy_study
+from toy_worker import SPACE, toy_settings, toy_study
 
 from grave_cli.errors import TuningError
+from grave_cli.tuning.dashboard import open_studies
 from grave_cli.tuning.shared_study import SharedStudy, Slots
 from grave_cli.tuning.worker import RetryTrial, work
 
@@ -88,6 +90,36 @@ def test_four_workers_on_postgresql_one_of_which_dies(postgres: str) -> None:
     for worker in workers:
         assert_done(worker)
     check(storage, 20)
+
+
+def test_a_trial_of_a_killed_process_is_failed_by_the_next_that_looks(storage: str) -> None:
+    doomed = start(storage, 1, seconds=600)
+    kill_in_a_trial(storage, doomed)
+    pages = open_studies(toy_settings(storage))  # `gravecli dashboard`
+    assert [one.state.name for one in trials_of(storage)] == ["FAIL", "WAITING"]
+    pages.storage.engine.dispose()
+    failed, waiting = trials_of(storage)
+    assert waiting.params == failed.params
+
+
+def test_a_trial_of_a_living_process_is_left_alone(storage: str) -> None:
+    worker = start(storage, 1, seconds=600)
+    with toy_study(storage) as shared:
+        while not shared.trials("RUNNING") and worker.poll() is None:
+            time.sleep(0.01)
+        open_studies(toy_settings(storage)).storage.engine.dispose()
+        assert [one.state.name for one in shared.trials()] == ["RUNNING"]
+    worker.kill()
+    worker.communicate()
+
+
+def test_the_studies_of_other_programs_are_left_alone(storage: str) -> None:
+    foreign = RDBStorage(storage)
+    create_study(storage=foreign, study_name="foreign").ask()
+    open_studies(toy_settings(storage)).storage.engine.dispose()
+    (trial,) = load_study(study_name="foreign", storage=foreign).trials
+    assert trial.state.name == "RUNNING"
+    foreign.engine.dispose()
 
 
 @pytest.mark.filterwarnings("ignore:Heartbeat of storage is supposed")
