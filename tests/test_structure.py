@@ -27,7 +27,7 @@ FLOORS = (
     ("dataset", "evaluation", "model", "register"),
     ("doctor", "drawing", "learning", "tracking"),
     ("mapping",),
-    ("training",),
+    ("training", "verification"),
     ("tuning",),
     ("cli",),
 )

@@ -22,6 +22,7 @@ from grave_cli.cli.sample_data import sample_data
 from grave_cli.cli.streams import StdoutError, full_disk, run_with_streams, say_error
 from grave_cli.cli.surroundings import forget_other_programs
 from grave_cli.cli.train import train
+from grave_cli.cli.verify import verify
 from grave_cli.errors import GraveError
 
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]  # Typer does not export it
@@ -40,6 +41,7 @@ app.command("check")(check)
 app.command("dataset-id")(dataset_id)
 app.command("predict-cemetery")(predict_cemetery)
 app.command("evaluate")(evaluate)
+app.command("verify")(verify)
 app.command("runs")(runs)
 app.command("dashboard")(dashboard)
 app.command("sample-data")(sample_data)

@@ -17,12 +17,12 @@ from pyproj.exceptions import ProjError
 from grave_cli.atomic_writes import whole_file
 from grave_cli.errors import ExportError, GridError
 from grave_cli.mapping.geopackage_seal import (
-    PROVENANCE,
     refuse_open_geopackage,
     remove_sidecars,
     seal_geopackage,
 )
 from grave_cli.mapping.result import PredictionResult
+from grave_cli.mapping.row_record import PROVENANCE
 from grave_cli.rasters.georeference import mover
 from grave_cli.rasters.grid import WorkingGrid
 

@@ -18,6 +18,7 @@ COMMANDS = (
     "dataset-id",
     "predict-cemetery",
     "evaluate",
+    "verify",
     "runs",
     "dashboard",
     "sample-data",
