@@ -14,6 +14,7 @@ file may bear the whole name of its orthophoto. Names are compared in composed f
 macOS decomposes them.
 """
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -196,7 +197,7 @@ def sibling_dem(orthophoto: Path) -> Path | None:
     Raises:
         DatasetError: There are two.
     """
-    folder = orthophoto.resolve().parent
+    folder = Path(os.path.realpath(orthophoto)).parent  # resolve() fails on links in a circle
     if folder.name != ORTHOPHOTO.folder:
         return None
     files, _ = _find(folder.parent, DEM)

@@ -64,3 +64,19 @@ def damaged_file(path: Path, error: Exception) -> RasterReadError:
         expected="all of its pixels",
         remedy="copy or export it again",
     )
+
+
+def refuse_complex(dataset: DatasetReader, path: Path) -> None:
+    """Refuse complex numbers, of which GDAL would silently drop the imaginary part.
+
+    Raises:
+        RasterReadError: A band has complex numbers, as raw radar images do.
+    """
+    if any(dtype.startswith("complex") for dtype in dataset.dtypes):
+        raise RasterReadError(
+            "complex numbers are not read",
+            where=path,
+            found=", ".join(sorted(set(dataset.dtypes))),
+            expected="real numbers",
+            remedy="export the file again",
+        )
