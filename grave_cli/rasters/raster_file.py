@@ -60,7 +60,7 @@ def damaged_file(path: Path, error: Exception) -> RasterReadError:
     return RasterReadError(
         "file is damaged",
         where=path,
-        found=error,
+        found=error.__cause__ or error,  # rasterio only says "See previous exception"
         expected="all of its pixels",
         remedy="copy or export it again",
     )

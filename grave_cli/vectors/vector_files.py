@@ -21,6 +21,7 @@ from pyproj.exceptions import ProjError
 
 from grave_cli.errors import DatasetError
 from grave_cli.rasters.gdal_messages import check_name, unprinted
+from grave_cli.vectors.text_ends import refuse_cut_text
 
 _ERRORS = (
     *(FionaError, CPLE_BaseError, ProjError, sqlite3.Error, OSError, ValueError),
@@ -102,6 +103,8 @@ def identify(path: Path) -> VectorFile:
         _check_geopackage(path)
     if driver == "GeoJSON":
         _refuse_link(path)
+    with reading(path):
+        refuse_cut_text(path, driver)
     return VectorFile(path, driver, _OPTIONS.get(driver, {}))
 
 

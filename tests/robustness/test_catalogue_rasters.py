@@ -81,12 +81,14 @@ def garbled(path: Path) -> None:
 
 
 def vrt(body: str) -> Spoil:
-    frame = f'<VRTDataset rasterXSize="9" rasterYSize="9">{body}</VRTDataset>'
+    place = f"<SRS>{CRS}</SRS><GeoTransform>{LEFT}, 0.1, 0, {TOP}, 0, -0.1</GeoTransform>"
+    frame = f'<VRTDataset rasterXSize="99" rasterYSize="99">{place}{body}</VRTDataset>'
     return lambda path: path.write_text(frame)
 
 
 def vrt_of(source: str) -> Spoil:
-    band = f"<SimpleSource><SourceFilename>{source}</SourceFilename></SimpleSource>"
+    file = f'<SourceFilename relativeToVRT="1">{source}</SourceFilename>'
+    band = f"<SimpleSource>{file}</SimpleSource>"
     bands = (f'<VRTRasterBand dataType="Byte" band="{i}">{band}</VRTRasterBand>' for i in (1, 2, 3))
     return vrt("".join(bands))
 
