@@ -19,13 +19,21 @@ from grave_cli.cli.model_info import model_info
 from grave_cli.cli.predict import predict_cemetery
 from grave_cli.cli.runs import runs
 from grave_cli.cli.sample_data import sample_data
-from grave_cli.cli.streams import StdoutError, full_disk, run_with_streams, say_error
+from grave_cli.cli.streams import (
+    StdoutError,
+    full_disk,
+    memory_fault,
+    run_with_streams,
+    say_error,
+)
 from grave_cli.cli.surroundings import forget_other_programs
 from grave_cli.cli.train import train
 from grave_cli.cli.verify import verify
-from grave_cli.errors import GraveError
+from grave_cli.errors import GraveError, TrainingError
 
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]  # Typer does not export it
+
+_reserve = bytearray(1 << 22)  # given back to say that the memory is exhausted
 
 app = typer.Typer(
     name="gravecli",
@@ -87,11 +95,26 @@ def _run() -> int:
     except StdoutError:
         raise
     except Exception as error:
-        full = full_disk(error)
-        if full is None:  # a mistake in the program keeps its traceback
+        _reserve.clear()
+        code = _explain_resources(error)
+        if code is None:  # a mistake in the program keeps its traceback
             raise
+        return code
+
+
+def _explain_resources(error: Exception) -> int | None:
+    """Print a full disk or exhausted memory as one line; None if neither is the cause."""
+    full, fault = full_disk(error), memory_fault(error)
+    if full is not None:
         say_error(f"{full.filename or 'disk'}: {full.strerror}; free some disk space")
         return GraveError.exit_code
+    if fault is None:
+        return None
+    say_error(
+        f"not enough memory: {fault}; close other programs, or set a smaller "
+        "prediction.tile_px, prediction.memory_mpx or chips.batch_size"
+    )
+    return TrainingError.exit_code
 
 
 def _explain(error: Any) -> int:

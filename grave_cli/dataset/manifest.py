@@ -16,6 +16,7 @@ macOS decomposes them.
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -188,7 +189,9 @@ def manifest_of(data: DataSettings) -> Manifest:
     Raises:
         DatasetError: As for `read_manifest`.
     """
-    return read_manifest(data.root, Path(data.annotations) if data.annotations else None)
+    annotations = Path(data.annotations) if data.annotations else None
+    with _named():
+        return read_manifest(data.root, annotations)
 
 
 def sibling_dem(orthophoto: Path) -> Path | None:
@@ -200,8 +203,26 @@ def sibling_dem(orthophoto: Path) -> Path | None:
     folder = Path(os.path.realpath(orthophoto)).parent  # resolve() fails on links in a circle
     if folder.name != ORTHOPHOTO.folder:
         return None
-    files, _ = _find(folder.parent, DEM)
+    with _named():
+        files, _ = _find(folder.parent, DEM)
     return files.get(cemetery_name(orthophoto)) or files.get(composed(orthophoto.stem))
+
+
+@contextmanager
+def _named() -> Iterator[None]:
+    """Name a folder or file that may not be looked at.
+
+    Raises:
+        DatasetError: There is one.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise DatasetError(
+            f"cannot be read: {error.strerror}",
+            where=error.filename,
+            remedy="check its permissions",
+        ) from None
 
 
 def cemetery_name(orthophoto: Path) -> str:
