@@ -1,4 +1,4 @@
-"""Every class of the error tree is raised by a command or a function that a user's input reaches."""
+"""Every class of the error tree is raised by a command, or by a test of its own."""
 
 import importlib
 import pkgutil
