@@ -205,12 +205,12 @@ def report_review(review: ReviewCurve) -> None:
         print("full: every predicted grave is correct")
         return
     print(
-        f"full: {review.wrong} wrong graves; {review.flagged:.0%} of all are flagged "
-        f"and hold {review.flagged_caught:.0%} of the wrong ones"
+        f"full: {review.to_correct} polygons to correct; {review.flagged:.0%} of all are flagged "
+        f"and hold {review.flagged_caught:.0%} of those to correct"
     )
     for looked_at, caught in zip(review.reviewed, review.caught, strict=True):
         if 0 < looked_at <= 0.5:
-            print(f"    a review of {looked_at:4.0%} finds {caught:4.0%} of the wrong ones")
+            print(f"    a review of {looked_at:4.0%} finds {caught:4.0%} of those to correct")
 
 
 def cells(card: Scorecard) -> Iterator[str]:

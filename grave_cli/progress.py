@@ -28,7 +28,11 @@ class Progress(Protocol):
         ...
 
     def note(self, message: str) -> None:
-        """Show a message of one line (the DEM found, a repair made)."""
+        """Show a message of one line (the DEM found, the scores of an epoch)."""
+        ...
+
+    def warn(self, message: str) -> None:
+        """Show a message of one line that no user should miss (an outline ignored)."""
         ...
 
 
@@ -41,6 +45,9 @@ class Silent:
         yield lambda amount: None
 
     def note(self, message: str) -> None:
+        """Show nothing."""
+
+    def warn(self, message: str) -> None:
         """Show nothing."""
 
 

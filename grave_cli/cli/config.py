@@ -18,12 +18,20 @@ def config(
     assignments: options.Assignments = None,
     overwrite: options.Overwrite = False,
     json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
 ) -> None:
     """Show all settings and where each value comes from."""
-    if init:
-        _init(config, overwrite)
-        return
     from grave_cli.cli.console import print_json, print_line
+
+    options.show_progress(quiet, verbose)
+    if init:
+        path = _init(config, overwrite)
+        if json:
+            print_json({"written": str(path)})
+        else:
+            say(f"wrote {path}")
+        return
     from grave_cli.settings.example import to_toml_value
     from grave_cli.settings.load import flatten
     from grave_cli.settings.record import masked_value
@@ -38,7 +46,7 @@ def config(
         print_line(f"{key} = {to_toml_value(value)}   # {loaded.origin(key)}")
 
 
-def _init(path: Path | None, overwrite: bool) -> None:
+def _init(path: Path | None, overwrite: bool) -> Path:
     from grave_cli.atomic_writes import whole_file
     from grave_cli.outputs import Output, check_outputs
     from grave_cli.settings.example import example_toml, why_keep_config
@@ -49,4 +57,4 @@ def _init(path: Path | None, overwrite: bool) -> None:
     check_outputs([output], {}, overwrite=overwrite)
     with whole_file(path) as new:
         new.write_text(example_toml(), encoding="utf-8")
-    say(f"wrote {path}")
+    return path

@@ -2,7 +2,9 @@
 
 import json
 import logging
+import math
 import sys
+import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -16,13 +18,14 @@ from rich.progress import (
     TaskProgressColumn,
     TextColumn,
     TimeElapsedColumn,
-    TimeRemainingColumn,
 )
 from rich.text import Text
 
 from grave_cli.cli.streams import visible
-from grave_cli.progress import Advance
+from grave_cli.progress import Advance, Silent
+from grave_cli.wording import duration
 
+_AT_ONCE_S = 0.02  # work reported this soon was done before
 _WIDE = 160  # columns without a terminal: tables in a file should not be folded
 
 
@@ -57,6 +60,30 @@ class RateColumn(TextColumn):
         return Text(f"{speed:.3g} {task.fields.get('unit', '')}/s", style="progress.data.speed")
 
 
+class TimeLeftColumn(TextColumn):
+    """Shows the time left, by the mean time of a step since the task began.
+
+    Steps that were reported at once are the work of an earlier process and took no time of this
+    one. Rich's own column follows the last 30 seconds: it jumps when a training validates.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("")
+
+    def render(self, task: Any) -> Text:
+        """Format the time."""
+        return Text(_time_left(task), style="progress.remaining")
+
+
+def _time_left(task: Any) -> str:
+    if task.total is None or task.elapsed is None or task.finished:
+        return ""
+    done = task.completed - task.fields["before"]
+    if done <= 0:
+        return ""
+    return f"{duration(task.elapsed / done * (task.total - task.completed))} left"
+
+
 class TerminalProgress:
     """Draws progress with Rich; without a terminal it only writes the notes."""
 
@@ -68,7 +95,7 @@ class TerminalProgress:
             TaskProgressColumn(),
             RateColumn(),
             TimeElapsedColumn(),
-            TimeRemainingColumn(),
+            TimeLeftColumn(),
             console=ERR,
             transient=True,
             disable=not ERR.is_terminal,
@@ -81,9 +108,17 @@ class TerminalProgress:
         if not self._open:
             self._bars.start()
         self._open += 1
-        task = self._bars.add_task(visible(description), total=total, unit=unit)
+        task = self._bars.add_task(visible(description), total=total, unit=unit, before=0.0)
+        start, before = time.monotonic(), 0.0
+
+        def advance(amount: float) -> None:
+            nonlocal before
+            if time.monotonic() - start < _AT_ONCE_S:
+                before += amount
+            self._bars.update(task, advance=amount, before=before)
+
         try:
-            yield lambda amount: self._bars.advance(task, amount)
+            yield advance
         finally:
             self._bars.remove_task(task)
             self._open -= 1
@@ -92,8 +127,24 @@ class TerminalProgress:
 
     def note(self, message: str) -> None:
         """Write a line above the progress bars."""
-        with suppress(OSError):  # a full disk behind stderr does not end the work
-            ERR.print(visible(message))
+        _print_note(message)
+
+    def warn(self, message: str) -> None:
+        """Write a line above the progress bars, in yellow."""
+        _print_note(message, style="yellow")
+
+
+class QuietProgress(Silent):
+    """Shows warnings alone."""
+
+    def warn(self, message: str) -> None:
+        """Write a line."""
+        _print_note(message)
+
+
+def _print_note(message: str, style: str | None = None) -> None:
+    with suppress(OSError):  # a full disk behind stderr does not end the work
+        ERR.print(visible(message), style=style)
 
 
 def set_up_logging(verbose: bool) -> None:
@@ -111,13 +162,25 @@ def set_up_logging(verbose: bool) -> None:
 
 
 def print_json(value: Mapping[str, Any]) -> None:
-    """Print a result as JSON; letters that stdout cannot encode become escapes."""
-    text = json.dumps(value, indent=2, ensure_ascii=False)
+    """Print a result as JSON; letters that stdout cannot encode become escapes.
+
+    JSON has no NaN and no infinity: undefined numbers are null.
+    """
+    value = _defined(value)
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     try:
         text.encode(sys.stdout.encoding or "ascii")
     except UnicodeEncodeError:
         text = json.dumps(value, indent=2)
     sys.stdout.write(f"{text}\n")
+
+
+def _defined(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _defined(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_defined(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def print_line(text: str) -> None:

@@ -12,11 +12,13 @@ from grave_cli.cli import options
 from grave_cli.cli.streams import say
 
 if TYPE_CHECKING:
+    from grave_cli.progress import Progress
     from grave_cli.settings.tree import Settings
     from grave_cli.tuning.dashboard import StudyPages
 
 _BESIDE = 1000  # distance between the ports of the studies and of the runs
 _LOCAL = "127.0.0.1"
+_NAMES = {"mlflow": "MLflow", "dashboard": "dashboard"}
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class _Pages:
     port: int
     mlflow: bool
     browser: bool
+    json: bool
 
 
 def dashboard(
@@ -52,20 +55,20 @@ def dashboard(
     ] = False,
     config: options.Config = None,
     assignments: options.Assignments = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
     """Show studies and runs in the browser until Ctrl-C."""
-    from grave_cli.cli.console import set_up_logging
-
-    set_up_logging(verbose)
+    progress = options.show_progress(quiet, verbose)
     settings = options.load(config, assignments, {"hpo.storage": storage}).settings
     # SIGTERM ends like Ctrl-C, so that no child process outlives this one.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt):
-        _serve(settings, _Pages(study, host, port, mlflow, not no_browser))
+        _serve(settings, _Pages(study, host, port, mlflow, not no_browser, json), progress)
 
 
-def _serve(settings: "Settings", pages: _Pages) -> None:
+def _serve(settings: "Settings", pages: _Pages, progress: "Progress") -> None:
     from grave_cli.errors import TuningError
     from grave_cli.masking import mask
     from grave_cli.tracking.server import mlflow_pages
@@ -77,36 +80,50 @@ def _serve(settings: "Settings", pages: _Pages) -> None:
         if not pages.mlflow:
             raise
         studies = None
-        say(f"only MLflow is shown: {mask(str(error))}", err=True)
+        progress.warn(f"only MLflow is shown: {mask(str(error))}")
+    addresses: dict[str, str] = {}
     with ExitStack() as stack:
         if pages.mlflow:
             runs_port = pages.port + _BESIDE if studies else pages.port
             url = stack.enter_context(mlflow_pages(settings, runs_port))
-            _announce("MLflow", url, pages.browser)
+            addresses["mlflow"] = url
         if studies is None:
+            _announce(addresses, pages)
             threading.Event().wait()
         else:
-            _serve_studies(studies, pages)
+            _serve_studies(studies, pages, addresses, progress)
 
 
-def _serve_studies(studies: "StudyPages", pages: _Pages) -> None:
+def _serve_studies(
+    studies: "StudyPages", pages: _Pages, addresses: dict[str, str], progress: "Progress"
+) -> None:
     from grave_cli.tracking.server import free_port
 
     page = studies.path(pages.study)
     port = free_port(pages.port, pages.host)
     if pages.host != _LOCAL:
         warning = "anyone who reaches this address can view, change and delete the studies"
-        say(f"{pages.host}: {warning}", err=True)
+        progress.warn(f"{pages.host}: {warning}")
     with studies.listening(pages.host, port) as serve:
-        _announce("dashboard", f"http://{pages.host}:{port}/{page}", pages.browser)
+        addresses["dashboard"] = f"http://{pages.host}:{port}/{page}"
+        _announce(addresses, pages)
         serve()
 
 
-def _announce(what: str, url: str, browser: bool) -> None:
+def _announce(addresses: dict[str, str], pages: _Pages) -> None:
+    """Print the addresses and open them; one after the other, or as one JSON object."""
+    import sys
     import webbrowser
 
+    from grave_cli.cli.console import print_json
     from grave_cli.masking import mask_url
 
-    say(f"{what}: {mask_url(url)}")
-    if browser:
-        threading.Thread(target=webbrowser.open, args=[url], daemon=True).start()
+    if pages.json:
+        print_json({name: addresses.get(name) for name in ("dashboard", "mlflow")})
+        sys.stdout.flush()
+    else:
+        for name, url in addresses.items():
+            say(f"{_NAMES[name]}: {mask_url(url)}")
+    if pages.browser:
+        for url in addresses.values():
+            threading.Thread(target=webbrowser.open, args=[url], daemon=True).start()

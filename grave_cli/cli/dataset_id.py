@@ -10,11 +10,12 @@ from grave_cli.cli.streams import say
 
 if TYPE_CHECKING:
     from grave_cli.dataset.identity.dataset_id import Fingerprint
+    from grave_cli.progress import Progress
     from grave_cli.settings.tree import Settings
 
 
 def dataset_id(
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="Data folder.")],
+    data: options.DataArgument = None,
     content: Annotated[
         bool,
         typer.Option(
@@ -33,7 +34,9 @@ def dataset_id(
     overwrite: options.Overwrite = False,
     config: options.Config = None,
     assignments: options.Assignments = None,
+    json: options.Json = False,
     quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
 ) -> None:
     """Print the id of a data set: the same files give the same eight hex digits.
 
@@ -50,19 +53,40 @@ def dataset_id(
     inputs = {"--config": config}
     if manifest is not None:
         check_outputs([list_output(manifest)], inputs, overwrite=overwrite)
-    found = _identify(settings, content, quiet)
+    found = _identify(settings, content, options.show_progress(quiet, verbose))
     if manifest is not None:
         # A list that --diff compares with is renewed: its differences are shown.
         is_shown = diff is not None and is_same_file(diff, manifest)
         new = list_output(manifest, None if is_shown else found)
         check_outputs([new], inputs, overwrite=overwrite)
         write_list(found, manifest)
+    if json:
+        _print_json(found, old)
+        return
     for line in () if old is None else in_words(old, found):
         say(line, err=True)
     say(found.id)
 
 
-def _identify(settings: "Settings", content: bool, quiet: bool) -> "Fingerprint":
+def _print_json(found: "Fingerprint", old: "Fingerprint | None") -> None:
+    from dataclasses import asdict
+
+    from grave_cli.cli.console import print_json
+    from grave_cli.dataset.identity.listing import compare
+
+    changes = None if old is None else [asdict(change) for change in compare(old, found)]
+    print_json(
+        {
+            "id": found.id,
+            "basis": found.basis,
+            "files": [asdict(file) for file in found.files],
+            "old_id": None if old is None else old.id,
+            "changes": changes,
+        }
+    )
+
+
+def _identify(settings: "Settings", content: bool, progress: "Progress") -> "Fingerprint":
     from grave_cli.dataset.identity.dataset_id import content_fingerprint, fingerprint
     from grave_cli.dataset.manifest import manifest_of
 
@@ -70,4 +94,4 @@ def _identify(settings: "Settings", content: bool, quiet: bool) -> "Fingerprint"
     if not content:
         return fingerprint(manifest)
     cache = settings.work_dir / "cache" / "content-hashes.json"
-    return content_fingerprint(manifest, cache, options.show_progress(quiet, verbose=False))
+    return content_fingerprint(manifest, cache, progress)

@@ -154,7 +154,7 @@ def _show(result: "Evaluation", report: Path | None, json: bool, progress: "Prog
     from grave_cli.evaluation.page.write import write_page
 
     for note in result.notes:
-        progress.note(note)
+        progress.warn(note)
     if report is not None:
         write_page(result, report)
         progress.note(f"report in {report}")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from grave_cli.cli import options
+from grave_cli.wording import counted
 
 if TYPE_CHECKING:
     from grave_cli.settings.tree import Settings
@@ -118,7 +119,8 @@ def _print(result: "StudyResult") -> None:
 
     failed = f", {result.failed} failed" if result.failed else ""
     print_line(
-        f"study {result.name}: {result.finished} finished trials ({result.pruned} pruned){failed}"
+        f"study {result.name}: {counted(result.finished, 'finished trial')} "
+        f"({result.pruned} pruned){failed}"
     )
     if result.best_value is None:
         return

@@ -18,12 +18,14 @@ def model_info(
     config: options.Config = None,
     assignments: options.Assignments = None,
     json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
 ) -> None:
     """Show the input, scores and thresholds of a model."""
-    from grave_cli.cli.console import print_json, set_up_logging
+    from grave_cli.cli.console import print_json
     from grave_cli.tracking.models import resolve_model
 
-    set_up_logging(verbose=False)
+    options.show_progress(quiet, verbose)
     found = resolve_model(model, options.load(config, assignments).settings)
     card = found.bundle.card
     if json:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from grave_cli.progress import SILENT, Progress
+from grave_cli.progress import Progress
 
 if TYPE_CHECKING:
     from grave_cli.settings.load import LoadedSettings
@@ -27,6 +27,10 @@ Assignments = Annotated[
 Data = Annotated[
     Path | None,
     typer.Option("--data", help="Data folder. Default: data.root in the settings (data/)."),
+]
+DataArgument = Annotated[
+    Path | None,
+    typer.Argument(metavar="DATA", help="Data folder. Default: data.root in the settings (data/)."),
 ]
 Channels = Annotated[
     str | None,
@@ -50,8 +54,28 @@ Overwrite = Annotated[
         "that were made from something else.",
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress and no notes.")]
+Formats = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--format",
+        metavar="FORMAT",
+        help="Format of the map: gpkg, geojson, shp, fgb, csv, dxf or parquet. Can be repeated: "
+        "the files lie side by side. Default: by the ending of --out, or else gpkg.",
+    ),
+]
+Lang = Annotated[
+    str | None,
+    typer.Option(
+        "--lang",
+        metavar="en|de",
+        help="Language of legends, column titles and descriptions. Default: output.language in the "
+        "settings (en).",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON (docs/json.md).")]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Show only the result, warnings and errors.")
+]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show log messages of libraries.")]
 
 MODEL_NAME = "starter, a folder, name or id of a run, or models:/graves@champion"
@@ -105,10 +129,10 @@ def refuse_empty(option: str, name: str | None) -> None:
 
 def show_progress(quiet: bool, verbose: bool) -> Progress:
     """Set up the terminal and return its progress listener."""
-    from grave_cli.cli.console import TerminalProgress, set_up_logging
+    from grave_cli.cli.console import QuietProgress, TerminalProgress, set_up_logging
 
     set_up_logging(verbose)
-    return SILENT if quiet else TerminalProgress()
+    return QuietProgress() if quiet else TerminalProgress()
 
 
 def training_settings(

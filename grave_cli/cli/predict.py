@@ -17,12 +17,24 @@ if TYPE_CHECKING:
 
 
 def predict_cemetery(
-    orthophoto: Annotated[
-        Path, typer.Argument(metavar="ORTHOPHOTO", help="Orthophoto of the cemetery (GeoTIFF).")
+    orthophotos: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="ORTHOPHOTO",
+            help="Orthophoto of the cemetery (GeoTIFF). Or several: files, folders, or @LIST, a "
+            "text file with one orthophoto a line.",
+        ),
     ],
     dem: Annotated[
         Path | None,
-        typer.Option(help="DEM of the cemetery. Default: the one in the sibling folder dems/."),
+        typer.Option(
+            help="DEM of the cemetery. Default: the one in the sibling folder dems/, or beside the "
+            "orthophoto if its name ends in _dem, _dsm or _dtm."
+        ),
+    ] = None,
+    dem_dir: Annotated[
+        Path | None,
+        typer.Option(help="Several orthophotos: folder of their DEMs, by the same names."),
     ] = None,
     model: Annotated[
         str | None,
@@ -33,9 +45,24 @@ def predict_cemetery(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="GeoPackage to write. Default: <cemetery>.gpkg in this folder."),
+        typer.Option(
+            help="Map to write. Default: <cemetery>.gpkg in this folder. Several orthophotos: "
+            "folder of the maps."
+        ),
     ] = None,
-    preview: Annotated[Path | None, typer.Option(help="PNG overview to write.")] = None,
+    formats: options.Formats = None,
+    lang: options.Lang = None,
+    preview: Annotated[
+        Path | None,
+        typer.Option(help="PNG overview to write. Several orthophotos: folder of the overviews."),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            help="HTML page to write: map, review queue with pictures, table. Several orthophotos: "
+            "folder of the pages."
+        ),
+    ] = None,
     truth: Annotated[
         Path | None,
         typer.Option(help="Ground truth: score the map against it and draw it in the preview."),
@@ -59,6 +86,14 @@ def predict_cemetery(
     resume: Annotated[
         bool, typer.Option(help="Continue an interrupted prediction of the same orthophoto.")
     ] = True,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="I/N",
+            help="Several orthophotos: map every N-th from the I-th on, so that N processes share "
+            "the work. Default: the task of a Slurm job array.",
+        ),
+    ] = None,
     overwrite: options.Overwrite = False,
     config: options.Config = None,
     assignments: options.Assignments = None,
@@ -66,58 +101,107 @@ def predict_cemetery(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Map the graves of an orthophoto and write them to a GeoPackage."""
-    from grave_cli.dataset.manifest import cemetery_name
+    """Map the graves of orthophotos: GeoPackages that open styled in QGIS, or other formats.
+
+    Several orthophotos: one failure does not stop the rest, cemeteries that have a map by the same
+    model are skipped unless --overwrite is given, and a summary is written beside the maps.
+    """
+    from grave_cli.batch.jobs import are_many
+    from grave_cli.cli.prediction_lines import print_summary
+    from grave_cli.dataset.named_files import cemetery_name, sibling_dem
+    from grave_cli.delivery.formats import parse_formats
     from grave_cli.mapping.map_files import MapFiles
     from grave_cli.rasters.georeference import parse_crs
 
     target_crs = parse_crs(crs) if crs else None  # a wrong one fails before the work
-    chosen = {"prediction.device": device, "prediction.tta": tta}
+    names = parse_formats(formats or ())
+    chosen = {"prediction.device": device, "prediction.tta": tta, "output.language": lang}
     loaded = options.load(config, assignments, chosen)
     progress = options.show_progress(quiet, verbose)
-    dem = _find_dem(orthophoto, dem, progress)
+    if are_many(orthophotos):
+        from grave_cli.cli.predict_many import ManyCemeteries, refuse_single_options
+
+        refuse_single_options(dem=dem, truth=truth)
+        many = ManyCemeteries(
+            orthophotos,
+            out or Path(),
+            names,
+            dem_dir,
+            preview,
+            report,
+            shard,
+            model,
+            crs=target_crs,
+            aoi=aoi,
+            resume=resume,
+            overwrite=overwrite,
+            loaded=loaded,
+            progress=progress,
+        )
+        raise typer.Exit(many.run(json))
+    _refuse_many_options(dem_dir=dem_dir, shard=shard)
+    orthophoto = orthophotos[0]
+    named_dem, dem = dem, dem or sibling_dem(orthophoto)
     files = MapFiles(
         orthophoto,
-        out or Path(f"{cemetery_name(orthophoto)}.gpkg"),
+        out or Path(f"{cemetery_name(orthophoto)}.{names[0] if names else 'gpkg'}"),
+        names,
         preview,
+        report,
         crs=target_crs,
         truth=truth,
         data=loaded.settings.data,
         inputs={"--dem": dem, "--aoi": aoi, "--config": config},
         overwrite=overwrite,
+        settings=loaded.settings.output,
+        work_dir=loaded.settings.work_dir,
     )
     files.check()
-    found = _find_model(model, dem, loaded.settings, progress)
-    thresholds = _chosen_thresholds(loaded, found)
+    if named_dem is None:
+        progress.note(f"DEM: {dem}" if dem else "DEM: none (name one with --dem)")
+    found = find_model(model, dem is not None, loaded.settings, progress)
+    thresholds = chosen_thresholds(loaded, found)
     how = {"aoi": aoi, "resume": resume, "receiver": files}
     _predict(orthophoto, dem, found, loaded.settings, thresholds, progress, **how)
-    _print(files.summary, json)
+    print_summary(files.summary, json)
 
 
-def _find_dem(orthophoto: Path, dem: Path | None, progress: "Progress") -> Path | None:
-    from grave_cli.dataset.manifest import sibling_dem
+def _refuse_many_options(**given: object) -> None:
+    from grave_cli.errors import SettingsError
 
-    if dem is not None:
-        return dem
-    found = sibling_dem(orthophoto)
-    progress.note(f"DEM: {found}" if found else "DEM: none (name one with --dem)")
-    return found
+    for name, value in given.items():
+        if value is not None:
+            option = f"--{name.replace('_', '-')}"
+            raise SettingsError(
+                f"{option} belongs to several orthophotos",
+                found="one",
+                remedy=f"leave {option} out, or name a folder or a list",
+            )
 
 
-def _find_model(
-    name: str | None, dem: Path | None, settings: "Settings", progress: "Progress"
+def find_model(
+    name: str | None, with_dem: bool, settings: "Settings", progress: "Progress"
 ) -> "FoundModel":
+    """Find the model to map with, and report it.
+
+    Args:
+        name: Name of a model; None takes the newest that fits, or the starter.
+        with_dem: Whether there is a DEM.
+        settings: Tracking store.
+        progress: Receives notes.
+    """
     from grave_cli.model.shipped import STARTER
     from grave_cli.tracking.models import own_or_starter, resolve_model
 
-    with_dem = dem is not None
     found = resolve_model(name, settings) if name else own_or_starter(with_dem, settings)
     card = found.bundle.card
     scores = ", ".join(f"{key} {card.metrics[key]:.3f}" for key in _SHOWN if key in card.metrics)
     progress.note(
         f"Model: {found.origin} ({card.recipe.channels}, data {card.dataset_id}, {scores})"
     )
-    if name is None and card.name == STARTER:
+    if found.advice:
+        progress.warn(found.advice)
+    elif name is None and card.name == STARTER:
         progress.note(
             f"No model of your own fits. {card.about['expect']} To map better, correct the map of "
             "one or two cemeteries and run `gravecli train`"
@@ -128,7 +212,7 @@ def _find_model(
 _SHOWN = ("val/dice", "val/object_f1", "test/object_f1")
 
 
-def _chosen_thresholds(loaded: "LoadedSettings", found: "FoundModel") -> "DecodingSettings":
+def chosen_thresholds(loaded: "LoadedSettings", found: "FoundModel") -> "DecodingSettings":
     """Take the thresholds of the model, except for thresholds that the user set."""
     chosen = loaded.settings.prediction.decoding.model_dump()
     own = {key: chosen[key] for key in chosen if f"prediction.decoding.{key}" in loaded.origins}
@@ -152,24 +236,3 @@ def _predict(
         progress.note("The model takes rgb only; the DEM is used for grave heights alone")
     engine = open_engine(found.bundle, settings.prediction, progress)
     return run(orthophoto, dem, found.bundle, engine, settings, thresholds, progress, **how)
-
-
-def _print(summary: dict[str, Any], json: bool) -> None:
-    from grave_cli.cli.console import ERR, print_json, print_line
-
-    if json:
-        print_json(summary)
-        return
-    for note in summary.get("notes", ()):
-        ERR.print(note, markup=False)
-    print_line(f"{summary['graves']} graves in {summary['geopackage']}")
-    if "preview" in summary:
-        print_line(f"overview in {summary['preview']}")
-    if score := summary.get("score"):
-        found = score["at_50"]
-        print_line(
-            f"found {found['matches']} of {score['truths']} graves of the ground truth: "
-            f"object F1 {found['f1']:.3f}, precision {found['precision']:.3f}, "
-            f"recall {found['recall']:.3f}, mean IoU {found['mean_iou']:.3f}, "
-            f"{score['merges']} merges, {score['splits']} splits"
-        )

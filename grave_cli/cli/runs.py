@@ -28,15 +28,16 @@ def runs(
     config: options.Config = None,
     assignments: options.Assignments = None,
     json: options.Json = False,
+    quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
     """List the recorded trainings, newest first."""
     from dataclasses import asdict
 
-    from grave_cli.cli.console import print_json, set_up_logging
+    from grave_cli.cli.console import print_json
     from grave_cli.tracking.listing import list_runs
 
-    set_up_logging(verbose)
+    options.show_progress(quiet, verbose)
     settings = options.load(config, assignments).settings
     if prune:
         _prune(settings, json)

@@ -1,16 +1,24 @@
 """`gravecli sample-data`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from grave_cli.cli import options
 from grave_cli.cli.streams import say
+from grave_cli.wording import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from grave_cli.sample_data.write import SampleCemetery
 
 
 def sample_data(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Data folder to create.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Data folder to create. Default: data.")
+    ] = Path("data"),
     cemeteries: Annotated[int, typer.Option(min=1, max=1000, help="Number of cemeteries.")] = 4,
     size_m: Annotated[
         float, typer.Option(min=10, max=200, help="Edge of a cemetery, in metres.")
@@ -28,6 +36,7 @@ def sample_data(
             "negatives (ground without graves, written to DIR/ground).",
         ),
     ] = None,
+    json: options.Json = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
@@ -44,8 +53,22 @@ def sample_data(
         variety=variety,
         progress=progress,
     )
+    if json:
+        _print_json(made)
+        return
     for cemetery in made:
         ground = "" if cemetery.annotations else " (ground)"
-        say(f"{cemetery.name}: {cemetery.graves} graves{ground}")
+        say(f"{cemetery.name}: {counted(cemetery.graves, 'grave')}{ground}")
     if any(cemetery.annotations for cemetery in made):
         say(f"train with: gravecli train --data {folder} --channels rgb+dem")
+
+
+def _print_json(made: "Sequence[SampleCemetery]") -> None:
+    from grave_cli.cli.console import print_json
+
+    rows = []
+    for cemetery in made:
+        paths = {name: getattr(cemetery, name) for name in ("orthophoto", "dem", "annotations")}
+        files = {name: None if path is None else str(path) for name, path in paths.items()}
+        rows.append({"name": cemetery.name, "graves": cemetery.graves, **files})
+    print_json({"cemeteries": rows})

@@ -1,6 +1,7 @@
 """Evaluations as tables on the terminal."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 
@@ -9,7 +10,11 @@ from grave_cli.evaluation.breakdown import ConfidenceGroup, Group
 from grave_cli.evaluation.evaluate import Evaluation
 from grave_cli.evaluation.review_curve import ReviewCurve
 from grave_cli.evaluation.scorecard import Scorecard
-from grave_cli.training.cross_validate import CrossValidation
+from grave_cli.evaluation.verdicts import VerdictCounts
+from grave_cli.wording import counted
+
+if TYPE_CHECKING:
+    from grave_cli.training.cross_validate import CrossValidation
 
 
 def print_evaluation(evaluation: Evaluation) -> None:
@@ -17,17 +22,18 @@ def print_evaluation(evaluation: Evaluation) -> None:
     scorecard = evaluation.scorecard
     print_line(f"{evaluation.prediction.path} against {evaluation.truth.path}")
     OUT.print(_matches(scorecard))
+    OUT.print(_verdicts(scorecard))
     for line in _sentences(scorecard):
         print_line(line)
     OUT.print(_kinds(evaluation))
     if scorecard.by_confidence:
         OUT.print(_confidence(scorecard.by_confidence))
         print_line(f"calibration error     {_number(scorecard.calibration_error, '.3f')}")
-    if evaluation.review is not None and evaluation.review.wrong:
+    if evaluation.review is not None and evaluation.review.to_correct:
         print_line(review_sentence(evaluation.review))
 
 
-def print_cross_validation(result: CrossValidation) -> None:
+def print_cross_validation(result: "CrossValidation") -> None:
     """Print the scores of each fold, their mean and their standard deviation."""
     table = _table(f"cross-validation {result.identity}", *_SHOWN.values())
     for fold in result.folds:
@@ -56,7 +62,7 @@ _SHOWN = {
 def review_sentence(review: ReviewCurve) -> str:
     """Summarise the review curve in one line."""
     at_15 = review.caught[review.reviewed.index(0.15)]
-    sentence = f"review                {review.wrong} wrong polygons: "
+    sentence = f"review                {counted(review.to_correct, 'polygon')} to correct: "
     if review.flagged:
         sentence += f"the {_number(review.flagged, '.0%')} flagged contain "
         sentence += f"{_number(review.flagged_caught, '.0%')} of them, "
@@ -64,7 +70,7 @@ def review_sentence(review: ReviewCurve) -> str:
 
 
 def _matches(scorecard: Scorecard) -> Table:
-    table = _table("matched at", "precision", "recall", "F1", "mean IoU", "found")
+    table = _table("matched at", "precision", "recall", "F1", "mean IoU", "matched")
     for name, score in (("IoU 0.5", scorecard.at_50), ("IoU 0.75", scorecard.at_75)):
         rates = (score.precision, score.recall, score.f1, score.mean_iou)
         cells = (f"{value:.3f}" for value in rates)
@@ -74,13 +80,23 @@ def _matches(scorecard: Scorecard) -> Table:
     return table
 
 
+def verdict_sentence(counts: VerdictCounts) -> str:
+    """Write the verdicts in one line: "found 52 of 64 graves; merged 0 polygons; …"."""
+    return "; ".join(f"{kind} {words}" for kind, words in counts.in_words().items())
+
+
+def _verdicts(scorecard: Scorecard) -> Table:
+    table = Table("verdict", "number")
+    for kind, words in scorecard.verdicts.in_words().items():
+        table.add_row(kind, words)
+    return table
+
+
 def _sentences(card: Scorecard) -> list[str]:
     return [
         f"graves                {card.truths} in the ground truth, {card.predictions} predicted "
         f"({card.count_error:+d})",
         f"panoptic quality      {card.at_50.panoptic_quality:.3f}",
-        f"merges                {card.merges} polygons over {card.merged_truths} graves",
-        f"splits                {card.splits} graves into {card.split_pieces} pieces",
         f"area                  bias {_number(card.area_bias_m2, '+.3f', ' m²')} "
         f"({_number(card.area_bias_share, '+.1%')}), "
         f"error {_number(card.area_error_m2, '.3f', ' m²')} "
@@ -88,7 +104,7 @@ def _sentences(card: Scorecard) -> list[str]:
         f"outline               mean {_number(card.boundary_mean_cm, '.1f', ' cm')}, "
         f"95 % within {_number(card.boundary_p95_cm, '.1f', ' cm')}",
         f"corners               RMSE {_number(card.corner_rmse_cm, '.1f', ' cm')} "
-        f"({card.rectangles} rectangles)",
+        f"({counted(card.rectangles, 'rectangle')})",
     ]
 
 
@@ -111,7 +127,7 @@ def _kinds(evaluation: Evaluation) -> Table:
 
 
 def _confidence(groups: Sequence[ConfidenceGroup]) -> Table:
-    table = _table("confidence", "mean", "predicted", "right", "precision")
+    table = _table("confidence", "mean", "predicted", "matched", "precision")
     for group in groups:
         table.add_row(
             f"{group.lowest:.2f} – {group.highest:.2f}",

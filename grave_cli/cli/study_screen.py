@@ -13,6 +13,7 @@ from rich.text import Text
 
 from grave_cli.cli.console import ERR, TerminalProgress
 from grave_cli.progress import Progress
+from grave_cli.wording import counted, duration
 
 if TYPE_CHECKING:
     from grave_cli.tuning.result import StudyStatus, StudyWatch, TrialRow
@@ -83,11 +84,11 @@ def study_table(status: "StudyStatus") -> Table:
 
 def summary(status: "StudyStatus") -> Text:
     """Summarise the state of a study in one line."""
-    parts = [f"{status.finished} of {status.wanted} trials"]
+    parts = [f"{status.finished} of {counted(status.wanted, 'trial')}"]
     if status.best is not None:
         parts.append(f"best {_short(status.best.value)} (trial {status.best.number})")
     if status.left_s is not None:
-        parts.append(f"about {_minutes(status.left_s)} left")
+        parts.append(f"about {duration(status.left_s)} left")
     return Text(", ".join(parts))
 
 
@@ -97,7 +98,7 @@ def _cells(row: "TrialRow") -> tuple[str | Text, ...]:
         Text(row.state.lower(), style=_COLORS.get(row.state, "dim")),
         _short(row.value),
         str(row.epochs or ""),
-        _minutes(row.seconds),
+        duration(row.seconds),
     )
 
 
@@ -111,8 +112,3 @@ def _short(value: Any) -> str:
     if value is None:
         return ""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _minutes(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}:{rest:02d} min" if minutes else f"{rest} s"

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from grave_cli.cli import options
+from grave_cli.wording import counted, duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from grave_cli.settings.load import LoadedSettings
     from grave_cli.settings.tree import Settings
     from grave_cli.tracking.unfinished import Unfinished
+    from grave_cli.training.dry_run import Estimate
 
 
 def train(
@@ -97,6 +99,10 @@ def _train(
     for split in SPLITS:
         if parts := plan.split(split):
             progress.note(f"{split}: {_list_parts(parts)}")
+    if unfinished is None:
+        from grave_cli.training.dry_run import estimate_plan
+
+        progress.note(f"estimate: {_in_words(estimate_plan(plan, settings))}")
     data = read_training_data(plan, settings, progress)
     from grave_cli.training.trainer import run_training
 
@@ -117,10 +123,18 @@ def _list_parts(parts: "Sequence[PartPlan]") -> str:
     graves = sum(len(part.graves) for part in parts)
     names = ", ".join(part.part.name for part in parts[:_NAMED])
     more = f" and {len(parts) - _NAMED} more" if len(parts) > _NAMED else ""
-    return f"{names}{more} ({graves} graves)"
+    return f"{names}{more} ({counted(graves, 'grave')})"
 
 
 _NAMED = 5
+
+
+def _in_words(estimate: "Estimate") -> str:
+    return (
+        f"{counted(estimate.epochs, 'epoch')} of {counted(estimate.steps_per_epoch, 'step')}, "
+        f"about {duration(estimate.seconds)} at most, {estimate.memory_gb:.1f} GB, "
+        f"on {estimate.device}"
+    )
 
 
 def _dry_run(settings: "Settings", json: bool, progress: "Progress") -> None:
@@ -136,9 +150,10 @@ def _dry_run(settings: "Settings", json: bool, progress: "Progress") -> None:
     print_line(f"data set         {estimate.dataset_id}")
     for part in estimate.parts:
         print_line(
-            f"{part.split:5}            {part.name}: {part.graves} graves, {part.mpx:.2f} Mpx"
+            f"{part.split:5}            {part.name}: {counted(part.graves, 'grave')}, "
+            f"{part.mpx:.2f} Mpx"
         )
     print_line(f"chips per epoch  {estimate.chips_per_epoch}")
     print_line(f"steps per epoch  {estimate.steps_per_epoch}")
-    print_line(f"time             about {estimate.seconds / 60:.0f} min on {estimate.device}")
+    print_line(f"time             about {duration(estimate.seconds)} on {estimate.device}")
     print_line(f"memory           about {estimate.memory_gb:.1f} GB")

@@ -53,6 +53,7 @@ def verify(
     config: options.Config = None,
     assignments: options.Assignments = None,
     json: options.Json = False,
+    quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
     """Compare a map with the record that gravecli wrote into it.
@@ -64,11 +65,11 @@ def verify(
     """
     from dataclasses import asdict
 
-    from grave_cli.cli.console import print_json, set_up_logging
+    from grave_cli.cli.console import print_json
     from grave_cli.verification.sources import Sources
     from grave_cli.verification.verify_map import verify_map
 
-    set_up_logging(verbose)
+    options.show_progress(quiet, verbose)
     settings = options.load(config, assignments).settings
     result = verify_map(map, settings, Sources(model, orthophoto, dem, data), tuple(only or ()))
     if json:

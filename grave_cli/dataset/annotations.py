@@ -28,6 +28,7 @@ from grave_cli.settings.inputs import DataSettings
 from grave_cli.vectors.areas import Area, read_area
 from grave_cli.vectors.outline_repair import Findings, clean_outlines
 from grave_cli.vectors.vector_io import GRAVE_LAYER, LayerChoice, read_features
+from grave_cli.wording import counted
 
 _CLIPPED_SHARE = 0.01  # of its area: a grave that loses less counts as whole (rounding)
 _REST_SHARE = 0.05  # of its area: a grave with less than this within the orthophoto is outside
@@ -199,7 +200,7 @@ def _read_mask(path: Path, grid: WorkingGrid) -> NDArray[np.bool_]:
             raise RasterReadError(
                 "not a mask",
                 where=path,
-                found=f"{dataset.count} bands",
+                found=counted(dataset.count, "band"),
                 expected="one band",
                 remedy=f"`gdal_translate -b 1 {path.name} mask.tif` keeps the first band",
             )

@@ -14,9 +14,7 @@ file may bear the whole name of its orthophoto. Names are compared in composed f
 macOS decomposes them.
 """
 
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,13 +27,14 @@ from grave_cli.dataset.file_kinds import (
     KINDS,
     MASK,
     ORTHOPHOTO,
-    UNREAD,
     Kind,
     composed,
     conversion,
+    faults_named,
     kind_of,
     name_of,
 )
+from grave_cli.dataset.named_files import find_files, take_file
 from grave_cli.errors import DatasetError
 from grave_cli.settings.inputs import DataSettings
 
@@ -190,44 +189,8 @@ def manifest_of(data: DataSettings) -> Manifest:
         DatasetError: As for `read_manifest`.
     """
     annotations = Path(data.annotations) if data.annotations else None
-    with _named():
+    with faults_named():
         return read_manifest(data.root, annotations)
-
-
-def sibling_dem(orthophoto: Path) -> Path | None:
-    """Find the DEM of an orthophoto that lies in a data folder.
-
-    Raises:
-        DatasetError: There are two.
-    """
-    folder = Path(os.path.realpath(orthophoto)).parent  # resolve() fails on links in a circle
-    if folder.name != ORTHOPHOTO.folder:
-        return None
-    with _named():
-        files, _ = _find(folder.parent, DEM)
-    return files.get(cemetery_name(orthophoto)) or files.get(composed(orthophoto.stem))
-
-
-@contextmanager
-def _named() -> Iterator[None]:
-    """Name a folder or file that may not be looked at.
-
-    Raises:
-        DatasetError: There is one.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise DatasetError(
-            f"cannot be read: {error.strerror}",
-            where=error.filename,
-            remedy="check its permissions",
-        ) from None
-
-
-def cemetery_name(orthophoto: Path) -> str:
-    """Return the cemetery id from the file name of an orthophoto."""
-    return name_of(orthophoto, ORTHOPHOTO)
 
 
 @dataclass
@@ -241,46 +204,17 @@ class _Found:
 def _find_all(root: Path, shared: Path | None) -> _Found:
     found = _Found()
     for kind in KINDS:
-        found.files[kind], unread = _find(root, kind, shared)
+        found.files[kind], unread = find_files(root / kind.folder, kind, shared)
         found.unread += unread
     orthophotos = found.files[ORTHOPHOTO]
     aliases = {composed(path.stem): name for name, path in orthophotos.items()}
     for kind in KINDS if orthophotos else ():
         owned: dict[str, Path] = {}
         for name, path in found.files[kind].items():
-            _take(owned, name if name in orthophotos else aliases.get(name, name), path)
+            take_file(owned, name if name in orthophotos else aliases.get(name, name), path)
         found.files[kind] = owned
         _refuse_orphans(root, kind, owned, orthophotos)
     return found
-
-
-def _find(root: Path, kind: Kind, shared: Path | None = None) -> tuple[dict[str, Path], list[Path]]:
-    """Find the files of one kind by cemetery, except one that belongs to all cemeteries.
-
-    Returns:
-        The files, and data that is not read.
-    """
-    folder = root / kind.folder
-    found: dict[str, Path] = {}
-    others, unread = [], []
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        ending = path.suffix.lower()
-        if path.name.startswith(".") or (shared is not None and path.samefile(shared)):
-            continue
-        if ending in kind.endings:
-            _take(found, name_of(path, kind), path)
-        elif ending in kind.other_endings:
-            others.append(path)
-        elif ending in UNREAD:
-            unread.append(path)
-    extra: dict[str, Path] = {}
-    for path in others:
-        name = name_of(path, kind)
-        if name in found:
-            unread.append(path)
-        else:
-            _take(extra, name, path)
-    return found | extra, unread
 
 
 def _astray(root: Path, shared: Path | None) -> list[Path]:
@@ -292,18 +226,6 @@ def _astray(root: Path, shared: Path | None) -> list[Path]:
         and not path.name.startswith(".")
         and not (shared is not None and path.samefile(shared))
     ]
-
-
-def _take(found: dict[str, Path], name: str, path: Path) -> None:
-    if name in found:
-        raise DatasetError(
-            f"two files for cemetery {name}",
-            where=path.parent,
-            found=f"{found[name].name} and {path.name}",
-            expected="one",
-            remedy="move one of them away",
-        )
-    found[name] = path
 
 
 def _as_ground(found: _Found, cemeteries: dict[str, Path]) -> tuple[Cemetery, ...]:

@@ -26,6 +26,7 @@ from grave_cli.rasters.orthophoto import Orthophoto, inspect_orthophoto, orthoph
 from grave_cli.settings.inputs import ElevationSettings
 from grave_cli.settings.tree import Settings
 from grave_cli.vectors.areas import Area, within_area
+from grave_cli.wording import counted
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,7 @@ def plan_part(part: Part, whole: CemeteryPlan, settings: Settings) -> PartPlan:
         raise DatasetError(
             f"no graves in {part.name} ({part.split})",
             where=whole.files.labels,
-            found=f"{len(graves)} grave{'' if len(graves) == 1 else 's'} in all",
+            found=f"{counted(len(graves), 'grave')} in all",
             expected=f"at least one in each of {', '.join(SPLITS)}",
             remedy="set a smaller data.guard_m (0 if graves lie in few columns), or add a second "
             "cemetery",

@@ -80,7 +80,7 @@ def plan_training(settings: Settings, progress: Progress = SILENT) -> TrainingPl
     """
     manifest = manifest_of(settings.data)
     for note in unread_notes(manifest):
-        progress.note(note)
+        progress.warn(note)
     parts = list(plan_parts(assign_parts(manifest, settings.data), settings))
     for whole in {plan.whole.files.name: plan.whole for plan in parts}.values():
         _report_findings(whole, settings.data.channels == "rgb+dem", progress)
@@ -148,9 +148,9 @@ def arrays_bytes(parts: Sequence[PartPlan], settings: Settings) -> int:
 
 def _report_findings(whole: CemeteryPlan, with_dem: bool, progress: Progress) -> None:
     for sentence in whole.graves.findings.sentences():
-        progress.note(f"{whole.files.labels}: {sentence}")
+        progress.warn(f"{whole.files.labels}: {sentence}")
     for note in whole.graves.notes:
-        progress.note(note)
+        progress.warn(note)
     rasters = whole.orthophoto, whole.dem if with_dem else None
     for note in (*delivery_notes(*rasters), *delivery_doubts(*rasters)):
-        progress.note(note)
+        progress.warn(note)

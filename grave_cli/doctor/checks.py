@@ -12,6 +12,7 @@ from grave_cli.doctor.alignment import Shift, edges, measure_shift
 from grave_cli.doctor.patient import Patient
 from grave_cli.doctor.report import Finding
 from grave_cli.vectors.areas import rasterize_area
+from grave_cli.wording import counted, is_or_are
 
 Check = Callable[[Patient], Iterator[Finding]]
 
@@ -96,16 +97,18 @@ def check_annotations(patient: Patient) -> Iterator[Finding]:
         yield Finding(
             "warning",
             patient.name,
-            f"{odd} of {len(areas)} graves have an implausible area (range {areas.min():.2f} to "
-            f"{areas.max():.1f} m², expected {small:g} to {large:g} m²)",
+            f"{odd} of {counted(len(areas), 'grave')} {'has' if odd == 1 else 'have'} an "
+            f"implausible area (range {areas.min():.2f} to {areas.max():.1f} m², expected "
+            f"{small:g} to {large:g} m²)",
             "check them, or exclude features that are not graves with data.annotation_filter",
         )
     least = patient.settings.prediction.decoding.min_area_m2
-    if (areas < least).any():
+    small_ones = int((areas < least).sum())
+    if small_ones:
         yield Finding(
             "warning",
             patient.name,
-            f"{int((areas < least).sum())} of {len(areas)} graves are smaller than "
+            f"{small_ones} of {counted(len(areas), 'grave')} {is_or_are(small_ones)} smaller than "
             f"prediction.decoding.min_area_m2 = {least:g} and would not be predicted",
             "lower that setting",
         )

@@ -8,8 +8,8 @@ from affine import Affine
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from grave_cli.drawing.colormaps import BLUE, GREEN, RED, YELLOW, Color
-from grave_cli.evaluation.matching import match_polygons
+from grave_cli.drawing.colormaps import BLUE, GREEN, ORANGE, PURPLE, RED, Color
+from grave_cli.evaluation.verdicts import FOUND, MERGED, MISSED, SPLIT, WRONG, Verdicts
 from grave_cli.outlines.polygons import Polygons
 
 
@@ -28,22 +28,26 @@ class Layer:
     caption: str
 
 
-def verdict_layers(predicted: Polygons, truth: Polygons | None) -> list[Layer]:
-    """Sort graves into missed, found and false ones; without a ground truth there is one layer.
+VERDICT_COLORS = {MISSED: BLUE, FOUND: GREEN, WRONG: RED, MERGED: ORANGE, SPLIT: PURPLE}
+"""Painted in this order: a match that is also a merge or piece has the colour of the mistake."""
+
+
+def verdict_layers(predicted: Polygons, truth: Polygons, verdicts: Verdicts) -> list[Layer]:
+    """Sort graves by their verdicts.
 
     Args:
         predicted: Predicted graves.
-        truth: True graves, in the same CRS; None if unknown.
+        truth: True graves, in the same CRS.
+        verdicts: Their verdicts.
     """
-    if truth is None:
-        return [Layer(predicted, YELLOW, "graves")]
-    found, hits = match_polygons(truth, predicted)
-    missed = np.setdiff1d(np.arange(len(truth)), found)
-    false = np.setdiff1d(np.arange(len(predicted)), hits)
+    words = verdicts.counts.in_words()
     return [
-        Layer(truth[missed], BLUE, f"missed ({len(missed)})"),
-        Layer(predicted[hits], GREEN, f"found ({len(hits)})"),
-        Layer(predicted[false], RED, f"false or badly drawn ({len(false)})"),
+        Layer(
+            truth[verdicts.missed] if kind == MISSED else predicted[getattr(verdicts, kind)],
+            color,
+            f"{kind}: {words[kind]}",
+        )
+        for kind, color in VERDICT_COLORS.items()
     ]
 
 

@@ -14,7 +14,9 @@ from grave_cli.drawing.colormaps import (
     GREEN,
     GREY,
     INK,
+    ORANGE,
     PAPER,
+    PURPLE,
     RED,
     YELLOW,
     Rgb,
@@ -35,12 +37,13 @@ from grave_cli.drawing.sheet import (
     stack,
 )
 from grave_cli.outlines.polygons import Polygons
+from grave_cli.wording import counted
 
 MAX_SHEET_PX = 2000
 _MARGIN_PX = 10
 _CAPTION_PX = 18
 _AROUND_PX = 60  # margins and gaps of a sheet
-_CAPTIONS_PX = 120  # height of captions and legend
+_CAPTIONS_PX = 180  # height of captions and legend
 _SMALLEST_PANEL_PX = 360
 
 
@@ -55,7 +58,8 @@ class CemeteryView:
         probability: Probability of a grave, in [0, 1], of the same place at any resolution.
         transform: Pixels of `rgb` -> CRS.
         truth: True graves.
-        verdicts: Graves sorted into missed, found and false ones.
+        verdicts: Graves by their verdicts, from `verdict_layers`.
+        predicted: Predictions with a verdict.
         others: Predictions where the ground truth is unknown.
 
     Shapes:
@@ -69,6 +73,7 @@ class CemeteryView:
     transform: Affine
     truth: Polygons
     verdicts: Sequence[Layer]
+    predicted: Polygons
     others: Polygons
 
 
@@ -148,7 +153,7 @@ def _panels(
     faint = Image.fromarray(grey(np.asarray(photo), 0.8))
     heat = Image.fromarray(heat_colors(view.probability)).resize(size, Image.Resampling.BILINEAR)
     shown = Image.fromarray(view.valid).resize(size)
-    drawn = sum(len(layer.polygons) for layer in view.verdicts if layer.color != BLUE)
+    drawn = counted(len(view.predicted) + len(view.others), "grave")
 
     def draw(under: Image.Image, paint: Callable[[Image.Image], None]) -> Image.Image:
         picture = under.copy()
@@ -166,26 +171,23 @@ def _panels(
 
     def polygons(picture: Image.Image) -> None:
         outline(picture, view.others, transform, GREY)
-        for layer in view.verdicts:
-            if layer.color != BLUE:
-                outline(picture, layer.polygons, transform, YELLOW)
+        outline(picture, view.predicted, transform, YELLOW)
 
     paper = Image.new("RGB", size, PAPER)
     faint.paste(paper, mask=ImageChops.invert(shown.convert("L")))
     return [
         ("orthophoto", photo),
-        (f"ground truth: {len(view.truth)} graves", draw(photo, truth)),
+        (f"ground truth: {counted(len(view.truth), 'grave')}", draw(photo, truth)),
         ("probability of a grave", Image.composite(heat, paper, shown)),
         ("errors", draw(faint, errors)),
-        (f"prediction: {drawn + len(view.others)} graves", draw(photo, polygons)),
+        (f"prediction: {drawn}", draw(photo, polygons)),
     ]
 
 
 def _uncovered(layer: Layer, verdicts: Sequence[Layer]) -> Polygons:
-    """Cut predictions out of missed graves: two blended colours would make a third."""
-    if layer.color != BLUE:
-        return layer.polygons
-    drawn = [other.polygons for other in verdicts if other.color != BLUE]
+    """Cut the layers above out of a layer: two blended colours would make a third."""
+    above = [other is layer for other in verdicts].index(True) + 1
+    drawn = [other.polygons for other in verdicts[above:]]
     rest = shapely.difference(layer.polygons, shapely.union_all(np.concatenate([[], *drawn])))
     parts = shapely.get_parts(rest)
     is_area = shapely.get_type_id(parts) == shapely.GeometryType.POLYGON
@@ -193,8 +195,8 @@ def _uncovered(layer: Layer, verdicts: Sequence[Layer]) -> Polygons:
 
 
 def _marks(view: CemeteryView) -> list[Mark]:
-    order = {GREEN: 0, RED: 1, BLUE: 2}
-    verdicts = sorted(view.verdicts, key=lambda layer: order.get(layer.color, 3))
+    order = {GREEN: 0, ORANGE: 1, PURPLE: 2, RED: 3, BLUE: 4}
+    verdicts = sorted(view.verdicts, key=lambda layer: order.get(layer.color, 5))
     marks = [Mark(layer.caption, layer.color) for layer in verdicts]
     marks.append(Mark("graves (ground truth or prediction)", YELLOW, is_line=True))
     if len(view.others):

@@ -13,7 +13,9 @@ from grave_cli.drawing.colormaps import (
     CYAN,
     GREEN,
     GREY,
+    ORANGE,
     PAPER,
+    PURPLE,
     RED,
     YELLOW,
     Color,
@@ -26,7 +28,7 @@ from grave_cli.drawing.colormaps import (
     terrain_colors,
     terrain_ramp,
 )
-from grave_cli.drawing.outlines import grave_edges
+from grave_cli.drawing.outlines import VERDICT_COLORS, grave_edges
 from grave_cli.drawing.overview import on_paper
 from grave_cli.drawing.sheet import (
     GAP_PX,
@@ -39,7 +41,7 @@ from grave_cli.drawing.sheet import (
     stack,
     write_scale,
 )
-from grave_cli.evaluation.matching import match_labels
+from grave_cli.evaluation.verdicts import KINDS, MISSED, WRONG, judge_labels
 
 CELL_PX = 384
 _ASPECTS = {
@@ -62,7 +64,9 @@ _PIXEL_MARKS = (
 )
 _GRAVE_MARKS = (
     Mark("found grave (IoU of at least 0.5)", GREEN, is_line=True),
-    Mark("false or badly drawn grave", RED, is_line=True),
+    Mark("merged", ORANGE, is_line=True),
+    Mark("split", PURPLE, is_line=True),
+    Mark("wrong", RED, is_line=True),
     Mark("missed grave", BLUE, is_line=True),
 )
 _HEAT_MARKS = (
@@ -116,18 +120,22 @@ class SampleView:
         return on_paper(self.rgb, self.valid)
 
     @cached_property
-    def verdicts(self) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
-        """Ids of found and of false graves in `predicted`, and of missed graves in `truth`."""
-        matched, found = match_labels(self.truth, self.predicted)
-        wrong = np.setdiff1d(_ids_within(self.predicted, self.scored), found)
-        missed = np.setdiff1d(_ids_within(self.truth, self.scored), matched)
-        return found, wrong, missed
+    def verdicts(self) -> dict[str, NDArray[np.intp]]:
+        """Ids of each kind: of missed graves in `truth`, of the other kinds in `predicted`.
+
+        Where the ground truth is unknown, nothing is wrong or missed.
+        """
+        judged = judge_labels(self.truth, self.predicted)
+        ids = {kind: np.flatnonzero(getattr(judged, kind)) + 1 for kind in KINDS}
+        ids[WRONG] = np.intersect1d(ids[WRONG], _ids_within(self.predicted, self.scored))
+        ids[MISSED] = np.intersect1d(ids[MISSED], _ids_within(self.truth, self.scored))
+        return ids
 
     def caption(self) -> str:
         """Describe the place of the sample and its score."""
-        found, wrong, missed = (len(ids) for ids in self.verdicts)
+        number = {kind: len(ids) for kind, ids in self.verdicts.items()}
         size = f"{self.rgb.shape[1] * self.gsd_m:.0f} m wide"
-        counts = f"{found + missed} graves: {found} found, {missed} missed; {wrong} false"
+        counts = ", ".join(f"{number[kind]} {kind}" for kind in KINDS)
         return f"{self.name} ({size}): {counts}; Dice {self._dice():.2f}"
 
     def _dice(self) -> float:
@@ -251,14 +259,12 @@ def _draw_heat(view: SampleView) -> Image.Image:
 
 
 def _draw_errors(view: SampleView) -> Image.Image:
-    found, wrong, missed = view.verdicts
-    others = np.setdiff1d(np.unique(view.predicted), np.concatenate([[0], found, wrong]))
-    edges = [
-        (_only(view.predicted, others), GREY),
-        (_only(view.truth, missed), BLUE),
-        (_only(view.predicted, found), GREEN),
-        (_only(view.predicted, wrong), RED),
-    ]
+    ids = view.verdicts
+    drawn = [ids[kind] for kind in KINDS if kind != MISSED]
+    others = np.setdiff1d(np.unique(view.predicted), np.concatenate([[0], *drawn]))
+    edges = [(_only(view.predicted, others), GREY)]
+    for kind, color in VERDICT_COLORS.items():
+        edges.append((_only(view.truth if kind == MISSED else view.predicted, ids[kind]), color))
     return _with_edges(_enlarge(error_map(view)), edges)
 
 

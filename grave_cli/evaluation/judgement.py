@@ -21,6 +21,7 @@ from grave_cli.evaluation.matching import (
 from grave_cli.evaluation.mistakes import Mistakes, find_mistakes
 from grave_cli.evaluation.outline_error import Distances, boundary_distances, corner_distances
 from grave_cli.evaluation.score import ObjectScore, add_scores, count_matches
+from grave_cli.evaluation.verdicts import Verdicts, give_verdicts
 from grave_cli.outlines.polygons import Polygons
 from grave_cli.rasters.metric_frame import frame_around
 
@@ -74,6 +75,11 @@ class Judgement:
         right = np.zeros(len(self.predicted_area), np.bool_)
         right[self.pairs.predicted] = True
         return right
+
+    @property
+    def verdicts(self) -> Verdicts:
+        """The verdict on each prediction and true grave, and how many there are of each kind."""
+        return give_verdicts(self.is_found, self.is_right, self.mistakes)
 
 
 def judge(

@@ -13,20 +13,20 @@ _SHARES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 @dataclass(frozen=True)
 class ReviewCurve:
-    """Share of the wrong predictions found by reviewing part of all predictions.
+    """Share of the mistaken predictions found by reviewing part of all predictions.
 
-    A prediction is wrong if it is not matched at IoU 0.5, is a merge, or is a piece of a split
-    grave. A review of predictions cannot find graves that were missed entirely.
+    A prediction needs a correction if it is wrong, a merge, or a piece of a split grave
+    (`Verdicts`). A review of predictions cannot find graves that were missed entirely.
 
     Args:
-        wrong: Number of wrong predictions.
+        to_correct: Number of predictions that need a correction.
         reviewed: Shares of all predictions that are reviewed, ascending.
-        caught: Share of the wrong predictions found by then; None if none is wrong.
+        caught: Share of them found by then; None without any.
         flagged: Share of all predictions that the map flags for review.
-        flagged_caught: Share of the wrong predictions that are flagged; None if none is wrong.
+        flagged_caught: Share of the predictions to correct that are flagged; None without any.
     """
 
-    wrong: int
+    to_correct: int
     reviewed: tuple[float, ...]
     caught: tuple[float | None, ...]
     flagged: float
@@ -45,22 +45,16 @@ def review_curve(judgement: Judgement, needs_review: NDArray[np.bool_]) -> Revie
         judgement: Judgement of the map.
         needs_review: Whether the map flags each prediction for review.
     """
-    wrong = is_wrong(judgement)
+    mistaken = judgement.verdicts.needs_correction
     confidence = np.nan_to_num(judgement.confidence, nan=0.0)
     order = np.lexsort((confidence, ~needs_review))
-    caught = np.concatenate([[0], np.cumsum(wrong[order])])
-    total = int(wrong.sum())
-    looked_at = [round(part * len(wrong)) for part in _SHARES]
+    caught = np.concatenate([[0], np.cumsum(mistaken[order])])
+    total = int(mistaken.sum())
+    looked_at = [round(part * len(mistaken)) for part in _SHARES]
     return ReviewCurve(
-        wrong=total,
+        to_correct=total,
         reviewed=_SHARES,
         caught=tuple(share(caught[count], total) for count in looked_at),
-        flagged=share(int(needs_review.sum()), len(wrong)) or 0.0,
-        flagged_caught=share(int((wrong & needs_review).sum()), total),
+        flagged=share(int(needs_review.sum()), len(mistaken)) or 0.0,
+        flagged_caught=share(int((mistaken & needs_review).sum()), total),
     )
-
-
-def is_wrong(judgement: Judgement) -> NDArray[np.bool_]:
-    """Find the predictions that are wrong: not matched, a merge, or a piece."""
-    mistakes = judgement.mistakes
-    return np.asarray(~judgement.is_right | mistakes.is_merge | mistakes.is_piece)

@@ -16,6 +16,7 @@ from grave_cli.evaluation.breakdown import (
 )
 from grave_cli.evaluation.judgement import IOU_LEVELS, Judgement
 from grave_cli.evaluation.score import ObjectScore
+from grave_cli.evaluation.verdicts import VerdictCounts
 
 _CM = 100
 
@@ -25,7 +26,7 @@ class Scorecard:
     """The quality of a map in figures; None where one is undefined.
 
     Areas, outlines and corners are those of the pairs at IoU 0.5. Definitions and sources are with
-    the code that computes them: `ObjectScore`, `Mistakes`, `boundary_distances`,
+    the code that computes them: `ObjectScore`, `Verdicts`, `Mistakes`, `boundary_distances`,
     `corner_distances`, `Group`, `calibration_error`.
 
     Args:
@@ -37,10 +38,14 @@ class Scorecard:
         mean_precision: Mean precision over the IoU levels 0.5, 0.55 … 0.95.
         mean_recall: Mean recall over these levels.
         mean_f1: Mean F1 over these levels.
+        found: True graves that are matched at IoU 0.5.
+        found_with_mistake: Those of them whose prediction is also a merge or a piece.
         merges: Predictions that cover two or more true graves.
         merged_truths: True graves covered by merges.
         splits: True graves that cover two or more predictions.
         split_pieces: Predictions that are pieces of split graves.
+        wrong: Predictions that are neither matched nor merges nor pieces.
+        missed: True graves that are neither matched nor merged nor split.
         area_bias_m2: Mean of predicted minus true area.
         area_error_m2: Mean of the absolute difference.
         area_bias_share: Bias as a share of the mean true area.
@@ -63,10 +68,14 @@ class Scorecard:
     mean_precision: float
     mean_recall: float
     mean_f1: float
+    found: int
+    found_with_mistake: int
     merges: int
     merged_truths: int
     splits: int
     split_pieces: int
+    wrong: int
+    missed: int
     area_bias_m2: float | None
     area_error_m2: float | None
     area_bias_share: float | None
@@ -84,6 +93,11 @@ class Scorecard:
         """Return everything by name, for JSON."""
         scores = {"at_50": self.at_50.as_dict(), "at_75": self.at_75.as_dict()}
         return {**asdict(self), **scores}
+
+    @property
+    def verdicts(self) -> VerdictCounts:
+        """The numbers of found, merged, split, wrong and missed graves."""
+        return VerdictCounts.from_dict(vars(self))
 
     def metrics(self) -> dict[str, float]:
         """Return the figures that are compared between runs, without undefined ones."""
@@ -110,22 +124,26 @@ class Scorecard:
 
 def fill_scorecard(judgement: Judgement) -> Scorecard:
     """Summarise a judgement."""
-    scores, mistakes = judgement.scores, judgement.mistakes
+    scores = judgement.scores
     groups = by_confidence(judgement)
-    truths, predictions = len(judgement.truth_area), len(judgement.predicted_area)
+    counts, predictions = judgement.verdicts.counts, len(judgement.predicted_area)
     return Scorecard(
-        truths=truths,
+        truths=counts.truths,
         predictions=predictions,
-        count_error=predictions - truths,
+        count_error=predictions - counts.truths,
         at_50=scores[IOU_LEVELS.index(0.5)],
         at_75=scores[IOU_LEVELS.index(0.75)],
         mean_precision=float(np.mean([score.precision for score in scores])),
         mean_recall=float(np.mean([score.recall for score in scores])),
         mean_f1=float(np.mean([score.f1 for score in scores])),
-        merges=int(mistakes.is_merge.sum()),
-        merged_truths=int(mistakes.is_merged.sum()),
-        splits=int(mistakes.is_split.sum()),
-        split_pieces=int(mistakes.is_piece.sum()),
+        found=counts.found,
+        found_with_mistake=counts.found_with_mistake,
+        merges=counts.merges,
+        merged_truths=counts.merged_truths,
+        splits=counts.splits,
+        split_pieces=counts.split_pieces,
+        wrong=counts.wrong,
+        missed=counts.missed,
         **_area_errors(judgement),
         boundary_mean_cm=_known(judgement.boundary.mean() * _CM),
         boundary_p95_cm=_known(judgement.boundary.quantile(0.95) * _CM),

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from grave_cli.learning.task import GraveTask
 from grave_cli.progress import Advance, Progress
+from grave_cli.wording import duration
 
 _SHOWN = {
     "train/loss": "loss",
@@ -126,20 +127,34 @@ class ShowProgress(Callback):
         self._progress = progress
         self._stack = ExitStack()
         self._advance: Advance | None = None
+        self._total, self._shown = 0, 0.0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Open the bar, at the step that a resumed training has reached."""
         assert isinstance(pl_module, GraveTask)
-        steps = pl_module.schedule.total_steps
-        self._advance = self._stack.enter_context(self._progress.task("Training", steps, "steps"))
-        self._advance(trainer.global_step)
+        schedule = pl_module.schedule
+        schedule.start(trainer.global_step)
+        # With a time limit, steps do not tell how much is left.
+        limited = schedule.max_time_s > 0
+        self._total, unit = (100, "%") if limited else (schedule.total_steps, "steps")
+        self._shown = 0.0
+        self._advance = self._stack.enter_context(
+            self._progress.task("Training", self._total, unit)
+        )
+        self._show(trainer, pl_module)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, *args: Any, **kwargs: Any
     ) -> None:
         """Advance the bar by a step."""
+        self._show(trainer, pl_module)
+
+    def _show(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        assert isinstance(pl_module, GraveTask)
+        done = self._total * pl_module.schedule.done(trainer.global_step)
         if self._advance is not None:
-            self._advance(1)
+            self._advance(done - self._shown)
+            self._shown = done
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Report the scores of the epoch."""
@@ -147,7 +162,11 @@ class ShowProgress(Callback):
         scores = ", ".join(
             f"{label} {float(values[name]):.3f}" for name, label in _SHOWN.items() if name in values
         )
-        self._progress.note(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}: {scores}")
+        assert isinstance(pl_module, GraveTask)
+        left_s = pl_module.schedule.left_s(trainer.global_step)
+        left = f", about {duration(left_s)} left" if left_s else ""
+        epoch = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
+        self._progress.note(f"{epoch}: {scores}{left}")
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Close the bar."""

@@ -33,10 +33,35 @@ class Schedule:
         self.spent_before_s = 0.0
         self._clock = clock
         self._start: float | None = None
+        self._first_step = 0
 
-    def start(self) -> None:
-        """Start the clock; time spent before an interruption still counts."""
+    def start(self, step: int = 0) -> None:
+        """Start the clock; time spent before an interruption still counts.
+
+        Args:
+            step: Number of steps done before an interruption.
+        """
         self._start = self._clock()
+        self._first_step = step
+
+    def left_s(self, step: int) -> float | None:
+        """Estimate the seconds left, by the mean duration of the steps done since the start.
+
+        The mean includes validation. A time limit shortens the estimate.
+
+        Args:
+            step: Number of steps done.
+
+        Returns:
+            Seconds; None before the first step.
+        """
+        if self._start is None or step <= self._first_step:
+            return None
+        step_s = (self._clock() - self._start) / (step - self._first_step)
+        left_s = step_s * max(0, self.total_steps - step)
+        if self.max_time_s > 0:
+            left_s = min(left_s, max(0.0, self.max_time_s - self.elapsed_s()))
+        return left_s
 
     def time_is_up(self) -> bool:
         """Return whether the time limit is reached."""

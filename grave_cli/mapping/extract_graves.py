@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from grave_cli.dataset.manifest import cemetery_name
+from grave_cli.dataset.named_files import cemetery_name
 from grave_cli.graves.attributes import measure
 from grave_cli.graves.confidence import Calibration, confidence_features
 from grave_cli.graves.flags import Review, review

@@ -1,81 +1,118 @@
-"""Graves in, a GeoPackage out: written whole or not at all."""
+"""A mapped cemetery in, its layers and its GeoPackage out."""
 
-import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
-import fiona
 import numpy as np
 import shapely
-from fiona._err import CPLE_BaseError  # GDAL's complaints, in no public module of fiona 1.10
-from fiona.errors import FionaError
-from fiona.io import MemoryFile
 from pyproj import CRS, Transformer
 from pyproj.exceptions import ProjError
 
-from grave_cli.atomic_writes import whole_file
-from grave_cli.errors import ExportError, GridError
-from grave_cli.mapping.geopackage_seal import (
-    refuse_open_geopackage,
-    remove_sidecars,
-    seal_geopackage,
-)
+from grave_cli.delivery.geopackage import About, write_layers
+from grave_cli.delivery.grave_columns import CEMETERY_ID, GRAVE_COLUMNS, GRAVE_ID, words
+from grave_cli.delivery.grave_styles import COVERAGE, GRAVES, GRAVES_RAW
+from grave_cli.delivery.layer import Layer
+from grave_cli.errors import GridError
 from grave_cli.mapping.result import PredictionResult
-from grave_cli.mapping.row_record import PROVENANCE
 from grave_cli.rasters.georeference import mover
 from grave_cli.rasters.grid import WorkingGrid
+from grave_cli.settings.output import Language
 
-_GRAVE_COLUMNS = {
-    "grave_id": "str",
-    "cemetery_id": "str",
-    "field": "int",
-    "row": "int",
-    "number": "int",
-    "confidence": "float",
-    "area_m2": "float",
-    "length_m": "float",
-    "width_m": "float",
-    "azimuth_deg": "float",
-    "height_m": "float",
-    "shape": "str",
-    "flags": "str",
-    "needs_review": "bool",
-}
 _ROUND_TRIP_M = 0.01  # a valid transformation comes back within a fraction of this
 _NEAR_DEGREES = 10.0  # neighbouring zones and countries are used on purpose
-_DECIMALS = {"confidence": 3, "azimuth_deg": 1}
 
 
-def write_geopackage(result: PredictionResult, path: Path, crs: str | None = None) -> None:
+def write_geopackage(
+    result: PredictionResult, path: Path, crs: str | None = None, language: Language = "en"
+) -> None:
     """Write the graves of a cemetery.
 
     Layers: `graves` (outline and attributes), `graves_raw` (the outline before it was regularised,
-    same grave_id), `coverage` (footprint of the valid imagery), and the table `gravecli_provenance`
-    (key, value), which also seals the content: `geopackage_seal.why_keep_map` tells by the seal
-    whether somebody has changed the file.
+    same grave_id), `coverage` (footprint of the valid imagery), and the table
+    `gravecli_provenance`; `delivery.geopackage.write_layers` adds styles, titles and the seal.
 
     Args:
         result: The graves.
         path: The file; an existing one is replaced.
         crs: CRS of the file; None keeps the orthophoto's.
+        language: Language of legends, titles and descriptions.
 
     Raises:
         ExportError: It cannot be written, or another program has it open; an existing file is
             untouched.
     """
-    refuse_open_geopackage(path)
-    with whole_file(path) as new:
-        try:
-            # In memory: on a full disk GDAL writes half a database and reports anything but that.
-            with MemoryFile(ext=".gpkg") as memory:
-                _write_layers(result, memory.name, crs or result.source_crs)
-                new.write_bytes(memory.read())
-            seal_geopackage(new)
-        except (FionaError, CPLE_BaseError, sqlite3.Error) as error:
-            raise ExportError(f"cannot be written: {error}", where=path) from None
-        refuse_open_geopackage(path)  # QGIS may have opened it meanwhile
-        remove_sidecars(path)
+    target = crs or result.source_crs
+    layers = [graves_layer(result, target), *_further_layers(result, target)]
+    write_layers(path, layers, _about(result), language)
+
+
+def graves_layer(result: PredictionResult, crs: str) -> Layer:
+    """Return the graves of a cemetery as a layer.
+
+    Args:
+        result: The graves.
+        crs: CRS of the layer.
+    """
+    return Layer(
+        "graves",
+        GRAVE_COLUMNS,
+        result.attributes,
+        _moved(result, result.polygons, crs),
+        crs,
+        title=words("Graves", "Gräber"),
+        description=words("One polygon for each grave", "Eine Fläche für jedes Grab"),
+        style=GRAVES,
+    )
+
+
+def _further_layers(result: PredictionResult, crs: str) -> tuple[Layer, Layer]:
+    raw = Layer(
+        "graves_raw",
+        {"grave_id": GRAVE_ID},
+        result.attributes,
+        _moved(result, result.raw_polygons, crs),
+        crs,
+        title=words("Outlines before regularisation", "Umrisse vor der Begradigung"),
+        description=words(
+            "The outline of each grave as the model drew it",
+            "Der Umriss jedes Grabes, wie das Modell ihn gezeichnet hat",
+        ),
+        style=GRAVES_RAW,
+    )
+    coverage = Layer(
+        "coverage",
+        {"cemetery_id": CEMETERY_ID},
+        [{"cemetery_id": result.cemetery}],
+        _moved(result, np.array([result.coverage], dtype=object), crs),
+        crs,
+        "MultiPolygon",
+        title=words("Mapped area", "Kartierte Fläche"),
+        description=words(
+            "Footprint of the imagery in which graves were searched",
+            "Fläche der Luftbilder, in der nach Gräbern gesucht wurde",
+        ),
+        style=COVERAGE,
+    )
+    return raw, coverage
+
+
+def _moved(result: PredictionResult, polygons: np.ndarray, crs: str) -> np.ndarray:
+    if crs == result.crs:
+        return polygons
+    left, bottom, right, top = result.grid.bounds
+    move = mover(result.crs, crs, ((left + right) / 2, (bottom + top) / 2))
+    return np.asarray(shapely.transform(polygons, move, interleaved=False))
+
+
+def _about(result: PredictionResult) -> About:
+    count = len(result.polygons)
+    return About(
+        words(f"Graves of {result.cemetery}", f"Gräber von {result.cemetery}"),
+        words(
+            f"Graves with field, row, number, size, confidence and review flags: {count}.",
+            f"Gräber mit Feld, Reihe, Nummer, Maßen, Sicherheit, Hinweisen zur Prüfung: {count}.",
+        ),
+        result.provenance,
+    )
 
 
 def check_reach(grid: WorkingGrid, crs: str) -> None:
@@ -123,53 +160,3 @@ def _is_near(grid: WorkingGrid, crs: CRS) -> bool:
     beside = 0 if east_of_it <= width else min(east_of_it - width, 360 - east_of_it)
     above = max(region.south - latitude, latitude - region.north, 0)
     return bool(max(beside, above) < _NEAR_DEGREES)
-
-
-def _write_layers(result: PredictionResult, path: str, crs: str) -> None:
-    left, bottom, right, top = result.grid.bounds
-    move = mover(result.crs, crs, ((left + right) / 2, (bottom + top) / 2))
-
-    def moved(polygons: np.ndarray) -> np.ndarray:
-        if crs == result.crs:
-            return polygons
-        return np.asarray(shapely.transform(polygons, move, interleaved=False))
-
-    ids = [{"grave_id": row["grave_id"]} for row in result.attributes]
-    graves = zip(moved(result.polygons), result.attributes, strict=True)
-    raw = zip(moved(result.raw_polygons), ids, strict=True)
-    _write(path, "graves", crs, _GRAVE_COLUMNS, graves)
-    _write(path, "graves_raw", crs, {"grave_id": "str"}, raw)
-    (footprint,) = moved(np.array([result.coverage], dtype=object))
-    cemetery = {"cemetery_id": result.cemetery}
-    _write(path, "coverage", crs, {"cemetery_id": "str"}, [(footprint, cemetery)])
-    rows = ({"key": key, "value": str(value)} for key, value in result.provenance.items())
-    _write(path, PROVENANCE, None, {"key": "str", "value": "str"}, ((None, row) for row in rows))
-
-
-def _write(
-    path: str,
-    layer: str,
-    crs: str | None,
-    columns: Mapping[str, str],
-    rows: Iterable[tuple[shapely.Geometry | None, Mapping[str, Any]]],
-) -> None:
-    kind = "None" if crs is None else "MultiPolygon" if layer == "coverage" else "Polygon"
-    schema = {"geometry": kind, "properties": dict(columns)}
-    with fiona.open(path, "w", driver="GPKG", layer=layer, crs_wkt=crs, schema=schema) as file:
-        file.writerecords(_records(rows, columns))
-
-
-def _records(
-    rows: Iterable[tuple[shapely.Geometry | None, Mapping[str, Any]]], columns: Mapping[str, str]
-) -> Iterator[dict[str, Any]]:
-    for geometry, row in rows:
-        yield {
-            "geometry": None if geometry is None else shapely.geometry.mapping(geometry),
-            "properties": {name: _cell(name, row[name]) for name in columns},
-        }
-
-
-def _cell(name: str, value: Any) -> Any:
-    if not isinstance(value, float):
-        return value
-    return round(value, _DECIMALS.get(name, 3)) if np.isfinite(value) else None

@@ -4,25 +4,31 @@ Nothing that a user named is met for the first time after the mapping, and a fin
 even if the place it was meant for has become unusable meanwhile.
 """
 
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from grave_cli.dataset.annotations import read_grave_file
+from grave_cli.delivery.formats import GEOPACKAGE, FormatName, shortcomings
 from grave_cli.errors import ExportError, GraveError
-from grave_cli.evaluation.judgement import judge_on_ground
 from grave_cli.evaluation.scorecard import fill_scorecard
-from grave_cli.mapping.geopackage import check_reach, write_geopackage
-from grave_cli.mapping.geopackage_seal import map_output
+from grave_cli.mapping.geopackage import check_reach
+from grave_cli.mapping.map_targets import MapTarget, plan_targets
 from grave_cli.mapping.preview import preview_output, write_preview
-from grave_cli.mapping.result import PredictionResult
+from grave_cli.mapping.report.write import report_output, write_report
+from grave_cli.mapping.result import PredictionResult, ScoredMap, score_map
 from grave_cli.mapping.scene import Scene
 from grave_cli.outlines.polygons import Polygons
 from grave_cli.outputs import Output, check_outputs, free_name
 from grave_cli.rasters.raster_file import open_raster
 from grave_cli.settings.inputs import DataSettings
+from grave_cli.settings.output import OutputSettings
 from grave_cli.vectors.areas import within_area
+from grave_cli.vectors.vector_files import identify
 
 
 @dataclass
@@ -31,39 +37,57 @@ class MapFiles:
 
     Args:
         orthophoto: The orthophoto to be mapped.
-        out: The GeoPackage.
+        out: The map; its ending tells its format.
+        formats: Formats of further files beside it.
         preview: The overview; None for none.
-        crs: CRS of the GeoPackage; None keeps the orthophoto's.
+        report: The report page; None for none.
+        crs: CRS of the map; None keeps the orthophoto's.
         truth: Ground truth to score the map against; None for none.
         data: Layer and filter of the ground truth.
         inputs: Other files that are read, by name in words.
         overwrite: Also replace files that may hold somebody's work.
-        summary: What has been written, and the score.
+        settings: Language of the map, signs of a CSV file.
+        work_dir: Folder that remembers the written files of formats without a seal.
+        summary: What has been written, the score, and the time since this object was made.
     """
 
     orthophoto: Path
     out: Path
+    formats: Sequence[FormatName] = ()
     preview: Path | None = None
+    report: Path | None = None
     crs: str | None = None
     truth: Path | None = None
     data: DataSettings = field(default_factory=DataSettings)
     inputs: Mapping[str, Path | None] = field(default_factory=dict)
     overwrite: bool = False
-    summary: dict[str, Any] = field(default_factory=dict, init=False)
+    settings: OutputSettings = field(default_factory=OutputSettings)
+    work_dir: Path = Path("runs")
+    summary: dict[str, Any] = field(default_factory=lambda: {"notes": []}, init=False)
+    _started: float = field(default_factory=time.monotonic, init=False)
     _known: Polygons | None = field(default=None, init=False)
 
     def check(self) -> None:
-        """Check the places of all files.
+        """Check the names of the inputs, which may be mistyped, and the places of the outputs.
 
         Raises:
+            DatasetError: A vector file is missing, or not one.
             ExportError: A file cannot be written, or something would be lost.
-            RasterReadError: The orthophoto cannot be opened.
+            RasterReadError: The orthophoto or the DEM cannot be opened.
         """
-        with open_raster(self.orthophoto):  # its name comes first, and may be mistyped
-            outputs = [map_output(self.out, self.orthophoto)]
+        with open_raster(self.orthophoto):
+            outputs = [output for target in self._targets() for output in target.outputs()]
         if self.preview is not None:
             outputs.append(preview_output(self.preview, self.orthophoto))
+        if self.report is not None:
+            outputs.append(report_output(self.report, self.orthophoto))
         self._check(*outputs)
+        if dem := self.inputs.get("--dem"):
+            with open_raster(dem):
+                pass
+        for path in (self.truth, self.inputs.get("--aoi")):
+            if path is not None:
+                identify(path)
 
     def prepare(self, scene: Scene) -> None:
         """Check the CRS and read the ground truth, like annotations, within the mapped area.
@@ -74,10 +98,13 @@ class MapFiles:
         """
         if self.crs is not None:
             check_reach(scene.grid, self.crs)
+        names = [target.name for target in self._targets()]
+        wanted = self.crs or scene.orthophoto.georeference.file_crs
+        self.summary["notes"] += shortcomings(names, wanted, scene.grid.crs)
         if self.truth is not None:
             found = read_grave_file(self.truth, scene.grid, self.data)
             words = (f"{self.truth}: {words}" for words in found.findings.sentences())
-            self.summary["notes"] = [*words, *found.notes]
+            self.summary["notes"] += [*words, *found.notes]
             self._known = found.polygons[within_area(found.polygons, scene.aoi)]
 
     def receive(self, result: PredictionResult) -> None:
@@ -86,40 +113,68 @@ class MapFiles:
         Raises:
             ExportError: A file cannot be written. The message tells where the map is, if anywhere.
         """
-        self._write_map(result)
-        self.summary |= {"graves": len(result.polygons), "geopackage": str(self.out)}
+        self._write_maps(result)
+        files = {target.name: str(target.path) for target in self._targets()}
+        self.summary |= {
+            "graves": len(result.polygons),
+            "to_review": int(np.count_nonzero(result.column("needs_review"))),
+            "files": files,
+            "model": result.provenance["model"],
+            "mlflow_run": result.provenance["mlflow_run"],
+        }
+        if GEOPACKAGE in files:
+            self.summary["geopackage"] = files[GEOPACKAGE]
         try:
+            scored = None if self._known is None else score_map(result, self._known)
+            if scored is not None:
+                self.summary["score"] = fill_scorecard(scored.judgement).as_dict()
             if self.preview is not None:
-                self._write_preview(result, self.preview)
-            if self._known is not None:
-                self.summary["score"] = _score(result, self._known)
+                self._write_preview(result, self.preview, scored)
+            if self.report is not None:
+                self._write_report(result, self.report)
         except GraveError as error:
             raise error.with_news(f"the map is in {self.out}") from None
+        self.summary["seconds"] = round(time.monotonic() - self._started, 1)
 
     def _check(self, *outputs: Output) -> None:
         inputs = {"ORTHOPHOTO": self.orthophoto, "--truth": self.truth, **self.inputs}
         check_outputs(outputs, inputs, overwrite=self.overwrite)
 
-    def _write_map(self, result: PredictionResult) -> None:
+    def _targets(self) -> list[MapTarget]:
+        return plan_targets(self.out, self.formats, self.orthophoto, self.settings, self.work_dir)
+
+    def _write_maps(self, result: PredictionResult) -> None:
+        """Write the map in all formats, and only then report what could not be written."""
+        errors = []
+        for target in self._targets():
+            try:
+                self._write_map(result, target)
+            except ExportError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
+
+    def _write_map(self, result: PredictionResult, target: MapTarget) -> None:
         """Write the map, beside its place if somebody has worked on the old one meanwhile."""
         try:
-            self._check(map_output(self.out, self.orthophoto))
-            write_geopackage(result, self.out, self.crs)
+            self._check(*target.outputs())
+            target.write(result, self.crs, target.path)
         except ExportError as error:
-            free = free_name(self.out)
+            free = free_name(target.path)
             try:
-                write_geopackage(result, free, self.crs)
+                target.write(result, self.crs, free)
             except ExportError:
                 raise error from None
             raise error.with_news(f"the new map is in {free}") from None
 
-    def _write_preview(self, result: PredictionResult, path: Path) -> None:
+    def _write_preview(
+        self, result: PredictionResult, path: Path, scored: ScoredMap | None
+    ) -> None:
         self._check(preview_output(path, self.orthophoto))
-        write_preview(self.orthophoto, result, path, self._known)
+        write_preview(self.orthophoto, result, path, scored)
         self.summary["preview"] = str(path)
 
-
-def _score(result: PredictionResult, known: Polygons) -> dict[str, Any]:
-    confidence = result.column("confidence").astype(float)
-    judgement = judge_on_ground(known, result.polygons, result.crs, confidence)
-    return fill_scorecard(judgement).as_dict()
+    def _write_report(self, result: PredictionResult, path: Path) -> None:
+        self._check(report_output(path, self.orthophoto))
+        write_report(self.orthophoto, result, path, self.settings.language)
+        self.summary["report"] = str(path)

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from grave_cli import __version__
+from grave_cli.delivery.geopackage_seal import DEM_KEY, ORTHOPHOTO_KEY
 from grave_cli.errors import RasterReadError
 from grave_cli.mapping.engine import Engine
 from grave_cli.mapping.extract_graves import extract_graves
-from grave_cli.mapping.geopackage_seal import DEM_KEY, ORTHOPHOTO_KEY
 from grave_cli.mapping.model_fit import check_fit
 from grave_cli.mapping.probability_map import ProbabilityMap
 from grave_cli.mapping.result import PredictionResult
@@ -80,7 +80,7 @@ def predict_cemetery(
     """
     scene = open_scene(orthophoto, dem, bundle.card.recipe, settings.grid.max_upsampling)
     for note in check_fit(scene, bundle.card):
-        progress.note(note)
+        progress.warn(note)
     if aoi is not None:
         scene = replace(scene, aoi=read_area(aoi, scene.grid))
     if receiver is not None:

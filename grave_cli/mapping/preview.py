@@ -7,13 +7,14 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from grave_cli.atomic_writes import whole_file
-from grave_cli.drawing.outlines import verdict_layers
+from grave_cli.drawing.colormaps import YELLOW
+from grave_cli.drawing.outlines import Layer, verdict_layers
 from grave_cli.drawing.overview import overview
-from grave_cli.mapping.result import PredictionResult
-from grave_cli.outlines.polygons import Polygons
+from grave_cli.mapping.result import PredictionResult, ScoredMap
 from grave_cli.outputs import FOREIGN, Output, seal, source_of
 from grave_cli.rasters.orthophoto import inspect_orthophoto
 from grave_cli.rasters.orthophoto_pixels import read_orthophoto
+from grave_cli.wording import counted
 
 _LONGEST_SIDE_PX = 2000
 _SEAL_KEY = "gravecli"
@@ -34,26 +35,31 @@ def write_preview(
     orthophoto: Path,
     result: PredictionResult,
     path: Path,
-    truth: Polygons | None = None,
+    scored: ScoredMap | None = None,
 ) -> None:
-    """Write an overview as PNG.
+    """Write an overview as PNG; its legend is also its description, for those who cannot see it.
 
     Args:
         orthophoto: The mapped image.
         result: The graves.
         path: The picture.
-        truth: Graves there are, in the result's CRS: found ones are green, false ones red, missed
-            ones blue.
+        scored: The ground truth and the verdicts: found graves are green, merged ones orange, split
+            ones purple, wrong ones red, missed ones blue. None if there is no ground truth.
 
     Raises:
         ExportError: It cannot be written.
     """
     grid = result.grid.coarsened(max(1.0, max(result.grid.shape) / _LONGEST_SIDE_PX))
     pixels = read_orthophoto(inspect_orthophoto(orthophoto), grid)
-    layers = verdict_layers(result.polygons, truth)
-    title = f"{result.cemetery}: {len(result.polygons)} graves"
+    words = counted(len(result.polygons), "grave")
+    if scored is None:
+        layers = [Layer(result.polygons, YELLOW, words)]
+    else:
+        layers = verdict_layers(result.polygons, scored.truth, scored.judgement.verdicts)
+    title = f"{result.cemetery}: {words}"
     picture = overview(pixels.rgb, pixels.valid, grid.transform, layers, title)
     marks = PngInfo()
+    marks.add_text("Description", "; ".join([title, *(layer.caption for layer in layers)]))
     marks.add_text(_SEAL_KEY, _seal(picture, source_of(orthophoto)))
     with whole_file(path) as new:
         picture.save(new, format="PNG", pnginfo=marks)

@@ -1,4 +1,4 @@
-"""Result of mapping a cemetery."""
+"""Result of mapping a cemetery, and its score where the ground truth is known."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from grave_cli.evaluation.judgement import Judgement, judge_on_ground
 from grave_cli.outlines.polygons import Polygons
 from grave_cli.rasters.grid import WorkingGrid
 
@@ -54,3 +55,28 @@ class PredictionResult:
     def column(self, name: str) -> NDArray[np.object_]:
         """Return an attribute of all graves."""
         return np.array([row[name] for row in self.attributes], dtype=object)
+
+
+@dataclass(frozen=True)
+class ScoredMap:
+    """The ground truth of a map, and its judgement.
+
+    Args:
+        truth: True graves, in the CRS of the result.
+        judgement: The result against them.
+    """
+
+    truth: Polygons
+    judgement: Judgement
+
+
+def score_map(result: PredictionResult, truth: Polygons) -> ScoredMap:
+    """Judge a map.
+
+    Args:
+        result: The map.
+        truth: True graves, in the CRS of the result.
+    """
+    confidence = result.column("confidence").astype(float)
+    judgement = judge_on_ground(truth, result.polygons, result.crs, confidence)
+    return ScoredMap(truth, judgement)

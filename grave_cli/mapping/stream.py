@@ -15,6 +15,7 @@ from grave_cli.mapping.tile_runner import run_tiles
 from grave_cli.mapping.tiling import choose_tiling
 from grave_cli.progress import SILENT, Progress
 from grave_cli.settings.mapping import PredictionSettings
+from grave_cli.wording import counted, is_or_are
 
 
 def plan_scene(
@@ -65,7 +66,8 @@ def map_probabilities(
     shelf = {} if shelf is None else shelf
     todo = [section for section in plan.sections if section.index not in shelf]
     if done := len(plan.sections) - len(todo):
-        progress.note(f"Resuming: {done} of {len(plan.sections)} sections are computed")
+        words = f"{done} of {counted(len(plan.sections), 'section')} {is_or_are(done)} computed"
+        progress.note(f"Resuming: {words}")
     total = sum(map(_megapixels, plan.sections))
     with (
         progress.task(f"Mapping {scene.orthophoto.name}", total, "Mpx") as advance,

@@ -16,6 +16,7 @@ from grave_cli.errors import ModelError
 from grave_cli.graves.targets import CHANNEL_NAMES
 from grave_cli.model.architecture import ENCODER_DEPTH, UNET_FAMILY, Architecture
 from grave_cli.model.encoder_weights import load_encoder_weights
+from grave_cli.wording import counted
 
 Statistics = tuple[float, float, float]
 
@@ -169,7 +170,7 @@ def _decoder_options(architecture: Architecture) -> dict[str, Any]:
         raise ModelError(
             "model.decoder_channels needs one number for each stage of the encoder",
             where=architecture.name,
-            found=f"{len(channels)} numbers",
+            found=counted(len(channels), "number"),
             expected=str(ENCODER_DEPTH),
         )
     return options | {"decoder_channels": list(channels)}

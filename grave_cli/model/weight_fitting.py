@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from grave_cli.errors import ModelError
+from grave_cli.wording import counted, is_or_are
 
 Weights = dict[str, torch.Tensor]
 
@@ -178,7 +179,8 @@ def _refuse_larger_encoder(found: Iterable[str], targets: Iterable[str], where: 
     extra = [key for key in found if _joined(key) not in known and key.partition(".")[0] in modules]
     if extra:
         raise ModelError(
-            f"{len(extra)} weights do not belong to this encoder",
+            f"{counted(len(extra), 'weight')} {'does' if len(extra) == 1 else 'do'} not belong to "
+            "this encoder",
             where=where,
             found=first_names(extra),
             remedy=_OTHER_ENCODER,
@@ -192,7 +194,8 @@ def _refuse_missing(found: Iterable[str], targets: Iterable[str], where: Path | 
     missing = [key for key in needed if _joined(key) not in present]
     if missing:
         raise ModelError(
-            f"{len(missing)} of the encoder's {len(needed)} weights are missing",
+            f"{len(missing)} of the encoder's {counted(len(needed), 'weight')} "
+            f"{is_or_are(len(missing))} missing",
             where=where,
             expected=first_names(missing),
             remedy=_OTHER_ENCODER,

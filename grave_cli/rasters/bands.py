@@ -14,6 +14,7 @@ from rasterio.windows import Window
 from grave_cli.errors import RasterReadError
 from grave_cli.rasters.band_names import COLOURS, BandName, agree, name_of, named_colours
 from grave_cli.rasters.bit_depth import DEPTHS, range_of_floats, to_eight_bits
+from grave_cli.wording import counted
 
 _RGB = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
 _SAMPLE_PX = 512  # longer side of the sample taken of a whole file
@@ -183,7 +184,7 @@ def _check(dataset: DatasetReader, path: Path, colours: tuple[int, int, int] | N
         raise RasterReadError(
             "file holds several rasters or none",
             where=path,
-            found=f"{len(dataset.subdatasets)} rasters",
+            found=counted(len(dataset.subdatasets), "raster"),
             expected="one orthophoto",
             remedy="`gdal_translate` copies one of them to a separate file",
         )

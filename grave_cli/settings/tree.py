@@ -14,6 +14,7 @@ from grave_cli.settings.learning import (
     TrainingSettings,
 )
 from grave_cli.settings.mapping import OutlineSettings, PredictionSettings, ReviewSettings
+from grave_cli.settings.output import OutputSettings
 from grave_cli.settings.presets import HpoSettings
 from grave_cli.settings.register import RegisterSettings
 from grave_cli.settings.section import OnResume
@@ -54,6 +55,7 @@ class Settings(BaseSettings):
     outlines: OutlineSettings = OutlineSettings()
     review: ReviewSettings = ReviewSettings()
     register: RegisterSettings = RegisterSettings()
+    output: OutputSettings = OutputSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -1,7 +1,7 @@
 """Model lookup: by folder, run or registered version, or the newest model that fits."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ MODEL_FOLDER = "model"
 CHANNELS_TAG = "gravecli.channels"
 WITHOUT_DEM_TAG = "gravecli.works_without_dem"
 MODEL_TAG = "gravecli.model"
+_ONLY_WITH_DEM = "only models with a DEM fit: give --dem"
 _RUN_URI = "runs:/"
 _REGISTRY_URI = "models:/"
 
@@ -34,10 +35,12 @@ class FoundModel:
     Args:
         bundle: The model.
         origin: Origin in words for the user ("run calm-fox-3, the newest that fits").
+        advice: How to use a better model, as a sentence without a full stop; empty: no advice.
     """
 
     bundle: Bundle
     origin: str
+    advice: str = ""
 
 
 def resolve_model(name: str, settings: Settings) -> FoundModel:
@@ -84,10 +87,13 @@ def newest_model(with_dem: bool, settings: Settings) -> FoundModel:
     """
     found = _newest(with_dem, settings)
     if found is None:
+        remedy = "run `gravecli train`, or name a model with --model"
+        if not with_dem and _any_fits_with_dem(settings):
+            remedy = f"{_ONLY_WITH_DEM}, or name a model with --model"
         raise ModelError(
             f"no finished training for {_at_hand(with_dem)} is recorded",
             where=shown_uri(settings),
-            remedy="run `gravecli train`, or name a model with --model",
+            remedy=remedy,
         )
     return found
 
@@ -103,24 +109,39 @@ def own_or_starter(with_dem: bool, settings: Settings) -> FoundModel:
         ModelError: The newest model is damaged; the starter does not stand in for it.
         TrackingError: The store does not answer.
     """
-    return _newest(with_dem, settings) or resolve_model(STARTER, settings)
+    found = _newest(with_dem, settings)
+    if found is not None:
+        return found
+    starter = resolve_model(STARTER, settings)
+    if not with_dem and _any_fits_with_dem(settings):
+        return replace(
+            starter, advice=f"No model of your own works without a DEM; {_ONLY_WITH_DEM}"
+        )
+    return starter
+
+
+def _any_fits_with_dem(settings: Settings) -> bool:
+    return store_exists(settings) and _newest_run(open_client(settings), True, settings) is not None
 
 
 def _newest(with_dem: bool, settings: Settings) -> FoundModel | None:
     if not store_exists(settings):
         return None
     client = open_client(settings)
-    condition = f"attributes.status = 'FINISHED' AND tags.`{MODEL_TAG}` = '{MODEL_FOLDER}'"
-    if with_dem:
-        run = _search(client, settings, condition)
-    else:
-        run = _search(client, settings, f"{condition} AND tags.`{CHANNELS_TAG}` = 'rgb'")
-        run = run or _search(client, settings, f"{condition} AND tags.`{WITHOUT_DEM_TAG}` = 'yes'")
+    run = _newest_run(client, with_dem, settings)
     if run is None:
         return None
     bundle = model_of(client, run, settings)
     origin = f"run {run.info.run_name}, the newest that fits {_at_hand(with_dem)}"
     return FoundModel(bundle, origin)
+
+
+def _newest_run(client: "MlflowClient", with_dem: bool, settings: Settings) -> "Run | None":
+    condition = f"attributes.status = 'FINISHED' AND tags.`{MODEL_TAG}` = '{MODEL_FOLDER}'"
+    if with_dem:
+        return _search(client, settings, condition)
+    run = _search(client, settings, f"{condition} AND tags.`{CHANNELS_TAG}` = 'rgb'")
+    return run or _search(client, settings, f"{condition} AND tags.`{WITHOUT_DEM_TAG}` = 'yes'")
 
 
 def _at_hand(with_dem: bool) -> str:

@@ -22,6 +22,7 @@ from grave_cli.tracking.folds import (
     scores_of_test,
 )
 from grave_cli.training.device import training_device
+from grave_cli.wording import counted, is_or_are
 
 if TYPE_CHECKING:
     from grave_cli.tracking.runs import TrackedRun
@@ -83,8 +84,9 @@ def cross_validate(settings: Settings, progress: Progress = SILENT) -> CrossVali
     identity = _identify(settings, dataset_id)
     done = {fold.cemetery: fold for fold in find_folds(settings, identity)}
     left = {name: fold for name, fold in folds.items() if name not in done}
-    finished = f"{len(folds) - len(left)} of {len(folds)} folds are finished"
-    progress.note(f"cross-validation {identity}: {finished}")
+    finished = len(folds) - len(left)
+    words = f"{finished} of {counted(len(folds), 'fold')} {is_or_are(finished)} finished"
+    progress.note(f"cross-validation {identity}: {words}")
     if left:
         with cross_validation_run(settings, identity, {DATASET_TAG: dataset_id}) as parent:
             for name, (chosen, plan) in left.items():

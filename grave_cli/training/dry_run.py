@@ -14,7 +14,7 @@ from grave_cli.learning.chips import chips_for_area
 from grave_cli.learning.losses import GraveLoss
 from grave_cli.progress import SILENT, Progress
 from grave_cli.settings.tree import Settings
-from grave_cli.training.device import training_device
+from grave_cli.training.device import memory_named, training_device
 from grave_cli.training.start import build_start, settle_start
 
 _TIMED_STEPS = 3
@@ -73,8 +73,22 @@ def estimate_training(settings: Settings, progress: Progress = SILENT) -> Estima
     Raises:
         GraveError: Data or settings cannot be used.
     """
+    training_device(settings)
+    return estimate_plan(plan_training(settings, progress), settings)
+
+
+def estimate_plan(plan: TrainingPlan, settings: Settings) -> Estimate:
+    """Estimate a training whose parts are planned.
+
+    Args:
+        plan: The parts.
+        settings: All settings.
+
+    Raises:
+        GraveError: The settings cannot be used.
+        OutOfMemoryError: A single step takes more memory than there is.
+    """
     device = training_device(settings)
-    plan = plan_training(settings, progress)
     areas = {id(part): _valid_pixels(part) for part in plan.parts}
     train_area = sum(areas[id(part)] for part in plan.split("train"))
     chips = settings.chips.per_epoch or chips_for_area(train_area, settings.chips)
@@ -117,10 +131,11 @@ def _step_seconds(settings: Settings, device: str) -> float:
     targets = torch.zeros((size[0], 3, *size[2:]), device=device)
     scored = torch.ones((size[0], 1, *size[2:]), device=device)
     seconds = math.inf
-    for _ in range(1 + _TIMED_STEPS):
-        start = time.perf_counter()
-        loss(network(batch), targets, scored).backward()
-        if device != "cpu":
-            getattr(torch, device).synchronize()
-        seconds = min(seconds, time.perf_counter() - start)
+    with memory_named(chips.batch_size):
+        for _ in range(1 + _TIMED_STEPS):
+            start = time.perf_counter()
+            loss(network(batch), targets, scored).backward()
+            if device != "cpu":
+                getattr(torch, device).synchronize()
+            seconds = min(seconds, time.perf_counter() - start)
     return seconds

@@ -60,12 +60,13 @@ def score_parts(
             card.calibration,
             progress,
         )
-        write_geopackage(result, folder / f"{result.cemetery}.gpkg")
+        path = folder / f"{result.cemetery}.gpkg"
+        write_geopackage(result, path, language=settings.output.language)
         judged = judge_part(part.plan, result.polygons, result.column("confidence"))
         judgements.append(judged)
         flagged.append(result.column("needs_review")[part.plan.owns(result.polygons)])
         if show is not None:
-            show(result.cemetery, draw_part(part.plan, result, judged.scores[0]))
+            show(result.cemetery, draw_part(part.plan, result, judged))
     whole = join_judgements(judgements)
     review = review_curve(whole, np.concatenate(flagged).astype(np.bool_))
     scores = fill_scorecard(whole).metrics() | review.metrics()

@@ -113,7 +113,7 @@ def _settle(
     decoding = _choose_thresholds(maps, bundle.card.decoding, run, progress)
     calibration = calibrate(parts, decoding, run.settings, progress)
     if calibration is None:
-        progress.note("confidence: the mean probability, because validation graves are too few")
+        progress.warn("confidence: the mean probability, because validation graves are too few")
     scores = score_maps(maps, decoding)
     run.log_metrics({"tuned/object_f1": scores["val/object_f1"]})
     return _with(bundle, decoding=decoding, calibration=calibration), scores

@@ -96,7 +96,7 @@ def map_parts(
                 continue
             scene = planned_scene(whole, bundle.card.recipe)
             for note in check_fit(scene, bundle.card):
-                progress.note(note)
+                progress.warn(note)
             held = sum(scene.grid.megapixels for scene, _ in maps.values())
             mapped = mapped_scene(scene, bundle, engine, settings, progress, held_mpx=held)
             maps[whole.files.name] = scene, stack.enter_context(mapped)

@@ -16,7 +16,7 @@ import torch
 from lightning.pytorch import Callback, Trainer, seed_everything
 
 from grave_cli.dataset.training_data import TrainingData, plan_training, read_training_data
-from grave_cli.errors import OutOfMemoryError, SettingsError, TrainingError
+from grave_cli.errors import SettingsError, TrainingError
 from grave_cli.learning.callbacks import (
     AverageWeights,
     FreezeEncoderNorm,
@@ -39,7 +39,7 @@ from grave_cli.tracking.runs import TrackedRun, resumed_run, tracked_run
 from grave_cli.tracking.store import check_writable
 from grave_cli.tracking.system_metrics import system_metrics
 from grave_cli.tracking.unfinished import CHECKPOINT, Unfinished
-from grave_cli.training.device import training_device
+from grave_cli.training.device import memory_named, training_device
 from grave_cli.training.finishing import Fitted, finish_model
 from grave_cli.training.sample_panels import SamplePanels
 from grave_cli.training.shown_places import choose_samples
@@ -100,7 +100,7 @@ def run_training(
         check_writable(settings)
         data = read_training_data(plan_training(settings, progress), settings, progress)
     if start is not None and (known := parts_known_to(start, [p.part for p in data.plan.parts])):
-        progress.note(
+        progress.warn(
             f"Scores will be too good: {start.card.name}, which this training starts from, was "
             f"trained on {', '.join(known)}; list other cemeteries in data.val and data.test"
         )
@@ -135,9 +135,9 @@ def _saying_how_to_resume(run: TrackedRun, progress: Progress) -> Iterator[None]
         yield
     except KeyboardInterrupt:
         if (run.folder / CHECKPOINT).is_file():
-            progress.note(f"Stopping. `gravecli train --resume {shlex.quote(run.name)}` goes on")
+            progress.warn(f"Stopping. `gravecli train --resume {shlex.quote(run.name)}` goes on")
         else:
-            progress.note("Stopping. No epoch is finished, so there is nothing to resume")
+            progress.warn("Stopping. No epoch is finished, so there is nothing to resume")
         raise
 
 
@@ -252,25 +252,12 @@ def _run_fit(
     """Fit, and raise Ctrl-C and SIGTERM, which Lightning turns into an exit, as an interruption."""
     handler = signal.getsignal(signal.SIGINT)
     try:
-        trainer.fit(task, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+        with memory_named(data.settings.chips.batch_size):
+            trainer.fit(task, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     except SystemExit:
         raise KeyboardInterrupt from None
-    except (MemoryError, RuntimeError) as error:
-        if not _is_out_of_memory(error):
-            raise
-        raise OutOfMemoryError(
-            "not enough memory for the training",
-            found=f"batches of {data.settings.chips.batch_size}",
-            remedy="set a smaller chips.batch_size",
-        ) from error
     finally:
         signal.signal(signal.SIGINT, handler)
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    """Recognise exhausted memory; torch has no exception class for that of a CPU."""
-    known = isinstance(error, MemoryError | torch.OutOfMemoryError)
-    return known or "can't allocate memory" in str(error)
 
 
 def _device_name(device: torch.device) -> str:

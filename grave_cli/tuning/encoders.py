@@ -48,7 +48,7 @@ def keep_loadable(
         raise TuningError(f"no encoder of the search can be loaded: {_joined(missing)}")
     if before is None:
         for fault in missing.values():
-            progress.note(f"left out of the search: {fault}")
+            progress.warn(f"left out of the search: {fault}")
         shared.study.set_user_attr(_CHOSEN, chosen)
     space = {**plan.model_dump()["search_space"], _KEY: {"choices": chosen}}
     return Study.model_validate({**plan.model_dump(), "search_space": space})

@@ -84,7 +84,7 @@ def run_workers(
         _raise_errors(line for _, line in workers)  # of a worker that ended in between
     died = [process.exitcode for process, _ in workers if process.exitcode]
     for code in died:
-        progress.note(f"a worker died (exit code {code})")
+        progress.warn(f"a worker died (exit code {code})")
     if len(died) == count:
         raise TuningError(
             "all workers died",

@@ -20,6 +20,7 @@ from grave_cli.tuning.search_space import check_search_space, combinations, pres
 from grave_cli.tuning.shared_study import SharedStudy
 from grave_cli.tuning.summary import BEST_FILE, has_summary, log_summary
 from grave_cli.tuning.trials import Trials, plan_trials
+from grave_cli.wording import counted, is_or_are
 
 _RUN_ID = "gravecli.run_id"
 
@@ -82,7 +83,8 @@ def run_study(
         check_basis(shared, trials.basis, request.force)
         plan = keep_loadable(shared, plan, settings, progress)
         done = len(shared.finished())
-        progress.note(f"study {request.name}: {done} of {wanted} trials are finished")
+        words = f"{done} of {counted(wanted, 'trial')} {is_or_are(done)} finished"
+        progress.note(f"study {request.name}: {words}")
         if done < wanted or shared.trials("RUNNING") or not has_summary(shared):
             _work(settings, request, plan, wanted, trials, shared, progress)
         run_id = shared.study.user_attrs.get(_RUN_ID, "")
@@ -125,7 +127,7 @@ def _wanted(request: StudyRequest, plan: Study) -> int:
     if plan.sampler == "grid" and wanted > len(combinations(plan)):
         raise TuningError(
             "the grid has fewer combinations than trials",
-            found=f"{wanted} trials",
+            found=counted(wanted, "trial"),
             expected=f"{len(combinations(plan))} at most",
         )
     return wanted

@@ -46,7 +46,8 @@ class Findings:
         for field in fields(self):
             count = getattr(self, field.name)
             if count:
-                yield _WORDS[field.name].format(count=count, s="" if count == 1 else "s")
+                s = "" if count == 1 else "s"
+                yield _WORDS[field.name].format(count=count, s=s, verb_s="" if s else "s")
 
 
 _WORDS = {
@@ -56,7 +57,7 @@ _WORDS = {
     "unclosed": "{count} unclosed line{s} ignored",
     "other": "{count} feature{s} of other types, such as points, ignored",
     "duplicates": "{count} duplicate outline{s} ignored",
-    "overlapping": "{count} pair{s} of graves overlap",
+    "overlapping": "{count} pair{s} of graves overlap{verb_s}",
     "outside": "{count} grave{s} outside the orthophoto ignored",
     "clipped": "{count} grave{s} clipped at the edge of the orthophoto",
 }

@@ -22,6 +22,7 @@ from pyproj.exceptions import ProjError
 from grave_cli.errors import DatasetError
 from grave_cli.rasters.gdal_messages import check_name, unprinted
 from grave_cli.vectors.text_ends import refuse_cut_text
+from grave_cli.wording import counted
 
 _ERRORS = (
     *(FionaError, CPLE_BaseError, ProjError, sqlite3.Error, OSError, ValueError),
@@ -254,7 +255,7 @@ def _check_shapefile(path: Path) -> None:
             raise DatasetError(
                 "parts of the Shapefile do not belong together",
                 where=path,
-                found=f"{records} outlines and {rows} rows of {table.name}",
+                found=f"{counted(records, 'outline')} and {counted(rows, 'row')} of {table.name}",
                 expected="one row for each outline",
                 remedy="copy all of its files again",
             )
@@ -266,8 +267,8 @@ def _refuse_short(part: Path, expected: int) -> None:
         raise DatasetError(
             "file is cut short",
             where=part,
-            found=f"{size} bytes",
-            expected=f"{expected} bytes, as its header says",
+            found=counted(size, "byte"),
+            expected=f"{counted(expected, 'byte')}, as its header says",
             remedy="copy or export it again",
         )
 

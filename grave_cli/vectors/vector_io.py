@@ -20,6 +20,7 @@ from grave_cli.outlines.polygons import Polygons
 from grave_cli.rasters.datum_shift import shift_note
 from grave_cli.rasters.georeference import LONLAT, transformer
 from grave_cli.vectors.vector_files import VectorFile, identify, reading, sibling
+from grave_cli.wording import counted
 
 GRAVE_LAYER = "graves"
 Bounds = tuple[float, float, float, float]
@@ -181,7 +182,7 @@ def _refuse_lost(path: Path, layer: fiona.Collection, read: int) -> None:
         raise DatasetError(
             "file is damaged",
             where=path,
-            found=f"{read} of {count} features",
+            found=f"{read} of {counted(count, 'feature')}",
             expected="all of them",
             remedy="copy or export it again",
         )

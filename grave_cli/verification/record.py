@@ -8,14 +8,13 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from grave_cli.errors import DatasetError
-from grave_cli.mapping.geopackage_seal import (
+from grave_cli.delivery.geopackage_seal import (
     content_seal,
     open_unlocked,
     read_provenance,
     refuse_open_geopackage,
 )
-from grave_cli.mapping.row_record import (
+from grave_cli.delivery.row_record import (
     GRAVES,
     PROVENANCE,
     RECORD_KEY,
@@ -23,6 +22,7 @@ from grave_cli.mapping.row_record import (
     RowChanges,
     compare_rows,
 )
+from grave_cli.errors import DatasetError
 from grave_cli.settings.inputs import DataSettings
 
 

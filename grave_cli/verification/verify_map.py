@@ -9,9 +9,9 @@ from functools import partial
 from pathlib import Path
 
 from grave_cli.dataset.file_kinds import DEM, ORTHOPHOTO
+from grave_cli.delivery.geopackage_seal import DEM_KEY, ORTHOPHOTO_KEY
+from grave_cli.delivery.row_record import PROVENANCE, SEAL_KEY, RowChanges
 from grave_cli.errors import SettingsError
-from grave_cli.mapping.geopackage_seal import DEM_KEY, ORTHOPHOTO_KEY
-from grave_cli.mapping.row_record import PROVENANCE, SEAL_KEY, RowChanges
 from grave_cli.settings.tree import Settings
 from grave_cli.verification.record import MapRecord, read_record
 from grave_cli.verification.sources import Part, Sources, check_dataset, check_model, check_raster

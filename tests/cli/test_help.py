@@ -1,30 +1,21 @@
 """What `gravecli --help` and the help of each command show on a terminal."""
 
 import re
+import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import get_type_hints
+from typing import Annotated, get_type_hints
 
 import pytest
+import typer
 from terminal import gravecli
 from typer.testing import CliRunner
 
 from grave_cli.cli.app import app
+from grave_cli.cli.help_texts import EXAMPLES, PlainCommand, PlainGroup, examples_of
 
-COMMANDS = (
-    "train",
-    "hpo",
-    "check",
-    "dataset-id",
-    "predict-cemetery",
-    "evaluate",
-    "verify",
-    "runs",
-    "dashboard",
-    "sample-data",
-    "model-info",
-    "config",
-)
+COMMANDS = tuple(one.name or "" for one in app.registered_commands)
+GROUP = typer.main.get_command(app)
 
 
 @pytest.mark.parametrize("columns", [80, 120])
@@ -36,9 +27,75 @@ def test_help_shows_every_word(command: str, columns: int) -> None:
     shown = re.sub(r"[│\s]", "", screen)
     callback = next(one.callback for one in app.registered_commands if one.name == command)
     assert callback is not None
-    for text in [callback.__doc__ or "", *help_texts(callback)]:
+    for text in [callback.__doc__ or "", *help_texts(callback), *EXAMPLES[command]]:
         for word in text.split():
             assert word in shown, f"{word!r} of {text!r}"
+
+
+BRACKETS = ("[data]", "rgb[+dem]", "[bold]", "[/bold]", "[1, 2]", "[A-Z]", "[red]x[/red]", "a[]b")
+
+
+def test_square_brackets_are_shown_and_not_taken_for_markup() -> None:
+    many = " ".join(BRACKETS)
+    bare = typer.Typer(cls=PlainGroup, help=f"group {many}", epilog=f"end {many}")
+
+    @bare.command("first", cls=PlainCommand, help=f"first {many}", epilog=f"Examples: {many}")
+    def first(
+        name: Annotated[str, typer.Argument(help=f"name {many}")],
+        size: Annotated[str, typer.Option(help=f"size {many}", metavar="[x]")] = "[green]",
+    ) -> None: ...
+
+    bare.command("second", cls=PlainCommand, help=f"second {many}")(lambda: None)
+    runner = CliRunner(env={"COLUMNS": "200"})
+    group = runner.invoke(bare, ["--help"]).stdout
+    command = runner.invoke(bare, ["first", "--help"]).stdout
+    for words in ("group", "end", "first", "second"):
+        assert f"{words} {many}" in group
+    for words in ("first", "Examples:", "name", "size"):
+        assert f"{words} {many}" in command
+    assert "[default: [green]]" in command
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_examples_that_fit_a_narrow_terminal(command: str) -> None:
+    assert EXAMPLES.get(command), f"no examples for {command} in cli/help_texts.py"
+    screen = CliRunner(env={"COLUMNS": "80"}).invoke(app, [command, "--help"]).stdout
+    assert " Examples:" in screen
+    for line in examples_of(command).splitlines():
+        assert line.strip() in [shown.strip() for shown in screen.splitlines()]
+
+
+@pytest.mark.parametrize("example", [line for lines in EXAMPLES.values() for line in lines])
+def test_every_example_can_be_parsed(example: str) -> None:
+    program, name, *arguments = shlex.split(example)
+    assert program == "gravecli"
+    command = GROUP.commands[name]  # type: ignore[attr-defined]
+    with command.make_context(name, arguments, resilient_parsing=False) as context:
+        assert context.command is command
+
+
+def test_an_example_with_a_mistake_is_found() -> None:
+    command = GROUP.commands["runs"]  # type: ignore[attr-defined]
+    with pytest.raises(typer.BadParameter.__bases__[0], match="--limits"):
+        command.make_context("runs", ["--limits", "3"])
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_all_commands_have_the_same_common_options(command: str) -> None:
+    parameters = GROUP.commands[command].params  # type: ignore[attr-defined]
+    options = {name for parameter in parameters for name in parameter.opts}
+    assert {"--json", "--quiet", "-q", "--verbose", "-v", "--config", "--set"} <= options | (
+        {"--config", "--set"} if command == "sample-data" else set()
+    )
+
+
+@pytest.mark.parametrize("command", ["check", "dataset-id", "train", "hpo", "evaluate"])
+def test_data_is_the_default_folder(command: str, tmp_path: Path) -> None:
+    options = {"hpo": ["--study", "s"], "evaluate": ["--cross-validate"]}.get(command, [])
+    result = gravecli(command, *options, cwd=tmp_path)
+    assert result.returncode == 2
+    assert "data" in result.stderr + result.stdout
+    assert "DATA" not in result.stderr
 
 
 @pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS)])

@@ -41,7 +41,7 @@ def content(folder: Path) -> dict[Path, bytes]:
 
 
 def test_a_map_is_renewed_but_one_with_edits_needs_the_option(here: Path) -> None:
-    command = [ORTHOPHOTO, "--out", "a.gpkg", "--preview", "a.png"]
+    command = [ORTHOPHOTO, "--out", "a.gpkg", "--preview", "a.png", "--format", "csv"]
     for _ in range(2):
         result = predict(here, *command)
         assert result.returncode == 0, result.stderr
@@ -51,6 +51,25 @@ def test_a_map_is_renewed_but_one_with_edits_needs_the_option(here: Path) -> Non
     assert content(here) == before
     assert predict(here, *command, "--overwrite").returncode == 0
     assert (here / "a.gpkg").read_bytes() != before[here / "a.gpkg"]
+
+
+def test_mistyped_inputs_are_named_before_a_model_is_sought(here: Path) -> None:
+    """The model is mistyped as well, and is not mentioned."""
+    model = ["--model", "no-such-model"]
+    wrong = {
+        "typo.tif": ["typo.tif"],
+        "typo.gpkg": [ORTHOPHOTO, "--truth", "typo.gpkg"],
+        "area.gpkg": [ORTHOPHOTO, "--aoi", "area.gpkg"],
+        "dem.tif": [ORTHOPHOTO, "--dem", "dem.tif"],
+        "x.xyz": [ORTHOPHOTO, "--out", "x.xyz"],
+    }
+    before = content(here)
+    for name, arguments in wrong.items():
+        result = gravecli("predict-cemetery", *arguments, *model, cwd=here)
+        assert_refused(result, name)
+        assert "model" not in result.stderr
+        assert len(result.stderr.splitlines()) == 1
+    assert content(here) == before
 
 
 def test_the_files_of_another_cemetery_of_the_same_name_are_kept(here: Path) -> None:
@@ -74,7 +93,9 @@ def test_the_files_of_another_cemetery_of_the_same_name_are_kept(here: Path) -> 
         (["--aoi", "DATA/../sample_01.gpkg"], ["--out and --aoi are the same file"]),
         (["--out", "x.gpkg", "--dem", "X.GPKG"], ["--out and --dem are the same file"]),
         (["--preview", "photo.png"], ["photo.png", "not written by gravecli"]),
-        (["--out", "map.geojson"], ["map.geojson", "found .geojson", "ends in .gpkg"]),
+        (["--out", "map.kml"], ["map.kml", "no format", "found .kml", ".gpkg, .geojson"]),
+        (["--format", "xls"], ["--format: unknown format", "found xls", "gpkg, geojson"]),
+        (["--lang", "fr"], ["output.language", "'en' or 'de'"]),
         (["--preview", "map.jpg"], ["map.jpg", "found .jpg", "ends in .png"]),
         (["--out", "data"], ["data", "is a folder", "data/map.gpkg"]),
         (["--out", f"{ORTHOPHOTO}/a.gpkg"], ["sample_01.tif is not a folder"]),

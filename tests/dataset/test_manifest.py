@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from grave_cli.dataset.manifest import read_manifest, sibling_dem, unread_notes
+from grave_cli.dataset.manifest import read_manifest, unread_notes
+from grave_cli.dataset.named_files import sibling_dem
 from grave_cli.dataset.splits import assign_parts
 from grave_cli.errors import DatasetError
 from grave_cli.settings.inputs import DataSettings

@@ -5,7 +5,7 @@ import pytest
 import shapely
 from affine import Affine
 
-from grave_cli.drawing.colormaps import BLUE, GREEN, RED, YELLOW
+from grave_cli.drawing.colormaps import BLUE, GREEN, ORANGE, RED, YELLOW
 from grave_cli.drawing.colormaps import GREY as NEUTRAL
 from grave_cli.drawing.outlines import Layer, verdict_layers
 from grave_cli.drawing.overview import (
@@ -15,6 +15,7 @@ from grave_cli.drawing.overview import (
     cemetery_sheet,
     overview,
 )
+from grave_cli.evaluation.judgement import judge
 
 # A 40 x 30 picture of 0.5 m pixels whose upper left corner lies at (1000, 2000).
 TO_CRS = Affine(0.5, 0, 1000, 0, -0.5, 2000)
@@ -92,6 +93,10 @@ def test_the_same_picture_is_drawn_each_time() -> None:
     assert (pixels(layers) == pixels(layers)).all()
 
 
+def layers_of(predicted: np.ndarray, truth: np.ndarray) -> list[Layer]:
+    return verdict_layers(predicted, truth, judge(truth, predicted).verdicts)
+
+
 def view(shape: tuple[int, int] = (120, 160), **changes: object) -> CemeteryView:
     """Two true graves, one of them found, and one false prediction."""
     truth = polygons((1010, 1980, 1020, 1990), (1030, 1980, 1040, 1990))
@@ -103,7 +108,8 @@ def view(shape: tuple[int, int] = (120, 160), **changes: object) -> CemeteryView
         "probability": np.zeros((30, 40), np.float32),
         "transform": TO_CRS,
         "truth": truth,
-        "verdicts": verdict_layers(predicted, truth),
+        "verdicts": layers_of(predicted, truth),
+        "predicted": predicted,
         "others": polygons(),
     }
     return CemeteryView(**{**values, **changes})
@@ -131,14 +137,25 @@ def test_a_sheet_shows_found_false_missed_and_known_graves() -> None:
 
 
 def test_a_sheet_without_any_grave_is_drawn() -> None:
-    nothing = verdict_layers(polygons(), polygons())
-    sheet = np.asarray(cemetery_sheet(view(truth=polygons(), verdicts=nothing)))
+    nothing = layers_of(polygons(), polygons())
+    empty = view(truth=polygons(), verdicts=nothing, predicted=polygons())
+    sheet = np.asarray(cemetery_sheet(empty))
     assert not has(sheet[:-60], RED)
 
 
 def test_a_missed_grave_that_a_wrong_one_covers_is_left_red() -> None:
-    truth = polygons((1010, 1980, 1020, 1990), (1020, 1980, 1030, 1990))
-    merged = polygons((1010, 1970, 1030, 1990))
-    layers = verdict_layers(merged, truth)
-    assert [len(layer.polygons) for layer in layers] == [2, 0, 1]
+    truth, wrong = polygons((1010, 1980, 1020, 1990)), polygons((1010, 1960, 1030, 1990))
+    layers = layers_of(wrong, truth)
+    numbers = {layer.caption.partition(":")[0]: len(layer.polygons) for layer in layers}
+    assert numbers == {"missed": 1, "found": 0, "wrong": 1, "merged": 0, "split": 0}
     assert len(_uncovered(layers[0], layers)) == 0
+
+
+def test_a_match_that_covers_a_second_grave_is_filled_orange_only() -> None:
+    truth = polygons((1010, 1980, 1020, 1990), (1020, 1980, 1023, 1990))
+    layers = layers_of(polygons((1010, 1980, 1023, 1990)), truth)
+    found, merged = (next(x for x in layers if x.color == color) for color in (GREEN, ORANGE))
+    assert found.caption == "found: 1 of 2 graves, 1 of them also merged or split"
+    assert merged.caption == "merged: 1 polygon over 2 graves"
+    assert len(_uncovered(found, layers)) == 0
+    assert len(_uncovered(merged, layers)) == 1

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.segmentation import find_boundaries
 
-from grave_cli.drawing.colormaps import BLUE, CYAN, GREEN, PAPER, RED, YELLOW
+from grave_cli.drawing.colormaps import BLUE, CYAN, GREEN, ORANGE, PAPER, RED, YELLOW
 from grave_cli.drawing.outlines import grave_edges
 from grave_cli.drawing.panels import (
     CELL_PX,
@@ -57,7 +57,7 @@ def test_error_map_is_green_for_hits_red_for_false_and_blue_for_missed_pixels() 
 
 def test_nothing_is_judged_where_the_truth_is_unknown() -> None:
     unknown = view(scored=np.zeros((SIZE, SIZE), bool))
-    assert [len(ids) for ids in unknown.verdicts[1:]] == [0, 0]
+    assert [len(unknown.verdicts[kind]) for kind in ("wrong", "missed")] == [0, 0]
     assert np.ptp(error_map(unknown)[35, 50]) == 0
 
 
@@ -73,17 +73,15 @@ def test_whole_graves_are_outlined_by_their_verdict() -> None:
 
 def test_two_graves_in_one_outline_are_all_hits_by_pixels_and_wrong_as_graves() -> None:
     pair = view(truth=boxes((4, 14, 4, 24), (14, 24, 4, 24)), predicted=boxes((4, 24, 4, 24)))
-    found, wrong, missed = pair.verdicts
-    assert len(found) == 1  # IoU of one of them is exactly a half
+    # The IoU of one of them is exactly a half.
+    assert [len(pair.verdicts[kind]) for kind in ("found", "merged", "missed")] == [1, 1, 0]
     triple = view(
         truth=boxes((4, 14, 4, 24), (14, 24, 4, 24), (24, 34, 4, 24)),
         predicted=boxes((4, 34, 4, 24)),
     )
-    found, wrong, missed = triple.verdicts
-    assert (len(found), len(wrong), len(missed)) == (0, 1, 3)
     assert "Dice 1.00" in triple.caption()
-    assert "3 graves: 0 found, 3 missed; 1 false" in triple.caption()
-    assert has(draw_cell(triple, "error_map"), RED)
+    assert "0 found, 1 merged, 0 split, 0 wrong, 0 missed" in triple.caption()
+    assert has(draw_cell(triple, "error_map"), ORANGE)
 
 
 def test_touching_graves_have_an_edge_each() -> None:

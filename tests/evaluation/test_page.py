@@ -108,7 +108,7 @@ def test_hostile_names_show_as_text(evaluation: Evaluation) -> None:
         f"How good is the map “{attack}”?",
         f"compared with {attack}.gpkg",
         f"By {attack} {attack}",  # the heading and the only row
-        f"{attack}'\", correct, IoU",
+        f"{attack}'\", found, IoU",
         f"Notes on the input files {attack}: 1 outline",
     ):
         assert words in found.text
@@ -127,17 +127,17 @@ def test_charts_show_whether_confidence_and_flags_are_worth_it(tmp_path: Path) -
     check(page)
     assert page.count('class="chart"') == 2
     text = check(page).text.replace("\N{NO-BREAK SPACE}", " ")
-    assert "1 of 9 predictions are wrong." in text
-    assert "the dot: 11.1 % of all predictions, 100.0 % of the wrong ones" in text
-    assert "0 of 1 correct" in text
+    assert "1 of 9 polygons needs a correction" in text
+    assert "the dot: 11.1 % of all predictions, 100.0 % of those to correct" in text
+    assert "0 of 1 matched" in text
 
 
 def test_every_grave_is_on_the_map_in_the_layer_of_its_verdict(evaluation: Evaluation) -> None:
     page = render_page(evaluation)
     layers = dict(re.findall(r'<g class="(\w+)".*?>(.*?)</g>', page, flags=re.DOTALL))
     counts = {name: content.count("<path") for name, content in layers.items()}
-    assert counts == {"truth": 8, "right": 4, "merge": 1, "piece": 2, "false": 1, "missed": 1}
-    assert "missed (1)" in check(page).text
+    assert counts == {"truth": 8, "found": 5, "merged": 1, "split": 2, "wrong": 1, "missed": 1}
+    assert "missed: 1 grave" in check(page).text
 
 
 def test_the_map_is_in_centimetres_with_north_at_the_top(evaluation: Evaluation) -> None:

@@ -3,7 +3,7 @@ import pytest
 import shapely
 
 from grave_cli.evaluation.judgement import judge
-from grave_cli.evaluation.review_curve import is_wrong, review_curve
+from grave_cli.evaluation.review_curve import review_curve
 
 
 def boxes(*bounds: tuple[float, float, float, float]) -> np.ndarray:
@@ -18,19 +18,19 @@ def one_wrong_in_twenty(confidence: np.ndarray) -> tuple:
     return judge(truth, drawn, confidence)
 
 
-def test_wrong_is_what_is_not_matched_or_merges_or_is_a_piece() -> None:
+def test_wrong_merged_and_split_predictions_need_a_correction() -> None:
     truth = boxes((0, 0, 1, 2), (1, 0, 1.2, 2), (5, 0, 6, 2), (9, 0, 10, 2))
     drawn = boxes((0, 0, 1.2, 2), (5, 0, 6, 1.5), (5, 1.5, 6, 2), (9, 0, 10, 2), (20, 0, 21, 2))
     judgement = judge(truth, drawn)
     assert judgement.is_right.tolist() == [True, True, False, True, False]
-    assert is_wrong(judgement).tolist() == [True, True, True, False, True]
+    assert judgement.verdicts.needs_correction.tolist() == [True, True, True, False, True]
 
 
 def test_a_flag_on_the_wrong_one_finds_it_at_once() -> None:
     flags = np.zeros(20, bool)
     flags[-1] = True
     curve = review_curve(one_wrong_in_twenty(np.full(20, 0.9)), flags)
-    assert (curve.wrong, curve.flagged, curve.flagged_caught) == (1, 0.05, 1.0)
+    assert (curve.to_correct, curve.flagged, curve.flagged_caught) == (1, 0.05, 1.0)
     assert dict(zip(curve.reviewed, curve.caught, strict=True))[0.05] == 1.0
     assert curve.metrics() == {"review_share": 0.05, "review_yield": 1.0}
 
@@ -55,6 +55,6 @@ def test_everything_looked_at_finds_everything() -> None:
 @pytest.mark.parametrize("drawn", [boxes(), boxes((0, 0, 1, 2))])
 def test_without_a_wrong_one_nothing_is_claimed(drawn: np.ndarray) -> None:
     curve = review_curve(judge(boxes((0, 0, 1, 2)), drawn), np.zeros(len(drawn), bool))
-    assert curve.wrong == 0
+    assert curve.to_correct == 0
     assert set(curve.caught) == {None}
     assert curve.metrics() == {"review_share": 0}

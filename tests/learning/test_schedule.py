@@ -73,3 +73,25 @@ def test_time_spent_before_an_interruption_counts() -> None:
     assert not schedule.time_is_up()
     clock.now += 7
     assert schedule.time_is_up()
+
+
+def test_the_time_left_is_that_of_the_steps_left() -> None:
+    clock = Clock()
+    schedule = Schedule(total_steps=100, max_time_s=0, warmup_share=0.1, clock=clock)
+    assert schedule.left_s(0) is None
+    schedule.start(20)  # a resumed training: its first 20 steps took no time of this process
+    assert schedule.left_s(20) is None
+    clock.now += 30
+    assert schedule.left_s(30) == pytest.approx(3 * 70)
+    assert schedule.left_s(100) == 0
+
+
+def test_a_time_limit_shortens_the_time_left() -> None:
+    clock = Clock()
+    schedule = Schedule(total_steps=100, max_time_s=60, warmup_share=0.1, clock=clock)
+    schedule.start()
+    clock.now += 20
+    assert schedule.left_s(10) == pytest.approx(40)
+    assert schedule.left_s(90) == pytest.approx(20 / 9)
+    clock.now += 100
+    assert schedule.left_s(91) == 0

@@ -18,6 +18,7 @@ from grave_cli.errors import GraveError
 from grave_cli.mapping.map_files import MapFiles
 from grave_cli.mapping.predict_cemetery import predict_cemetery
 from grave_cli.model.bundle import Bundle
+from grave_cli.settings.output import OutputSettings
 
 
 class Squares:
@@ -117,6 +118,22 @@ def test_a_wrong_option_is_told_before_the_network_runs(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ({"truth": Path("typo.gpkg")}, r"typo\.gpkg: file is missing"),
+        ({"inputs": {"--aoi": Path("typo.geojson")}}, r"typo\.geojson: file is missing"),
+        ({"inputs": {"--dem": Path("typo.tif")}}, r"typo\.tif: file is missing"),
+    ],
+)
+def test_a_mistyped_input_is_named_by_the_first_check(
+    cemetery: Cemetery, tmp_path: Path, how: dict[str, object], words: str
+) -> None:
+    files = MapFiles(cemetery.orthophoto, tmp_path / "map.gpkg", **how)  # type: ignore[arg-type]
+    with pytest.raises(GraveError, match=words):
+        files.check()
+
+
 @pytest.mark.parametrize("crs", ["EPSG:25832", "EPSG:3857", "EPSG:4326", "EPSG:25833"])
 def test_the_usual_crss_reach_the_place(run: Callable[..., MapFiles], crs: str) -> None:
     assert run(Squares(), crs=crs).summary["graves"] > 0
@@ -137,6 +154,49 @@ def test_a_map_that_is_edited_meanwhile_is_kept_and_the_new_one_lies_beside_it(
     with closing(sqlite3.connect(path)) as database:
         assert database.execute("SELECT count(*) FROM notes").fetchone() == (0,)
     assert graves_in(tmp_path / "out" / "map-2.gpkg") == graves_in(path)
+
+
+def test_every_format_is_written_and_renewed_until_somebody_changes_it(
+    run: Callable[..., MapFiles], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    names = ("csv", "shp", "dxf", "gpkg")
+    how = {"formats": names, "work_dir": tmp_path, "settings": OutputSettings(language="de")}
+    for _ in range(2):
+        files = run(Squares(), **how)
+        written = {name: str(out / f"map.{name}") for name in ("gpkg", "csv", "shp", "dxf")}
+        assert files.summary["files"] == written
+        assert files.summary["geopackage"] == written["gpkg"]
+        assert len([note for note in files.summary["notes"] if "the graves alone" in note]) == 1
+    assert ";centroid_x;" in (out / "map.csv").read_text("utf-8-sig")
+    with (out / "map.dbf").open("ab") as table:
+        table.write(b" ")
+    with pytest.raises(GraveError, match=r"map\.shp: file exists and was changed since"):
+        run(Squares(), **how)
+    assert run(Squares(), overwrite=True, **how).summary["graves"] > 0
+
+
+def test_files_of_other_programs_beside_a_shapefile_are_kept(
+    run: Callable[..., MapFiles], cemetery: Cemetery, tmp_path: Path
+) -> None:
+    world = tmp_path / "out" / "map.prj"
+    world.parent.mkdir()
+    world.write_text("the CRS of an orthophoto")
+    with pytest.raises(
+        GraveError, match=r"map\.prj: file exists and was changed since .*or was not"
+    ):
+        run(Squares(), formats=("shp",))
+    assert world.read_text() == "the CRS of an orthophoto"
+
+
+def test_a_format_that_cannot_be_written_does_not_stop_the_others(
+    run: Callable[..., MapFiles], tmp_path: Path
+) -> None:
+    table = tmp_path / "out" / "map.csv"
+    with pytest.raises(GraveError, match=r"map\.csv: path is a folder.*the new map is in .*map-2"):
+        run(Squares(lambda: table.mkdir(parents=True, exist_ok=True)), formats=("csv", "fgb"))
+    names = sorted(path.name for path in table.parent.iterdir())
+    assert names == ["map-2.csv", "map.csv", "map.fgb", "map.gpkg"]
 
 
 def test_the_map_is_written_although_the_preview_cannot_be(

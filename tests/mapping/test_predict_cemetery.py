@@ -23,7 +23,7 @@ from grave_cli.mapping.geopackage import write_geopackage
 from grave_cli.mapping.predict_cemetery import predict_cemetery
 from grave_cli.mapping.preview import write_preview
 from grave_cli.mapping.probability_map import ProbabilityMap
-from grave_cli.mapping.result import PredictionResult
+from grave_cli.mapping.result import PredictionResult, score_map
 from grave_cli.mapping.scene import open_scene
 from grave_cli.model.bundle import Bundle, read_bundle
 from grave_cli.rasters.orthophoto_pixels import read_orthophoto
@@ -216,7 +216,7 @@ def test_the_preview_shows_found_false_and_missed_graves(
     path = tmp_path / "preview.png"
     far_away = shapely.box(*(np.array(result.grid.bounds) + 1e6))
     truth = np.array([*result.polygons[:2], far_away], dtype=object)
-    write_preview(cemetery.orthophoto, result, path, truth)
+    write_preview(cemetery.orthophoto, result, path, score_map(result, truth))
     pixels = np.asarray(Image.open(path)).reshape(-1, 3)
     for color in ((40, 200, 80), (235, 60, 50), (50, 120, 255)):
         assert (pixels == color).all(axis=1).any()

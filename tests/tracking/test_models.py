@@ -37,9 +37,21 @@ def test_the_newest_finished_run_is_taken(trained: Settings, tmp_path: Path) -> 
 
 
 def test_a_model_for_heights_does_not_fit_without_a_dem(trained: Settings) -> None:
-    words = r"no finished training for rgb is recorded.*gravecli train"
+    words = r"no finished training for rgb is recorded"
     with pytest.raises(ModelError, match=words):
         newest_model(with_dem=False, settings=trained)
+
+
+def test_the_reason_is_said_where_only_models_with_a_dem_fit(
+    trained: Settings, tmp_path: Path
+) -> None:
+    with pytest.raises(ModelError, match="; only models with a DEM fit: give --dem, or name"):
+        newest_model(with_dem=False, settings=trained)
+    advice = own_or_starter(with_dem=False, settings=trained).advice
+    assert advice.endswith("only models with a DEM fit: give --dem")
+    assert own_or_starter(with_dem=True, settings=trained).advice == ""
+    nothing = tiny_settings(tmp_path, tmp_path / "runs")
+    assert own_or_starter(with_dem=False, settings=nothing).advice == ""
 
 
 def test_the_starter_serves_where_no_own_model_fits(trained: Settings, tmp_path: Path) -> None:

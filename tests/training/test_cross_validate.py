@@ -54,7 +54,7 @@ def test_ctrl_c_ends_it_as_killed_and_the_next_call_does_the_folds_that_are_left
     }  # fmt: skip
 
     result = cross_validate(settings, listener)
-    assert f"cross-validation {result.identity}: 1 of 3 folds are finished" in listener.notes
+    assert f"cross-validation {result.identity}: 1 of 3 folds is finished" in listener.notes
     assert [note for note in listener.notes if note.startswith("fold")] == [
         "fold sample_02: training without it",
         "fold sample_03: training without it",

@@ -137,4 +137,4 @@ def _remember(fresh: dict[str, _Known], cache: Path, progress: Progress) -> None
         with whole_file(cache) as new:
             new.write_bytes(text.encode("utf-8", "surrogateescape"))
     except ExportError as error:
-        progress.note(f"hashes cannot be remembered: {error}")
+        progress.warn(f"hashes cannot be remembered: {error}")

@@ -193,7 +193,7 @@ def _times(before: FileRecord, after: FileRecord) -> str:
 
 
 def _amount(file: FileRecord) -> str:
-    return f"{file.size:,} bytes"
+    return f"{file.size:,} byte{'' if file.size == 1 else 's'}"
 
 
 def in_words(old: Fingerprint, new: Fingerprint) -> Iterable[str]:

@@ -34,6 +34,7 @@ from pathlib import Path
 from grave_cli.dataset.identity.vrt_sources import vrt_sources
 from grave_cli.dataset.manifest import Manifest
 from grave_cli.errors import DatasetError
+from grave_cli.wording import counted
 
 _SHAPEFILE_PARTS = frozenset({"shx", "dbf", "prj", "cpg"})
 _SELF_CONTAINED = frozenset({"gpkg", "geojson", "fgb", "vrt"})
@@ -233,6 +234,6 @@ def _refuse_edits(place: str, location: str) -> None:
         raise DatasetError(
             "GeoPackage holds edits that are not in the file yet",
             where=place,
-            found=f"{size} bytes in {os.path.basename(log)}",
+            found=f"{counted(size, 'byte')} in {os.path.basename(log)}",
             remedy="close it in QGIS, or in any other program that has it open",
         )

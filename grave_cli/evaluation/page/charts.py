@@ -56,10 +56,10 @@ def reliability_chart(groups: Sequence[ConfidenceGroup]) -> Chart:
     """
     return Chart(
         across="confidence",
-        up="share correct",
+        up="share matched",
         curve=[(group.mean, group.precision) for group in groups],
         dots=[
-            Dot(group.mean, group.precision, 3.5, f"{group.right} of {group.predictions} correct")
+            Dot(group.mean, group.precision, 3.5, f"{group.right} of {group.predictions} matched")
             for group in groups
         ],
         spans=[
@@ -69,14 +69,14 @@ def reliability_chart(groups: Sequence[ConfidenceGroup]) -> Chart:
 
 
 def review_chart(review: ReviewCurve) -> Chart:
-    """Plot the share of wrong predictions found against the share of predictions reviewed."""
+    """Plot the share of the predictions to correct that a review of part of them finds."""
     dots = []
     if review.flagged and review.flagged_caught is not None:
         dots.append(Dot(review.flagged, review.flagged_caught, 4.5, "flagged predictions"))
     found = zip(review.reviewed, review.caught, strict=True)
     return Chart(
         across="share of predictions reviewed",
-        up="share of wrong predictions found",
+        up="share of polygons to correct found",
         curve=[(reviewed, caught) for reviewed, caught in found if caught is not None],
         dots=dots,
     )

@@ -1,4 +1,4 @@
-"""An evaluation in, its map as SVG paths out: every grave in the layer of its verdict."""
+"""An evaluation in, its map as SVG paths out: every grave in the layers of its verdicts."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -8,20 +8,25 @@ import shapely
 from numpy.typing import NDArray
 
 from grave_cli.evaluation.evaluate import Evaluation
-from grave_cli.evaluation.judgement import Judgement
+from grave_cli.evaluation.verdicts import FOUND, KINDS, MERGED, MISSED, SPLIT, WRONG
 from grave_cli.outlines.polygons import Polygons
+from grave_cli.pages.paths import PER_M, bar_m, svg_path
 
-_PER_M = 100  # SVG units: whole numbers are centimetres
 _MARGIN_M = 2.0
-_BARS_M = (1, 5, 10, 50, 100, 500, 1000)
 
-# Verdict -> colour and words, in the order in which the layers are painted.
-_VERDICTS = {
-    "right": ("#2f9e62", "correct"),
-    "merge": ("#e8890c", "merge of several graves"),
-    "piece": ("#8a5cd6", "piece of a split grave"),
-    "false": ("#d63f4d", "false or badly drawn"),
-    "missed": ("#1f6fde", "missed"),
+# In the order in which the layers are painted: a merge that is also found has both colours.
+_COLORS = {
+    FOUND: "#2f9e62",
+    MERGED: "#e8890c",
+    SPLIT: "#8a5cd6",
+    WRONG: "#d63f4d",
+    MISSED: "#1f6fde",
+}
+_TITLES = {
+    FOUND: "found",
+    MERGED: "merge of several graves",
+    SPLIT: "piece of a split grave",
+    WRONG: "wrong",
 }
 
 
@@ -75,6 +80,8 @@ class DrawnMap:
 def draw_map(evaluation: Evaluation) -> DrawnMap | None:
     """Draw the ground truth and, by verdict, the predictions and missed graves.
 
+    The layers hold as many graves as `VerdictCounts` counts.
+
     Returns:
         The map; None without any graves.
     """
@@ -84,47 +91,35 @@ def draw_map(evaluation: Evaluation) -> DrawnMap | None:
         return None
     left, bottom, right, top = shapely.total_bounds(everything)
     corner = np.array([left - _MARGIN_M, top + _MARGIN_M])
-    verdicts, missed = judge_predictions(evaluation.judgement), judge_missed(evaluation.judgement)
-    titles = np.array(list(_titles(evaluation, verdicts)), dtype=object)
+    verdicts = evaluation.judgement.verdicts
+    titles = np.array(list(_titles(evaluation)), dtype=object)
     layers = [MapLayer("truth", "ground truth", "", _draw(truth, corner))]
-    for verdict, (color, words) in _VERDICTS.items():
-        if verdict == "missed":
-            graves = _draw(truth[missed], corner, [words] * int(missed.sum()))
+    words = verdicts.counts.in_words()
+    for kind in KINDS:
+        if kind == MISSED:
+            graves = _draw(truth[verdicts.missed], corner, [MISSED] * verdicts.counts.missed)
         else:
-            graves = _draw(predicted[verdicts == verdict], corner, titles[verdicts == verdict])
-        layers.append(MapLayer(verdict, f"{words} ({len(graves)})", color, graves))
-    width, height = (
-        round((side + 2 * _MARGIN_M) * _PER_M) for side in (right - left, top - bottom)
-    )
-    return DrawnMap(width, height, _bar_m(width), layers)
+            shown = getattr(verdicts, kind)
+            graves = _draw(predicted[shown], corner, titles[shown])
+        layers.append(MapLayer(kind, f"{kind}: {words[kind]}", _COLORS[kind], graves))
+    width, height = (round((side + 2 * _MARGIN_M) * PER_M) for side in (right - left, top - bottom))
+    return DrawnMap(width, height, bar_m(width), layers)
 
 
-def judge_predictions(judgement: Judgement) -> NDArray[np.str_]:
-    """Give each prediction its verdict: merge, piece, right or false."""
-    mistakes = judgement.mistakes
-    conditions = [mistakes.is_merge, mistakes.is_piece, judgement.is_right]
-    return np.select(conditions, ["merge", "piece", "right"], "false")
-
-
-def judge_missed(judgement: Judgement) -> NDArray[np.bool_]:
-    """Find the true graves that no prediction stands for, not even a merge or a piece."""
-    mistakes = judgement.mistakes
-    return ~(judgement.is_found | mistakes.is_merged | mistakes.is_split)
-
-
-def _titles(evaluation: Evaluation, verdicts: NDArray[np.str_]) -> Iterable[str]:
-    """Write id, verdict, IoU, confidence and area of each prediction, as far as known."""
+def _titles(evaluation: Evaluation) -> Iterable[str]:
+    """Write id, verdicts, IoU, confidence and area of each prediction, as far as known."""
     judgement = evaluation.judgement
-    unnamed = np.full(len(verdicts), None, dtype=object)
+    areas, verdicts = judgement.predicted_area, judgement.verdicts
+    unnamed = np.full(len(areas), None, dtype=object)
     names = evaluation.prediction.values.get("grave_id", unnamed)
-    overlap = np.full(len(verdicts), np.nan)
+    overlap = np.full(len(areas), np.nan)
     overlap[judgement.pairs.predicted] = judgement.pairs.iou
-    areas = judgement.predicted_area
-    for name, verdict, iou, confidence, area in zip(
-        names, verdicts.tolist(), overlap, judgement.confidence, areas, strict=True
+    of_kind = np.stack([getattr(verdicts, kind) for kind in _TITLES], axis=1)
+    for name, kinds, iou, confidence, area in zip(
+        names, of_kind, overlap, judgement.confidence, areas, strict=True
     ):
         words = [str(name)] if name is not None else []
-        words.append(_VERDICTS[verdict][1])
+        words += [title for title, holds in zip(_TITLES.values(), kinds, strict=True) if holds]
         words += [f"IoU {iou:.2f}"] if np.isfinite(iou) else []
         words += [f"confidence {confidence:.2f}"] if np.isfinite(confidence) else []
         yield ", ".join([*words, f"{area:.2f} m²"])
@@ -135,19 +130,6 @@ def _draw(
 ) -> list[DrawnGrave]:
     words = [""] * len(polygons) if titles is None else titles
     return [
-        DrawnGrave("".join(_ring(ring, corner) for ring in (p.exterior, *p.interiors)), title)
-        for p, title in zip(polygons, words, strict=True)
+        DrawnGrave(svg_path(polygon, corner), title)
+        for polygon, title in zip(polygons, words, strict=True)
     ]
-
-
-def _ring(ring: shapely.LinearRing, corner: NDArray[np.float64]) -> str:
-    """Write a ring in whole centimetres, each point as the step from the one before."""
-    points = (shapely.get_coordinates(ring)[:-1] - corner) * (_PER_M, -_PER_M)
-    whole = np.rint(points).astype(int)
-    steps = np.diff(whole, axis=0).tolist()
-    return f"M{whole[0][0]} {whole[0][1]}l{' '.join(f'{x} {y}' for x, y in steps)}z"
-
-
-def _bar_m(width: int) -> int:
-    """Choose the longest scale bar that takes less than a fifth of the width."""
-    return max((m for m in _BARS_M if m * _PER_M < width / 5), default=_BARS_M[0])

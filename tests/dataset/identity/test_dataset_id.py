@@ -580,6 +580,8 @@ class Watcher:
     def note(self, message: str) -> None:
         self.notes.append(message)
 
+    warn = note
+
 
 def test_only_bytes_that_are_new_are_read_and_counted_in_mb(root: Path, cache: Path) -> None:
     manifest = read_manifest(root)

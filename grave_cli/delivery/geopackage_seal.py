@@ -12,8 +12,7 @@ from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 
-from grave_cli.errors import ExportError
-from grave_cli.mapping.row_record import (
+from grave_cli.delivery.row_record import (
     PROVENANCE,
     RECORD_KEY,
     SEAL_KEY,
@@ -21,7 +20,9 @@ from grave_cli.mapping.row_record import (
     record_rows,
     table_content,
 )
+from grave_cli.errors import ExportError
 from grave_cli.outputs import FOREIGN, Output, seal, source_of
+from grave_cli.wording import counted
 
 ORTHOPHOTO_KEY = "orthophoto_fingerprint"
 """Key of the provenance whose value is `source_of` the orthophoto."""
@@ -33,15 +34,16 @@ _SIDECARS = (*_LOGS, "-shm")
 _LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
-def map_output(path: Path, orthophoto: Path) -> Output:
+def map_output(path: Path, orthophoto: Path, option: str = "--out") -> Output:
     """Describe the GeoPackage of an orthophoto as an output.
 
     Args:
         path: The GeoPackage.
         orthophoto: The orthophoto to be mapped.
+        option: The option that names it, for messages.
     """
     return Output(
-        "--out",
+        option,
         path,
         "a GeoPackage",
         (".gpkg",),
@@ -69,6 +71,28 @@ def why_keep_map(path: Path, source: str) -> str | None:
         return "was changed since gravecli wrote it"
     if not source or record.get(ORTHOPHOTO_KEY) != source:
         return f"is the map of another orthophoto ({record.get('orthophoto', 'unknown')})"
+    return None
+
+
+def finished_map(path: Path, source: str, model_sha256: str) -> tuple[int, int] | None:
+    """Look for a finished map of an orthophoto by a model, as written or edited since.
+
+    Args:
+        path: The GeoPackage; it need not exist.
+        source: `source_of` the orthophoto.
+        model_sha256: Hash of the model's weights.
+
+    Returns:
+        Its graves, and how many of them need a review; None if there is no such map.
+    """
+    if not source or not path.is_file():
+        return None
+    with suppress(sqlite3.Error), closing(open_unlocked(path)) as database:
+        record = read_provenance(database)
+        if (record.get(ORTHOPHOTO_KEY), record.get("model_sha256")) == (source, model_sha256):
+            counts = "SELECT count(*), coalesce(sum(needs_review), 0) FROM graves"
+            graves, to_review = database.execute(counts).fetchone()
+            return int(graves), int(to_review)
     return None
 
 
@@ -104,7 +128,7 @@ def refuse_open_geopackage(path: Path) -> None:
                 raise ExportError(
                     "GeoPackage holds edits that are not in the file yet",
                     where=path,
-                    found=f"{log.stat().st_size} bytes in {log.name}",
+                    found=f"{counted(log.stat().st_size, 'byte')} in {log.name}",
                     remedy=remedy if place.exists() else f"the file is gone: delete {log.name}",
                 )
     if place.is_file() and _is_locked(place):

@@ -13,13 +13,13 @@ import fiona
 import pytest
 from two_graves import CRS, sql, two_graves
 
-from grave_cli.errors import ExportError
-from grave_cli.mapping.geopackage import write_geopackage
-from grave_cli.mapping.geopackage_seal import (
+from grave_cli.delivery.geopackage_seal import (
     map_output,
     refuse_open_geopackage,
     why_keep_map,
 )
+from grave_cli.errors import ExportError
+from grave_cli.mapping.geopackage import write_geopackage
 from grave_cli.outputs import FOREIGN, check_outputs, source_of
 
 
@@ -137,7 +137,7 @@ def test_a_map_that_is_open_elsewhere_is_not_replaced(
 def test_a_map_that_is_opened_while_the_new_one_is_written_is_not_replaced(
     written: Path, orthophoto: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from grave_cli.mapping import geopackage
+    from grave_cli.delivery import geopackage
 
     checks: list[Path] = []
 

@@ -1,0 +1,177 @@
+"""The cemeteries to map, from files, folders and lists: each with its DEM and its map's place."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from grave_cli.dataset.file_kinds import DEM, ORTHOPHOTO, bears_tag
+from grave_cli.dataset.named_files import cemetery_name, dem_of, find_files, sibling_dem
+from grave_cli.errors import DatasetError, SettingsError
+
+LIST_MARK = "@"
+"""First letter of an argument that names a list of orthophotos."""
+
+SLURM_TASK, SLURM_COUNT = "SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_COUNT"
+_SLURM_FIRST, _SLURM_STEP = "SLURM_ARRAY_TASK_MIN", "SLURM_ARRAY_TASK_STEP"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One cemetery to map.
+
+    Args:
+        cemetery: Cemetery id.
+        orthophoto: RGB(A) image.
+        dem: Heights; None without them.
+        out: The GeoPackage to write.
+    """
+
+    cemetery: str
+    orthophoto: Path
+    dem: Path | None
+    out: Path
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One of several equal shares of the cemeteries, each for a process of its own.
+
+    Args:
+        index: Which one, from 0.
+        count: How many there are.
+    """
+
+    index: int
+    count: int
+
+    def __str__(self) -> str:
+        """Name the shard as `--shard` does, from 1."""
+        return f"{self.index + 1}/{self.count}"
+
+    def take(self, jobs: Sequence[Job]) -> tuple[Job, ...]:
+        """Return every `count`-th job."""
+        return tuple(jobs[self.index :: self.count])
+
+
+def are_many(given: Sequence[Path]) -> bool:
+    """Return whether arguments name more than one orthophoto, or may do so."""
+    return len(given) > 1 or any(is_list(path) or path.is_dir() for path in given)
+
+
+def is_list(path: Path) -> bool:
+    """Return whether an argument names a list of orthophotos."""
+    return str(path).startswith(LIST_MARK) and not path.exists()
+
+
+def list_jobs(given: Sequence[Path], out: Path, dem_folder: Path | None = None) -> tuple[Job, ...]:
+    """List the cemeteries to map, sorted by name.
+
+    Args:
+        given: Orthophotos, folders with orthophotos, and lists of orthophotos ("@list.txt").
+        out: Folder of the maps.
+        dem_folder: Where the DEMs lie; None: see `sibling_dem`.
+
+    Raises:
+        DatasetError: A file or folder is missing, a folder holds no orthophoto, or two orthophotos
+            bear one name.
+    """
+    if dem_folder is not None and not dem_folder.is_dir():
+        raise DatasetError("folder of DEMs is missing", where=dem_folder, remedy="check --dem-dir")
+    jobs: dict[str, Job] = {}
+    for orthophoto in _orthophotos(given):
+        name = cemetery_name(orthophoto)
+        if (other := jobs.get(name)) is not None:
+            raise DatasetError(
+                f"two orthophotos are named {name}",
+                where=orthophoto,
+                found=f"also {other.orthophoto}",
+                remedy="rename one of them, or map them into two folders",
+            )
+        dem = dem_of(orthophoto, dem_folder) if dem_folder else sibling_dem(orthophoto)
+        jobs[name] = Job(name, orthophoto, dem, out / f"{name}.gpkg")
+    return tuple(jobs[name] for name in sorted(jobs))
+
+
+def read_shard(text: str) -> Shard:
+    """Read a shard such as "3/8".
+
+    Raises:
+        SettingsError: The text is not a shard.
+    """
+    index, _, count = text.partition("/")
+    if not (index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count)):
+        raise SettingsError(
+            "shard cannot be read", found=text, expected="I/N with 1 <= I <= N, such as 3/8"
+        )
+    return Shard(int(index) - 1, int(count))
+
+
+def slurm_shard(environ: Mapping[str, str] = os.environ) -> Shard | None:
+    """Return the shard of a task of a Slurm job array; None outside of one.
+
+    Source: https://slurm.schedmd.com/job_array.html
+    """
+    names = (SLURM_TASK, SLURM_COUNT, _SLURM_FIRST, _SLURM_STEP)
+    defaults = ("", "", "0", "1")
+    values = [environ.get(name, default) for name, default in zip(names, defaults, strict=True)]
+    if not all(value.isdecimal() for value in values):
+        return None
+    task, count, first, step = (int(value) for value in values)
+    index = (task - first) // max(step, 1)
+    return Shard(index, count) if 0 <= index < count else None
+
+
+def _orthophotos(given: Sequence[Path]) -> Iterator[Path]:
+    seen: set[Path] = set()
+    for path in given:
+        for orthophoto in _of_argument(path):
+            if not orthophoto.is_file():
+                raise DatasetError("orthophoto is missing", where=orthophoto)
+            if (place := orthophoto.resolve()) not in seen:
+                seen.add(place)
+                yield orthophoto
+
+
+def _of_argument(path: Path) -> Iterator[Path]:
+    if is_list(path):
+        yield from _of_list(Path(str(path)[len(LIST_MARK) :]))
+    elif path.is_dir():
+        yield from _of_folder(path)
+    else:
+        yield path
+
+
+def _of_list(path: Path) -> Iterator[Path]:
+    """Read a list: one orthophoto a line, relative to the list; # starts a comment."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(
+            "list cannot be read",
+            where=path,
+            found=error.strerror if isinstance(error, OSError) else "text that is not UTF-8",
+            expected="one orthophoto a line",
+        ) from None
+    lines = [line.strip() for line in text.splitlines()]
+    names = [line for line in lines if line and not line.startswith("#")]
+    if not names:
+        raise DatasetError("list is empty", where=path, expected="one orthophoto a line")
+    for name in names:
+        yield path.parent / name
+
+
+def _of_folder(folder: Path) -> Iterator[Path]:
+    """Find the orthophotos of a data folder, or those that lie in a folder beside their DEMs."""
+    layout = folder / ORTHOPHOTO.folder
+    place = layout if layout.is_dir() else folder
+    found, unread = find_files(place, ORTHOPHOTO)
+    photos = [path for path in found.values() if place is layout or not bears_tag(path, DEM)]
+    if not photos:
+        raise DatasetError(
+            "no orthophotos in this folder",
+            where=place,
+            found=", ".join(path.name for path in (*found.values(), *unread)) or None,
+            expected=", ".join(ORTHOPHOTO.endings),
+        )
+    yield from photos

@@ -1,0 +1,139 @@
+"""The summary of many cemeteries: a table as CSV and JSON, renewed after each cemetery."""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+from grave_cli.atomic_writes import whole_file
+from grave_cli.batch.jobs import Shard
+from grave_cli.errors import ExportError
+from grave_cli.outputs import FOREIGN, Output, check_outputs, seal
+
+State = Literal["mapped", "already mapped", "failed"]
+
+_STEM = "summary"
+_SEAL_KEY = "csv_sha256"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one cemetery.
+
+    Args:
+        cemetery: Cemetery id.
+        state: Mapped now, or before, or neither.
+        graves: Graves on its map; None without one.
+        to_review: How many of them need a review.
+        seconds: Duration.
+        orthophoto: The mapped image.
+        dem: Its heights; empty without them.
+        map: The GeoPackage.
+        error: Why it failed, in one line.
+    """
+
+    cemetery: str
+    state: State
+    graves: int | None
+    to_review: int | None
+    seconds: float
+    orthophoto: str
+    dem: str
+    map: str
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The files of the summary.
+
+    Args:
+        csv: The table.
+        json: The same with totals, and the seal of both.
+    """
+
+    csv: Path
+    json: Path
+
+    @classmethod
+    def in_folder(cls, folder: Path, shard: Shard | None) -> "Summary":
+        """Name the files of a folder of maps; each shard has its own."""
+        stem = f"{_STEM}-{shard.index + 1}-of-{shard.count}" if shard else _STEM
+        return cls(folder / f"{stem}.csv", folder / f"{stem}.json")
+
+    def check(self, inputs: Sequence[Path], *, overwrite: bool) -> None:
+        """Check that the files can be written and that nobody's work is lost by it.
+
+        Args:
+            inputs: Files that the command reads.
+            overwrite: Replace them in any case.
+
+        Raises:
+            ExportError: One of them cannot be written, or holds something else.
+        """
+        why_keep = partial(_why_keep, self)
+        outputs = (
+            Output("the summary", self.csv, "a CSV table", (".csv",), why_keep),
+            Output("the summary as JSON", self.json, "JSON", (".json",), why_keep),
+        )
+        named = {f"input {number}": path for number, path in enumerate(inputs, start=1)}
+        check_outputs(outputs, named, overwrite=overwrite)
+
+    def write(self, outcomes: Sequence[Outcome]) -> None:
+        """Write both files.
+
+        Raises:
+            ExportError: One of them cannot be written.
+        """
+        table = _as_csv(outcomes)
+        content = as_record(outcomes) | {_SEAL_KEY: seal(table)}
+        try:
+            for path, text in ((self.csv, table), (self.json, _as_json(content))):
+                with whole_file(path) as new:
+                    new.write_text(text, encoding="utf-8", newline="")
+        except OSError as error:
+            raise ExportError(
+                "summary cannot be written", where=self.csv, found=error.strerror
+            ) from None
+
+
+def as_record(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """Return the outcomes and their totals for JSON."""
+    states = [outcome.state for outcome in outcomes]
+    return {
+        "mapped": states.count("mapped"),
+        "already_mapped": states.count("already mapped"),
+        "failed": states.count("failed"),
+        "graves": sum(outcome.graves or 0 for outcome in outcomes),
+        "to_review": sum(outcome.to_review or 0 for outcome in outcomes),
+        "cemeteries": [asdict(outcome) for outcome in outcomes],
+    }
+
+
+def _as_csv(outcomes: Sequence[Outcome]) -> str:
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, [field.name for field in fields(Outcome)])
+    writer.writeheader()
+    for outcome in outcomes:
+        writer.writerow(asdict(outcome))
+    return buffer.getvalue()
+
+
+def _as_json(content: dict[str, Any]) -> str:
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def _why_keep(summary: Summary, path: Path) -> str | None:
+    """Return why an existing summary must not be replaced; None if gravecli wrote it so."""
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        record = json.loads(summary.json.read_text(encoding="utf-8"))
+        table = summary.csv.read_bytes().decode("utf-8") if summary.csv.exists() else None
+        if table is None or record[_SEAL_KEY] == seal(table):
+            return None
+        return "was changed since gravecli wrote it" if path == summary.csv else None
+    return FOREIGN

@@ -1,0 +1,69 @@
+"""Maps cemeteries one after the other; a failure is recorded, and the others are mapped."""
+
+from collections.abc import Callable, Iterator, Sequence
+from time import perf_counter
+
+from grave_cli.batch.jobs import Job
+from grave_cli.batch.outcomes import Outcome, State
+from grave_cli.errors import GraveError
+from grave_cli.progress import SILENT, Progress
+
+MapOne = Callable[[Job], tuple[int, int]]
+"""Maps a cemetery; returns its graves, and how many of them need a review."""
+
+
+def map_jobs(
+    jobs: Sequence[Job],
+    find_finished: Callable[[Job], tuple[int, int] | None],
+    map_one: MapOne,
+    progress: Progress = SILENT,
+) -> Iterator[Outcome]:
+    """Map cemeteries and yield what became of each.
+
+    Args:
+        jobs: The cemeteries.
+        find_finished: Returns the counts of a map that is there already; None maps the cemetery.
+        map_one: Maps a cemetery.
+        progress: Receives the cemeteries done, and a note for each that failed.
+    """
+    with progress.task("Cemeteries", total=len(jobs), unit="cemeteries") as advance:
+        for job in jobs:
+            outcome = _map(job, find_finished, map_one)
+            if outcome.error:
+                progress.warn(f"{job.cemetery} failed: {outcome.error}")
+            advance(1)
+            yield outcome
+
+
+def _map(
+    job: Job, find_finished: Callable[[Job], tuple[int, int] | None], map_one: MapOne
+) -> Outcome:
+    start = perf_counter()
+    graves: int | None = None
+    to_review: int | None = None
+    state: State = "failed"
+    error = ""
+    try:
+        if (counts := find_finished(job)) is not None:
+            state = "already mapped"
+        else:
+            counts = map_one(job)
+            state = "mapped"
+        graves, to_review = counts
+    except GraveError as fault:
+        error = str(fault)
+    except MemoryError:
+        error = f"{job.orthophoto}: the memory is too small; lower prediction.memory_mpx"
+    except OSError as fault:
+        error = f"{fault.filename or job.out}: {fault.strerror or fault}"
+    return Outcome(
+        cemetery=job.cemetery,
+        state=state,
+        graves=graves,
+        to_review=to_review,
+        seconds=round(perf_counter() - start, 1),
+        orthophoto=str(job.orthophoto),
+        dem=str(job.dem or ""),
+        map=str(job.out),
+        error=error,
+    )

@@ -1,0 +1,118 @@
+"""Help texts: examples for each command, and square brackets that are shown as they are."""
+
+import inspect
+import re
+from typing import Any
+
+from typer.core import TyperCommand, TyperGroup
+
+_LINE_END = re.compile(r"(?<!\n)\n(?!\n)")  # within a paragraph
+_TAG = re.compile(r"\[[a-z#/@][^\[]*?\]")  # as Rich recognises markup
+
+EXAMPLES: dict[str, tuple[str, ...]] = {
+    "train": (
+        "gravecli train --channels rgb+dem",
+        "gravecli train --data data --channels rgb --max-time 30m --name first",
+        "gravecli train --dry-run",
+        "gravecli train --resume first --epochs 80",
+        "gravecli train --init-from models:/graves@champion",
+        """gravecli train --set 'data.test=["st_anna"]'""",
+    ),
+    "hpo": (
+        "gravecli hpo --study pilot --trials 20 --channels rgb+dem",
+        "gravecli hpo --study pilot --workers 4 --timeout 2h",
+        "gravecli hpo --study longer --epochs 20..60",
+        "gravecli hpo --study decode --model starter",
+    ),
+    "check": (
+        "gravecli check",
+        "gravecli check data --channels rgb+dem",
+        "gravecli check --json",
+    ),
+    "dataset-id": (
+        "gravecli dataset-id",
+        "gravecli dataset-id data --manifest files.json",
+        "gravecli dataset-id data --diff files.json",
+        "gravecli dataset-id data --content",
+    ),
+    "predict-cemetery": (
+        "gravecli predict-cemetery st_anna.tif",
+        "gravecli predict-cemetery next/orthophotos/st_anna.tif --preview st_anna.png",
+        "gravecli predict-cemetery st_anna.tif --dem heights.tif --model starter",
+        "gravecli predict-cemetery st_anna.tif --truth surveyed.gpkg --json",
+        "gravecli predict-cemetery st_anna.tif --crs EPSG:25832 --out maps/st_anna.gpkg",
+        "gravecli predict-cemetery flights --dem-dir heights --out maps --preview maps",
+        "gravecli predict-cemetery @list.txt --out maps --shard 1/4",
+    ),
+    "evaluate": (
+        "gravecli evaluate st_anna.gpkg surveyed.gpkg",
+        "gravecli evaluate st_anna.gpkg surveyed.gpkg --report st_anna.html",
+        "gravecli evaluate st_anna.gpkg surveyed.gpkg --by-attribute KIND --json",
+        "gravecli evaluate --cross-validate --data data --max-time 30m",
+    ),
+    "verify": (
+        "gravecli verify st_anna.gpkg",
+        "gravecli verify st_anna.gpkg --only graves",
+    ),
+    "runs": (
+        "gravecli runs",
+        "gravecli runs --all --limit 50",
+        "gravecli runs --json",
+        "gravecli runs --prune",
+    ),
+    "dashboard": (
+        "gravecli dashboard",
+        "gravecli dashboard --study pilot",
+        "gravecli dashboard --mlflow --no-browser",
+    ),
+    "sample-data": (
+        "gravecli sample-data",
+        "gravecli sample-data data --cemeteries 8 --seed 1",
+        "gravecli sample-data varied --variety all --size-m 60",
+    ),
+    "model-info": (
+        "gravecli model-info starter",
+        "gravecli model-info models:/graves@champion --json",
+    ),
+    "config": (
+        "gravecli config",
+        "gravecli config --init",
+        "gravecli config --set training.epochs=5 --json",
+    ),
+}
+
+
+class PlainCommand(TyperCommand):
+    """A command whose help texts are not markup: `[data]` is shown as `[data]`."""
+
+    def __init__(self, *arguments: Any, **how: Any) -> None:
+        super().__init__(*arguments, **how)
+        _escape_texts(self)
+
+
+class PlainGroup(TyperGroup):
+    """A group of commands whose help texts are not markup."""
+
+    def __init__(self, *arguments: Any, **how: Any) -> None:
+        super().__init__(*arguments, **how)
+        _escape_texts(self)
+
+
+def examples_of(command: str) -> str:
+    """Write the section "Examples" of a command's help."""
+    return "\n".join(["Examples:", *(f"  {line}" for line in EXAMPLES.get(command, ()))])
+
+
+def _escape_texts(command: Any) -> None:
+    if command.help:  # Typer keeps the lines of all paragraphs but the first
+        command.help = _LINE_END.sub(" ", inspect.cleandoc(command.help))
+    for name in ("help", "short_help", "epilog"):
+        setattr(command, name, _escaped(getattr(command, name)))
+    for parameter in command.params:
+        if text := getattr(parameter, "help", None):
+            parameter.help = _escaped(text)
+
+
+def _escaped(text: str | None) -> str | None:
+    """Escape what Rich would take for markup and leave out."""
+    return None if text is None else _TAG.sub(r"\\\g<0>", text)

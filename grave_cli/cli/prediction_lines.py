@@ -1,0 +1,39 @@
+"""A mapped cemetery in lines on the terminal, or as JSON."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from grave_cli.cli.console import ERR, print_json, print_line
+from grave_cli.cli.scorecard import verdict_sentence
+from grave_cli.evaluation.verdicts import VerdictCounts
+from grave_cli.wording import counted, duration
+
+
+def print_summary(summary: Mapping[str, Any], json: bool) -> None:
+    """Print what `MapFiles.summary` says of a map.
+
+    Args:
+        summary: Numbers and files by name.
+        json: Print JSON.
+    """
+    if json:
+        print_json(summary)
+        return
+    for note in summary["notes"]:
+        ERR.print(note)
+    if "preview" in summary:
+        print_line(f"overview in {summary['preview']}")
+    if "report" in summary:
+        print_line(f"report in {summary['report']}")
+    if score := summary.get("score"):
+        rates = score["at_50"]
+        print_line(
+            f"object F1 {rates['f1']:.3f}, precision {rates['precision']:.3f}, "
+            f"recall {rates['recall']:.3f}, mean IoU {rates['mean_iou']:.3f}"
+        )
+        print_line(verdict_sentence(VerdictCounts.from_dict(score)))
+    print_line(
+        f"{counted(summary['graves'], 'grave')} in {', '.join(summary['files'].values())}, "
+        f"{summary['to_review']} to review (model {summary['model']}, "
+        f"{duration(summary['seconds'])})"
+    )

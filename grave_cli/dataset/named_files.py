@@ -1,0 +1,107 @@
+"""The files of one kind in a folder, by cemetery."""
+
+import os
+from pathlib import Path
+
+from grave_cli.dataset.file_kinds import (
+    DEM,
+    ORTHOPHOTO,
+    UNREAD,
+    Kind,
+    bears_tag,
+    composed,
+    faults_named,
+    name_of,
+)
+from grave_cli.errors import DatasetError
+
+
+def find_files(
+    folder: Path, kind: Kind, shared: Path | None = None
+) -> tuple[dict[str, Path], list[Path]]:
+    """Find the files of one kind by cemetery.
+
+    Args:
+        folder: Where they lie; it need not exist.
+        kind: Their endings and tags.
+        shared: A file that belongs to all cemeteries, and is left out.
+
+    Returns:
+        The files, and data that is not read.
+
+    Raises:
+        DatasetError: Two files bear the name of one cemetery.
+    """
+    found: dict[str, Path] = {}
+    others, unread = [], []
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        ending = path.suffix.lower()
+        if path.name.startswith(".") or (shared is not None and path.samefile(shared)):
+            continue
+        if ending in kind.endings:
+            take_file(found, name_of(path, kind), path)
+        elif ending in kind.other_endings:
+            others.append(path)
+        elif ending in UNREAD:
+            unread.append(path)
+    extra: dict[str, Path] = {}
+    for path in others:
+        name = name_of(path, kind)
+        if name in found:
+            unread.append(path)
+        else:
+            take_file(extra, name, path)
+    return found | extra, unread
+
+
+def take_file(found: dict[str, Path], name: str, path: Path) -> None:
+    """Enter the file of a cemetery.
+
+    Raises:
+        DatasetError: Another file bears its name.
+    """
+    if name in found:
+        raise DatasetError(
+            f"two files for cemetery {name}",
+            where=path.parent,
+            found=f"{found[name].name} and {path.name}",
+            expected="one",
+            remedy="move one of them away",
+        )
+    found[name] = path
+
+
+def cemetery_name(orthophoto: Path) -> str:
+    """Return the cemetery id from the file name of an orthophoto."""
+    return name_of(orthophoto, ORTHOPHOTO)
+
+
+def sibling_dem(orthophoto: Path) -> Path | None:
+    """Find the DEM of an orthophoto: in the folder dems/ of its data folder, or beside it.
+
+    Beside it, only a file with a word for DEMs in its name ("_dsm") is one.
+
+    Raises:
+        DatasetError: There are two.
+    """
+    folder = Path(os.path.realpath(orthophoto)).parent  # resolve() fails on links in a circle
+    if folder.name == ORTHOPHOTO.folder:
+        return dem_of(orthophoto, folder.parent / DEM.folder)
+    names = (cemetery_name(orthophoto), composed(orthophoto.stem))
+    found: dict[str, Path] = {}
+    for path in sorted(folder.glob("*.*")):
+        is_dem = path.suffix.lower() in DEM.endings and bears_tag(path, DEM)
+        if is_dem and name_of(path, DEM) in names:
+            take_file(found, name_of(path, DEM), path)
+    return found.get(names[0]) or found.get(names[1])
+
+
+def dem_of(orthophoto: Path, folder: Path) -> Path | None:
+    """Find the DEM of an orthophoto in a folder: it bears the name of the cemetery or of the file.
+
+    Raises:
+        DatasetError: There are two.
+    """
+    with faults_named():
+        files, _ = find_files(folder, DEM)
+    return files.get(cemetery_name(orthophoto)) or files.get(composed(orthophoto.stem))

@@ -1,0 +1,86 @@
+"""A layer of graves in, a DXF drawing for CAD out: one layer for each field, numbers as text."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import shapely
+from pyproj import CRS
+
+from grave_cli.atomic_writes import whole_file
+from grave_cli.delivery.layer import Layer
+
+if TYPE_CHECKING:
+    from ezdxf.layouts.layout import Modelspace
+
+_APPLICATION = "GRAVECLI"
+_VERSION = "R2010"
+_TEXT_M = 0.3  # height of the numbers
+_COLOURS = (1, 3, 4, 5, 6, 30, 140, 200)  # AutoCAD's index colours that show on black and white
+_UNITS = {"metre": 6, "foot": 2, "US survey foot": 21}  # $INSUNITS
+
+
+def write_dxf(layer: Layer, path: Path) -> None:
+    """Write graves as DXF.
+
+    The layers are called after the fields: `F01`, `F02`, and `F00` for graves in no field. Each
+    outline carries its `grave_id` as extended data of the application GRAVECLI.
+
+    Args:
+        layer: The graves, in a projected CRS.
+        path: The file; an existing one is replaced.
+
+    Raises:
+        ExportError: It cannot be written.
+    """
+    with _without_warnings():
+        from ezdxf.filemanagement import new as new_drawing
+
+    axis = CRS(layer.crs).axis_info[0]
+    drawing = new_drawing(_VERSION)
+    drawing.header["$INSUNITS"] = _UNITS.get(axis.unit_name, 0)
+    drawing.header["$MEASUREMENT"] = int(axis.unit_name == "metre")
+    drawing.appids.add(_APPLICATION)
+    for index, name in enumerate(sorted({_field(row) for row in layer.rows})):
+        drawing.layers.add(name, color=_COLOURS[index % len(_COLOURS)])
+    height = _TEXT_M / axis.unit_conversion_factor
+    for outline, cells in zip(layer.polygons(), layer.cells(), strict=True):
+        _draw(drawing.modelspace(), outline, cells, height)
+    with whole_file(path) as new:
+        drawing.saveas(new)
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Import ezdxf silently: it lists the system's fonts, and warns if it cannot keep the list."""
+    logger = logging.getLogger("ezdxf")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+def _field(cells: Any) -> str:
+    return f"F{cells['field'] or 0:02d}"
+
+
+def _draw(
+    space: "Modelspace", outline: shapely.Polygon, cells: dict[str, Any], height: float
+) -> None:
+    from ezdxf.enums import TextEntityAlignment
+
+    on_layer = {"layer": _field(cells)}
+    for ring in (outline.exterior, *outline.interiors):
+        points = np.asarray(ring.coords)[:-1, :2]
+        line = space.add_lwpolyline(points.tolist(), close=True, dxfattribs=on_layer)
+        line.set_xdata(_APPLICATION, [(1000, cells["grave_id"])])
+    if cells["number"] is not None:
+        text = space.add_text(str(cells["number"]), height=height, dxfattribs=on_layer)
+        inside = outline.representative_point()
+        middle = outline.centroid if outline.covers(outline.centroid) else inside
+        text.set_placement((middle.x, middle.y), align=TextEntityAlignment.MIDDLE_CENTER)

@@ -1,0 +1,52 @@
+"""Words of the report, in English and German."""
+
+from collections.abc import Mapping
+
+from grave_cli.settings.output import Language
+
+_TEXTS: Mapping[str, tuple[str, str]] = {
+    "graves": ("graves", "Gräber"),
+    "to_review": ("to review", "zu prüfen"),
+    "fields": ("fields", "Felder"),
+    "rows": ("rows", "Reihen"),
+    "area": ("area of all graves", "Fläche aller Gräber"),
+    "mean_area": ("mean area", "mittlere Fläche"),
+    "map": ("Map", "Karte"),
+    "imagery": ("orthophoto", "Orthofoto"),
+    "sound": ("graves", "Gräber"),
+    "doubtful": ("graves to review", "zu prüfende Gräber"),
+    "hint": (
+        "Scroll to zoom, drag to pan, double-click to reset. With the map selected: arrow keys go "
+        "from grave to grave, + and − zoom, 0 resets, Enter goes to the row of the grave. North is "
+        "up.",
+        "Mausrad vergrößert, Ziehen verschiebt, Doppelklick setzt zurück. Ist die Karte "
+        "ausgewählt: Pfeiltasten gehen von Grab zu Grab, + und − vergrößern und verkleinern, 0 "
+        "setzt zurück, die Eingabetaste geht zur Zeile des Grabes. Norden ist oben.",
+    ),
+    "none": ("No graves were found.", "Es wurden keine Gräber gefunden."),
+    "queue": ("To review, worst first", "Zu prüfen, Zweifelhaftestes zuerst"),
+    "queue_empty": ("No grave needs a review.", "Kein Grab muss geprüft werden."),
+    "queue_cut": (
+        "Pictures are shown of the first {shown} of {all}; the table lists all.",
+        "Bilder zeigen die ersten {shown} von {all}; die Tabelle enthält alle.",
+    ),
+    "confidence": ("confidence", "Sicherheit"),
+    "table": ("Graves", "Gräber"),
+    "search": ("Search", "Suchen"),
+    "only_review": ("only graves to review", "nur zu prüfende Gräber"),
+    "of": ("of", "von"),
+    "review_mark": ("review", "prüfen"),
+    "distributions": ("Distributions", "Verteilungen"),
+    "histogram_area": ("area, m²", "Fläche, m²"),
+    "histogram_confidence": ("confidence", "Sicherheit"),
+    "origin": ("Where this map comes from", "Herkunft der Karte"),
+    "caution": (
+        "This map was drawn by a program. Check it before you act on it.",
+        "Diese Karte hat ein Programm gezeichnet. Bitte prüfen, bevor danach gehandelt wird.",
+    ),
+}
+
+
+def texts(language: Language) -> dict[str, str]:
+    """Return the words of the report in a language."""
+    return {name: both[language == "de"] for name, both in _TEXTS.items()}

@@ -1,0 +1,32 @@
+"""Numbers with their nouns: 1 grave, 2 graves."""
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Write a number and a noun in the singular or plural.
+
+    Args:
+        number: How many.
+        noun: The noun in the singular ("grave", "finished trial").
+        plural: Its plural; empty: with an `s`, or `ies` for a `y` after a consonant.
+    """
+    if number == 1:
+        return f"1 {noun}"
+    if not plural:
+        is_y = noun.endswith("y") and noun[-2:-1] not in "aeiou"
+        plural = f"{noun[:-1]}ies" if is_y else f"{noun}s"
+    return f"{number} {plural}"
+
+
+def is_or_are(number: int) -> str:
+    """Return the verb for a number of things."""
+    return "is" if number == 1 else "are"
+
+
+def duration(seconds: float) -> str:
+    """Format a duration: 45 s, 3:20 min, 2:05 h."""
+    minutes, rest = divmod(round(seconds), 60)
+    if not minutes:
+        return f"{rest} s"
+    if minutes < 60:
+        return f"{minutes}:{rest:02d} min"
+    return f"{minutes // 60}:{minutes % 60:02d} h"

@@ -1,0 +1,218 @@
+"""The report page of a map, as a user sees it in a browser."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from browser import browser_page, needs_chromium
+from playwright.sync_api import Page
+from rasterio.transform import from_origin
+from some_map import BOTTOM, LEFT, some_map
+
+from grave_cli.mapping.report.content import make_report, review_order
+from grave_cli.mapping.report.write import report_output, write_report
+from grave_cli.mapping.result import PredictionResult
+from grave_cli.outputs import check_outputs
+
+HOSTILE = "<img src=x onerror=document.title='hacked'>"
+
+
+@pytest.fixture(scope="module")
+def orthophoto(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A picture that is blue in the west and green in the east."""
+    path = tmp_path_factory.mktemp("ortho") / "anna.tif"
+    pixels = np.zeros((3, 200, 360), np.uint8)
+    pixels[2, :, :180], pixels[1, :, 180:] = 200, 200
+    place = {"crs": "EPSG:25832", "transform": from_origin(LEFT, BOTTOM + 10, 0.05, 0.05)}
+    how = {"driver": "GTiff", "count": 3, "dtype": "uint8", "height": 200, "width": 360}
+    with rasterio.open(path, "w", **how, **place) as dataset:
+        dataset.write(pixels)
+    return path
+
+
+@pytest.fixture(scope="module")
+def result(orthophoto: Path) -> PredictionResult:
+    return some_map(orthophoto, HOSTILE)
+
+
+@pytest.fixture(scope="module")
+def opened(
+    orthophoto: Path, result: PredictionResult, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Page]:
+    """The page in a browser, where every message and request is a failure."""
+    path = tmp_path_factory.mktemp("page") / "anna.html"
+    write_report(orthophoto, result, path)
+    said: list[str] = []
+    with browser_page("") as page:
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("request", lambda request: said.append(request.url))
+        page.goto(path.as_uri())
+        yield page
+        assert set(said) == {path.as_uri()}
+
+
+@pytest.fixture
+def page(opened: Page) -> Page:
+    opened.reload()
+    return opened
+
+
+def ids(page: Page) -> list[str]:
+    cells = page.locator(".graves-table tbody tr:not([hidden]) td:first-child")
+    return [text[-11:] for text in cells.all_text_contents()]
+
+
+def chosen(page: Page) -> list[str]:
+    return [text[-11:] for text in page.locator("tr.chosen td:first-child").all_text_contents()]
+
+
+def test_the_review_queue_has_the_least_confident_first(result: PredictionResult) -> None:
+    assert review_order(result).tolist() == [5, 4]
+
+
+def test_the_picture_lies_under_the_outlines(orthophoto: Path, result: PredictionResult) -> None:
+    report = make_report(orthophoto, result, "en")
+    assert (report.width, report.height) == (1800, 1000)
+    assert (report.background.x, report.background.y) == (0, 0)
+    # The first grave: 1 m wide from the left edge on, 4 to 6 m above the bottom.
+    assert report.graves[0].path == "M100 600l0 -200 -100 0 0 200z"
+    crop = report.cards[0].image
+    assert crop.width == crop.height == round(100 * 1.7 * 2)
+    assert (crop.x + crop.width / 2, crop.y + crop.height / 2) == (1550, 500)
+    assert report.area_m2 == 12
+    assert (report.fields, report.rows, report.to_review) == (2, 3, 2)
+    assert report.areas is not None
+    assert sum(report.areas.counts) == 6
+
+
+def test_a_map_without_graves_has_a_page(
+    orthophoto: Path, result: PredictionResult, tmp_path: Path
+) -> None:
+    none = np.zeros(0, dtype=object)
+    empty = replace(result, polygons=none, raw_polygons=none, attributes=())
+    write_report(orthophoto, empty, tmp_path / "page.html")
+    assert "No graves were found." in (tmp_path / "page.html").read_text("utf-8")
+
+
+def test_german_pages_have_german_words_and_numbers(
+    orthophoto: Path, result: PredictionResult, tmp_path: Path
+) -> None:
+    write_report(orthophoto, result, tmp_path / "page.html", "de")
+    text = (tmp_path / "page.html").read_text("utf-8")
+    assert '<html lang="de">' in text
+    assert "teilweise verdeckt, geringe Sicherheit" in text
+    assert '<td data-value="0.97">0,97</td>' in text
+
+
+def test_an_unchanged_page_is_renewed_and_a_changed_one_kept(
+    orthophoto: Path, result: PredictionResult, tmp_path: Path
+) -> None:
+    path = tmp_path / "page.html"
+    write_report(orthophoto, result, path)
+    check_outputs([report_output(path, orthophoto)], {}, overwrite=False)
+    path.write_text(path.read_text("utf-8").replace("0.97", "0.98"), encoding="utf-8")
+    assert report_output(path, orthophoto).why_keep(path)
+
+
+@needs_chromium
+def test_names_are_text(page: Page) -> None:
+    assert page.title() == HOSTILE
+    assert page.locator("h1").text_content() == HOSTILE
+    assert page.locator("img").count() == 0
+
+
+@needs_chromium
+def test_a_click_on_an_outline_chooses_its_row(page: Page) -> None:
+    page.locator('.map path[data-grave="2"]').click()
+    assert chosen(page) == ["F01-R02-001"]
+    detail = page.locator(".detail").text_content() or ""
+    assert "Field 1" in detail
+    assert "Confidence 0.81" in detail
+
+
+@needs_chromium
+def test_a_click_on_a_row_and_on_a_card_chooses_the_outline(page: Page) -> None:
+    page.locator(".graves-table tbody tr").nth(1).click()
+    assert page.locator(".map path.chosen").get_attribute("data-grave") == "1"
+    page.locator(".card button").first.click()
+    assert page.locator(".map path.chosen").get_attribute("data-grave") == "5"
+    assert page.locator(".card.chosen").count() == 1
+
+
+@needs_chromium
+def test_keys_go_from_grave_to_grave(page: Page) -> None:
+    page.locator(".map").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    assert chosen(page) == ["F01-R01-002"]
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowUp")
+    assert chosen(page) == ["F00-R00-001"]  # around the end
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.dataset.grave") == "5"
+    page.keyboard.press("Escape")
+    assert chosen(page) == []
+
+
+@needs_chromium
+def test_keys_and_wheel_zoom_the_map(page: Page) -> None:
+    def width() -> float:
+        return float(page.evaluate("document.querySelector('.map').viewBox.baseVal.width"))
+
+    page.locator(".map").focus()
+    page.keyboard.press("+")
+    assert width() == pytest.approx(1800 * 0.8)
+    page.keyboard.press("0")
+    assert width() == 1800
+    page.locator(".map").hover()
+    page.mouse.wheel(0, -100)
+    page.wait_for_function("document.querySelector('.map').viewBox.baseVal.width < 1800")
+
+
+@needs_chromium
+def test_columns_sort_as_numbers_and_empty_cells_come_last(page: Page) -> None:
+    heading = page.locator("th button", has_text="Confidence")
+    heading.click()
+    first = ids(page)
+    assert (first[0], first[-1]) == ("F00-R00-001", "F01-R01-001")
+    heading.press("Enter")
+    assert ids(page) == first[::-1]
+    assert page.locator("th[aria-sort=descending]").text_content() == "Confidence"
+    page.locator("th button", has_text="Height").click()
+    assert ids(page)[-1] == "F00-R00-001"  # it has no height
+
+
+@needs_chromium
+def test_filters_hide_rows_and_fade_outlines(page: Page) -> None:
+    page.locator(".search").fill("partly HIDDEN")
+    assert ids(page) == ["F00-R00-001"]
+    assert page.locator(".shown").text_content() == "1"
+    assert page.locator(".map path.out").count() == 5
+    page.locator(".search").fill("")
+    page.locator(".only-review").check()
+    assert ids(page) == ["F02-R01-001", "F00-R00-001"]
+    page.locator(".map").focus()
+    page.keyboard.press("ArrowRight")
+    assert chosen(page) == ["F02-R01-001"]  # keys keep to what is shown
+
+
+@needs_chromium
+def test_the_orthophoto_is_drawn_where_it_belongs(page: Page) -> None:
+    page.locator(".map").scroll_into_view_if_needed()
+    box = page.locator(".map .background").bounding_box()
+    assert box is not None
+    picture = page.screenshot(
+        clip={"x": box["x"], "y": box["y"], "width": box["width"], "height": box["height"] / 5},
+        type="png",
+    )
+    with rasterio.MemoryFile(picture) as file, file.open() as image:
+        red, green, blue = (image.read(band).astype(float) for band in (1, 2, 3))
+    half = math.floor(blue.shape[1] / 2)
+    assert blue[:, 20 : half - 20].mean() > 150 > green[:, 20 : half - 20].mean()
+    assert green[:, half + 20 : -20].mean() > 150 > blue[:, half + 20 : -20].mean()
+    assert red.mean() < 60
