@@ -17,7 +17,7 @@ HELD_OUT = sample_04
 IN_DEMO = PATH="$$(cd '$(BIN)' && pwd):$$PATH" && cd demo &&
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow check bench lock clean
+.PHONY: help setup demo test coverage test-slow check bench lock clean
 
 help: ## list all targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(firstword $(MAKEFILE_LIST)) | sort | \
@@ -52,6 +52,11 @@ demo/.sample-data: | $(STAMP)
 test: $(STAMP) ## run the quick tests
 	$(QUICK_TESTS)
 
+coverage: $(STAMP) ## run the quick tests and print their line coverage, which must be 92 % or more
+	$(QUICK_TESTS) --cov --cov-report=
+	@printf 'line coverage: %s %%\n' "$$($(BIN)/coverage report --format=total)"
+	@$(BIN)/coverage report --format=total --fail-under=92 > /dev/null
+
 test-slow: $(STAMP) ## run the slow tests
 	$(BIN)/python -m pytest -m slow
 
@@ -77,5 +82,5 @@ lock: ## renew constraints.txt with the newest releases
 	rm -rf build/lock
 
 clean: ## delete the environment, caches, builds and the demo
-	rm -rf $(VENV) build dist demo .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf $(VENV) build dist demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* *.egg-info
 	find grave_cli tests -name __pycache__ -type d -prune -exec rm -rf {} +

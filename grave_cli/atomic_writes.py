@@ -47,7 +47,7 @@ def whole_file(path: Path) -> Iterator[Path]:
         ExportError: The file cannot be written, another program holds it open (Windows), or it is a
             folder or device: renaming a file to /dev/null would delete the device.
     """
-    path = path.resolve() if path.is_symlink() else path
+    path = Path(os.path.realpath(path)) if path.is_symlink() else path
     if path.exists() and not path.is_file():
         raise ExportError("cannot be written: not a regular file", where=path)
     with _beside(path) as new:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from office import furnish
 from postgres import postgres_server
 from support import Listener, tiny_settings, untrained_bundle
 
@@ -45,6 +46,20 @@ def trained(
 def untrained(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """The tiny network for rgb+dem with random weights; read only."""
     return untrained_bundle(tmp_path_factory.mktemp("untrained"))
+
+
+@pytest.fixture(scope="session")
+def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of `office`; read only."""
+    return furnish(tmp_path_factory.mktemp("furnished"))
+
+
+@pytest.fixture
+def office(furnished: Path, untrained: Bundle, tmp_path: Path) -> Path:
+    """A folder with data, an untrained model and an earlier map, to try bad inputs in."""
+    folder = Path(shutil.copytree(furnished, tmp_path / "office"))
+    (folder / "model").symlink_to(untrained.folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -37,7 +37,7 @@ FLOORS = (
     ("dataset", "evaluation", "model", "register"),
     ("doctor", "drawing", "learning", "resurvey", "tracking"),
     ("joining", "mapping"),
-    ("batch", "training"),
+    ("batch", "training", "verification"),
     ("tuning",),
     ("cli",),
 )

@@ -57,12 +57,12 @@ class Shard:
 
 def are_many(given: Sequence[Path]) -> bool:
     """Return whether arguments name more than one orthophoto, or may do so."""
-    return len(given) > 1 or any(is_list(path) or path.is_dir() for path in given)
+    return len(given) > 1 or any(is_list(path) or os.path.isdir(path) for path in given)
 
 
 def is_list(path: Path) -> bool:
     """Return whether an argument names a list of orthophotos."""
-    return str(path).startswith(LIST_MARK) and not path.exists()
+    return str(path).startswith(LIST_MARK) and not os.path.exists(path)
 
 
 def list_jobs(given: Sequence[Path], out: Path, dem_folder: Path | None = None) -> tuple[Job, ...]:
@@ -77,7 +77,7 @@ def list_jobs(given: Sequence[Path], out: Path, dem_folder: Path | None = None) 
         DatasetError: A file or folder is missing, a folder holds no orthophoto, or two orthophotos
             bear one name.
     """
-    if dem_folder is not None and not dem_folder.is_dir():
+    if dem_folder is not None and not os.path.isdir(dem_folder):
         raise DatasetError("folder of DEMs is missing", where=dem_folder, remedy="check --dem-dir")
     jobs: dict[str, Job] = {}
     for orthophoto in _orthophotos(given):
@@ -127,7 +127,7 @@ def _orthophotos(given: Sequence[Path]) -> Iterator[Path]:
     seen: set[Path] = set()
     for path in given:
         for orthophoto in _of_argument(path):
-            if not orthophoto.is_file():
+            if not os.path.isfile(orthophoto):
                 raise DatasetError("orthophoto is missing", where=orthophoto)
             if (place := orthophoto.resolve()) not in seen:
                 seen.add(place)
@@ -137,7 +137,7 @@ def _orthophotos(given: Sequence[Path]) -> Iterator[Path]:
 def _of_argument(path: Path) -> Iterator[Path]:
     if is_list(path):
         yield from _of_list(Path(str(path)[len(LIST_MARK) :]))
-    elif path.is_dir():
+    elif os.path.isdir(path):
         yield from _of_folder(path)
     else:
         yield path

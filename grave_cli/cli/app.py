@@ -22,13 +22,22 @@ from grave_cli.cli.model_info import model_info
 from grave_cli.cli.predict import predict_cemetery
 from grave_cli.cli.runs import runs
 from grave_cli.cli.sample_data import sample_data
-from grave_cli.cli.streams import StdoutError, run_with_streams, say_error, system_fault
+from grave_cli.cli.streams import (
+    StdoutError,
+    memory_fault,
+    run_with_streams,
+    say_error,
+    system_fault,
+)
 from grave_cli.cli.surroundings import forget_other_programs
 from grave_cli.cli.train import train
-from grave_cli.errors import GraveError
+from grave_cli.cli.verify import verify
+from grave_cli.errors import GraveError, TrainingError
 from grave_cli.interrupts import INTERRUPTED, orders_obeyed, was_interrupted
 
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]  # Typer does not export it
+
+_reserve = bytearray(1 << 22)  # given back to say that the memory is exhausted
 
 app = typer.Typer(
     name="gravecli",
@@ -47,6 +56,7 @@ app.command("predict-cemetery")(predict_cemetery)
 app.command("evaluate")(evaluate)
 app.command("compare")(compare)
 app.command("join")(join)
+app.command("verify")(verify)
 app.command("runs")(runs)
 app.command("dashboard")(dashboard)
 app.command("sample-data")(sample_data)
@@ -99,13 +109,28 @@ def _run() -> int:
     except StdoutError:
         raise
     except Exception as error:
+        _reserve.clear()
         if was_interrupted(error):  # while a library was being imported: "initialization failed"
             return INTERRUPTED
-        fault = system_fault(error)
-        if not fault:  # a mistake in the program keeps its traceback
+        code = _explain_resources(error)
+        if code is None:  # a mistake in the program keeps its traceback
             raise
-        say_error(fault)
+        return code
+
+
+def _explain_resources(error: Exception) -> int | None:
+    """Print a fault of the system or exhausted memory as one line; None if neither is the cause."""
+    system, fault = system_fault(error), memory_fault(error)
+    if system:
+        say_error(system)
         return GraveError.exit_code
+    if fault is None:
+        return None
+    say_error(
+        f"not enough memory: {fault}; close other programs, or set a smaller "
+        "prediction.tile_px, prediction.memory_mpx or chips.batch_size"
+    )
+    return TrainingError.exit_code
 
 
 def _explain(error: Any) -> int:

@@ -61,6 +61,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "gravecli join st_anna.gpkg list.csv --map field=Teil --map number=Platz",
         "gravecli join st_anna.gpkg places.csv --crs EPSG:31467 --out joined.gpkg",
     ),
+    "verify": (
+        "gravecli verify st_anna.gpkg",
+        "gravecli verify st_anna.gpkg --only graves",
+    ),
     "runs": (
         "gravecli runs",
         "gravecli runs --all --limit 50",

@@ -74,6 +74,7 @@ def hpo(
     from grave_cli.tuning.result import StudyWatch
     from grave_cli.tuning.study import StudyRequest, run_study
 
+    options.refuse_empty("--study", study)
     chosen = {"data.root": data, "data.channels": channels, "hpo.storage": storage}
     settings = options.load(config, assignments, chosen).settings
     settings = _with_epochs(settings, study, preset, epochs)

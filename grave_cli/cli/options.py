@@ -117,6 +117,18 @@ def _check_work_dir(loaded: "LoadedSettings") -> None:
             )
 
 
+def refuse_empty(option: str, name: str | None) -> None:
+    """Refuse a name that is empty, or blank: nobody could name the thing later.
+
+    Raises:
+        SettingsError: It is.
+    """
+    from grave_cli.errors import SettingsError
+
+    if name is not None and not name.strip():
+        raise SettingsError(f"{option} is empty", found=repr(name), expected="a name")
+
+
 def show_progress(quiet: bool, verbose: bool) -> Progress:
     """Set up the terminal and return its progress listener."""
     from grave_cli.cli.console import QuietProgress, TerminalProgress, set_up_logging

@@ -54,6 +54,7 @@ def train(
 
     if resume is not None and (init_from is not None or name is not None):
         raise SettingsError("--resume cannot be combined with --init-from or --name")
+    options.refuse_empty("--name", name)
     if name == STARTER:
         raise SettingsError("a run cannot be named starter", remedy="choose another --name")
     chosen = options.training_settings(data, channels, epochs, max_time, seed)

@@ -23,7 +23,7 @@ from grave_cli.errors import DatasetError, RasterReadError
 from grave_cli.outlines.polygons import Polygons
 from grave_cli.rasters.georeference import read_georeference
 from grave_cli.rasters.grid import WorkingGrid
-from grave_cli.rasters.raster_file import READ_ERRORS, damaged_file, open_raster
+from grave_cli.rasters.raster_file import READ_ERRORS, damaged_file, open_raster, refuse_complex
 from grave_cli.settings.inputs import DataSettings
 from grave_cli.vectors.areas import Area, read_area
 from grave_cli.vectors.outline_repair import Findings, clean_outlines
@@ -195,6 +195,7 @@ def _mask_polygons(path: Path, grid: WorkingGrid) -> Polygons:
 
 def _read_mask(path: Path, grid: WorkingGrid) -> NDArray[np.bool_]:
     with open_raster(path) as dataset:
+        refuse_complex(dataset, path)
         if dataset.count != 1:
             raise RasterReadError(
                 "not a mask",

@@ -30,6 +30,7 @@ from grave_cli.dataset.file_kinds import (
     Kind,
     composed,
     conversion,
+    faults_named,
     kind_of,
     name_of,
 )
@@ -192,7 +193,9 @@ def manifest_of(data: DataSettings) -> Manifest:
     Raises:
         DatasetError: As for `read_manifest`.
     """
-    return read_manifest(data.root, Path(data.annotations) if data.annotations else None)
+    annotations = Path(data.annotations) if data.annotations else None
+    with faults_named():
+        return read_manifest(data.root, annotations)
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """The files of one kind in a folder, by cemetery."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from grave_cli.dataset.file_kinds import (
     Kind,
     bears_tag,
     composed,
+    faults_named,
     name_of,
 )
 from grave_cli.errors import DatasetError
@@ -103,7 +105,7 @@ def sibling_dem(orthophoto: Path) -> Path | None:
     Raises:
         DatasetError: There are two.
     """
-    folder = orthophoto.resolve().parent
+    folder = Path(os.path.realpath(orthophoto)).parent  # resolve() fails on links in a circle
     if folder.name == ORTHOPHOTO.folder:
         return dem_of(orthophoto, folder.parent / DEM.folder)
     names = (cemetery_name(orthophoto), composed(orthophoto.stem))
@@ -121,5 +123,6 @@ def dem_of(orthophoto: Path, folder: Path) -> Path | None:
     Raises:
         DatasetError: There are two.
     """
-    files, _ = find_files(folder, DEM)
+    with faults_named():
+        files, _ = find_files(folder, DEM)
     return files.get(cemetery_name(orthophoto)) or files.get(composed(orthophoto.stem))

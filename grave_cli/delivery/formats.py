@@ -1,5 +1,6 @@
 """The formats of a map: which there are, what each needs and what it cannot hold."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -148,7 +149,7 @@ def plan_files(out: Path, formats: Sequence[FormatName]) -> dict[FormatName, Pat
     Raises:
         ExportError: The ending belongs to no format.
     """
-    if out.is_dir():  # `check_outputs` refuses it and says why
+    if os.path.isdir(out):  # `check_outputs` refuses it and says why
         return {GEOPACKAGE: out}
     others = (name for name in formats if name != format_of(out))
     files = {name: out.with_suffix(FORMATS[name].endings[0]) for name in others}

@@ -16,7 +16,6 @@ from fiona.io import MemoryFile
 
 from grave_cli.atomic_writes import whole_file
 from grave_cli.delivery.geopackage_seal import (
-    PROVENANCE,
     refuse_open_geopackage,
     remove_sidecars,
     seal_geopackage,
@@ -26,6 +25,7 @@ from grave_cli.delivery.grave_columns import PROVENANCE_COLUMNS, words
 from grave_cli.delivery.grave_styles import TABLE
 from grave_cli.delivery.layer import Layer, Words
 from grave_cli.delivery.metadata_record import metadata_record
+from grave_cli.delivery.row_record import PROVENANCE
 from grave_cli.errors import ExportError
 from grave_cli.rasters.georeference import LONLAT, transformer
 from grave_cli.settings.output import Language

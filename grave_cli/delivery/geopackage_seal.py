@@ -8,22 +8,28 @@ SQLite keeps edits in files beside a database: `-wal` while a program such as QG
 """
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from grave_cli.delivery.row_record import (
+    PROVENANCE,
+    RECORD_KEY,
+    SEAL_KEY,
+    own_tables,
+    record_rows,
+    table_content,
+)
 from grave_cli.errors import ExportError
 from grave_cli.outputs import FOREIGN, Output, seal, source_of
 from grave_cli.wording import counted
 
-PROVENANCE = "gravecli_provenance"
 ORTHOPHOTO_KEY = "orthophoto_fingerprint"
 """Key of the provenance whose value is `source_of` the orthophoto."""
+DEM_KEY = "dem_fingerprint"
+"""Key of the provenance whose value is `source_of` the DEM."""
 
-_SEAL_KEY = "content_sha256"
-_OWN_TABLES = ("gpkg_", "rtree_", "sqlite_")
 _LOGS = ("-wal", "-journal")
 _SIDECARS = (*_LOGS, "-shm")
 _LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
@@ -92,14 +98,14 @@ def why_keep_geopackage(path: Path, origin: Origin) -> str | None:
         origin: The inputs of the new one.
     """
     try:
-        with closing(_open_unlocked(path)) as database:
-            record = _provenance(database)
-            found = _content_seal(database)
+        with closing(open_unlocked(path)) as database:
+            record = read_provenance(database)
+            found = content_seal(database)
     except sqlite3.Error:
         return FOREIGN
-    if _SEAL_KEY not in record:
+    if SEAL_KEY not in record:
         return "has no seal that would show changes"
-    if record[_SEAL_KEY] != found:
+    if record[SEAL_KEY] != found:
         return "was changed since gravecli wrote it"
     if not origin.source or record.get(origin.key) != origin.source:
         names = (record[name] for name in origin.names if name in record)
@@ -120,8 +126,8 @@ def finished_map(path: Path, source: str, model_sha256: str) -> tuple[int, int] 
     """
     if not source or not path.is_file():
         return None
-    with suppress(sqlite3.Error), closing(_open_unlocked(path)) as database:
-        record = _provenance(database)
+    with suppress(sqlite3.Error), closing(open_unlocked(path)) as database:
+        record = read_provenance(database)
         if (record.get(ORTHOPHOTO_KEY), record.get("model_sha256")) == (source, model_sha256):
             counts = "SELECT count(*), coalesce(sum(needs_review), 0) FROM graves"
             graves, to_review = database.execute(counts).fetchone()
@@ -130,14 +136,15 @@ def finished_map(path: Path, source: str, model_sha256: str) -> tuple[int, int] 
 
 
 def seal_geopackage(path: Path) -> None:
-    """Write the seal of a finished GeoPackage into its provenance.
+    """Write the record of its rows and the seal of a finished GeoPackage into its provenance.
 
     Args:
         path: The GeoPackage, with all its layers.
     """
+    insert = f"INSERT INTO {PROVENANCE} (key, value) VALUES (?, ?)"
     with closing(sqlite3.connect(path)) as database, database:
-        row = (_SEAL_KEY, _content_seal(database))
-        database.execute(f"INSERT INTO {PROVENANCE} (key, value) VALUES (?, ?)", row)
+        database.execute(insert, (RECORD_KEY, record_rows(database)))
+        database.execute(insert, (SEAL_KEY, content_seal(database)))
 
 
 def refuse_open_geopackage(path: Path) -> None:
@@ -190,32 +197,22 @@ def _is_locked(place: Path) -> bool:
     return False
 
 
-def _open_unlocked(path: Path) -> sqlite3.Connection:
+def open_unlocked(path: Path) -> sqlite3.Connection:
     """Open a file for reading without leaving SQLite's files beside it."""
     return sqlite3.connect(f"{path.resolve().as_uri()}?immutable=1", uri=True)
 
 
-def _provenance(database: sqlite3.Connection) -> dict[str, str]:
+def read_provenance(database: sqlite3.Connection) -> dict[str, str]:
+    """Read the keys and values of the provenance.
+
+    Raises:
+        sqlite3.Error: There is none.
+    """
     return dict(database.execute(f"SELECT key, value FROM {PROVENANCE}"))
 
 
-def _content_seal(database: sqlite3.Connection) -> str:
-    return seal(*_content(database))
-
-
-def _content(database: sqlite3.Connection) -> Iterator[str]:
-    """Yield every table's name, columns and rows, but for the seal itself."""
-    database.text_factory = bytes  # a text need not be UTF-8
-    tables = [name.decode("utf-8", "replace") for (name,) in database.execute(_TABLES)]
-    for table in tables:
-        if table.startswith(_OWN_TABLES):
-            continue
-        quoted = '"' + table.replace('"', '""') + '"'
-        rows = database.execute(f"SELECT * FROM {quoted} ORDER BY rowid")
-        yield repr((table, [column[0] for column in rows.description]))
-        for row in rows:
-            if not (table == PROVENANCE and _SEAL_KEY.encode() in row):
-                yield repr(row)
-
-
-_TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
+def content_seal(database: sqlite3.Connection) -> str:
+    """Fingerprint every table that is not GeoPackage's or SQLite's own, but for the seal itself."""
+    return seal(
+        *(part for table in own_tables(database) for part in table_content(database, table))
+    )

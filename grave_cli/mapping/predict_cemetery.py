@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from grave_cli import __version__
-from grave_cli.delivery.geopackage_seal import ORTHOPHOTO_KEY
+from grave_cli.delivery.geopackage_seal import DEM_KEY, ORTHOPHOTO_KEY
 from grave_cli.errors import RasterReadError
 from grave_cli.mapping.engine import Engine
 from grave_cli.mapping.extract_graves import extract_graves
@@ -173,6 +173,7 @@ def describe_origin(
         "orthophoto": scene.orthophoto.name,
         ORTHOPHOTO_KEY: source_of(scene.orthophoto.path),
         "dem": scene.dem.name if scene.dem else "",
+        DEM_KEY: source_of(scene.dem.path) if scene.dem else "",
         "model": card.name,
         "model_sha256": bundle.sha256,
         "mlflow_run": card.run_id,

@@ -24,7 +24,7 @@ from grave_cli.rasters.height_rules import (
     refuse_no_heights,
     steepness_notes,
 )
-from grave_cli.rasters.raster_file import open_raster
+from grave_cli.rasters.raster_file import open_raster, refuse_complex
 
 _METRES = {
     **dict.fromkeys(("m", "metre", "meter", "metres", "meters"), 1.0),
@@ -130,6 +130,7 @@ def _is_scaled(dataset: DatasetReader) -> bool:
 
 
 def _check(dataset: DatasetReader, path: Path) -> None:
+    refuse_complex(dataset, path)
     found = f"{dataset.count} band(s) of {'/'.join(sorted(set(dataset.dtypes)))}"
     eight_bit = set(dataset.dtypes) == {"uint8"} and not _is_scaled(dataset)
     if dataset.count in (1, 3, 4) and eight_bit:

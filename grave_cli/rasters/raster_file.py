@@ -72,7 +72,23 @@ def damaged_file(path: Path, error: Exception) -> RasterReadError:
     return RasterReadError(
         "file is damaged",
         where=path,
-        found=error,
+        found=error.__cause__ or error,  # rasterio only says "See previous exception"
         expected="all of its pixels",
         remedy="copy or export it again",
     )
+
+
+def refuse_complex(dataset: DatasetReader, path: Path) -> None:
+    """Refuse complex numbers, of which GDAL would silently drop the imaginary part.
+
+    Raises:
+        RasterReadError: A band has complex numbers, as raw radar images do.
+    """
+    if any(dtype.startswith("complex") for dtype in dataset.dtypes):
+        raise RasterReadError(
+            "complex numbers are not read",
+            where=path,
+            found=", ".join(sorted(set(dataset.dtypes))),
+            expected="real numbers",
+            remedy="export the file again",
+        )

@@ -24,6 +24,7 @@ DEFAULT_CONFIG = Path("gravecli.toml")
 THREADS_NAME = "OMP_NUM_THREADS"
 Tree = dict[str, Any]
 
+_SHOWN_LETTERS = 200
 _SET = "--set"
 _OPTION = "command line"
 
@@ -178,7 +179,7 @@ def _toml_layer(config: Path | None) -> tuple[str, Tree]:
         tree = tomllib.loads(_decode(path.read_bytes()))
     except OSError as error:
         raise SettingsError(f"cannot be read: {error.strerror}", where=path) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SettingsError(f"not a TOML file: {error}", where=path) from None
     return str(path), _flat_studies(tree)
 
@@ -204,10 +205,10 @@ def _environment_layer(environ: Mapping[str, str]) -> Tree:
         source.env_vars = {name.lower(): environ[name]}
         try:
             tree = merge(tree, _flat_studies(source()))
-        except ValueError:
+        except (ValueError, RecursionError):
             raise SettingsError(
                 f"environment: {name} cannot be read",
-                found=repr(environ[name]),
+                found=repr(environ[name][:_SHOWN_LETTERS]),
                 expected='JSON, e.g. ["a", "b"] for a list',
             ) from None
     return tree
@@ -231,7 +232,7 @@ def _parse_assignment(text: str) -> tuple[str, Any]:
         raise SettingsError("--set cannot be read", found=repr(text), expected="section.key=value")
     try:
         table = tomllib.loads(f"value = {value}")
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         return key.strip(), value.strip()
     return key.strip(), table["value"] if len(table) == 1 else value.strip()
 

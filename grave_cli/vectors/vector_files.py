@@ -22,6 +22,7 @@ from grave_cli.rasters.gdal_messages import check_name, unprinted
 from grave_cli.rasters.geopackage_check import check_geopackage
 from grave_cli.regular_files import check_regular
 from grave_cli.vectors.geojson_crs import refuse_linked_crs
+from grave_cli.vectors.text_ends import refuse_cut_text
 from grave_cli.wording import counted
 
 _ERRORS = (
@@ -107,9 +108,10 @@ def identify(path: Path) -> VectorFile:
         raise _not_read(path, head)
     if driver == "GPKG":
         check_geopackage(path, DatasetError)
-    if driver in ("GeoJSON", "GeoJSONSeq"):
-        with reading(path):
+    with reading(path):
+        if driver in ("GeoJSON", "GeoJSONSeq"):
             refuse_linked_crs(path)
+        refuse_cut_text(path, driver)
     return VectorFile(path, driver, _OPTIONS.get(driver, {}))
 
 

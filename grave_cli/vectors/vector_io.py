@@ -74,7 +74,7 @@ class Features:
         columns: Names of all columns of the layer.
         values: One value per feature for each requested column that exists; None where empty.
         types: fiona's type of each column of the layer ("str:80", "int32", "date").
-        unreadable: Features without a geometry about which GDAL complained.
+        unreadable: Features whose geometry cannot be read, or is missing while GDAL complained.
         notes: Notes for the surveyor, one line each.
     """
 
@@ -145,7 +145,7 @@ def read_features(
             if name in columns
         },
         types=found.types,
-        unreadable=int(shapely.is_missing(flat).sum()) if complaints.lines else 0,
+        unreadable=_count_unreadable(features, flat, bool(complaints.lines)),
         notes=_shift_notes(flat, source, target, path),
     )
 
@@ -197,6 +197,15 @@ def _refuse_lost(path: Path, layer: fiona.Collection, read: int) -> None:
             expected="all of them",
             remedy="copy or export it again",
         )
+
+
+def _count_unreadable(features: list[fiona.Feature], shapes: Polygons, complained: bool) -> int:
+    """Count the geometries that are lost; a feature may have none on purpose."""
+    missing = shapely.is_missing(shapes)
+    if complained:
+        return int(missing.sum())
+    drawn = (feature.geometry is not None for feature in features)
+    return sum(lost and there for lost, there in zip(missing.tolist(), drawn, strict=True))
 
 
 def _shift_notes(shapes: Polygons, source: str, target: str, path: Path) -> tuple[str, ...]:
@@ -323,7 +332,7 @@ def _objects(values: Iterable[Any]) -> NDArray[np.object_]:
 def _shape(geometry: fiona.Geometry | None) -> shapely.Geometry | None:
     try:
         return None if geometry is None else shapely.geometry.shape(geometry)
-    except ValueError:  # a ring of two points
+    except (ValueError, shapely.errors.GEOSException):  # a ring of two points, or not of numbers
         return None
 
 

@@ -10,24 +10,17 @@ from functools import partial
 from pathlib import Path
 
 import fiona
-import numpy as np
 import pytest
-import shapely
-from affine import Affine
+from two_graves import CRS, sql, two_graves
 
 from grave_cli.delivery.geopackage_seal import (
-    ORTHOPHOTO_KEY,
     map_output,
     refuse_open_geopackage,
     why_keep_map,
 )
 from grave_cli.errors import ExportError
 from grave_cli.mapping.geopackage import write_geopackage
-from grave_cli.mapping.result import PredictionResult
 from grave_cli.outputs import FOREIGN, check_outputs, source_of
-from grave_cli.rasters.grid import WorkingGrid
-
-CRS = "EPSG:25832"
 
 
 @pytest.fixture
@@ -43,35 +36,6 @@ def written(tmp_path: Path, orthophoto: Path) -> Path:
     path = tmp_path / "anna.gpkg"
     write_geopackage(two_graves(orthophoto), path)
     return path
-
-
-def two_graves(orthophoto: Path) -> PredictionResult:
-    polygons = np.array([shapely.box(x, 0, x + 1, 2) for x in (500_000, 500_003)], dtype=object)
-    numbers = ("confidence", "area_m2", "length_m", "width_m", "azimuth_deg", "height_m")
-    row = {"cemetery_id": "anna", "shape": "rectangle", "flags": "", "needs_review": False}
-    row |= dict.fromkeys(numbers, 0.5) | dict.fromkeys(("field", "row", "number"), 1)
-    return PredictionResult(
-        cemetery="anna",
-        grid=WorkingGrid(CRS, Affine(0.1, 0, 500_000, 0, -0.1, 10), 100, 100, 0.1),
-        source_crs=CRS,
-        polygons=polygons,
-        raw_polygons=polygons,
-        attributes=tuple({**row, "grave_id": f"anna-{i}"} for i in range(2)),
-        coverage=shapely.MultiPolygon([shapely.box(500_000, 0, 500_010, 10)]),
-        provenance={"orthophoto": "anna.tif", ORTHOPHOTO_KEY: source_of(orthophoto)},
-        computed_share=1.0,
-    )
-
-
-def sql(path: Path, *statements: str) -> None:
-    """Edit like QGIS, whose functions the triggers of a GeoPackage call."""
-    with closing(sqlite3.connect(path)) as database, database:
-        for name, count in (("ST_IsEmpty", 1), ("ST_MinX", 1), ("ST_MaxX", 1)):
-            database.create_function(name, count, lambda _: 0)
-        for name in ("ST_MinY", "ST_MaxY"):
-            database.create_function(name, 1, lambda _: 0)
-        for statement in statements:
-            database.execute(statement)
 
 
 @contextmanager

@@ -100,6 +100,7 @@ def test_layers_columns_and_provenance_are_written(
     assert all(bool(row["flags"]) == bool(row["needs_review"]) for row in graves)
     assert all(row["length_m"] >= row["width_m"] and row["height_m"] is not None for row in graves)
     provenance = {row["key"]: row["value"] for row in rows(path, "gravecli_provenance")}
+    assert provenance.pop("row_record")
     assert provenance.pop("content_sha256")
     assert provenance == {"made": "by hand"}
     with fiona.open(path, layer="graves") as file:
