@@ -1,12 +1,8 @@
 """The kinds of files of a data set: their folders, their endings, and how they are named."""
 
 import unicodedata
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-from grave_cli.errors import DatasetError
 
 RASTER_ENDINGS = (".tif", ".tiff", ".vrt", ".gpkg", ".jp2")
 VECTOR_ENDINGS = (".gpkg", ".geojson", ".shp", ".fgb")
@@ -89,20 +85,3 @@ def conversion(path: Path) -> str:
         crs = beside.name if beside.is_file() else "EPSG:25832"
         return f"`gdal_translate -a_srs {crs} {path.name} {path.stem}.tif` converts it"
     return "export it as GeoPackage (QGIS: Export > Save Features As)"
-
-
-@contextmanager
-def faults_named() -> Iterator[None]:
-    """Name a folder or file that may not be looked at.
-
-    Raises:
-        DatasetError: There is one.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise DatasetError(
-            f"cannot be read: {error.strerror}",
-            where=error.filename,
-            remedy="check its permissions",
-        ) from None

@@ -30,7 +30,6 @@ from grave_cli.dataset.file_kinds import (
     Kind,
     composed,
     conversion,
-    faults_named,
     kind_of,
     name_of,
 )
@@ -194,8 +193,7 @@ def manifest_of(data: DataSettings) -> Manifest:
         DatasetError: As for `read_manifest`.
     """
     annotations = Path(data.annotations) if data.annotations else None
-    with faults_named():
-        return read_manifest(data.root, annotations)
+    return read_manifest(data.root, annotations)
 
 
 @dataclass

@@ -12,7 +12,6 @@ from grave_cli.dataset.file_kinds import (
     Kind,
     bears_tag,
     composed,
-    faults_named,
     name_of,
 )
 from grave_cli.errors import DatasetError
@@ -123,6 +122,5 @@ def dem_of(orthophoto: Path, folder: Path) -> Path | None:
     Raises:
         DatasetError: There are two.
     """
-    with faults_named():
-        files, _ = find_files(folder, DEM)
+    files, _ = find_files(folder, DEM)
     return files.get(cemetery_name(orthophoto)) or files.get(composed(orthophoto.stem))
