@@ -14,6 +14,7 @@ from grave_cli.dataset.identity.dataset_id import dataset_id
 from grave_cli.dataset.manifest import Cemetery, Manifest, manifest_of, unread_notes
 from grave_cli.dataset.plans import PartPlan, plan_cemetery, plan_part
 from grave_cli.dataset.splits import Part, assign_parts
+from grave_cli.dataset.truth_notes import truth_notes
 from grave_cli.doctor.checks import CHECKS, GROUND_CHECKS
 from grave_cli.doctor.patient import Patient
 from grave_cli.doctor.report import SEVERITIES, CemeteryRow, CheckReport, Finding
@@ -88,7 +89,7 @@ def _examine_cemetery(
     try:
         for check in GROUND_CHECKS if cemetery.is_ground else CHECKS:
             findings += check(patient)
-        notes = delivery_notes(whole.orthophoto, whole.dem)
+        notes = (*delivery_notes(whole.orthophoto, whole.dem), *truth_notes(whole))
         findings += [Finding("note", cemetery.name, note) for note in notes]
         doubts = (*delivery_doubts(whole.orthophoto, whole.dem), *whole.graves.notes)
         findings += [Finding("warning", cemetery.name, doubt) for doubt in doubts]

@@ -11,7 +11,7 @@ import shapely
 from numpy.typing import NDArray
 
 from grave_cli.errors import DatasetError
-from grave_cli.vectors.vector_files import identify, reading
+from grave_cli.vectors.vector_files import reading, ready_to_read
 
 _OWN = ("layer_styles", "gravecli_provenance")
 
@@ -45,12 +45,11 @@ def read_records(path: Path, layer: str = "") -> Records:
     Raises:
         DatasetError: The file cannot be read, the layer is missing or ambiguous, or is empty.
     """
-    file = identify(path)
-    how = {"enabled_drivers": [file.driver], **file.options}
-    with reading(path):
-        names = [name for name in fiona.listlayers(path, **file.options) if name not in _OWN]
+    with ready_to_read(path) as file, reading(path):
+        how = {"enabled_drivers": [file.driver], **file.options}
+        names = [name for name in fiona.listlayers(file.path, **file.options) if name not in _OWN]
         name = _choose(path, names, layer)
-        with fiona.open(path, layer=name, **how) as source:
+        with fiona.open(file.path, layer=name, **how) as source:
             types = dict(source.schema["properties"])
             wkt = str(source.crs_wkt) or None
             features = list(source)

@@ -9,7 +9,7 @@ import logging
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from pyproj.exceptions import ProjError
 from grave_cli.errors import DatasetError
 from grave_cli.rasters.gdal_messages import check_name, unprinted
 from grave_cli.rasters.geopackage_check import check_geopackage
+from grave_cli.rasters.geopackage_edits import with_edits
 from grave_cli.regular_files import check_regular
 from grave_cli.vectors.geojson_crs import refuse_linked_crs
 from grave_cli.vectors.text_ends import refuse_cut_text
@@ -107,12 +108,31 @@ def identify(path: Path) -> VectorFile:
     if driver is None:
         raise _not_read(path, head)
     if driver == "GPKG":
-        check_geopackage(path, DatasetError)
+        with with_edits(path, DatasetError) as whole:
+            check_geopackage(whole, DatasetError, path)
     with reading(path):
         if driver in ("GeoJSON", "GeoJSONSeq"):
             refuse_linked_crs(path)
         refuse_cut_text(path, driver)
     return VectorFile(path, driver, _OPTIONS.get(driver, {}))
+
+
+@contextmanager
+def ready_to_read(path: Path) -> Iterator[VectorFile]:
+    """Identify a vector file for GDAL to read while the block runs.
+
+    Args:
+        path: The file. A GeoPackage that QGIS has open is read with all saved edits, from a copy.
+
+    Raises:
+        DatasetError: As for `identify`.
+    """
+    file = identify(path)
+    if file.driver != "GPKG":
+        yield file
+        return
+    with with_edits(path, DatasetError) as whole:
+        yield replace(file, path=whole)
 
 
 @contextmanager
