@@ -77,7 +77,9 @@ def _edit(path: Path, corrections: Corrections) -> None:
         name: shapely.affinity.translate(_shape(found[name]), *shift)
         for name, shift in corrections.get("move", {}).items()
     }
-    shapes |= {name: shapely.from_wkt(text) for name, text in corrections.get("reshape", {}).items()}
+    shapes |= {
+        name: shapely.from_wkt(text) for name, text in corrections.get("reshape", {}).items()
+    }
     database.execute("ALTER TABLE graves ADD COLUMN reviewed BOOLEAN")
     for name, shape in shapes.items():
         query = "UPDATE graves SET geom = ? WHERE grave_id = ?"

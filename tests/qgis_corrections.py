@@ -15,7 +15,14 @@ from pathlib import Path
 
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
 
-from qgis.core import QgsApplication, QgsFeature, QgsField, QgsGeometry, QgsVectorLayer
+from qgis.core import (
+    QgsApplication,
+    QgsFeature,
+    QgsField,
+    QgsGeometry,
+    QgsVectorLayer,
+    QgsVectorLayerUtils,
+)
 from qgis.PyQt.QtCore import QVariant
 
 
@@ -69,7 +76,8 @@ def correct(layer: QgsVectorLayer, corrections: dict) -> None:
     for text in corrections.get("draw", ()):
         drawn = QgsFeature(layer.fields())
         drawn.setGeometry(QgsGeometry.fromWkt(text))
-        assert layer.addFeature(drawn)
+        for part in QgsVectorLayerUtils.makeFeatureCompatible(drawn, layer):  # as pasting does
+            assert layer.addFeature(part)
 
 
 if __name__ == "__main__":
