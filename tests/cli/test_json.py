@@ -92,7 +92,8 @@ def test_maps_and_their_scores(here: Path) -> None:
         column = next(iter(layer.schema["properties"]))
     arguments = ["--model", "starter", "--truth", truth, "--out", "m.gpkg"]
     arguments += ["--preview", "p.png", "--report", "p.html"]
-    summary = printed(here, "predict-cemetery", "data/orthophotos/sample_01.tif", *arguments)
+    photo = "data/orthophotos/sample_01.tif"
+    summary = printed(here, "predict-cemetery", photo, *arguments)
     continued = ["--model", "starter", "--previous", "m.gpkg", "--out", "n.gpkg"]
     next_one = printed(here, "predict-cemetery", "data/orthophotos/sample_01.tif", *continued)
     compare("predict-cemetery", summary, next_one)
@@ -104,6 +105,8 @@ def test_maps_and_their_scores(here: Path) -> None:
     assert (summary["model"], summary["graves"] > 0) == ("starter", True)
     with fiona.open(here / "m.gpkg", layer="graves") as layer:
         assert summary["to_review"] == sum(bool(f.properties["needs_review"]) for f in layer)
+    files = ["--orthophoto", photo, "--dem", "data/dems/sample_01.tif"]
+    compare("verify", printed(here, "verify", "m.gpkg", *files))
     many = printed(here, "predict-cemetery", "@maps.txt", "--out", "maps", "--model", "starter")
     compare("predict-cemetery FOLDER", many)
     score = printed(here, "evaluate", "m.gpkg", truth, "--by-attribute", column)
