@@ -137,7 +137,7 @@ def _count_validating(plans: Sequence[PartPlan]) -> Iterator[Finding]:
         yield Finding(
             "warning",
             validating[0].whole.files.name,
-            f"only {counted(count, 'grave')} to validate on: too few to tell good epochs from bad ones",
+            f"only {counted(count, 'grave')} to validate on: too few to tell good epochs from bad",
             "label more graves, set a larger data.val_share or a smaller data.guard_m, or name a "
             "cemetery in data.val",
         )
