@@ -114,7 +114,7 @@ def test_changes_are_reported_on_stderr(
     ("arguments", "message"),
     [
         (("nowhere",), "nowhere: data folder is missing"),
-        (("data", "--diff", "gone.json"), "gone.json: list cannot be read"),
+        (("data", "--diff", "gone.json"), "gone.json: file is missing"),
         (("data", "--config", "gone.toml"), "gone.toml"),
     ],
 )
