@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from rich.table import Table
-
-from grave_cli.cli.console import OUT, print_line
+from grave_cli.cli.console import print_line
+from grave_cli.cli.tables import make_table, print_table
 
 
 def print_changes(comparison: Mapping[str, Any]) -> None:
@@ -15,8 +14,5 @@ def print_changes(comparison: Mapping[str, Any]) -> None:
         comparison: `Comparison.as_dict`.
     """
     print_line(comparison["shift"]["sentence"])
-    table = Table("change")
-    table.add_column("graves", justify="right")
-    for name, count in comparison["changes"].items():
-        table.add_row(name, str(count))
-    OUT.print(table)
+    rows = [(name, str(count)) for name, count in comparison["changes"].items()]
+    print_table(make_table(("change", "graves"), rows))

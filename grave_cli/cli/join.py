@@ -80,8 +80,8 @@ def join(
     columns = [name.strip() for name in on.split(",") if name.strip()]
     mapped = parse_map(mapping or ())
     target = parse_crs(crs) if crs else None
-    listed = read_list(records, [*columns, *mapped.values()], sheet)
     survey = read_survey(graves, layer, "--layer")
+    listed = read_list(records, [*columns, *mapped.values()], sheet)
     result = join_list(survey, listed, settings.join, on=columns, mapped=mapped, crs=target)
     write_join(result, out, settings.output.language)
     notes = [*result.notes, *renamed(result)]
@@ -95,17 +95,13 @@ def join(
 
 
 def _show(summary: Mapping[str, Any]) -> None:
-    from rich.table import Table
-
-    from grave_cli.cli.console import OUT, print_line
+    from grave_cli.cli.console import print_line
+    from grave_cli.cli.tables import make_table, print_table
 
     keys = ", ".join(f"{role} = {column}" for role, column in summary["keys"].items())
     print_line(f"joined by {keys or 'the places of the records'}")
-    table = Table("")
-    table.add_column("number", justify="right")
-    for name, text in _TEXTS.items():
-        table.add_row(text, str(summary[name]))
-    OUT.print(table)
+    rows = [(text, str(summary[name])) for name, text in _TEXTS.items()]
+    print_table(make_table(("", "number"), rows))
     print_line(f"graves, records and both remainders in {summary['geopackage']}")
 
 

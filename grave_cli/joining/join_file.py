@@ -41,12 +41,12 @@ def write_join(join: Join, path: Path, language: Language) -> None:
         ExportError: It cannot be written, or another program has it open.
     """
     graves, records = Path(join.graves.name), Path(join.records.name)
+    found = join.counts["graves_with_record"]
     about = About(
         words(f"Graves of {graves.stem} with {records.name}", f"{graves.stem} mit {records.name}"),
         words(
-            f"{join.counts['graves_with_record']} of {join.counts['graves']} graves have a record.",
-            f"{join.counts['graves_with_record']} von {join.counts['graves']} Gräbern haben einen "
-            "Eintrag.",
+            f"Graves with a record: {found} of {join.counts['graves']}.",
+            f"Gräber mit Eintrag: {found} von {join.counts['graves']}.",
         ),
         {
             "gravecli_version": __version__,

@@ -66,7 +66,7 @@ def _check_view(path: Path, name: str, error: type[GraveError], where: Path) -> 
                 raise _refused(where, error, f"its view {name} has no end", found) from None
             raise _refused(where, error, f"its view {name} cannot be read", fault) from None
     if rows > _MOST_ROWS:
-        found = f"more than {_MOST_ROWS} rows"
+        found = f"over {_MOST_ROWS:,} lines"
         raise _refused(where, error, f"its view {name} has no end", found)
 
 

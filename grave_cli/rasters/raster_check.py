@@ -44,7 +44,7 @@ def check_raster(path: Path) -> str:
     check_regular(path, RasterReadError, "a raster")
     check_name(path, RasterReadError)
     status = path.stat()
-    return _check(path.absolute(), status.st_mtime_ns, status.st_size)
+    return _check(path, path.absolute(), status.st_mtime_ns, status.st_size)
 
 
 def refuse_linked_overviews(dataset: DatasetReader, path: Path) -> None:
@@ -70,7 +70,7 @@ def refuse_linked_overviews(dataset: DatasetReader, path: Path) -> None:
 
 
 @lru_cache(maxsize=1024)
-def _check(path: Path, mtime_ns: int, size: int) -> str:
+def _check(path: Path, place: Path, mtime_ns: int, size: int) -> str:
     check = _Check()
     check.add(path, ())
     return raster_driver(path)

@@ -19,6 +19,7 @@ from grave_cli.resurvey.ids import Identities, carry_ids
 from grave_cli.resurvey.shift import Shift, estimate_shift
 from grave_cli.resurvey.survey import Survey
 from grave_cli.settings.tree import Settings
+from grave_cli.wording import counted
 
 _APART_M = 100.0
 
@@ -131,7 +132,7 @@ def shift_as_dict(shift: Shift) -> dict[str, Any]:
 
 def describe_shift(shift: Shift) -> str:
     """Say the shift and how well it fits, in one line."""
-    residual = f"{shift.pairs} graves in both"
+    residual = f"{counted(shift.pairs, 'grave')} in both"
     if shift.pairs:
         residual += f", median distance after it {shift.residual_m:.2f} m"
     if not shift.is_estimated:

@@ -49,10 +49,10 @@ def write_comparison(
     about = About(
         words(f"Changes from {old.stem} to {new.stem}", f"Änderungen von {old.stem} zu {new.stem}"),
         words(
-            f"{len(comparison.new.rows)} graves of the new survey with their old ids, and what "
-            "has changed since the old one.",
-            f"{len(comparison.new.rows)} Gräber der neuen Aufnahme mit ihren alten Kennungen und "
-            "den Änderungen seit der alten.",
+            "Graves of the new survey with their old ids, and what has changed since the old one: "
+            f"{len(comparison.new.rows)}.",
+            "Gräber der neuen Aufnahme mit ihren alten Kennungen und den Änderungen seit der "
+            f"alten: {len(comparison.new.rows)}.",
         ),
         {
             "gravecli_version": __version__,

@@ -22,6 +22,7 @@ from grave_cli.resurvey.places import (
 )
 from grave_cli.resurvey.survey import Survey
 from grave_cli.settings.tree import Settings
+from grave_cli.wording import counted
 
 _LETTERED = re.compile(r"(.*\d)[A-Z]+")
 
@@ -195,7 +196,8 @@ def _others(
 def _notes(old: Survey, given: Sequence[str | None], column: str) -> Iterator[str]:
     missing = given.count(None)
     if missing:
-        yield f"{old.name}: {missing} of {len(given)} graves have no {column}; they get a new one"
+        many = f"{missing} of {counted(len(given), 'grave')}"
+        yield f"{old.name}: {many} without {column}, which get a new one"
     repeated = [one for one, times in Counter(given).items() if one and times > 1]
     if repeated:
         shown = ", ".join(repeated[:5]) + (", …" if len(repeated) > 5 else "")

@@ -15,6 +15,7 @@ from scipy.spatial import KDTree
 
 from grave_cli.outlines.polygons import Polygons, iou
 from grave_cli.settings.compare import CompareSettings
+from grave_cli.wording import counted
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -101,7 +102,7 @@ def estimate_shift(old: Polygons, new: Polygons, settings: CompareSettings) -> S
     if not settings.max_shift_m:
         return _judged(still, before, after, "compare.max_shift_m is 0")
     if fewest < settings.min_pairs:
-        return _judged(still, before, after, f"a survey has only {fewest} graves")
+        return _judged(still, before, after, f"a survey has only {counted(fewest, 'grave')}")
     starts = [still, *_candidates(before, after, still, settings)]
     refined = [_refine(start, before, after, settings) for start in starts]
     near = [one for one in refined if _within(one, settings)]
@@ -112,7 +113,7 @@ def estimate_shift(old: Polygons, new: Polygons, settings: CompareSettings) -> S
     chosen = near[best]
     needed = max(settings.min_pairs, _FIT_SHARE * fewest)
     if chosen.pairs < needed:
-        reason = f"only {chosen.pairs} of {fewest} graves fit"
+        reason = f"only {chosen.pairs} of {counted(fewest, 'grave')} fit"
         return replace(_judged(still, before, after, reason), is_unlikely=True)
     rivals = [
         near[index]

@@ -62,7 +62,7 @@ def test_a_folder_of_dems_replaces_the_layout(here: Path) -> None:
     ("given", "words"),
     [
         (["a.tif", "missing.tif"], "missing.tif: orthophoto is missing"),
-        (["@missing.txt"], "missing.txt: list cannot be read"),
+        (["@missing.txt"], "missing.txt: file is missing"),
         (["@empty.txt"], "empty.txt: list is empty"),
         (["@latin.txt"], "latin.txt: list cannot be read"),
         (["empty"], "empty: no orthophotos in this folder"),

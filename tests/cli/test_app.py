@@ -271,7 +271,7 @@ def test_what_cannot_be_a_start_is_refused(
 
 
 def test_a_threshold_that_is_set_leaves_the_model_s_others_alone(trained: Settings) -> None:
-    from grave_cli.cli.predict import _chosen_thresholds
+    from grave_cli.cli.predict import chosen_thresholds
     from grave_cli.settings.load import load_settings
     from grave_cli.tracking.models import FoundModel, resolve_model
 
@@ -280,7 +280,7 @@ def test_a_threshold_that_is_set_leaves_the_model_s_others_alone(trained: Settin
     card = bundle.card.model_copy(update={"decoding": tuned})
     found = FoundModel(bundle.model_copy(update={"card": card}), "here")
     loaded = load_settings(assignments=["prediction.decoding.min_area_m2=4"], environ={})
-    chosen = _chosen_thresholds(loaded, found)
+    chosen = chosen_thresholds(loaded, found)
     assert (chosen.body_threshold, chosen.min_area_m2) == (0.37, 4)
 
 

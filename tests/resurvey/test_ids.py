@@ -143,7 +143,7 @@ def test_missing_and_repeated_ids_are_mended_and_reported() -> None:
     assert short(result.identities.ids[5:6]) == ["F01-R01-006"]
     assert short(result.identities.ids[8:10]) == ["F01-R02-001", "F01-R02-001A"]
     assert result.notes == (
-        "old.gpkg: 1 of 24 graves have no grave_id; they get a new one",
+        "old.gpkg: 1 of 24 graves without grave_id, which get a new one",
         "old.gpkg: 1 grave_id of several graves got a letter: st_anna-F01-R02-001",
     )
 

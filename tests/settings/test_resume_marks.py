@@ -50,6 +50,7 @@ def test_a_setting_without_a_mark_is_found_and_fixed(monkeypatch: pytest.MonkeyP
 
 def test_only_where_how_long_and_what_is_shown_may_change() -> None:
     sections = ("tracking.", "hpo.", "outlines.", "review.", "register.", "prediction.", "output.")
+    sections += ("compare.", "join.")
     thresholds = "prediction.decoding."  # val/object_f1 is measured with them
     single = {
         "work_dir",

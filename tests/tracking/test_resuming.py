@@ -305,7 +305,7 @@ with runs.tracked_run(tiny_settings(folder, folder), "left", {}):
 """
 
 
-@pytest.mark.parametrize("step", ["record_locations", "log_params"])
+@pytest.mark.parametrize("step", ["record_locations", "log_settings"])
 def test_a_run_killed_at_its_very_beginning_gets_its_true_status(work_dir: Path, step: str) -> None:
     child = subprocess.run(
         [sys.executable, "-c", KILLED_AT_THE_BEGINNING, str(work_dir), step],
