@@ -89,7 +89,7 @@ def annotations(root: Path) -> Path:
 
 
 def test_a_validation_on_few_graves_is_named(sound: Path) -> None:
-    report = check(sound, data__channels="rgb+dem", data__val_share=0.1, data__guard_m=1)
+    report = check(sound, data__channels="rgb+dem", data__val_share=0.01, data__guard_m=0)
     (finding,) = report.findings
     assert finding.severity == "warning"
     assert "to validate on: too few" in finding.what
