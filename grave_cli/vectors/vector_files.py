@@ -31,7 +31,10 @@ _ERRORS = (
     UnboundLocalError,  # fiona 1.10 on a .prj file of garbage
     SystemError,  # fiona 1.10 on messages of GDAL that quote text that is no UTF-8
 )
-FORMATS = "GeoPackage, GeoJSON, Shapefile, FlatGeobuf, KML, GML, DXF or File Geodatabase"
+FORMATS = (
+    "GeoPackage, GeoJSON, Shapefile, FlatGeobuf, GeoParquet, KML, GML, DXF or File Geodatabase"
+)
+PARQUET = "Parquet"
 
 _HEAD_BYTES = 4096
 _SHAPE_HEADER, _SHAPE_RECORD = 100, 8  # bytes
@@ -44,7 +47,6 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 }
 _OTHER_FORMATS = {
     b"PK\x03\x04": ("a zip archive", "unpack it and name the file in it"),
-    b"PAR1": ("GeoParquet", "export it as GeoPackage (QGIS: Export > Save Features As)"),
     b"%PDF": ("PDF", "export it as GeoPackage (QGIS: Export > Save Features As)"),
     b"AC10": ("DWG", "save it as DXF, or import it in QGIS and export it as GeoPackage"),
 }
@@ -176,6 +178,8 @@ def _driver(head: bytes, suffix: str) -> str | None:
         return "GPKG"
     if head.startswith(b"fgb"):
         return "FlatGeobuf"
+    if head.startswith(b"PAR1"):
+        return PARQUET
     if text.startswith(b"{"):
         return "GeoJSON"
     if text.startswith(b"<") and b"OGRVRTDataSource" not in head:
