@@ -61,7 +61,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "optuna": ("tuning",),
     "optuna_dashboard": ("tuning",),
     "optuna_integration": ("tuning",),
-    "pyarrow": ("delivery",),
+    "pyarrow": ("delivery", "vectors"),
     "pytorch_lightning": (),  # the same code as `lightning`, whose classes it does not recognise
     "rasterio": RASTER_ROOMS,
     "rich": ("cli",),

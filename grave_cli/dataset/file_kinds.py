@@ -6,14 +6,14 @@ from pathlib import Path
 
 RASTER_ENDINGS = (".tif", ".tiff", ".vrt", ".gpkg", ".jp2")
 VECTOR_ENDINGS = (".gpkg", ".geojson", ".shp", ".fgb")
-OTHER_VECTOR_ENDINGS = (".json", ".kml", ".gml", ".dxf", ".gdb")
+OTHER_VECTOR_ENDINGS = (".json", ".kml", ".gml", ".dxf", ".gdb", ".parquet")
 """Endings of vector files that are taken if there is none of `VECTOR_ENDINGS`."""
 
 UNREAD = frozenset(
     {
         *(".jpg", ".jpeg", ".png", ".bmp", ".asc", ".img", ".ecw", ".sid", ".bil", ".hgt", ".xyz"),
         *(".las", ".laz", ".nc", ".grd", ".webp", ".kmz", ".dwg", ".dgn", ".tab", ".mif", ".gpx"),
-        *(".csv", ".parquet", ".sqlite", ".mdb", ".pdf", ".zip", ".rar", ".7z"),
+        *(".csv", ".sqlite", ".mdb", ".pdf", ".zip", ".rar", ".7z"),
         *(*RASTER_ENDINGS, *VECTOR_ENDINGS, *OTHER_VECTOR_ENDINGS),
     }
 )

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import fiona
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
 from grave_cli.errors import DatasetError
-from grave_cli.vectors.vector_files import reading, ready_to_read
+from grave_cli.vectors.layers import layers_of, open_layer, ready_to_read
+from grave_cli.vectors.vector_files import reading
 
 _OWN = ("layer_styles", "gravecli_provenance")
 
@@ -46,10 +46,8 @@ def read_records(path: Path, layer: str = "") -> Records:
         DatasetError: The file cannot be read, the layer is missing or ambiguous, or is empty.
     """
     with ready_to_read(path) as file, reading(path):
-        how = {"enabled_drivers": [file.driver], **file.options}
-        names = [name for name in fiona.listlayers(file.path, **file.options) if name not in _OWN]
-        name = _choose(path, names, layer)
-        with fiona.open(file.path, layer=name, **how) as source:
+        name = _choose(path, [name for name in layers_of(file) if name not in _OWN], layer)
+        with open_layer(file, layer=name) as source:
             types = dict(source.schema["properties"])
             wkt = str(source.crs_wkt) or None
             features = list(source)

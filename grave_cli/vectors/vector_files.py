@@ -9,7 +9,7 @@ import logging
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,10 @@ _ERRORS = (
     UnboundLocalError,  # fiona 1.10 on a .prj file of garbage
     SystemError,  # fiona 1.10 on messages of GDAL that quote text that is no UTF-8
 )
-FORMATS = "GeoPackage, GeoJSON, Shapefile, FlatGeobuf, KML, GML, DXF or File Geodatabase"
+FORMATS = (
+    "GeoPackage, GeoJSON, Shapefile, FlatGeobuf, GeoParquet, KML, GML, DXF or File Geodatabase"
+)
+PARQUET = "Parquet"
 
 _HEAD_BYTES = 4096
 _SHAPE_HEADER, _SHAPE_RECORD = 100, 8  # bytes
@@ -45,7 +48,6 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 }
 _OTHER_FORMATS = {
     b"PK\x03\x04": ("a zip archive", "unpack it and name the file in it"),
-    b"PAR1": ("GeoParquet", "export it as GeoPackage (QGIS: Export > Save Features As)"),
     b"%PDF": ("PDF", "export it as GeoPackage (QGIS: Export > Save Features As)"),
     b"AC10": ("DWG", "save it as DXF, or import it in QGIS and export it as GeoPackage"),
 }
@@ -118,24 +120,6 @@ def identify(path: Path) -> VectorFile:
 
 
 @contextmanager
-def ready_to_read(path: Path) -> Iterator[VectorFile]:
-    """Identify a vector file for GDAL to read while the block runs.
-
-    Args:
-        path: The file. A GeoPackage that QGIS has open is read with all saved edits, from a copy.
-
-    Raises:
-        DatasetError: As for `identify`.
-    """
-    file = identify(path)
-    if file.driver != "GPKG":
-        yield file
-        return
-    with with_edits(path, DatasetError) as whole:
-        yield replace(file, path=whole)
-
-
-@contextmanager
 def reading(path: Path) -> Iterator[Complaints]:
     """Turn errors of GDAL, fiona and pyproj into one line, and keep their messages to itself.
 
@@ -196,6 +180,8 @@ def _driver(head: bytes, suffix: str) -> str | None:
         return "GPKG"
     if head.startswith(b"fgb"):
         return "FlatGeobuf"
+    if head.startswith(b"PAR1"):
+        return PARQUET
     if text.startswith(b"{"):
         return "GeoJSON"
     if text.startswith(b"<") and b"OGRVRTDataSource" not in head:

@@ -19,15 +19,15 @@ from grave_cli.errors import DatasetError
 from grave_cli.outlines.polygons import Polygons
 from grave_cli.rasters.datum_shift import shift_note
 from grave_cli.rasters.georeference import LONLAT, transformer
+from grave_cli.vectors.layers import LayerSchema, layers_of, open_layer, ready_to_read
 from grave_cli.vectors.on_earth import on_earth
 from grave_cli.vectors.outline_bounds import refuse_endless_outlines
-from grave_cli.vectors.vector_files import VectorFile, reading, ready_to_read, sibling
+from grave_cli.vectors.vector_files import VectorFile, reading, sibling
 from grave_cli.wording import counted
 
 GRAVE_LAYER = "graves"
 Bounds = tuple[float, float, float, float]
 
-_MOST_LAYERS = 1000
 _POLYGONAL = ("Polygon", "MultiPolygon", "CurvePolygon", "MultiSurface", "Surface")
 _MIXED = ("Unknown", "GeometryCollection")
 _LINEAR = (
@@ -121,7 +121,7 @@ def read_features(
         found = _find_layer(path, file, choice)
         columns = found.columns if columns is None else columns
         wanted = _wanted(file, found, columns, choice.condition)
-        with _open(file, layer=found.name, include_fields=wanted) as layer:
+        with open_layer(file, layer=found.name, include_fields=wanted) as layer:
             source = _source_crs(path, layer)
             target = crs or source
             box = None if bounds is None else _bounds_in(bounds, target, source)
@@ -149,31 +149,8 @@ def read_features(
     )
 
 
-@dataclass(frozen=True)
-class _Layer:
-    """A layer of a file: name, kind of geometry, type of each column."""
-
-    name: str
-    kind: str
-    types: Mapping[str, str]
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        return tuple(self.types)
-
-
-def _open(file: VectorFile, **how: Any) -> fiona.Collection:
-    return fiona.open(
-        file.path.absolute(),
-        enabled_drivers=[file.driver],
-        allow_unsupported_drivers=file.driver == "KML",
-        **file.options,
-        **how,
-    )
-
-
 def _wanted(
-    file: VectorFile, layer: _Layer, columns: Collection[str], condition: str
+    file: VectorFile, layer: LayerSchema, columns: Collection[str], condition: str
 ) -> list[str] | None:
     """Name the columns that must be read: an impossible date in another one does not matter."""
     if not file.can_skip_columns:
@@ -217,8 +194,8 @@ def _shift_notes(shapes: Polygons, source: str, target: str, path: Path) -> tupl
     return (note,) if note else ()
 
 
-def _find_layer(path: Path, file: VectorFile, choice: LayerChoice) -> _Layer:
-    layers = _layers(file)
+def _find_layer(path: Path, file: VectorFile, choice: LayerChoice) -> LayerSchema:
+    layers = layers_of(file)
     if choice.name:
         return _named_layer(path, choice.name, layers)
     for family in (_POLYGONAL, _MIXED, _LINEAR):
@@ -247,25 +224,7 @@ def _find_layer(path: Path, file: VectorFile, choice: LayerChoice) -> _Layer:
     )
 
 
-def _layers(file: VectorFile) -> dict[str, _Layer]:
-    """Describe all layers, one after the other.
-
-    `fiona.listlayers` would let any of GDAL's drivers open the file, also one that fetches.
-    """
-    found = {}
-    for index in range(_MOST_LAYERS):
-        try:
-            with _open(file, layer=index or None) as layer:
-                kind = layer.schema["geometry"].removeprefix("3D ").removeprefix("Measured ")
-                found[layer.name] = _Layer(layer.name, kind, dict(layer.schema["properties"]))
-        except ValueError as error:
-            if not str(error).startswith("Null layer"):
-                raise
-            break
-    return found
-
-
-def _named_layer(path: Path, name: str, layers: Mapping[str, _Layer]) -> _Layer:
+def _named_layer(path: Path, name: str, layers: Mapping[str, LayerSchema]) -> LayerSchema:
     if name in layers:
         return layers[name]
     raise DatasetError(
@@ -273,7 +232,7 @@ def _named_layer(path: Path, name: str, layers: Mapping[str, _Layer]) -> _Layer:
     )
 
 
-def _listing(layers: Mapping[str, _Layer]) -> str:
+def _listing(layers: Mapping[str, LayerSchema]) -> str:
     return ", ".join(f"{layer.name} ({layer.kind})" for layer in layers.values())
 
 
@@ -310,7 +269,7 @@ def _bounds_in(bounds: Bounds, crs: str, target: str) -> Bounds | None:
 
 
 def _read_layer(
-    path: Path, layer: fiona.Collection, found: _Layer, condition: str, box: Bounds | None
+    path: Path, layer: fiona.Collection, found: LayerSchema, condition: str, box: Bounds | None
 ) -> list[fiona.Feature]:
     try:
         return list(layer.filter(bbox=box, where=condition or None))
@@ -335,7 +294,7 @@ def _shape(geometry: fiona.Geometry | None) -> shapely.Geometry | None:
         return None
 
 
-def _condition_error(what: str, path: Path, layer: _Layer, condition: str) -> DatasetError:
+def _condition_error(what: str, path: Path, layer: LayerSchema, condition: str) -> DatasetError:
     columns = ", ".join(layer.columns) or "none"
     return DatasetError(
         what,

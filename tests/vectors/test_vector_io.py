@@ -418,7 +418,7 @@ REFUSALS: dict[str, tuple[Delivery, dict[str, Any], str]] = {
         "CRS of one of them is probably wrong",
     ),
     "zipped": (of_bytes("g.zip", b"PK\x03\x04..."), {}, "found a zip archive"),
-    "GeoParquet": (of_bytes("g.parquet", b"PAR1..."), {}, "found GeoParquet"),
+    "GeoParquet": (of_bytes("g.parquet", b"PAR1..."), {}, "GeoParquet cannot be read"),
     "another format": (of_bytes("g.tab", b"!table"), {}, "found a file ending in .tab"),
     "empty file": (of_bytes("g.gpkg", b""), {}, "found an empty file"),
     "links to another file": (
