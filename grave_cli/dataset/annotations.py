@@ -27,9 +27,11 @@ from grave_cli.rasters.raster_file import READ_ERRORS, damaged_file, open_raster
 from grave_cli.settings.inputs import DataSettings
 from grave_cli.vectors.areas import Area, read_area
 from grave_cli.vectors.outline_repair import Findings, clean_outlines
-from grave_cli.vectors.vector_io import GRAVE_LAYER, LayerChoice, read_features
+from grave_cli.vectors.vector_io import GRAVE_LAYER, Features, LayerChoice, read_features
 from grave_cli.wording import counted
 
+_REVIEWED = "reviewed"
+_NOT_REVIEWED = ("", "0", "false", "no", "nein", "f", "n")
 _CLIPPED_SHARE = 0.01  # of its area: a grave that loses less counts as whole (rounding)
 _REST_SHARE = 0.05  # of its area: a grave with less than this within the orthophoto is outside
 
@@ -42,11 +44,14 @@ class Graves:
         polygons: Valid shapely Polygons in the grid's CRS, one per grave, within the grid.
         findings: Counts of repaired and ignored features.
         notes: Notes on how exactly they lie, one line each.
+        reviewed: Which graves the office has marked in a column `reviewed`; None without one. They
+            all count: the labelled area, not this mark, says which part is complete.
     """
 
     polygons: Polygons
     findings: Findings = field(default_factory=Findings)
     notes: tuple[str, ...] = ()
+    reviewed: NDArray[np.bool_] | None = None
 
 
 def read_graves(cemetery: Cemetery, grid: WorkingGrid, data: DataSettings | None = None) -> Graves:
@@ -90,7 +95,7 @@ def read_grave_file(
         data.annotation_layer, data.annotation_filter, GRAVE_LAYER, besides=data.area_layer
     )
     bounds = grid.bounds if shared else None
-    found = read_features(path, grid.crs, choice, bounds)
+    found = read_features(path, grid.crs, choice, bounds, columns=(_REVIEWED,))
     clean = clean_outlines(
         found.geometries, min_area=grid.pixel_size**2, unreadable=found.unreadable
     )
@@ -102,7 +107,8 @@ def read_grave_file(
             found="; ".join(findings.sentences()) or "no features",
             expected="polygons, or closed lines",
         )
-    graves = _clip(outlines, findings, grid)
+    marks = _reviewed(found)
+    graves = _clip(outlines, findings, grid, None if marks is None else marks[clean.source])
     if not len(graves.polygons):
         raise _outside_error(path, outlines, grid, shared)
     outside = 0 if shared else graves.findings.outside
@@ -132,16 +138,29 @@ def rasterize_instances(polygons: Polygons, grid: WorkingGrid) -> NDArray[np.int
     )
 
 
-def _clip(outlines: Polygons, findings: Findings, grid: WorkingGrid) -> Graves:
+def _reviewed(found: Features) -> NDArray[np.bool_] | None:
+    """Read the mark of each feature; a drawn one has none (NULL)."""
+    values = found.values.get(_REVIEWED)
+    if values is None:
+        return None
+    texts = (str(value or "").strip().lower() for value in values)
+    return np.array([text not in _NOT_REVIEWED for text in texts], np.bool_)
+
+
+def _clip(
+    outlines: Polygons, findings: Findings, grid: WorkingGrid, reviewed: NDArray[np.bool_] | None
+) -> Graves:
     """Cut outlines at the grid's edge and drop those outside of it."""
     edge = shapely.box(*grid.bounds)
     pieces = np.where(shapely.within(outlines, edge), outlines, _cut(outlines, edge))
     rest, whole = shapely.area(pieces), shapely.area(outlines)
     inside = rest > np.maximum(_REST_SHARE * whole, 0)
-    kept = shapely.get_parts(pieces[inside])
+    kept, source = shapely.get_parts(pieces[inside], return_index=True)
+    marks = None if reviewed is None else reviewed[inside][source]
     clipped = inside & (rest < (1 - _CLIPPED_SHARE) * whole)
     outside = findings.outside + int((~inside).sum())
-    return Graves(kept, replace(findings, outside=outside, clipped=int(clipped.sum())))
+    findings = replace(findings, outside=outside, clipped=int(clipped.sum()))
+    return Graves(kept, findings, reviewed=marks)
 
 
 def _cut(outlines: Polygons, edge: shapely.Polygon) -> Polygons:

@@ -14,13 +14,16 @@ from grave_cli.dataset.identity.dataset_id import dataset_id
 from grave_cli.dataset.manifest import Cemetery, Manifest, manifest_of, unread_notes
 from grave_cli.dataset.plans import PartPlan, plan_cemetery, plan_part
 from grave_cli.dataset.splits import Part, assign_parts
+from grave_cli.dataset.truth_notes import truth_notes
 from grave_cli.doctor.checks import CHECKS, GROUND_CHECKS
 from grave_cli.doctor.patient import Patient
 from grave_cli.doctor.report import SEVERITIES, CemeteryRow, CheckReport, Finding
 from grave_cli.errors import GraveError
 from grave_cli.progress import SILENT, Progress
 from grave_cli.settings.tree import Settings
+from grave_cli.wording import counted
 
+_FEW_GRAVES = 4  # fewer decide nothing
 _GSD_SPREAD = 2.5  # ratio of the coarsest to the finest pixel size that deserves a warning
 
 
@@ -41,13 +44,15 @@ def examine(settings: Settings, progress: Progress = SILENT) -> CheckReport:
     findings = [Finding("note", "", note) for note in unread_notes(manifest)]
     parts = _assign(manifest, settings, findings)
     patients: list[Patient] = []
+    plans: list[PartPlan] = []
     everything = (*manifest.cemeteries, *manifest.ground)
     with progress.task("Examining", len(everything), "cemeteries") as advance:
         for cemetery in everything:
             own = [part for part in parts if part.cemetery.name == cemetery.name]
-            patients += _examine_cemetery(cemetery, own, settings, findings)
+            patients += _examine_cemetery(cemetery, own, settings, findings, plans)
             advance(1)
     findings += _compare(patients)
+    findings += _count_validating(plans)
     findings += _check_depths(patients)
     rows = tuple(_row(patient, parts) for patient in patients)
     unique = dict.fromkeys(findings)
@@ -66,7 +71,11 @@ def _assign(manifest: Manifest, settings: Settings, findings: list[Finding]) -> 
 
 
 def _examine_cemetery(
-    cemetery: Cemetery, parts: Sequence[Part], settings: Settings, findings: list[Finding]
+    cemetery: Cemetery,
+    parts: Sequence[Part],
+    settings: Settings,
+    findings: list[Finding],
+    plans: list[PartPlan],
 ) -> Iterator[Patient]:
     if not parts:
         findings.append(Finding("note", cemetery.name, "not used, because it is in no split"))
@@ -76,19 +85,20 @@ def _examine_cemetery(
     except GraveError as error:
         findings.append(Finding("error", cemetery.name, str(error)))
         return
-    plans: list[PartPlan] = []
+    planned: list[PartPlan] = []
     for part in parts:
         try:
-            plans.append(plan_part(part, whole, settings))
+            planned.append(plan_part(part, whole, settings))
         except GraveError as error:
             findings.append(Finding("error", cemetery.name, str(error)))
-    if not plans:
+    if not planned:
         return
+    plans += planned
     patient = Patient(whole, settings)
     try:
         for check in GROUND_CHECKS if cemetery.is_ground else CHECKS:
             findings += check(patient)
-        notes = delivery_notes(whole.orthophoto, whole.dem)
+        notes = (*delivery_notes(whole.orthophoto, whole.dem), *truth_notes(whole))
         findings += [Finding("note", cemetery.name, note) for note in notes]
         doubts = (*delivery_doubts(whole.orthophoto, whole.dem), *whole.graves.notes)
         findings += [Finding("warning", cemetery.name, doubt) for doubt in doubts]
@@ -116,6 +126,20 @@ def _compare(patients: Sequence[Patient]) -> Iterator[Finding]:
     if 0 < len(without) < len(labelled):
         yield Finding(
             "note", "", f"no DEM for {', '.join(without)}; only --channels rgb works for all"
+        )
+
+
+def _count_validating(plans: Sequence[PartPlan]) -> Iterator[Finding]:
+    """Find a validation by so few graves that its scores are chance."""
+    validating = [plan for plan in plans if plan.part.split == "val"]
+    count = sum(len(plan.graves) for plan in validating)
+    if validating and count < _FEW_GRAVES:
+        yield Finding(
+            "warning",
+            validating[0].whole.files.name,
+            f"only {counted(count, 'grave')} to validate on: too few to tell good epochs from bad",
+            "label more graves, set a larger data.val_share or a smaller data.guard_m, or name a "
+            "cemetery in data.val",
         )
 
 

@@ -22,34 +22,36 @@ _MOST_ROWS = 10_000_000
 _REMEDY = "export the layer as a new GeoPackage (QGIS: Export > Save Features As)"
 
 
-def check_geopackage(path: Path, error: type[GraveError]) -> None:
+def check_geopackage(path: Path, error: type[GraveError], where: Path | None = None) -> None:
     """Refuse a GeoPackage that is damaged or does more than hold tables.
 
     Args:
         path: The file.
         error: Kind of the error.
+        where: The file to name in errors, if `path` is a copy of it.
 
     Raises:
         GraveError: Its tables are garbled, one of them is virtual, or a view has no end.
     """
+    where = where or path
     try:
         with _open(path) as base:
             for kind, name, sql in base.execute("SELECT type, name, sql FROM sqlite_master"):
                 text = str(sql or "")
                 if _VIRTUAL.match(text) and not _INDEX.match(text):
-                    raise _refused(path, error, f"{name} is a virtual table", text)
+                    raise _refused(where, error, f"{name} is a virtual table", text)
                 if kind == "view":
-                    _check_view(path, str(name), error)
+                    _check_view(path, str(name), error, where)
     except (sqlite3.Error, UnicodeError) as fault:
         raise error(
             f"cannot be read as a GeoPackage: {fault}",
-            where=path,
+            where=where,
             expected="an undamaged GeoPackage",
             remedy="copy or export it again",
         ) from None
 
 
-def _check_view(path: Path, name: str, error: type[GraveError]) -> None:
+def _check_view(path: Path, name: str, error: type[GraveError], where: Path) -> None:
     """Count the rows of a view, in a connection that can be stopped."""
     quoted = name.replace('"', '""')
     end = time.monotonic() + _LONGEST_S
@@ -61,11 +63,11 @@ def _check_view(path: Path, name: str, error: type[GraveError]) -> None:
         except sqlite3.Error as fault:
             if "interrupted" in str(fault):
                 found = f"no end after {_LONGEST_S:.0f} s"
-                raise _refused(path, error, f"its view {name} has no end", found) from None
-            raise _refused(path, error, f"its view {name} cannot be read", fault) from None
+                raise _refused(where, error, f"its view {name} has no end", found) from None
+            raise _refused(where, error, f"its view {name} cannot be read", fault) from None
     if rows > _MOST_ROWS:
         found = f"over {_MOST_ROWS:,} lines"
-        raise _refused(path, error, f"its view {name} has no end", found)
+        raise _refused(where, error, f"its view {name} has no end", found)
 
 
 @contextmanager
@@ -79,6 +81,6 @@ def _open(path: Path) -> Iterator[sqlite3.Connection]:
         yield base
 
 
-def _refused(path: Path, error: type[GraveError], what: str, found: object) -> GraveError:
+def _refused(where: Path, error: type[GraveError], what: str, found: object) -> GraveError:
     short = " ".join(str(found).split())[:100]
-    return error(what, where=path, found=short, expected="a table of features", remedy=_REMEDY)
+    return error(what, where=where, found=short, expected="a table of features", remedy=_REMEDY)

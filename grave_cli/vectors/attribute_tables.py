@@ -10,8 +10,8 @@ import shapely
 from numpy.typing import NDArray
 
 from grave_cli.errors import DatasetError
-from grave_cli.vectors.layers import layers_of, open_layer
-from grave_cli.vectors.vector_files import identify, reading
+from grave_cli.vectors.layers import layers_of, open_layer, ready_to_read
+from grave_cli.vectors.vector_files import reading
 
 _OWN = ("layer_styles", "gravecli_provenance")
 
@@ -45,8 +45,7 @@ def read_records(path: Path, layer: str = "") -> Records:
     Raises:
         DatasetError: The file cannot be read, the layer is missing or ambiguous, or is empty.
     """
-    file = identify(path)
-    with reading(path):
+    with ready_to_read(path) as file, reading(path):
         name = _choose(path, [name for name in layers_of(file) if name not in _OWN], layer)
         with open_layer(file, layer=name) as source:
             types = dict(source.schema["properties"])

@@ -1,14 +1,18 @@
 """The layers of a vector file, opened with the driver of its format alone."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import fiona
 
+from grave_cli.errors import DatasetError
+from grave_cli.rasters.geopackage_edits import with_edits
 from grave_cli.vectors.parquet_file import as_flatgeobuf
-from grave_cli.vectors.vector_files import PARQUET, VectorFile
+from grave_cli.vectors.vector_files import PARQUET, VectorFile, identify
 
 _MOST_LAYERS = 1000
 
@@ -31,6 +35,24 @@ class LayerSchema:
     def columns(self) -> tuple[str, ...]:
         """Names of its columns."""
         return tuple(self.types)
+
+
+@contextmanager
+def ready_to_read(path: Path) -> Iterator[VectorFile]:
+    """Identify a vector file for GDAL to read while the block runs.
+
+    Args:
+        path: The file. A GeoPackage that QGIS has open is read with all saved edits, from a copy.
+
+    Raises:
+        DatasetError: As for `identify`.
+    """
+    file = identify(path)
+    if file.driver != "GPKG":
+        yield file
+        return
+    with with_edits(path, DatasetError) as whole:
+        yield replace(file, path=whole)
 
 
 def open_layer(file: VectorFile, **how: Any) -> fiona.Collection:

@@ -20,6 +20,7 @@ from pyproj.exceptions import ProjError
 from grave_cli.errors import DatasetError
 from grave_cli.rasters.gdal_messages import check_name, unprinted
 from grave_cli.rasters.geopackage_check import check_geopackage
+from grave_cli.rasters.geopackage_edits import with_edits
 from grave_cli.regular_files import check_regular
 from grave_cli.vectors.geojson_crs import refuse_linked_crs
 from grave_cli.vectors.text_ends import refuse_cut_text
@@ -109,7 +110,8 @@ def identify(path: Path) -> VectorFile:
     if driver is None:
         raise _not_read(path, head)
     if driver == "GPKG":
-        check_geopackage(path, DatasetError)
+        with with_edits(path, DatasetError) as whole:
+            check_geopackage(whole, DatasetError, path)
     with reading(path):
         if driver in ("GeoJSON", "GeoJSONSeq"):
             refuse_linked_crs(path)

@@ -19,10 +19,10 @@ from grave_cli.errors import DatasetError
 from grave_cli.outlines.polygons import Polygons
 from grave_cli.rasters.datum_shift import shift_note
 from grave_cli.rasters.georeference import LONLAT, transformer
-from grave_cli.vectors.layers import LayerSchema, layers_of, open_layer
+from grave_cli.vectors.layers import LayerSchema, layers_of, open_layer, ready_to_read
 from grave_cli.vectors.on_earth import on_earth
 from grave_cli.vectors.outline_bounds import refuse_endless_outlines
-from grave_cli.vectors.vector_files import VectorFile, identify, reading, sibling
+from grave_cli.vectors.vector_files import VectorFile, reading, sibling
 from grave_cli.wording import counted
 
 GRAVE_LAYER = "graves"
@@ -117,9 +117,8 @@ def read_features(
             condition is invalid or selects no feature.
     """
     choice = choice or LayerChoice()
-    file = identify(path)
-    with reading(path) as complaints:
-        found = _find_layer(file, choice)
+    with ready_to_read(path) as file, reading(path) as complaints:
+        found = _find_layer(path, file, choice)
         columns = found.columns if columns is None else columns
         wanted = _wanted(file, found, columns, choice.condition)
         with open_layer(file, layer=found.name, include_fields=wanted) as layer:
@@ -195,8 +194,8 @@ def _shift_notes(shapes: Polygons, source: str, target: str, path: Path) -> tupl
     return (note,) if note else ()
 
 
-def _find_layer(file: VectorFile, choice: LayerChoice) -> LayerSchema:
-    path, layers = file.path, layers_of(file)
+def _find_layer(path: Path, file: VectorFile, choice: LayerChoice) -> LayerSchema:
+    layers = layers_of(file)
     if choice.name:
         return _named_layer(path, choice.name, layers)
     for family in (_POLYGONAL, _MIXED, _LINEAR):

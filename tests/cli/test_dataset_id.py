@@ -132,9 +132,14 @@ def test_a_refusal_is_one_line_on_stderr_and_exit_code_2(
     assert message in err
 
 
-def test_edits_that_are_not_in_the_file_yet_are_refused(
+def test_edits_that_are_not_in_the_file_yet_count(
     data: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    (data / "annotations/a.gpkg-wal").write_bytes(b"edits")
-    assert run(monkeypatch, "data") == 2
-    assert "close it in QGIS" in capfd.readouterr().err
+    run(monkeypatch, "data", "--manifest", "before.json")
+    before = capfd.readouterr().out
+    log = data / "annotations/a.gpkg-wal"
+    log.write_bytes(bytes.fromhex("377f0682") + b"edits")
+    assert run(monkeypatch, "data", "--diff", "before.json") == 0
+    out, err = capfd.readouterr()
+    assert out != before
+    assert "added: annotations/a.gpkg-wal (9 bytes)" in err

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import fiona
 import numpy as np
 import pytest
 import rasterio
@@ -155,3 +156,17 @@ def test_a_mask_that_cannot_serve_is_refused(
 def test_a_cemetery_without_labels_is_refused(tmp_path: Path) -> None:
     with pytest.raises(GraveError, match="cemetery a has no labels"):
         read_graves(Cemetery("a", tmp_path / "a.tif"), GRID)
+
+
+def test_reviewed_is_read_from_any_kind_of_column_and_drops_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "g.gpkg"
+    marks = ("ja", "Nein", "x", None, "false", "1")
+    schema = {"geometry": "Polygon", "properties": {"reviewed": "str"}}
+    with fiona.open(path, "w", driver="GPKG", crs=UTM, schema=schema) as layer:
+        for index, mark in enumerate(marks):
+            outline = shapely.geometry.mapping(grave(2 + 3 * index, 5, 0))
+            layer.write({"geometry": outline, "properties": {"reviewed": mark}})
+    found = read_grave_file(path, GRID, DataSettings())
+    assert found.reviewed is not None
+    assert found.reviewed.tolist() == [True, False, True, False, False, True]
+    assert len(found.polygons) == 6

@@ -88,6 +88,14 @@ def annotations(root: Path) -> Path:
     return root / "annotations" / "sample_01.gpkg"
 
 
+def test_a_validation_on_few_graves_is_named(sound: Path) -> None:
+    report = check(sound, data__channels="rgb+dem", data__val_share=0.01, data__guard_m=0)
+    (finding,) = report.findings
+    assert finding.severity == "warning"
+    assert "to validate on: too few" in finding.what
+    assert "data.guard_m" in finding.remedy
+
+
 def test_sound_data_has_no_findings_and_a_row_of_true_figures(sound: Path) -> None:
     report = check(sound, data__channels="rgb+dem")
     assert report.findings == ()

@@ -220,11 +220,6 @@ def labelled_ground(office: Path) -> None:
     shutil.copy2(office / ANNOTATIONS, office / "data" / "ground" / "annotations" / "park.gpkg")
 
 
-def with_log(office: Path) -> None:
-    """Leave what QGIS leaves while a GeoPackage has edits that are not in the file."""
-    (office / f"{ANNOTATIONS}-wal").write_bytes(bytes(range(1, 100)))
-
-
 # Faults of a data folder -> how to make it, words of the line.
 FOLDERS: dict[str, tuple[Spoil, list[str]]] = {
     "no data": (removed("data"), ["data", "missing"]),
@@ -261,11 +256,6 @@ def test_a_bad_data_folder(office: Path, name: str, command: str) -> None:
 def test_a_file_that_is_missing(office: Path, missing: str, words: list[str], command: str) -> None:
     removed(missing)(office)
     assert_refuses(office, f"{command} {WITH_DEM}", *words)
-
-
-def test_annotations_with_edits_that_are_not_in_the_file(office: Path) -> None:
-    with_log(office)
-    assert_refuses(office, "dataset-id data -q", "anna.gpkg", "QGIS")
 
 
 @pytest.mark.parametrize("ending", ["-wal", "-journal"])

@@ -7,8 +7,9 @@ These sidecars count (names in any case):
     .vrt                all sources and their own sidecars; also VRTs within VRTs
     any raster          .aux.xml, if it states nodata, a CRS, a position, colours, units or a scale
     .gdb                all files in this folder
+    .gpkg of outlines   -wal and -journal with edits that QGIS has saved but not put into the file
 
-Files that GIS tools leave behind do not count: .aux.xml with statistics, .ovr -shm, an empty -wal,
+Files that GIS tools leave behind do not count: .aux.xml with statistics, .ovr, -shm, an empty -wal,
 .qgz, hidden files.
 
 A path is listed relative to the data folder, with `/`, and composed (NFC), because macOS returns
@@ -34,6 +35,7 @@ from pathlib import Path
 from grave_cli.dataset.identity.vrt_sources import vrt_sources
 from grave_cli.dataset.manifest import Manifest
 from grave_cli.errors import DatasetError
+from grave_cli.rasters.geopackage_edits import logs_with_edits
 from grave_cli.wording import counted
 
 _SHAPEFILE_PARTS = frozenset({"shx", "dbf", "prj", "cpg"})
@@ -71,12 +73,12 @@ def dataset_files(manifest: Manifest) -> tuple[DatasetFile, ...]:
 
     Raises:
         DatasetError: A file is missing or unreadable, a source of a VRT is missing, or a GeoPackage
-            has edits in its `-wal` file.
+            of pixels has edits in its `-wal` file.
     """
     collector = _Collector(manifest.root)
     for cemetery in (*manifest.cemeteries, *manifest.ground):
         for path in cemetery.files:
-            collector.add_named(path)
+            collector.add_named(path, path in (cemetery.annotations, cemetery.area))
     return tuple(sorted(collector.found(), key=lambda file: (file.path, file.location)))
 
 
@@ -154,7 +156,7 @@ class _Collector:
         """The files so far."""
         return self._files.values()
 
-    def add_named(self, path: Path) -> None:
+    def add_named(self, path: Path, has_outlines: bool) -> None:
         """Add a file of the manifest, with its sidecars."""
         place = os.fspath(path)
         folder, name = os.path.split(place)
@@ -162,7 +164,7 @@ class _Collector:
             self._listed[folder] = self._list_folder(Path(folder))
         listed = self._listed[folder] + name
         if not (name.lower().endswith(".gdb") and os.path.isdir(place)):
-            self._add(place, listed, ())
+            self._add(place, listed, (), has_outlines)
             return
         for entry in sorted(_entries(place), key=lambda entry: entry.name):
             if not entry.name.startswith("."):
@@ -176,7 +178,9 @@ class _Collector:
                 return "" if listed == "." else f"{listed}/"
         return "outside/"
 
-    def _add(self, place: str, listed: str, within: tuple[str, ...]) -> None:
+    def _add(
+        self, place: str, listed: str, within: tuple[str, ...], has_outlines: bool = False
+    ) -> None:
         path, name = os.path.split(place)
         folder = self._folder(path)
         file = self._take(folder, name, listed)
@@ -185,10 +189,26 @@ class _Collector:
         for part in folder.parts(name):
             self._take(folder, part, posixpath.join(posixpath.dirname(listed), part))
         if name.lower().endswith(".gpkg"):
-            _refuse_edits(place, file.location)
+            self._add_edits(Path(place), listed, has_outlines)
         if name.lower().endswith(".vrt") and file.location not in within:  # a VRT of itself
             for source in vrt_sources(place, file.location, listed):
                 self._add(source.place, source.listed, (*within, file.location))
+
+    def _add_edits(self, path: Path, listed: str, has_outlines: bool) -> None:
+        """Add the logs of a GeoPackage of outlines; refuse those of one with pixels.
+
+        Those of pixels GDAL would put into the file when it reads it, a change of the data set.
+        """
+        for log in logs_with_edits(path):
+            if not has_outlines:
+                raise DatasetError(
+                    "GeoPackage holds edits that are not in the file yet",
+                    where=path,
+                    found=f"{counted(log.stat().st_size, 'byte')} in {log.name}",
+                    remedy="close it in QGIS, or in any other program that has it open",
+                )
+            ending = log.name.removeprefix(path.resolve().name)
+            self._take(self._folder(str(log.parent)), log.name, f"{listed}{ending}")
 
     def _folder(self, path: str) -> _Folder:
         if path not in self._folders:
@@ -219,22 +239,3 @@ def _size_and_time(location: str, listed: str) -> tuple[int, int]:
     if not stat.S_ISREG(status.st_mode):
         raise DatasetError("not a file", where=listed, remedy="move it out of the data folder")
     return status.st_size, status.st_mtime_ns
-
-
-def _refuse_edits(place: str, location: str) -> None:
-    """Refuse a GeoPackage whose latest edits are still in its `-wal` file, beside the real file.
-
-    Source: https://www.sqlite.org/wal.html ("The WAL File").
-    """
-    log = f"{location}-wal"
-    try:
-        size = os.stat(log).st_size
-    except OSError:
-        return
-    if size:
-        raise DatasetError(
-            "GeoPackage holds edits that are not in the file yet",
-            where=place,
-            found=f"{counted(size, 'byte')} in {os.path.basename(log)}",
-            remedy="close it in QGIS, or in any other program that has it open",
-        )
