@@ -99,6 +99,11 @@ def _run() -> int:
     except KeyboardInterrupt:  # Typer catches it, unless it comes while Typer begins or ends
         return INTERRUPTED
     except GraveError as error:
+        _reserve.clear()
+        # A library may have said so while a file was read, which then looks damaged.
+        fault = None if isinstance(error, TrainingError) else memory_fault(error)
+        if fault is not None:
+            return _explain_memory(fault)
         say_error(str(error))
         return INTERRUPTED if was_interrupted(error) else error.exit_code
     except _UsageError as error:
@@ -124,8 +129,11 @@ def _explain_resources(error: Exception) -> int | None:
     if system:
         say_error(system)
         return GraveError.exit_code
-    if fault is None:
-        return None
+    return None if fault is None else _explain_memory(fault)
+
+
+def _explain_memory(fault: str) -> int:
+    """Print that the memory is exhausted, in one line."""
     say_error(
         f"not enough memory: {fault}; close other programs, or set a smaller "
         "prediction.tile_px, prediction.memory_mpx or chips.batch_size"

@@ -54,7 +54,7 @@ def run(
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps to the limit")
 @pytest.mark.parametrize(
     ("command", "limit_mb"),
-    [(CHECK, 200), (PREDICT, 450), (EVALUATE, 300)],
+    [(CHECK, 200), (PREDICT, 300), (EVALUATE, 300)],
     ids=lambda one: str(one)[:8],
 )
 def test_too_little_memory_is_one_line(office: Path, command: str, limit_mb: int) -> None:
@@ -62,7 +62,8 @@ def test_too_little_memory_is_one_line(office: Path, command: str, limit_mb: int
     result = run(command, office, limit_mb, program=WITHIN + PROGRAM, **UNMEASURED)
     assert result.returncode == 1, result.stderr
     assert result.stdout == ""
-    line = result.stderr.splitlines()[-1]  # after what libraries warn of when they are loaded
+    # Libraries say more when they are loaded, and Python when it ends without memory.
+    (line,) = (line for line in result.stderr.splitlines() if line.startswith("gravecli: "))
     assert line.startswith("gravecli: not enough memory: ")
     assert "; close other programs" in line
     assert "Traceback" not in result.stderr
@@ -79,7 +80,7 @@ def test_any_limit_of_memory_is_enough_or_one_line(
     result = run(command, office, limit_mb, program=WITHIN + PROGRAM, **UNMEASURED)
     if result.returncode:
         assert result.returncode == 1, result.stderr
-        assert result.stderr.splitlines()[-1].startswith("gravecli: not enough memory")
+        assert "\ngravecli: not enough memory" in f"\n{result.stderr}"
     assert "Traceback" not in result.stderr
 
 
