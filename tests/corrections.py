@@ -64,7 +64,7 @@ def _blob(shape: shapely.Geometry, srs_id: int) -> bytes:
     return b"GP\0\1" + struct.pack("<i", srs_id) + shapely.to_wkb(shape, byte_order=1)
 
 
-def _edit(path: Path, corrections: Corrections) -> None:
+def _edit(path: Path, corrections: Corrections) -> sqlite3.Connection:
     database = sqlite3.connect(path)
     database.execute("PRAGMA journal_mode = wal")
     database.execute("PRAGMA wal_autocheckpoint = 0")
@@ -92,8 +92,9 @@ def _edit(path: Path, corrections: Corrections) -> None:
         blob = _blob(shapely.from_wkt(text), srs_id)
         database.execute("INSERT INTO graves (geom) VALUES (?)", (blob,))
     database.commit()
+    return database
 
 
 if __name__ == "__main__":
-    _edit(Path(sys.argv[1]), json.loads(sys.argv[2]))
+    still_open = _edit(Path(sys.argv[1]), json.loads(sys.argv[2]))
     os._exit(0)  # closing would put the edits into the file
