@@ -164,7 +164,7 @@ def _of_list(path: Path) -> Iterator[Path]:
 
 
 def _of_folder(folder: Path) -> Iterator[Path]:
-    """Find the orthophotos of a data folder, or those that lie in a folder beside their DEMs."""
+    """Find the orthophotos of a data folder, or of a folder in which DEMs lie beside them."""
     layout = folder / ORTHOPHOTO.folder
     place = layout if layout.is_dir() else folder
     found, unread = find_files(place, ORTHOPHOTO)
