@@ -59,7 +59,7 @@ def end_with_parent(pipe: int) -> None:
 
 
 def kill_children() -> None:
-    """Kill all children of this process and theirs, also those that start meanwhile."""
+    """Kill all descendants of this process, including any that start meanwhile."""
     with suppress(psutil.Error):
         me = psutil.Process()
         while living := [one for one in me.children(recursive=True) if _is_alive(one)]:

@@ -134,7 +134,7 @@ class ShowProgress(Callback):
         assert isinstance(pl_module, GraveTask)
         schedule = pl_module.schedule
         schedule.start(trainer.global_step)
-        # With a time limit, steps do not tell how much is left.
+        # With a time limit, the number of steps is unknown.
         limited = schedule.max_time_s > 0
         self._total, unit = (100, "%") if limited else (schedule.total_steps, "steps")
         self._shown = 0.0

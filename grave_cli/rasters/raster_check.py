@@ -29,7 +29,7 @@ _OVERVIEW_DOMAIN, _OVERVIEW_KEY = "OVERVIEWS", "OVERVIEW_FILE"
 
 
 def check_raster(path: Path) -> str:
-    """Check a raster, its sources and the files beside it; what was checked is remembered.
+    """Check a raster, its sources and the files beside it, once for each version of the file.
 
     Args:
         path: The raster.

@@ -32,7 +32,7 @@ def _rule(change: str) -> Rule:
 
 
 def changes_style(id_column: str, columns: Collection[str]) -> Style:
-    """Return the style of graves by change, with the numbers of those that changed.
+    """Return the style of graves by change; changed graves show their numbers.
 
     Args:
         id_column: Column of the ids, whose letters tell the parts of a split grave apart.

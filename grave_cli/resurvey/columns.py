@@ -117,7 +117,7 @@ class MergedColumns:
 
 
 def kept_columns(types: Mapping[str, str], rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Return the columns of a survey without those that an earlier comparison wrote.
+    """Return the columns of a survey, except for the columns of an earlier comparison.
 
     Args:
         types: fiona's types of all columns.
