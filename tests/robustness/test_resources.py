@@ -19,7 +19,7 @@ from ports import unused_port
 from support import another_account
 from terminal import PROGRAM, assert_refused, gravecli
 
-from grave_cli.cli.streams import memory_fault
+from grave_cli.errors import memory_fault
 
 EVALUATE = "evaluate drawn/prediction.gpkg drawn/truth.gpkg -q"
 WITHIN = (
