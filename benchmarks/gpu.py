@@ -11,8 +11,8 @@ Processes generate the data, one per core. Reports rates, and their share of the
     training    chips per second with and without workers, and of forward, loss, backward and step
                 over one batch that lies on the device
 
-with the largest memory of the device and of the process. A part that fails prints its error, and
-the next one runs. No part starts after --seconds. --quick tries the script on a CPU.
+with the largest memory of the device. A part that fails prints its error, and the next one runs.
+No part starts after --seconds. --quick tries the script on a CPU, as does a machine without a GPU.
 
     python benchmarks/gpu.py [--quick] [--device auto] [--seconds 75]
 """
@@ -35,6 +35,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tools.scenes import write_scene, write_sites
 from tools.table import print_table
+
+from grave_cli.mapping.engine import _gpu_is_likely
 
 # torch is imported inside functions: each process that writes a cemetery imports this file.
 if TYPE_CHECKING:
@@ -103,7 +105,8 @@ def main() -> None:
     given = parser.parse_args()
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     start = time.perf_counter()
-    scale = QUICK if given.quick else Scale()
+    has_gpu = given.device != "cpu" and _gpu_is_likely()
+    scale = Scale() if has_gpu and not given.quick else QUICK
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name,
         ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool,
