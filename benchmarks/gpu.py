@@ -40,7 +40,6 @@ from grave_cli.mapping.engine import _gpu_is_likely
 
 # torch is imported inside functions: each process that writes a cemetery imports this file.
 if TYPE_CHECKING:
-    from grave_cli.dataset.training_data import TrainingData
     from grave_cli.learning.task import GraveTask
     from grave_cli.mapping.scene import Scene
     from grave_cli.mapping.torch_engine import GpuEngine
@@ -62,9 +61,10 @@ class Scale:
     batches: tuple[int, ...] = (32, 4)  # chips; 4 is the default, 32 fills a GPU
     epochs: int = 3
     steps: int = 30  # of the raw loops
+    workers: int = -1  # as many as suit the machine
 
 
-QUICK = Scale(3, 20, (700, 900), 8, 64, (4, 2), 2, 2)
+QUICK = Scale(3, 20, (700, 900), 8, 64, (4, 2), 2, 2, workers=1)
 
 
 @dataclass
@@ -120,13 +120,12 @@ def main() -> None:
         bench.run(wait_for_data, sites)
         bench.run(prediction, scene)
         bench.run(parity)
-        data = bench.run(read_data)
         first, *others = scale.batches
-        bench.run(training, data, first, -1)
-        bench.run(training, data, first, 0)
+        bench.run(training, first, scale.workers)
+        bench.run(training, first, 0)
         bench.run(whole_command, scene)
         for batch in others:
-            bench.run(training, data, batch, -1)
+            bench.run(training, batch, scale.workers)
     print(f"\n{time.perf_counter() - start:.0f} s in all")
     if bench.failed:
         sys.exit(f"not measured: {'; '.join(bench.failed)}")
@@ -397,14 +396,7 @@ def raw_training(bench: Bench, batch: int) -> None:
     print_memory(bench)
 
 
-def read_data(bench: Bench) -> "TrainingData":
-    from grave_cli.dataset.training_data import plan_training, read_training_data
-
-    settings = options(bench, bench.scale.batches[0])
-    return read_training_data(plan_training(settings), settings)
-
-
-def training(bench: Bench, data: "TrainingData", batch: int, workers: int) -> None:
+def training(bench: Bench, batch: int, workers: int) -> None:
     """Train a few epochs; the first one, with its warm-up, does not count."""
     from grave_cli.training.trainer import run_training
 
@@ -412,7 +404,7 @@ def training(bench: Bench, data: "TrainingData", batch: int, workers: int) -> No
     reset_memory(bench)
     watch = watch_of(bench.device)
     settings = options(bench, batch, workers, chips)
-    run_training(settings, data, [watch], finish=False)
+    run_training(settings, None, [watch], finish=False)
     rates = sorted(watch.rates[1:])
     rate = rates[len(rates) // 2]
     share = rate / bench.raw[batch] if batch in bench.raw else float("nan")
