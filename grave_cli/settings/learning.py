@@ -188,9 +188,10 @@ class TrainingSettings(Section):
     """Number format for training. "auto": bf16-mixed on GPUs that compute in it (NVIDIA since
     2020), otherwise 32-true. "16-mixed" needs CUDA; "mps" trains in 32-true only."""
 
-    workers: Annotated[int, Field(ge=0, le=256), OnResume.MAY_CHANGE] = 0
+    workers: Annotated[int, Field(ge=-1, le=256), OnResume.MAY_CHANGE] = -1
     """Number of processes that prepare chips beside the training. 0 means that the training
-    prepares them itself."""
+    prepares them itself. -1 means 0 on a CPU, and on a GPU one less than there are cores, up to
+    16."""
 
 
 class TrackingSettings(Section):
