@@ -85,7 +85,7 @@ class Bench:
         )
         start = time.perf_counter()
         if start > self.until:
-            self.failed.append(f"{name} (no time left)")
+            print(f"[{name}: not measured, no time left]")
             return None
         try:
             return part(self, *given)
@@ -128,7 +128,7 @@ def main() -> None:
             bench.run(training, batch, scale.workers)
     print(f"\n{time.perf_counter() - start:.0f} s in all")
     if bench.failed:
-        sys.exit(f"not measured: {'; '.join(bench.failed)}")
+        sys.exit(f"failed: {'; '.join(bench.failed)}")
 
 
 def open_device(wanted: str) -> str:
@@ -282,6 +282,8 @@ def parity(bench: Bench) -> None:
     columns = ["site, reference", "largest gap", "99.99 %", "limit", "graves", "here", "in both"]
     print_table(f"Parity of {engine.name}", columns, rows)
     print("parity: PASSED" if ok else "parity: FAILED")
+    if not ok:
+        bench.failed.append("parity")
 
 
 def site_scenes(bench: Bench, count: int) -> Iterator["Scene"]:
