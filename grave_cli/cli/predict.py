@@ -8,6 +8,7 @@ import typer
 from grave_cli.cli import options
 
 if TYPE_CHECKING:
+    from grave_cli.dataset.named_files import HeightFiles
     from grave_cli.mapping.result import PredictionResult
     from grave_cli.progress import Progress
     from grave_cli.settings.load import LoadedSettings
@@ -21,8 +22,8 @@ def predict_cemetery(
         list[Path],
         typer.Argument(
             metavar="ORTHOPHOTO",
-            help="Orthophoto of the cemetery (GeoTIFF). Or several: files, folders, or @LIST, a "
-            "text file with one orthophoto a line.",
+            help="Orthophoto of the cemetery (GeoTIFF), or its folder of OpenDroneMap or WebODM. "
+            "Or several: files, folders, or @LIST, a text file with one orthophoto a line.",
         ),
     ],
     dem: Annotated[
@@ -30,6 +31,13 @@ def predict_cemetery(
         typer.Option(
             help="DEM of the cemetery. Default: the one in the sibling folder dems/, or beside the "
             "orthophoto if its name ends in _dem, _dsm or _dtm."
+        ),
+    ] = None,
+    dtm: Annotated[
+        Path | None,
+        typer.Option(
+            help="DTM, the ground below the DEM: heights of graves are measured from it. Default: "
+            "without --dem, the one beside the DEM whose name ends in _dtm."
         ),
     ] = None,
     dem_dir: Annotated[
@@ -112,9 +120,9 @@ def predict_cemetery(
     Several orthophotos: one failure does not stop the rest, cemeteries that have a map by the same
     model are skipped unless --overwrite is given, and a summary is written beside the maps.
     """
-    from grave_cli.batch.jobs import are_many
+    from grave_cli.batch.jobs import are_many, single_orthophoto
     from grave_cli.cli.prediction_lines import print_summary
-    from grave_cli.dataset.named_files import cemetery_name, sibling_dem
+    from grave_cli.dataset.named_files import cemetery_name
     from grave_cli.delivery.formats import parse_formats
     from grave_cli.mapping.map_files import MapFiles
     from grave_cli.rasters.georeference import parse_crs
@@ -127,7 +135,7 @@ def predict_cemetery(
     if are_many(orthophotos):
         from grave_cli.cli.predict_many import ManyCemeteries, refuse_single_options
 
-        refuse_single_options(dem=dem, truth=truth, previous=previous)
+        refuse_single_options(dem=dem, dtm=dtm, truth=truth, previous=previous)
         many = ManyCemeteries(
             orthophotos,
             out or Path(),
@@ -146,8 +154,8 @@ def predict_cemetery(
         )
         raise typer.Exit(many.run(json))
     _refuse_many_options(dem_dir=dem_dir, shard=shard)
-    orthophoto = orthophotos[0]
-    named_dem, dem = dem, dem or sibling_dem(orthophoto)
+    orthophoto = single_orthophoto(orthophotos[0])
+    heights = _choose_heights(orthophoto, dem, dtm, progress)
     files = MapFiles(
         orthophoto,
         out or Path(f"{cemetery_name(orthophoto)}.{names[0] if names else 'gpkg'}"),
@@ -159,18 +167,16 @@ def predict_cemetery(
         data=loaded.settings.data,
         previous=previous,
         all_settings=loaded.settings,
-        inputs={"--dem": dem, "--aoi": aoi, "--config": config},
+        inputs={"--dem": heights.dem, "--dtm": heights.dtm, "--aoi": aoi, "--config": config},
         overwrite=overwrite,
         settings=loaded.settings.output,
         work_dir=loaded.settings.work_dir,
     )
     files.check()
-    if named_dem is None:
-        progress.note(f"DEM: {dem}" if dem else "DEM: none (name one with --dem)")
-    found = find_model(model, dem is not None, loaded.settings, progress)
+    found = find_model(model, heights.dem is not None, loaded.settings, progress)
     thresholds = chosen_thresholds(loaded, found)
     how = {"aoi": aoi, "resume": resume, "receiver": files}
-    _predict(orthophoto, dem, found, loaded.settings, thresholds, progress, **how)
+    _predict(orthophoto, heights, found, loaded.settings, thresholds, progress, **how)
     print_summary(files.summary, json)
 
 
@@ -185,6 +191,34 @@ def _refuse_many_options(**given: object) -> None:
                 found="one",
                 remedy=f"leave {option} out, or name a folder or a list",
             )
+
+
+def _choose_heights(
+    orthophoto: Path, dem: Path | None, dtm: Path | None, progress: "Progress"
+) -> "HeightFiles":
+    """Take the heights that were named, or else those that lie where heights are looked for."""
+    from grave_cli.dataset.named_files import HeightFiles, sibling_heights
+    from grave_cli.dataset.odm_project import project_of
+    from grave_cli.errors import SettingsError
+
+    if dem is not None:
+        return HeightFiles(dem, dtm)
+    found = sibling_heights(orthophoto)
+    found = HeightFiles(found.dem, dtm or found.dtm)
+    if found.dem is None and dtm is not None:
+        raise SettingsError(
+            "--dtm needs a DEM above it",
+            where=dtm,
+            found="no DEM beside the orthophoto",
+            remedy="name it with --dem",
+        )
+    progress.note(f"DEM: {found.dem}" if found.dem else "DEM: none (name one with --dem)")
+    if found.dtm is not None and dtm is None:
+        progress.note(f"DTM: {found.dtm}")
+    project = project_of(orthophoto)
+    for note in project.notes if project else ():
+        progress.note(note)
+    return found
 
 
 def find_model(
@@ -229,7 +263,7 @@ def chosen_thresholds(loaded: "LoadedSettings", found: "FoundModel") -> "Decodin
 
 def _predict(
     orthophoto: Path,
-    dem: Path | None,
+    heights: "HeightFiles",
     found: "FoundModel",
     settings: "Settings",
     thresholds: "DecodingSettings",
@@ -240,7 +274,8 @@ def _predict(
     from grave_cli.mapping.predict_cemetery import predict_cemetery as run
 
     card = found.bundle.card
-    if card.recipe.elevation is None and dem is not None:
+    if card.recipe.elevation is None and heights.dem is not None:
         progress.note("The model takes rgb only; the DEM is used for grave heights alone")
     engine = open_engine(found.bundle, settings.prediction, progress)
-    return run(orthophoto, dem, found.bundle, engine, settings, thresholds, progress, **how)
+    model = found.bundle, engine, settings, thresholds, progress
+    return run(orthophoto, heights.dem, *model, dtm=heights.dtm, **how)

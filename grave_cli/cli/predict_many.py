@@ -143,7 +143,7 @@ class ManyCemeteries:
             self.reports / f"{job.cemetery}.html" if self.reports else None,
             crs=self.crs,
             data=settings.data,
-            inputs={"--dem": job.dem, "--aoi": self.aoi},
+            inputs={"--dem": job.dem, "--dtm": job.heights.dtm, "--aoi": self.aoi},
             overwrite=self.overwrite,
             settings=settings.output,
             work_dir=settings.work_dir,
@@ -157,6 +157,7 @@ class ManyCemeteries:
             settings,
             chosen_thresholds(self.loaded, found),
             self.progress,
+            dtm=job.heights.dtm,
             aoi=self.aoi,
             resume=self.resume,
             receiver=files,
@@ -181,6 +182,7 @@ def refuse_single_options(**given: object) -> None:
     """
     remedies = {
         "dem": "name a folder with --dem-dir",
+        "dtm": "name a folder with --dem-dir, which may hold pairs of DSM and DTM",
         "truth": "use `gravecli evaluate` on a map",
         "previous": "use `gravecli compare` on a map",
     }

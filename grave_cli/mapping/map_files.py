@@ -81,7 +81,7 @@ class MapFiles:
         Raises:
             DatasetError: A vector file is missing, or not one.
             ExportError: A file cannot be written, or something would be lost.
-            RasterReadError: The orthophoto or the DEM cannot be opened.
+            RasterReadError: The orthophoto or its heights cannot be opened.
         """
         with open_raster(self.orthophoto):
             outputs = [output for target in self._targets() for output in target.outputs()]
@@ -90,9 +90,10 @@ class MapFiles:
         if self.report is not None:
             outputs.append(report_output(self.report, self.orthophoto))
         self._check(*outputs)
-        if dem := self.inputs.get("--dem"):
-            with open_raster(dem):
-                pass
+        for option in ("--dem", "--dtm"):
+            if heights := self.inputs.get(option):
+                with open_raster(heights):
+                    pass
         for path in (self.truth, self.previous, self.inputs.get("--aoi")):
             if path is not None:
                 identify(path)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from grave_cli import __version__
-from grave_cli.delivery.geopackage_seal import DEM_KEY, ORTHOPHOTO_KEY
+from grave_cli.delivery.geopackage_seal import DEM_KEY, DTM_KEY, ORTHOPHOTO_KEY
 from grave_cli.errors import RasterReadError
 from grave_cli.mapping.engine import Engine
 from grave_cli.mapping.extract_graves import extract_graves
@@ -52,6 +52,7 @@ def predict_cemetery(
     decoding: DecodingSettings | None = None,
     progress: Progress = SILENT,
     *,
+    dtm: Path | None = None,
     aoi: Path | None = None,
     resume: bool = True,
     receiver: Receiver | None = None,
@@ -66,6 +67,7 @@ def predict_cemetery(
         settings: Tiles and outlines.
         decoding: Thresholds that replace the model's.
         progress: Receives progress and notes.
+        dtm: Heights of the ground below the DEM; None if there are none.
         aoi: Vector file with the area to map; None maps everything. A grave belongs to the area if
             its centroid does.
         resume: Continue an earlier run of the same prediction that was killed.
@@ -78,7 +80,7 @@ def predict_cemetery(
             differ from the training data.
         RasterReadError: A raster cannot be used, or the orthophoto has no valid pixel.
     """
-    scene = open_scene(orthophoto, dem, bundle.card.recipe, settings.grid.max_upsampling)
+    scene = open_scene(orthophoto, dem, bundle.card.recipe, settings.grid.max_upsampling, dtm)
     for note in check_fit(scene, bundle.card):
         progress.warn(note)
     if aoi is not None:
@@ -167,6 +169,7 @@ def describe_origin(
         engine: Name of the engine.
     """
     card = bundle.card
+    dtm = scene.dem and scene.dem.terrain
     return {
         "gravecli_version": __version__,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -174,6 +177,8 @@ def describe_origin(
         ORTHOPHOTO_KEY: source_of(scene.orthophoto.path),
         "dem": scene.dem.name if scene.dem else "",
         DEM_KEY: source_of(scene.dem.path) if scene.dem else "",
+        "dtm": dtm.name if dtm else "",
+        DTM_KEY: source_of(dtm.path) if dtm else "",
         "model": card.name,
         "model_sha256": bundle.sha256,
         "mlflow_run": card.run_id,
