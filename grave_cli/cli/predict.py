@@ -1,20 +1,11 @@
 """`gravecli predict-cemetery`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from grave_cli.cli import options
-
-if TYPE_CHECKING:
-    from grave_cli.dataset.named_files import HeightFiles
-    from grave_cli.mapping.result import PredictionResult
-    from grave_cli.progress import Progress
-    from grave_cli.settings.load import LoadedSettings
-    from grave_cli.settings.mapping import DecodingSettings
-    from grave_cli.settings.tree import Settings
-    from grave_cli.tracking.models import FoundModel
 
 
 def predict_cemetery(
@@ -84,9 +75,22 @@ def predict_cemetery(
     aoi: Annotated[
         Path | None, typer.Option(help="Polygon file (GeoPackage, GeoJSON, …): map only inside.")
     ] = None,
+    bounds: Annotated[
+        str | None,
+        typer.Option(
+            metavar="L,B,R,T",
+            help="Map only inside this rectangle: left, bottom, right, top in the CRS of the "
+            "orthophoto. A fifth value names another, as in 11.5,48.1,11.6,48.2,EPSG:4326.",
+        ),
+    ] = None,
     crs: Annotated[
         str | None,
-        typer.Option(metavar="EPSG:…", help="CRS of the output. Default: that of the orthophoto."),
+        typer.Option(
+            "--crs",
+            "--dst-crs",
+            metavar="EPSG:…",
+            help="CRS of the output. Default: that of the orthophoto.",
+        ),
     ] = None,
     device: Annotated[
         str | None, typer.Option(metavar="auto|cpu|cuda|mps", help="Device for prediction.")
@@ -120,15 +124,18 @@ def predict_cemetery(
     Several orthophotos: one failure does not stop the rest, cemeteries that have a map by the same
     model are skipped unless --overwrite is given, and a summary is written beside the maps.
     """
+    from grave_cli.api.prediction import Extent, choose_heights, map_into
     from grave_cli.batch.jobs import are_many, single_orthophoto
     from grave_cli.cli.prediction_lines import print_summary
     from grave_cli.dataset.named_files import cemetery_name
     from grave_cli.delivery.formats import parse_formats
     from grave_cli.mapping.map_files import MapFiles
     from grave_cli.rasters.georeference import parse_crs
+    from grave_cli.vectors.areas import parse_bounds
 
     target_crs = parse_crs(crs) if crs else None  # a wrong one fails before the work
     names = parse_formats(formats or ())
+    extent = Extent(aoi, None if bounds is None else parse_bounds(bounds), resume)
     chosen = {"prediction.device": device, "prediction.tta": tta, "output.language": lang}
     loaded = options.load(config, assignments, chosen)
     progress = options.show_progress(quiet, verbose)
@@ -146,8 +153,7 @@ def predict_cemetery(
             shard,
             model,
             crs=target_crs,
-            aoi=aoi,
-            resume=resume,
+            extent=extent,
             overwrite=overwrite,
             loaded=loaded,
             progress=progress,
@@ -155,7 +161,8 @@ def predict_cemetery(
         raise typer.Exit(many.run(json))
     _refuse_many_options(dem_dir=dem_dir, shard=shard)
     orthophoto = single_orthophoto(orthophotos[0])
-    heights = _choose_heights(orthophoto, dem, dtm, progress)
+    heights = choose_heights(orthophoto, dem, dtm, progress)
+    inputs = {"--dem": heights.dem, "--dtm": heights.dtm, "--aoi": aoi, "--config": config}
     files = MapFiles(
         orthophoto,
         out or Path(f"{cemetery_name(orthophoto)}.{names[0] if names else 'gpkg'}"),
@@ -167,16 +174,12 @@ def predict_cemetery(
         data=loaded.settings.data,
         previous=previous,
         all_settings=loaded.settings,
-        inputs={"--dem": heights.dem, "--dtm": heights.dtm, "--aoi": aoi, "--config": config},
+        inputs=inputs,
         overwrite=overwrite,
         settings=loaded.settings.output,
         work_dir=loaded.settings.work_dir,
     )
-    files.check()
-    found = find_model(model, heights.dem is not None, loaded.settings, progress)
-    thresholds = chosen_thresholds(loaded, found)
-    how = {"aoi": aoi, "resume": resume, "receiver": files}
-    _predict(orthophoto, heights, found, loaded.settings, thresholds, progress, **how)
+    map_into(files, heights, model, loaded, extent, progress)
     print_summary(files.summary, json)
 
 
@@ -191,91 +194,3 @@ def _refuse_many_options(**given: object) -> None:
                 found="one",
                 remedy=f"leave {option} out, or name a folder or a list",
             )
-
-
-def _choose_heights(
-    orthophoto: Path, dem: Path | None, dtm: Path | None, progress: "Progress"
-) -> "HeightFiles":
-    """Take the heights that were named, or else those that lie where heights are looked for."""
-    from grave_cli.dataset.named_files import HeightFiles, sibling_heights
-    from grave_cli.dataset.odm_project import project_of
-    from grave_cli.errors import SettingsError
-
-    if dem is not None:
-        return HeightFiles(dem, dtm)
-    found = sibling_heights(orthophoto)
-    found = HeightFiles(found.dem, dtm or found.dtm)
-    if found.dem is None and dtm is not None:
-        raise SettingsError(
-            "--dtm needs a DEM above it",
-            where=dtm,
-            found="no DEM beside the orthophoto",
-            remedy="name it with --dem",
-        )
-    progress.note(f"DEM: {found.dem}" if found.dem else "DEM: none (name one with --dem)")
-    if found.dtm is not None and dtm is None:
-        progress.note(f"DTM: {found.dtm}")
-    project = project_of(orthophoto)
-    for note in project.notes if project else ():
-        progress.note(note)
-    return found
-
-
-def find_model(
-    name: str | None, with_dem: bool, settings: "Settings", progress: "Progress"
-) -> "FoundModel":
-    """Find the model to map with, and report it.
-
-    Args:
-        name: Name of a model; None takes the newest that fits, or the starter.
-        with_dem: Whether there is a DEM.
-        settings: Tracking store.
-        progress: Receives notes.
-    """
-    from grave_cli.model.shipped import STARTER
-    from grave_cli.tracking.models import own_or_starter, resolve_model
-
-    found = resolve_model(name, settings) if name else own_or_starter(with_dem, settings)
-    card = found.bundle.card
-    scores = ", ".join(f"{key} {card.metrics[key]:.3f}" for key in _SHOWN if key in card.metrics)
-    progress.note(
-        f"Model: {found.origin} ({card.recipe.channels}, data {card.dataset_id}, {scores})"
-    )
-    if found.advice:
-        progress.warn(found.advice)
-    elif name is None and card.name == STARTER:
-        progress.note(
-            f"No model of your own fits. {card.about['expect']} To map better, correct the map of "
-            "one or two cemeteries and run `gravecli train`"
-        )
-    return found
-
-
-_SHOWN = ("val/dice", "val/object_f1", "test/object_f1")
-
-
-def chosen_thresholds(loaded: "LoadedSettings", found: "FoundModel") -> "DecodingSettings":
-    """Take the thresholds of the model, except for thresholds that the user set."""
-    chosen = loaded.settings.prediction.decoding.model_dump()
-    own = {key: chosen[key] for key in chosen if f"prediction.decoding.{key}" in loaded.origins}
-    return found.bundle.card.decoding.model_copy(update=own)
-
-
-def _predict(
-    orthophoto: Path,
-    heights: "HeightFiles",
-    found: "FoundModel",
-    settings: "Settings",
-    thresholds: "DecodingSettings",
-    progress: "Progress",
-    **how: Any,
-) -> "PredictionResult":
-    from grave_cli.mapping.engine import open_engine
-    from grave_cli.mapping.predict_cemetery import predict_cemetery as run
-
-    card = found.bundle.card
-    if card.recipe.elevation is None and heights.dem is not None:
-        progress.note("The model takes rgb only; the DEM is used for grave heights alone")
-    engine = open_engine(found.bundle, settings.prediction, progress)
-    model = found.bundle, engine, settings, thresholds, progress
-    return run(orthophoto, heights.dem, *model, dtm=heights.dtm, **how)

@@ -54,6 +54,7 @@ class MapFiles:
         settings: Language of the map, signs of a CSV file.
         work_dir: Folder that remembers the written files of formats without a seal.
         summary: What has been written, the score, and the time since this object was made.
+        mapped: The result that was written, with the ids of the previous survey; None before.
     """
 
     orthophoto: Path
@@ -71,6 +72,7 @@ class MapFiles:
     settings: OutputSettings = field(default_factory=OutputSettings)
     work_dir: Path = Path("runs")
     summary: dict[str, Any] = field(default_factory=lambda: {"notes": []}, init=False)
+    mapped: PredictionResult | None = field(default=None, init=False)
     _started: float = field(default_factory=time.monotonic, init=False)
     _known: Polygons | None = field(default=None, init=False)
     _before: Survey | None = field(default=None, init=False)
@@ -127,6 +129,7 @@ class MapFiles:
         """
         if self._before is not None:
             result = self._continue(result, self._before)
+        self.mapped = result
         self._write_maps(result)
         files = {target.name: str(target.path) for target in self._targets()}
         self.summary |= {
