@@ -110,6 +110,31 @@ def refuse_empty(option: str, name: str | None) -> None:
         raise SettingsError(f"{option} is empty", found=repr(name), expected="a name")
 
 
+def refuse_both(one: str, value: object, other: str, other_value: object) -> None:
+    """Refuse two names of one option with different values.
+
+    Raises:
+        SettingsError: Both are given, and differ.
+    """
+    from grave_cli.errors import SettingsError
+
+    if None not in (value, other_value) and value != other_value:
+        raise SettingsError(
+            f"{one} and {other} are one option", found=f"{value} and {other_value}", expected="one"
+        )
+
+
+def read_crs(text: str | None) -> str | None:
+    """Parse a CRS that the user named; None, and nothing between the quotes, mean none.
+
+    Raises:
+        GridError: It is not a CRS, or not tied to the Earth.
+    """
+    from grave_cli.rasters.georeference import parse_crs
+
+    return parse_crs(text) if text else None
+
+
 def show_progress(quiet: bool, verbose: bool) -> Progress:
     """Set up the terminal and return its progress listener."""
     from grave_cli.cli.console import QuietProgress, TerminalProgress, set_up_logging

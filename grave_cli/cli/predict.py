@@ -80,17 +80,19 @@ def predict_cemetery(
         typer.Option(
             metavar="L,B,R,T",
             help="Map only inside this rectangle: left, bottom, right, top in the CRS of the "
-            "orthophoto. A fifth value names another, as in 11.5,48.1,11.6,48.2,EPSG:4326.",
+            "orthophoto, or in that of a fifth value such as EPSG:4326.",
         ),
     ] = None,
     crs: Annotated[
         str | None,
         typer.Option(
-            "--crs",
-            "--dst-crs",
             metavar="EPSG:…",
-            help="CRS of the output. Default: that of the orthophoto.",
+            help="CRS of the output (also --dst-crs). Default: that of the orthophoto.",
         ),
+    ] = None,
+    dst_crs: Annotated[
+        # Hidden: two names in one row would leave the help texts too little space.
+        str | None, typer.Option(metavar="EPSG:…", hidden=True)
     ] = None,
     device: Annotated[
         str | None, typer.Option(metavar="auto|cpu|cuda|mps", help="Device for prediction.")
@@ -130,10 +132,10 @@ def predict_cemetery(
     from grave_cli.dataset.named_files import cemetery_name
     from grave_cli.delivery.formats import parse_formats
     from grave_cli.mapping.map_files import MapFiles
-    from grave_cli.rasters.georeference import parse_crs
     from grave_cli.vectors.areas import parse_bounds
 
-    target_crs = parse_crs(crs) if crs else None  # a wrong one fails before the work
+    options.refuse_both("--crs", crs, "--dst-crs", dst_crs)
+    target_crs = options.read_crs(crs or dst_crs)  # a wrong one fails before the work
     names = parse_formats(formats or ())
     extent = Extent(aoi, None if bounds is None else parse_bounds(bounds), resume)
     chosen = {"prediction.device": device, "prediction.tta": tta, "output.language": lang}

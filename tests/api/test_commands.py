@@ -181,3 +181,7 @@ def test_the_rectangle_of_the_command(photo: Path, untrained: Bundle) -> None:
     made = gravecli(*predict, "--bounds", "1,2,3,4", "--dst-crs", "EPSG:25832", cwd=Path())
     assert made.returncode == 2
     assert "bounds lie outside the orthophoto" in made.stderr
+    two = gravecli(*predict, "--crs", "EPSG:25832", "--dst-crs", "EPSG:25833", cwd=Path())
+    assert (two.returncode, "--crs and --dst-crs are one option" in two.stderr) == (2, True)
+    alias = gravecli(*predict, "--dst-crs", "EPSG:0", cwd=Path())
+    assert (alias.returncode, "unknown CRS" in alias.stderr) == (2, True)
