@@ -194,7 +194,8 @@ def predict_cemetery(
     extent = Extent(optional_path(aoi), None if bounds is None else parse_bounds(bounds), resume)
     loaded, listener = resolve(settings, chosen), listen(progress)
     photo = single_orthophoto(Path(orthophoto))
-    heights = choose_heights(photo, optional_path(dem), optional_path(dtm), listener)
+    heights = choose_heights(photo, optional_path(dem), optional_path(dtm))
+    inputs = {"--dem": heights.files.dem, "--dtm": heights.files.dtm, "--aoi": extent.aoi}
     with _place(optional_path(out), names) as place:
         files = MapFiles(
             photo,
@@ -207,7 +208,7 @@ def predict_cemetery(
             data=loaded.settings.data,
             previous=optional_path(previous),
             all_settings=loaded.settings,
-            inputs={"--dem": heights.dem, "--dtm": heights.dtm, "--aoi": extent.aoi},
+            inputs=inputs,
             overwrite=overwrite,
             settings=loaded.settings.output,
             work_dir=loaded.settings.work_dir,

@@ -37,16 +37,26 @@ class Extent:
     resume: bool = True
 
 
-def choose_heights(
-    orthophoto: Path, dem: Path | None, dtm: Path | None, progress: Progress
-) -> "HeightFiles":
+@dataclass(frozen=True)
+class ChosenHeights:
+    """The heights of an orthophoto.
+
+    Args:
+        files: The files.
+        notes: How they were found, for the user, one line each.
+    """
+
+    files: "HeightFiles"
+    notes: tuple[str, ...] = ()
+
+
+def choose_heights(orthophoto: Path, dem: Path | None, dtm: Path | None) -> ChosenHeights:
     """Take the heights that were named, or else those that lie where heights are looked for.
 
     Args:
         orthophoto: RGB(A) image.
         dem: A named DEM.
         dtm: A named DTM below the DEM.
-        progress: Receives a note of what was found.
 
     Raises:
         DatasetError: There are two DEMs beside the orthophoto.
@@ -56,7 +66,7 @@ def choose_heights(
     from grave_cli.dataset.odm_project import project_of
 
     if dem is not None:
-        return HeightFiles(dem, dtm)
+        return ChosenHeights(HeightFiles(dem, dtm))
     found = sibling_heights(orthophoto)
     found = HeightFiles(found.dem, dtm or found.dtm)
     if found.dem is None and dtm is not None:
@@ -66,13 +76,11 @@ def choose_heights(
             found="no DEM beside the orthophoto",
             remedy="name it with --dem",
         )
-    progress.note(f"DEM: {found.dem}" if found.dem else "DEM: none (name one with --dem)")
+    notes = [f"DEM: {found.dem}" if found.dem else "DEM: none (name one with --dem)"]
     if found.dtm is not None and dtm is None:
-        progress.note(f"DTM: {found.dtm}")
+        notes.append(f"DTM: {found.dtm}")
     project = project_of(orthophoto)
-    for note in project.notes if project else ():
-        progress.note(note)
-    return found
+    return ChosenHeights(found, (*notes, *(project.notes if project else ())))
 
 
 def find_model(
@@ -118,7 +126,7 @@ def chosen_thresholds(loaded: LoadedSettings, found: "FoundModel") -> DecodingSe
 
 def map_into(
     files: "MapFiles",
-    heights: "HeightFiles",
+    chosen: ChosenHeights,
     model: str | None,
     loaded: LoadedSettings,
     extent: Extent,
@@ -128,7 +136,7 @@ def map_into(
 
     Args:
         files: The orthophoto and the files to write.
-        heights: Its heights.
+        chosen: Its heights.
         model: Name of a model; None takes the newest that fits, or the starter.
         loaded: The settings.
         extent: The part to map.
@@ -138,6 +146,9 @@ def map_into(
         GraveError: An input cannot be used, or an output cannot be written.
     """
     files.check()
+    heights = chosen.files
+    for note in chosen.notes:
+        progress.note(note)
     found = find_model(model, heights.dem is not None, loaded.settings, progress)
     from grave_cli.mapping.engine import open_engine
     from grave_cli.mapping.predict_cemetery import predict_cemetery

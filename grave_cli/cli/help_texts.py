@@ -89,6 +89,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "config": (
         "gravecli config",
         "gravecli config --init",
+        "gravecli config --schema",
         "gravecli config --set training.epochs=5 --json",
     ),
 }

@@ -163,8 +163,9 @@ def predict_cemetery(
         raise typer.Exit(many.run(json))
     _refuse_many_options(dem_dir=dem_dir, shard=shard)
     orthophoto = single_orthophoto(orthophotos[0])
-    heights = choose_heights(orthophoto, dem, dtm, progress)
-    inputs = {"--dem": heights.dem, "--dtm": heights.dtm, "--aoi": aoi, "--config": config}
+    heights = choose_heights(orthophoto, dem, dtm)
+    inputs = {"--dem": heights.files.dem, "--dtm": heights.files.dtm}
+    inputs |= {"--aoi": aoi, "--config": config}
     files = MapFiles(
         orthophoto,
         out or Path(f"{cemetery_name(orthophoto)}.{names[0] if names else 'gpkg'}"),
