@@ -15,6 +15,7 @@ from grave_cli.cli.config import config
 from grave_cli.cli.dashboard import dashboard
 from grave_cli.cli.dataset_id import dataset_id
 from grave_cli.cli.evaluate import evaluate
+from grave_cli.cli.export import export
 from grave_cli.cli.help_texts import PlainCommand, PlainGroup, examples_of
 from grave_cli.cli.hpo import hpo
 from grave_cli.cli.join import join
@@ -61,6 +62,7 @@ app.command("runs")(runs)
 app.command("dashboard")(dashboard)
 app.command("sample-data")(sample_data)
 app.command("model-info")(model_info)
+app.command("export")(export)
 app.command("config")(config)
 for command in app.registered_commands:
     command.cls = PlainCommand

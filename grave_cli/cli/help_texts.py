@@ -85,6 +85,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "gravecli model-info starter",
         "gravecli model-info models:/graves@champion --json",
     ),
+    "export": (
+        "gravecli export first --deepness graves.onnx",
+        "gravecli export starter --deepness graves.onnx --set prediction.tile_px=1024",
+    ),
     "config": (
         "gravecli config",
         "gravecli config --init",

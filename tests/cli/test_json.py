@@ -133,6 +133,7 @@ def test_settings_and_models(here: Path) -> None:
     compare("config", printed(here, "config"))
     compare("config --init", printed(here, "config", "--init", "--config", "new.toml"))
     compare("model-info", printed(here, "model-info", "starter"))
+    compare("export", printed(here, "export", "starter", "--deepness", "graves.onnx"))
     (here / "runs" / "unfinished" / "0123abcd").mkdir(parents=True)
     compare("runs --prune", printed(here, "runs", "--prune"))
     compare("train --dry-run", printed(here, "train", "--dry-run", *SETS))
