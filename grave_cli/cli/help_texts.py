@@ -89,6 +89,16 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "gravecli export first --deepness graves.onnx",
         "gravecli export starter --deepness graves.onnx --set prediction.tile_px=1024",
     ),
+    "import-annotations": (
+        "gravecli import-annotations instances.json",
+        "gravecli import-annotations voc --category grave --category urn",
+        "gravecli import-annotations tasks.json --orthophotos chips --out drawn",
+    ),
+    "export-chips": (
+        "gravecli export-chips --out chips",
+        "gravecli export-chips data --format yolo-seg --out yolo --size-px 1024",
+        "gravecli export-chips next --no-split --out to_annotate",
+    ),
     "config": (
         "gravecli config",
         "gravecli config --init",

@@ -127,6 +127,12 @@ def test_data_sets(here: Path, sample_data: Path) -> None:
     compare("sample-data", made)
     assert (here / made["cemeteries"][0]["orthophoto"]).is_file()
     compare("check", printed(here, "check", "one", code=2), printed(here, "check", "data"))
+    chips = printed(here, "export-chips", "data", "--out", "chips", "--no-split")
+    compare("export-chips", chips)
+    labels = ["chips/annotations/instances_all.json", "--orthophotos", "chips", "--out", "drawn"]
+    imported = printed(here, "import-annotations", *labels)
+    compare("import-annotations", imported)
+    assert len(imported["files"]) == 3
 
 
 def test_settings_and_models(here: Path) -> None:
