@@ -31,7 +31,7 @@ GROUND = (
 FLOORS = (
     ("leftovers",),
     ("settings", "atomic_writes", "outputs", "database"),
-    ("outlines", "sample_data"),
+    ("outlines", "qgis_plugin", "sample_data"),
     ("rasters",),
     ("delivery", "graves", "pages", "vectors"),
     ("dataset", "evaluation", "model", "register"),

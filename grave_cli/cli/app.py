@@ -23,6 +23,7 @@ from grave_cli.cli.import_annotations import import_annotations
 from grave_cli.cli.join import join
 from grave_cli.cli.model_info import model_info
 from grave_cli.cli.predict import predict_cemetery
+from grave_cli.cli.qgis_plugin import qgis_plugin
 from grave_cli.cli.runs import runs
 from grave_cli.cli.sample_data import sample_data
 from grave_cli.cli.streams import (
@@ -65,6 +66,7 @@ app.command("dashboard")(dashboard)
 app.command("sample-data")(sample_data)
 app.command("model-info")(model_info)
 app.command("export")(export)
+app.command("qgis-plugin")(qgis_plugin)
 app.command("import-annotations")(import_annotations)
 app.command("export-chips")(export_chips)
 app.command("config")(config)

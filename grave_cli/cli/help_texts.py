@@ -89,6 +89,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "gravecli export first --deepness graves.onnx",
         "gravecli export starter --deepness graves.onnx --set prediction.tile_px=1024",
     ),
+    "qgis-plugin": (
+        "gravecli qgis-plugin",
+        "gravecli qgis-plugin --out plugins",
+    ),
     "import-annotations": (
         "gravecli import-annotations instances.json",
         "gravecli import-annotations voc --category grave --category urn",

@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -139,6 +140,7 @@ def test_settings_and_models(here: Path) -> None:
     compare("config", printed(here, "config"))
     compare("config --init", printed(here, "config", "--init", "--config", "new.toml"))
     compare("model-info", printed(here, "model-info", "starter"))
+    compare("qgis-plugin", printed(here, "qgis-plugin", "--program", sys.executable))
     compare("export", printed(here, "export", "starter", "--deepness", "graves.onnx"))
     (here / "runs" / "unfinished" / "0123abcd").mkdir(parents=True)
     compare("runs --prune", printed(here, "runs", "--prune"))
