@@ -7,17 +7,18 @@ came of each: {"algorithm", "parameters", "cancel_at"} -> {"ok", "results", "sai
 import json
 import os
 import sys
-import threading
 
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
 
 from qgis.core import (
     QgsApplication,
+    QgsProcessingAlgRunnerTask,
     QgsProcessingContext,
     QgsProcessingFeedback,
     QgsProject,
     QgsSettings,
 )
+from qgis.PyQt.QtCore import QEventLoop
 
 
 class Feedback(QgsProcessingFeedback):
@@ -75,7 +76,7 @@ def main() -> None:
         context = QgsProcessingContext()
         context.setProject(project)
         feedback = Feedback(job.get("cancel_at", ""))
-        results, ok = algorithm.run(job["parameters"], context, feedback)
+        ok, results = in_background(algorithm, job["parameters"], context, feedback)
         if ok:
             handleAlgorithmResults(algorithm, context, feedback, False, job["parameters"])
         answers.append(
@@ -86,13 +87,22 @@ def main() -> None:
                 "shares": feedback.shares,
                 "layers": {layer.name(): look(layer) for layer in project.mapLayers().values()},
                 "title": algorithm.displayName(),
-                "threads": threading.active_count(),
                 "setting": QgsSettings().value("Processing/Configuration/GRAVECLI_PROGRAM"),
             }
         )
     sys.stdout.write(json.dumps(answers) + "\n")
     sys.stdout.flush()
     os._exit(0)  # QGIS crashes when Python takes it down
+
+
+def in_background(algorithm, parameters, context, feedback) -> tuple:
+    """Run an algorithm in a thread of its own, as the dialog does."""
+    task = QgsProcessingAlgRunnerTask(algorithm, parameters, context, feedback)
+    loop, ended = QEventLoop(), []
+    task.executed.connect(lambda ok, results: (ended.append((ok, results)), loop.quit()))
+    QgsApplication.taskManager().addTask(task)
+    loop.exec_()
+    return ended[0]
 
 
 def look(layer) -> dict:

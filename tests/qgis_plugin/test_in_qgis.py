@@ -48,9 +48,7 @@ def environment(office: Path, language: str) -> dict[str, str]:
         "QGIS_PLUGINPATH": str(office / "plugins"),
         "QT_QPA_PLATFORM": "offscreen",
         "LC_ALL": "de_DE.UTF-8" if language == "de" else "en_GB.UTF-8",
-        # What QGIS sets for its own Python and GDAL on other systems.
-        "PYTHONHOME_OF_QGIS": "1",
-        "GDAL_DATA": "/nowhere",
+        "GDAL_DATA": "/nowhere",  # what QGIS sets for its own GDAL on other systems
     }
     return {**os.environ, **own}
 
@@ -130,7 +128,6 @@ def test_a_mapping_can_be_cancelled(office: Path, sample_data: Path) -> None:
     assert answer["results"] == {}
     assert answer["layers"] == {}
     assert not (office / "cancelled.gpkg").exists()
-    assert answer["threads"] == 1
     lines = (process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"]))
     assert not any(str(office / "cancelled.gpkg") in line for line in lines)
 
@@ -158,6 +155,7 @@ def test_errors_are_shown_in_the_words_of_gravecli(office: Path, sample_data: Pa
     assert "gravecli wurde nicht gefunden" in second["said"][-1][1]
 
 
+@pytest.mark.slow
 @needs_qgis_process
 def test_qgis_process_runs_the_plugin_in_german(office: Path, sample_data: Path) -> None:
     def qgis_process(*words: str) -> str:
