@@ -105,6 +105,17 @@ def test_a_smaller_copy_of_the_orthophoto(photos: Path, tmp_path: Path) -> None:
     assert "0.25 times the size" in result.notes[0]
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["anna_ortho.tif", "C:\\chips\\anna.JPG", "0a1b2c3d-anna.png", "anna_png.rf.0a1B2c.jpg"],
+)
+def test_names_as_tools_write_them(name: str, photos: Path, tmp_path: Path) -> None:
+    content = coco({"segmentation": [ring()]})
+    content["images"][0]["file_name"] = name
+    _, path = run(save(tmp_path / "instances.json", content), photos)
+    assert_same(read(path)[0][0], on_ground(OUTLINE))
+
+
 def test_pascal_voc(photos: Path, tmp_path: Path) -> None:
     points = "".join(f"<x{i}>{x}</x{i}><y{i}>{y}</y{i}>" for i, (x, y) in enumerate(OUTLINE, 1))
     pairs = "".join(f"<pt><x>{x}</x><y>{y}</y></pt>" for x, y in OUTLINE)

@@ -87,7 +87,12 @@ def test_the_toolbox_maps_evaluates_and_compares(office: Path, sample_data: Path
         {"algorithm": "mapgraves", "parameters": mapping(office, sample_data, "map", **starter)},
         {
             "algorithm": "evaluate",
-            "parameters": {"MAP": graves, "TRUTH": truth, "REPORT": str(office / "score.html")},
+            "parameters": {
+                "MAP": graves,
+                "TRUTH": truth,
+                "AREA": f"{office / 'map.gpkg'}|layername=coverage",  # of several layers
+                "REPORT": str(office / "score.html"),
+            },
         },
         {
             "algorithm": "comparesurveys",

@@ -134,6 +134,15 @@ class GravecliAlgorithm(QgsProcessingAlgorithm):
             parameters, name, context, _VECTORS, "gpkg", feedback
         )
 
+    def area_file(self, parameters: dict, name: str, context, feedback) -> str:
+        """Return a file with the features of a vector parameter alone.
+
+        A layer of a file with several is written to a temporary one.
+        """
+        return self.parameterAsCompatibleSourceLayerPath(
+            parameters, name, context, _VECTORS, "gpkg", feedback
+        )
+
     def show(self, path: str, layer: str, title: str, context: QgsProcessingContext) -> str:
         """Have a layer of a GeoPackage loaded in its own style, and return its source."""
         source = f"{path}|layername={layer}"

@@ -67,7 +67,7 @@ class EvaluateMap(GravecliAlgorithm):
             path, layer = self.vector_file(parameters, name, context, feedback)
             arguments += [path, *([option, layer] if layer else [])]
         if parameters.get(AREA):
-            arguments += ["--area", self.vector_file(parameters, AREA, context, feedback)[0]]
+            arguments += ["--area", self.area_file(parameters, AREA, context, feedback)]
         arguments += ["--report", report, *self.common_arguments(parameters, context)]
         result = run(arguments, self.work_folder(parameters, context, report), feedback)
         if not result:

@@ -97,7 +97,7 @@ class MapGraves(GravecliAlgorithm):
         if model := self.parameterAsString(parameters, MODEL, context).strip():
             arguments += ["--model", model]
         if parameters.get(AREA):
-            arguments += ["--aoi", self.vector_file(parameters, AREA, context, feedback)[0]]
+            arguments += ["--aoi", self.area_file(parameters, AREA, context, feedback)]
         report = self.parameterAsFileOutput(parameters, REPORT, context)
         if report:
             arguments += ["--report", report]
