@@ -95,7 +95,7 @@ sbom: build/tools/.stamp ## write dist/sbom.json: all packages that gravecli nee
 	$(PYTHON) -m venv build/sbom
 	build/sbom/bin/python -m pip install --disable-pip-version-check -c constraints.txt .
 	mkdir -p dist
-	build/tools/bin/cyclonedx-py environment --pyproject pyproject.toml --PEP-639 --output-reproducible \
+	build/tools/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
 		--output-file dist/sbom.json build/sbom/bin/python
 	rm -rf build/sbom
 
