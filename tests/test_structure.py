@@ -31,11 +31,11 @@ GROUND = (
 FLOORS = (
     ("leftovers",),
     ("settings", "atomic_writes", "outputs", "database"),
-    ("outlines", "sample_data"),
+    ("outlines", "qgis_plugin", "sample_data"),
     ("rasters",),
     ("delivery", "graves", "pages", "vectors"),
     ("dataset", "evaluation", "model", "register"),
-    ("doctor", "drawing", "learning", "resurvey", "tracking"),
+    ("doctor", "drawing", "exchange", "learning", "resurvey", "tracking"),
     ("joining", "mapping"),
     ("batch", "training", "verification"),
     ("tuning",),

@@ -51,7 +51,7 @@ class Graves:
             import geopandas
         except ImportError:
             raise ImportError(
-                "to_geodataframe() needs geopandas: pip install 'gravecli[notebook]'"
+                "to_geodataframe() needs geopandas: pip install 'gravemapper[notebook]'"
             ) from None
         rows = [dict(row) for row in self.attributes]
         return geopandas.GeoDataFrame(rows, geometry=list(self.geometries), crs=self.crs)

@@ -86,6 +86,24 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "gravecli model-info starter",
         "gravecli model-info models:/graves@champion --json",
     ),
+    "export": (
+        "gravecli export first --deepness graves.onnx",
+        "gravecli export starter --deepness graves.onnx --set prediction.tile_px=1024",
+    ),
+    "qgis-plugin": (
+        "gravecli qgis-plugin",
+        "gravecli qgis-plugin --out plugins",
+    ),
+    "import-annotations": (
+        "gravecli import-annotations instances.json",
+        "gravecli import-annotations voc --category grave --category urn",
+        "gravecli import-annotations tasks.json --orthophotos chips --out drawn",
+    ),
+    "export-chips": (
+        "gravecli export-chips --out chips",
+        "gravecli export-chips data --format yolo-seg --out yolo --size-px 1024",
+        "gravecli export-chips next --no-split --out to_annotate",
+    ),
     "config": (
         "gravecli config",
         "gravecli config --init",
