@@ -118,4 +118,6 @@ def _attributes(
             "shape": str(shape[index]),
             "flags": reviewed.flags[index],
             "needs_review": bool(reviewed.needed[index]),
+            "review_rank": None,
+            "review_reason": "",
         }

@@ -15,6 +15,26 @@ from grave_cli.outlines.polygons import Polygons
 from grave_cli.rasters.grid import WorkingGrid
 
 
+def _nothing() -> Polygons:
+    return np.zeros(0, dtype=object)
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Places that may be graves but were not drawn as such.
+
+    Args:
+        polygons: Outlines in the grid's CRS; valid, without overlaps among them or with graves.
+        attributes: One row per candidate, by column name (`delivery.candidate_columns`).
+    """
+
+    polygons: Polygons = field(default_factory=_nothing)
+    attributes: tuple[Mapping[str, Any], ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.polygons)
+
+
 @dataclass(frozen=True)
 class PredictionResult:
     """The graves of a cemetery.
@@ -34,6 +54,7 @@ class PredictionResult:
             None if it was not kept.
         columns: Columns of the attributes, in their order.
         further: More layers to deliver, in the grid's CRS.
+        candidates: Places that may be graves.
 
     Shapes:
         features: (graves, features); coarse_probability: (h, w)
@@ -52,6 +73,7 @@ class PredictionResult:
     coarse_probability: NDArray[np.float32] | None = None
     columns: Mapping[str, Column] = field(default_factory=lambda: GRAVE_COLUMNS)
     further: tuple[Layer, ...] = ()
+    candidates: Candidates = field(default_factory=Candidates)
 
     @property
     def crs(self) -> str:
