@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
@@ -13,6 +13,9 @@ from grave_cli.delivery.layer import Column, Layer
 from grave_cli.evaluation.judgement import Judgement, judge_on_ground
 from grave_cli.outlines.polygons import Polygons
 from grave_cli.rasters.grid import WorkingGrid
+
+if TYPE_CHECKING:
+    from grave_cli.mapping.review import ReviewedMap
 
 
 def _nothing() -> Polygons:
@@ -55,6 +58,7 @@ class PredictionResult:
         columns: Columns of the attributes, in their order.
         further: More layers to deliver, in the grid's CRS.
         candidates: Places that may be graves.
+        review: Evidence behind the order of the review; None if it was not kept.
 
     Shapes:
         features: (graves, features); coarse_probability: (h, w)
@@ -74,6 +78,7 @@ class PredictionResult:
     columns: Mapping[str, Column] = field(default_factory=lambda: GRAVE_COLUMNS)
     further: tuple[Layer, ...] = ()
     candidates: Candidates = field(default_factory=Candidates)
+    review: "ReviewedMap | None" = None
 
     @property
     def crs(self) -> str:

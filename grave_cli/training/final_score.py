@@ -58,6 +58,7 @@ def score_parts(
             settings,
             describe_origin(part.scene, bundle, card.decoding, engine),
             card.calibration,
+            card.review,
             progress,
         )
         path = folder / f"{result.cemetery}.gpkg"
