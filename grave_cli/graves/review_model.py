@@ -106,7 +106,7 @@ class ReviewModel(BaseModel):
 
     candidates: Odds
     mistakes: Odds
-    min_probability: Annotated[float, Field(ge=0, le=1)] = 0.08
+    min_probability: Annotated[float, Field(ge=0, le=1)] = 0.05
     proof: tuple[Step, ...] = ()
 
 
@@ -118,8 +118,30 @@ def logit(probability: Floats) -> Floats:
 
 DEFAULT_REVIEW = ReviewModel(
     candidates=Odds(
-        intercept=-6.0, weights={"peak": 2.0, "certainty": 2.0, "usual": 2.5, "row": 1.0}
+        intercept=-10.4,
+        weights={
+            "certainty": 3.49,
+            "steep": 1.25,
+            "fit": 2.65,
+            "usual": 3.44,
+            "row": 0.93,
+            "line": 1.07,
+        },
     ),
-    mistakes=Odds(intercept=0.0, weights={"unsure": 3.0, "off_row": 0.5, "other_size": 1.0}),
+    mistakes=Odds(
+        intercept=-2.73,
+        weights={
+            "unsure": 1.62,
+            "off_row": 0.51,
+            "off_line": 1.25,
+            "other_size": 1.93,
+            "half": 3.15,
+            "seam": 3.38,
+            "merge": 1.23,
+            "ragged": 0.32,
+            "cut": 0.15,
+        },
+    ),
 )
-"""For models without one of their own; fitted on generated cemeteries (`benchmarks/review.py`)."""
+"""For models without one of their own: fitted to maps of twenty generated cemeteries by the starter
+model."""

@@ -15,6 +15,8 @@ from grave_cli.outlines.topology import resolve_overlaps
 from grave_cli.progress import SILENT, Progress
 from grave_cli.review.candidates import Considered, choose_candidates, consider
 from grave_cli.review.doubt import Drawn, measure_doubts
+from grave_cli.review.guarantee import Promise, make_promises
+from grave_cli.review.order import rank_together, scores_after_looks
 from grave_cli.review.reasons import candidate_reasons, grave_reasons, threshold_reasons
 from grave_cli.settings.mapping import DecodingSettings
 from grave_cli.settings.tree import Settings
@@ -31,7 +33,7 @@ class ReviewedMap:
         candidates: What may be a grave.
         ranks: Place of each grave in the order of the review.
         reasons: Why each grave may be wrong, in words.
-        risk: Probability that each grave is wrong.
+        promises: Bounds on the wrong graves that a review leaves unseen; empty without proof.
         doubts: Doubts about each grave.
         considered: All faint instances.
     """
@@ -39,7 +41,7 @@ class ReviewedMap:
     candidates: Candidates
     ranks: NDArray[np.intp]
     reasons: list[str]
-    risk: Floats
+    promises: tuple[Promise, ...]
     doubts: Floats
     considered: Considered
 
@@ -82,31 +84,26 @@ def review_map(
     chosen, probability, polygons = chosen[whole], probability[whole], polygons[whole]
     doubts = measure_doubts(drawn, considered.of_graves, polygons, probability, grid.gsd_m)
     risk = model.mistakes.probability(doubts, DOUBTS)
-    ranks = _ranks(np.concatenate([risk, probability]))
+    half = doubts[:, DOUBTS.index("half")]
+    score = scores_after_looks(graves, risk, half, grid.gsd_m)
+    ranks, candidate_ranks = rank_together(score, probability)
     return ReviewedMap(
         candidates=_candidates(
             to_crs(polygons, grid.transform),
             considered,
             chosen,
             probability,
-            ranks[len(risk) :],
+            candidate_ranks,
             decoding,
             settings,
             grid.gsd_m,
         ),
-        ranks=ranks[: len(risk)],
+        ranks=ranks,
         reasons=grave_reasons(doubts, model, settings.output.language),
-        risk=risk,
+        promises=make_promises(model.proof, score, probability),
         doubts=doubts,
         considered=considered,
     )
-
-
-def _ranks(risk: Floats) -> NDArray[np.intp]:
-    """Return the place of each in the order of falling risk, from 1."""
-    ranks = np.empty(len(risk), np.intp)
-    ranks[np.argsort(-risk, kind="stable")] = np.arange(1, len(risk) + 1)
-    return ranks
 
 
 def _candidates(
