@@ -8,6 +8,7 @@ import shapely
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from grave_cli.dataset.plans import PartPlan
 from grave_cli.graves.candidates import choose_apart
 from grave_cli.graves.confidence import Calibration
 from grave_cli.graves.review_model import (
@@ -36,12 +37,13 @@ _MATCH = 0.5  # IoU of a candidate with a grave
 _GLANCES = 12  # looks at candidates that one missed grave is worth
 _PROBABILITIES = (0.03, 0.05, 0.08, 0.12, 0.2, 0.3, 0.5)  # least probability of a candidate
 _SPREAD = 0.25  # usual standard deviation of a feature
-_CAUTION = 3.0  # pull of the weights towards those of the defaults, as strong as some graves
+CAUTION = 3.0
+"""Pull of the weights towards those of the defaults, about as strong as a dozen graves."""
 _FOLDS = 5
 
 
 @dataclass(frozen=True)
-class _Lesson:
+class Lesson:
     """What one validation part teaches.
 
     Args:
@@ -89,32 +91,50 @@ def fit_review(
         result = extract_graves(
             part.probabilities, part.scene, decoding, settings, {}, calibration, None, progress
         )
-        lessons.append(_learn_from(part, result))
+        lessons.append(learn_from(part.plan, result))
+    return fit_lessons(lessons)
+
+
+def fit_lessons(lessons: Sequence[Lesson], caution: float = CAUTION) -> ReviewModel:
+    """Fit odds, the least probability of a candidate and the proof to some lessons.
+
+    Args:
+        lessons: One for each part.
+        caution: Pull of the weights towards those of the defaults.
+    """
     if sum(len(lesson.doubts) for lesson in lessons) < _FEWEST:
         return DEFAULT_REVIEW
     doubts = np.concatenate([lesson.doubts for lesson in lessons])
     is_wrong = np.concatenate([lesson.is_wrong for lesson in lessons])
     evidence = np.concatenate([lesson.evidence for lesson in lessons])
     is_grave = np.concatenate([lesson.is_grave for lesson in lessons])
-    candidates = fit_odds(evidence, is_grave, DEFAULT_REVIEW.candidates, CANDIDATE_FEATURES)
+    candidates = fit_odds(
+        evidence, is_grave, DEFAULT_REVIEW.candidates, CANDIDATE_FEATURES, caution
+    )
     return ReviewModel(
         candidates=candidates,
-        mistakes=fit_odds(doubts, is_wrong, DEFAULT_REVIEW.mistakes, DOUBTS),
+        mistakes=fit_odds(doubts, is_wrong, DEFAULT_REVIEW.mistakes, DOUBTS, caution),
         min_probability=_least_probability(lessons, candidates),
         proof=count_steps(_unseen_scores(lessons), is_wrong),
     )
 
 
-def _learn_from(part: MappedPart, result: PredictionResult) -> _Lesson:
+def learn_from(plan: PartPlan, result: PredictionResult) -> Lesson:
+    """Collect what a mapped part teaches.
+
+    Args:
+        plan: The part and its ground truth.
+        result: The map of its cemetery, as extracted.
+    """
     review, transform = result.review, result.grid.transform
     assert review is not None  # kept by extract_graves
-    judged = judge_part(part.plan, result.polygons)
-    mine = part.plan.owns(result.polygons)
+    judged = judge_part(plan, result.polygons)
+    mine = plan.owns(result.polygons)
     outlines = review.considered.polygons
     placed = to_crs(outlines, transform)
-    owned = part.plan.owns(placed)
-    missed = part.plan.graves[~judged.is_found]
-    return _Lesson(
+    owned = plan.owns(placed)
+    missed = plan.graves[~judged.is_found]
+    return Lesson(
         doubts=review.doubts[mine],
         is_wrong=judged.verdicts.needs_correction,
         polygons=to_crs(result.polygons[mine], ~transform),
@@ -133,7 +153,9 @@ def _matches(outlines: Polygons, graves: Polygons) -> Mask:
     return found
 
 
-def fit_odds(features: Floats, is_so: Mask, start: Odds, names: tuple[str, ...]) -> Odds:
+def fit_odds(
+    features: Floats, is_so: Mask, start: Odds, names: tuple[str, ...], caution: float = CAUTION
+) -> Odds:
     """Fit a logistic model whose weights start at those of another and are never negative.
 
     The intercept is free: how many graves a model misses differs more than what they look like.
@@ -143,6 +165,7 @@ def fit_odds(features: Floats, is_so: Mask, start: Odds, names: tuple[str, ...])
         is_so: The outcome of each case.
         start: Weights towards which those of few cases are pulled.
         names: Names of the features.
+        caution: Strength of that pull.
 
     Shapes:
         features: (cases, features); is_so: (cases,)
@@ -156,8 +179,8 @@ def fit_odds(features: Floats, is_so: Mask, start: Odds, names: tuple[str, ...])
         errors = 1 / (1 + np.exp(-odds.clip(-50, 50))) - outcome
         off, shift = values[1:] - before, values[0] - start.intercept
         likelihood = np.logaddexp(0, odds) - outcome * odds
-        slope = np.concatenate([[errors.sum() + shift], errors @ scaled + _CAUTION / _SPREAD * off])
-        penalty = _CAUTION / _SPREAD * (off**2).sum() / 2 + shift**2 / 2
+        slope = np.concatenate([[errors.sum() + shift], errors @ scaled + caution / _SPREAD * off])
+        penalty = caution / _SPREAD * (off**2).sum() / 2 + shift**2 / 2
         return float(likelihood.sum() + penalty), slope
 
     first = np.concatenate([[start.intercept], before])
@@ -170,7 +193,7 @@ def fit_odds(features: Floats, is_so: Mask, start: Odds, names: tuple[str, ...])
     )
 
 
-def _least_probability(lessons: Sequence[_Lesson], odds: Odds) -> float:
+def _least_probability(lessons: Sequence[Lesson], odds: Odds) -> float:
     """Choose how probable a candidate must be, so that looking at all of them pays.
 
     A missed grave that is found is worth a dozen glances. The default stays unless another value is
@@ -187,7 +210,7 @@ def _least_probability(lessons: Sequence[_Lesson], odds: Odds) -> float:
     return best if gain[best] >= gain[usual] + 1 else usual
 
 
-def _unseen_scores(lessons: Sequence[_Lesson]) -> Floats:
+def _unseen_scores(lessons: Sequence[Lesson]) -> Floats:
     """Score each grave by odds that were fitted without it."""
     doubts = np.concatenate([lesson.doubts for lesson in lessons])
     is_wrong = np.concatenate([lesson.is_wrong for lesson in lessons])
