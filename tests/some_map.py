@@ -25,6 +25,7 @@ GRAVES = (
     (2, 1, 1, 0.95, "edge"),
     (None, None, 1, 0.5, "occluded,low_confidence"),
 )
+RANKS = {0.5: 1, 0.95: 2, 0.65: 3, 0.81: 5, 0.93: 7, 0.97: 8}  # of graves by their confidence
 BETWEEN = (LEFT + 1.5, LEFT + 4.5)  # the graves; candidates lie there
 
 
@@ -57,7 +58,7 @@ def _candidate(number: int) -> dict[str, Any]:
         "candidate_id": number,
         "probability": 0.4,
         "reason": "too faint to be drawn",
-        "review_rank": 6 + number,
+        "review_rank": 2 + 2 * number,
         "review_reason": "a gap in its row",
         "decision": "",
     }
@@ -79,6 +80,6 @@ def _row(
         "shape": "rectangle" if field else "orthogonal",
         "flags": flags,
         "needs_review": bool(flags),
-        "review_rank": number,
-        "review_reason": flags,
+        "review_rank": RANKS[confidence],
+        "review_reason": "",
     }
