@@ -100,7 +100,7 @@ def threshold_reasons(
     area_m2 = faint.area * gsd_m**2
     names = np.select(
         [
-            faint.level < decoding.body_threshold,
+            faint.body < decoding.body_threshold,
             area_m2 < decoding.min_area_m2,
             faint.peak < decoding.min_peak_body,
         ],
