@@ -99,7 +99,7 @@ def review_map(
             grid.gsd_m,
         ),
         ranks=ranks,
-        reasons=grave_reasons(doubts, model, settings.output.language),
+        reasons=grave_reasons(doubts, risk, model, settings.output.language),
         promises=make_promises(model.proof, score, probability),
         doubts=doubts,
         considered=considered,
