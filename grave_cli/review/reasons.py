@@ -18,7 +18,6 @@ Floats = NDArray[np.float64]
 
 _MOST = 3  # reasons of one grave
 _TINY = 0.25  # of log odds; less is no reason
-_SAFE = 0.04  # risk; a grave that is safer needs no reason
 
 DOUBT_WORDS: Mapping[str, Words] = {
     "unsure": FLAG_WORDS["low_confidence"],
@@ -66,19 +65,19 @@ _SEEN, _ROW, _SIZE = 0.5, 0.45, 0.75
 
 
 def grave_reasons(
-    doubts: Floats, risk: Floats, model: ReviewModel, language: Language
+    doubts: Floats, asked: NDArray[np.bool_], model: ReviewModel, language: Language
 ) -> list[str]:
-    """Say why each grave may be wrong: its heaviest doubts; empty for a safe grave.
+    """Say why each grave may be wrong: its heaviest doubts; empty if nobody asks.
 
     Args:
         doubts: As returned by `measure_doubts`.
-        risk: Probability that each is wrong.
+        asked: Which graves somebody will look at.
         model: Weights of the doubts.
         language: Of the words.
     """
     weights = np.array([model.mistakes.weights.get(name, 0.0) for name in DOUBTS])
     limits = np.array([_LIMITS[name] for name in DOUBTS])
-    told = (doubts >= limits) & (risk >= _SAFE)[:, None]
+    told = (doubts >= limits) & asked[:, None]
     heavy = np.where(told, (doubts - np.minimum(limits, 0)) * weights, 0)
     return [_joined(row, language) for row in heavy]
 
