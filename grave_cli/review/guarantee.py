@@ -95,8 +95,8 @@ def make_promises(
         below = int(np.count_nonzero(score < step.below))
         looked_at = len(score) - below + int(np.count_nonzero(candidate_score >= step.below))
         # Graves that go wrong in groups of `spread` tell as much as so many fewer.
-        counts = (int(count / step.spread) for count in (step.wrong, step.graves))
-        bound = most_wrong(*counts, math.ceil(below / step.spread))
+        wrong, known = (int(count / step.spread) for count in (step.wrong, step.graves))
+        bound = most_wrong(wrong, known, math.ceil(below / step.spread))
         bound = min(below, math.ceil(bound * step.spread))
         found[looked_at] = min(bound, found.get(looked_at, bound))
     return tuple(Promise(count, found[count]) for count in sorted(found))
