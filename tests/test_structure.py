@@ -35,7 +35,7 @@ FLOORS = (
     ("rasters",),
     ("delivery", "graves", "pages", "vectors"),
     ("dataset", "evaluation", "model", "register"),
-    ("doctor", "drawing", "exchange", "learning", "resurvey", "tracking"),
+    ("doctor", "drawing", "exchange", "learning", "resurvey", "review", "tracking"),
     ("joining", "mapping"),
     ("batch", "training", "verification"),
     ("tuning",),
