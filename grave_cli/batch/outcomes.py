@@ -36,6 +36,7 @@ class Outcome:
         dem: Its heights; empty without them.
         map: The GeoPackage.
         error: Why it failed, in one line.
+        dtm: Heights of the ground below `dem`; empty without them.
     """
 
     cemetery: str
@@ -48,6 +49,7 @@ class Outcome:
     dem: str
     map: str
     error: str = ""
+    dtm: str = ""
 
 
 @dataclass(frozen=True)

@@ -71,4 +71,5 @@ def _map(job: Job, find_finished: Callable[[Job], MapCounts | None], map_one: Ma
         dem=str(job.dem or ""),
         map=str(job.out),
         error=error,
+        dtm=str(job.heights.dtm or ""),
     )

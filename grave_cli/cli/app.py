@@ -24,7 +24,6 @@ from grave_cli.cli.runs import runs
 from grave_cli.cli.sample_data import sample_data
 from grave_cli.cli.streams import (
     StdoutError,
-    memory_fault,
     run_with_streams,
     say_error,
     system_fault,
@@ -32,7 +31,7 @@ from grave_cli.cli.streams import (
 from grave_cli.cli.surroundings import forget_other_programs
 from grave_cli.cli.train import train
 from grave_cli.cli.verify import verify
-from grave_cli.errors import GraveError, TrainingError
+from grave_cli.errors import GraveError, OutOfMemoryError, TrainingError, memory_fault
 from grave_cli.interrupts import INTERRUPTED, orders_obeyed, was_interrupted
 
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]  # Typer does not export it
@@ -101,7 +100,8 @@ def _run() -> int:
     except GraveError as error:
         _reserve.clear()
         # A library may have said so while a file was read, which then looks damaged.
-        fault = None if isinstance(error, TrainingError) else memory_fault(error)
+        named = isinstance(error, TrainingError | OutOfMemoryError)
+        fault = None if named else memory_fault(error)
         if fault is not None:
             return _explain_memory(fault)
         say_error(str(error))

@@ -42,6 +42,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "gravecli predict-cemetery st_anna.tif --truth surveyed.gpkg --json",
         "gravecli predict-cemetery st_anna.tif --crs EPSG:25832 --out maps/st_anna.gpkg",
         "gravecli predict-cemetery st_anna_2026.tif --previous st_anna_2025.gpkg",
+        "gravecli predict-cemetery webodm/st_anna-all --preview st_anna.png",
         "gravecli predict-cemetery flights --dem-dir heights --out maps --preview maps",
         "gravecli predict-cemetery @list.txt --out maps --shard 1/4",
     ),
@@ -88,6 +89,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "config": (
         "gravecli config",
         "gravecli config --init",
+        "gravecli config --schema",
         "gravecli config --set training.epochs=5 --json",
     ),
 }

@@ -30,6 +30,8 @@ ORTHOPHOTO_KEY = "orthophoto_fingerprint"
 """Key of the provenance whose value is `source_of` the orthophoto."""
 DEM_KEY = "dem_fingerprint"
 """Key of the provenance whose value is `source_of` the DEM."""
+DTM_KEY = "dtm_fingerprint"
+"""Key of the provenance whose value is `source_of` the DTM below the DEM."""
 
 _LOGS = ("-wal", "-journal")
 _SIDECARS = (*_LOGS, "-shm")
