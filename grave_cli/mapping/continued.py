@@ -14,11 +14,7 @@ from grave_cli.rasters.grid import WorkingGrid
 from grave_cli.resurvey.compare import Comparison, compare_surveys
 from grave_cli.resurvey.comparison_file import describe_comparison
 from grave_cli.resurvey.ids import check_ids
-from grave_cli.resurvey.layers import (
-    before_layer,
-    changes_layer,
-    graves_rows,
-)
+from grave_cli.resurvey.layers import further_layers, graves_rows
 from grave_cli.resurvey.survey import OLD_LAYER_OPTION, Survey, read_survey
 from grave_cli.settings.tree import Settings
 
@@ -84,7 +80,7 @@ def continue_survey(
         attributes=tuple(rows[index] for index in order),
         features=None if result.features is None else result.features[order],
         columns=comparison.columns.columns,
-        further=(changes_layer(comparison), before_layer(comparison)),
+        further=further_layers(comparison),
         provenance={**result.provenance, **origin, **describe_comparison(comparison)},
     )
     return continued, comparison
