@@ -43,13 +43,17 @@ def tidy(
     The exit code is 1 if something is left that only a person can decide.
     """
     from grave_cli.cli.console import print_json
+    from grave_cli.outputs import check_outputs
     from grave_cli.tidying.edited_map import read_edited_map
     from grave_cli.tidying.tidy import plan_tidying
-    from grave_cli.tidying.write import write_tidying
+    from grave_cli.tidying.write import tidied_output, write_tidying
 
     settings = options.load(config, assignments, {"output.language": lang}).settings
     progress = options.show_progress(quiet, verbose)
-    plan = plan_tidying(read_edited_map(map), settings, dem)
+    edited = read_edited_map(map)
+    if not check:
+        check_outputs([tidied_output(map)], {"--dem": dem, "--config": config}, overwrite=False)
+    plan = plan_tidying(edited, settings, dem)
     if not check:
         write_tidying(plan, settings.output.language)
     for note in plan.report.notes:

@@ -6,6 +6,7 @@ triggers of GDAL's spatial index, which call functions of GDAL; they are given h
 
 import shutil
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
@@ -31,6 +32,8 @@ from grave_cli.delivery.row_record import GRAVES
 from grave_cli.errors import ExportError
 from grave_cli.settings.output import Language
 
+_LONGEST_S = 60.0
+_STEPS = 100_000  # instructions of SQLite between two looks at the clock
 _BOUNDS = {"ST_MinX": 0, "ST_MinY": 1, "ST_MaxX": 2, "ST_MaxY": 3}
 
 
@@ -60,6 +63,7 @@ def edited_geopackage(
             _add_layers(new, new_layers)
             with closing(sqlite3.connect(new)) as database:
                 _give_functions(database)
+                _set_limit(database)
                 with database:
                     for layer in new_layers:
                         describe_layer(database, layer, language)
@@ -67,7 +71,10 @@ def edited_geopackage(
                     _renew_contents(database)
             seal_geopackage(new)
         except (FionaError, CPLE_BaseError, sqlite3.Error) as error:
-            raise ExportError(f"cannot be written: {error}", where=path) from None
+            remedy = (
+                "export its layers as a new GeoPackage" if "interrupted" in str(error) else None
+            )
+            raise ExportError(f"cannot be written: {error}", where=path, remedy=remedy) from None
         refuse_open_geopackage(path)  # QGIS may have opened it meanwhile
         remove_sidecars(path)
 
@@ -146,6 +153,12 @@ def _give_functions(database: sqlite3.Connection) -> None:
     database.create_function("ST_IsEmpty", 1, _is_empty)
     for name, index in _BOUNDS.items():
         database.create_function(name, 1, partial(bound_of, index=index))
+
+
+def _set_limit(database: sqlite3.Connection) -> None:
+    """End a change after a minute: a trigger of a map from elsewhere may run for ever."""
+    end = time.monotonic() + _LONGEST_S
+    database.set_progress_handler(lambda: time.monotonic() > end, _STEPS)
 
 
 def _is_empty(blob: Any) -> bool:

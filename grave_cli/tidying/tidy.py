@@ -11,6 +11,7 @@ import shapely
 
 from grave_cli.dataset.named_files import cemetery_name
 from grave_cli.delivery.geopackage_seal import CORRECTIONS_KEY
+from grave_cli.rasters.dem import inspect_dem
 from grave_cli.settings.tree import Settings
 from grave_cli.tidying.columns import new_values
 from grave_cli.tidying.draft import Draft, draft_graves
@@ -83,6 +84,8 @@ def plan_tidying(edited: EditedMap, settings: Settings, dem: Path | None = None)
         GridError: Its outlines lie nowhere on Earth, or the DEM has no usable CRS or geotransform.
         RasterReadError: The DEM cannot be used.
     """
+    if dem is not None:
+        inspect_dem(dem)  # also where no height is to be measured: its name may be mistyped
     draft = draft_graves(edited)
     known = _known(edited, draft)
     entries = EditedGraves(draft.fids, draft.placed, draft.rows, draft.waiting)

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 from grave_cli import __version__
 from grave_cli.delivery.geopackage_edit import (
@@ -10,12 +11,23 @@ from grave_cli.delivery.geopackage_edit import (
     insert_row,
     update_row,
 )
-from grave_cli.delivery.geopackage_seal import CORRECTIONS_KEY, TIDIED_KEY, put_provenance
+from grave_cli.delivery.geopackage_seal import (
+    CORRECTIONS_KEY,
+    TIDIED_KEY,
+    put_provenance,
+    refuse_open_geopackage,
+)
 from grave_cli.delivery.row_record import GRAVES
+from grave_cli.outputs import Output
 from grave_cli.resurvey.removed import REMOVED, empty_layer
 from grave_cli.settings.output import Language
 from grave_cli.tidying.edited_map import CANDIDATES, RAW
 from grave_cli.tidying.tidy import Tidying
+
+
+def tidied_output(path: Path) -> Output:
+    """Describe a map that is to be tidied as an output: it replaces itself."""
+    return Output("MAP", path, "a GeoPackage", (".gpkg",), lambda _: None, refuse_open_geopackage)
 
 
 def write_tidying(tidying: Tidying, language: Language) -> None:
