@@ -17,6 +17,7 @@ import fiona
 import shapely
 from fiona._err import CPLE_BaseError  # GDAL's complaints, in no public module of fiona 1.10
 from fiona.errors import FionaError
+from fiona.io import MemoryFile
 
 from grave_cli.atomic_writes import whole_file
 from grave_cli.delivery.geometry_blobs import blob_of, bound_of, geometry_of
@@ -32,6 +33,12 @@ from grave_cli.delivery.row_record import GRAVES
 from grave_cli.errors import ExportError
 from grave_cli.settings.output import Language
 
+# The table of a layer, its spatial index without that one's own tables, and their triggers.
+_SCHEMA = (
+    "SELECT sql FROM sqlite_master WHERE name = :name OR name = 'rtree_' || :name || '_geom' "
+    "OR (type = 'trigger' AND tbl_name = :name) ORDER BY type, rowid"
+)
+_LISTS = ("gpkg_contents", "gpkg_geometry_columns", "gpkg_ogr_contents", "gpkg_extensions")
 _LONGEST_S = 60.0
 _STEPS = 100_000  # instructions of SQLite between two looks at the clock
 _BOUNDS = {"ST_MinX": 0, "ST_MinY": 1, "ST_MaxX": 2, "ST_MaxY": 3}
@@ -45,7 +52,7 @@ def edited_geopackage(
 
     Args:
         path: The GeoPackage.
-        new_layers: Layers to add.
+        new_layers: Layers to add, without their rows.
         language: Language of their texts.
 
     Yields:
@@ -60,13 +67,12 @@ def edited_geopackage(
             shutil.copyfile(path, new)
             with closing(sqlite3.connect(new)) as database:
                 database.execute("PRAGMA journal_mode = delete")  # no log beside the copy
-            _add_layers(new, new_layers)
             with closing(sqlite3.connect(new)) as database:
                 _give_functions(database)
                 _set_limit(database)
                 with database:
                     for layer in new_layers:
-                        describe_layer(database, layer, language)
+                        _add_layer(database, layer, language)
                     yield database
                     _renew_contents(database)
             seal_geopackage(new)
@@ -93,7 +99,10 @@ def insert_row(
         geometry: Its geometry; None for none.
         values: Its other columns by name.
     """
-    row = {"geom": blob_of(geometry, srs_of(database, table)), **values}
+    _insert(database, table, {"geom": blob_of(geometry, srs_of(database, table)), **values})
+
+
+def _insert(database: sqlite3.Connection, table: str, row: Mapping[str, Any]) -> None:
     names = ", ".join(quoted(name) for name in row)
     marks = ", ".join("?" * len(row))
     database.execute(f"INSERT INTO {quoted(table)} ({names}) VALUES ({marks})", [*row.values()])
@@ -142,11 +151,34 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _add_layers(path: Path, layers: Sequence[Layer]) -> None:
-    for layer in layers:
-        how = {"driver": "GPKG", "layer": layer.name, "schema": layer.schema()}
-        with fiona.open(path, "w", crs_wkt=layer.crs, **how) as file:
-            file.writerecords(layer.records())
+def _add_layer(database: sqlite3.Connection, layer: Layer, language: Language) -> None:
+    """Add a layer without rows, made by GDAL in memory.
+
+    On a full disk GDAL would write half a layer and report anything but that.
+    """
+    how = {"driver": "GPKG", "layer": layer.name, "schema": layer.schema()}
+    with MemoryFile(ext=".gpkg") as memory, closing(sqlite3.connect(":memory:")) as model:
+        with fiona.open(memory.name, "w", crs_wkt=layer.crs, **how):
+            pass
+        model.deserialize(memory.read())
+        for (statement,) in model.execute(_SCHEMA, {"name": layer.name}):
+            database.execute(statement)
+        for table in _LISTS:
+            _copy_entries(model, database, table, layer.name)
+    describe_layer(database, layer, language)
+
+
+def _copy_entries(
+    model: sqlite3.Connection, database: sqlite3.Connection, table: str, layer: str
+) -> None:
+    """Copy what a table of GeoPackage says of a layer; its CRS has the number of the graves'."""
+    cursor = model.execute(f"SELECT * FROM {table} WHERE table_name = ?", (layer,))
+    names = [column[0] for column in cursor.description]
+    for values in cursor:
+        row = dict(zip(names, values, strict=True))
+        if "srs_id" in row:
+            row["srs_id"] = srs_of(database, GRAVES)
+        _insert(database, table, row)
 
 
 def _give_functions(database: sqlite3.Connection) -> None:

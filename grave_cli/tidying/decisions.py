@@ -12,7 +12,7 @@ from grave_cli.tidying.edited_map import Table
 from grave_cli.tidying.overlaps import DEEP_SHARE
 
 ACCEPT, REFUSE = "accept", "refuse"
-_COVERED_SHARE = 0.5  # of the smaller of both: a grave lies where the candidate is
+_COVERED_SHARE = 0.5  # of the smaller of both: the accepted candidate is a grave already
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,8 @@ def decide(candidates: Table, outlines: Polygons, graves: Polygons) -> Decisions
             continue
         near = here[tree.query(outline, predicate="intersects")].tolist()
         grave, share = _most_covered(outline, near, graves)
-        if grave is not None and share > _COVERED_SHARE:
+        limit = DEEP_SHARE if not decision else _COVERED_SHARE
+        if grave is not None and share > limit:
             found.covered.append(Candidate(index, one.name, grave))
         elif decision not in ("", ACCEPT):
             found.faults.append(

@@ -33,6 +33,7 @@ from tidy_scene import (
     write_map,
 )
 
+from grave_cli.delivery import geopackage_edit
 from grave_cli.delivery.geopackage_seal import why_keep_map
 from grave_cli.outputs import source_of
 from grave_cli.settings.tree import Settings
@@ -311,7 +312,7 @@ def test_candidates_without_a_clear_decision_stay(path: Path, tidied: Edited) ->
     assert said["problems"] == ["candidate 1 has the decision 'vielleicht': write accept or refuse"]
     assert said["notes"] == ["2 candidates without a decision"]
     assert len(rows_of(path, "candidates")) == 3
-    said = tidied(answer("accept", 1), draw(box(10.6, 1)), draw(box(10.1, 4.1)), code=1)
+    said = tidied(answer("accept", 1), draw(box(10.6, 1)), draw(box(10.7, 4.1)), code=1)
     assert "candidate 1 is accepted, but a grave lies on 40% of it" in said["problems"][0]
     assert said["covered"] == [2]  # somebody drew it instead of accepting it
     (covered,) = rows_of(path, "gravecli_removed")
@@ -395,6 +396,28 @@ def test_titles_of_the_new_layer_are_german_on_request(path: Path, tidied: Edite
     with closing(sqlite3.connect(path)) as database:
         titles = dict(database.execute("SELECT table_name, identifier FROM gpkg_contents"))
     assert titles["gravecli_removed"] == "Bei der Prüfung entfernt"
+
+
+def test_a_trigger_without_an_end_is_stopped(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    endless = (
+        "CREATE TRIGGER endless AFTER UPDATE ON graves BEGIN SELECT count(*) FROM ("
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n); END"
+    )
+    edit(path, draw(box(6.1, 3.1)), endless)
+    before = path.read_bytes()
+    monkeypatch.setattr(geopackage_edit, "_LONGEST_S", 0.2)
+    result = gravecli("tidy", path, cwd=path.parent)
+    assert_refused(result, "anna.gpkg: cannot be written: interrupted", "new GeoPackage")
+    assert path.read_bytes() == before
+    assert sorted(one.name for one in path.parent.iterdir()) == ["anna.gpkg", "anna.tif"]
+
+
+def test_a_surprise_in_a_map_is_one_line(path: Path) -> None:
+    edit(path, "ALTER TABLE graves RENAME COLUMN grave_id TO id")
+    result = gravecli("tidy", path, cwd=path.parent)
+    assert_refused(result, "anna.gpkg: graves have no column of ids", "expected grave_id")
+    edit(path, "DROP TABLE graves")
+    assert_refused(gravecli("tidy", path, cwd=path.parent), "anna.gpkg: not a map of gravecli")
 
 
 def test_edits_in_a_log_are_not_mixed_with_the_tidying(path: Path) -> None:
