@@ -1,4 +1,4 @@
-"""Train a starter model on generated cemeteries alone, and judge it on scenes it has never seen.
+r"""Train a starter model on generated cemeteries alone, and judge it on scenes it has never seen.
 
 Each stage continues where an earlier run stopped: generate writes varied scenes (and, with --real,
 generated things and graves on real ground), train trains one network for rgb+dem that also serves
@@ -6,6 +6,8 @@ without a DEM, refine goes on with a third of the scenes and more real ground. T
 other data folders, and --ship writes the model into the package.
 
     python benchmarks/starter.py --out build/starter --minutes 60 --real DATA
+    python benchmarks/starter.py --out build/starter --minutes 5 --refine 0 --real DATA \
+        --set chips.batch_size=32 --set chips.per_epoch=16384  # a GPU
     python benchmarks/starter.py --out build/starter --judge DATA/field
     python benchmarks/starter.py --out build/starter --ship
     python benchmarks/starter.py --out /tmp/try --scenes 8 --minutes 1 --quick
@@ -13,11 +15,13 @@ other data folders, and --ship writes the model into the package.
 
 import argparse
 import os
+import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rasterio
@@ -51,6 +55,7 @@ from grave_cli.training.trainer import run_training
 RUN, REFINED = "starter-training", "starter-refined"
 SIZE_M = 26.0
 TRAIN_SEED, VAL_SEED, REAL_SEED = 1001, 2002, 3003
+MOST_VAL = 48  # more would take longer than they tell
 SHIPPED = Path(shipped.__file__).parent / "starter"
 # Figures of the shipped model; `--judge` prints those of another.
 ABOUT = {
@@ -79,8 +84,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of scenes and runs")
     parser.add_argument("--scenes", type=int, default=320, help="generated scenes to train on")
     parser.add_argument("--minutes", type=float, default=60, help="duration of the training")
-    parser.add_argument("--refine", type=float, default=15, help="minutes of the second training")
+    parser.add_argument(
+        "--refine", type=float, default=15, help="minutes of the second training; 0: none"
+    )
     parser.add_argument("--real", type=Path, help="folder with real ground: ground/, kampala/, …")
+    parser.add_argument("--variants", type=int, default=1, help="scenes made from each real square")
+    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE")
+    parser.add_argument("--scenes-only", action="store_true", help="generate, and train nothing")
     parser.add_argument("--judge", type=Path, nargs="+", default=[], help="data folders to map")
     parser.add_argument("--model", help="model to judge or ship; default: the one trained here")
     parser.add_argument("--ship", action="store_true", help="write the model into the package")
@@ -89,11 +99,13 @@ def main() -> None:
     data = given.out / "data"
     settings = starter_settings(data, given)
     if not given.judge and not given.ship:
-        generate(data, given.scenes, given.real)
+        generate(data, given)
+        if given.scenes_only:
+            return
         print_model(train(settings, RUN))
-        if given.real:
+        if refines(given):
             print_model(train(refined_settings(settings, given), REFINED))
-    last = REFINED if given.real else RUN
+    last = REFINED if refines(given) else RUN
     bundle = resolve_model(given.model or last, settings).bundle
     if given.ship:
         print_model(ship(bundle, SHIPPED, ABOUT))
@@ -106,6 +118,10 @@ def main() -> None:
         columns = ["real ground", "DEM", "graves drawn", "hectares", "false per ha"]
         rows = list(false_graves(given.real, bundle, settings))
         print_table("Starter model on real ground that it has not been trained on", columns, rows)
+
+
+def refines(given: argparse.Namespace) -> bool:
+    return bool(given.real and given.refine)
 
 
 def starter_settings(data: Path, given: argparse.Namespace) -> Settings:
@@ -126,43 +142,53 @@ def starter_settings(data: Path, given: argparse.Namespace) -> Settings:
         "training.monitor": "val/object_f1",
         "tracking.registered_model": "",
     }
-    return load_settings(options=chosen, environ={}).settings
+    for assignment in given.set:
+        chosen.pop(assignment.partition("=")[0], None)
+    return load_settings(None, given.set, chosen, environ={}).settings
 
 
-def generate(data: Path, scenes: int, real: Path | None) -> None:
+def generate(data: Path, given: argparse.Namespace) -> None:
     """Write the scenes that are not there yet, in one process per core."""
-    jobs = [(f"train_{i:04d}", TRAIN_SEED, i) for i in range(scenes)]
-    jobs += [(f"val_{i:03d}", VAL_SEED, i) for i in range(max(4, scenes // 8))]
+    jobs: list[tuple[Any, ...]] = [
+        (write_generated, f"train_{i:04d}", TRAIN_SEED, i) for i in range(given.scenes)
+    ]
+    val = max(4, min(MOST_VAL, given.scenes // 8))
+    jobs += [(write_generated, f"val_{i:03d}", VAL_SEED, i) for i in range(val)]
+    for path, squares in (real_squares(given.real, SIZE_M) if given.real else {}).items():
+        for square in (square for square in squares if square.trains):
+            jobs.append((write_plain, square.name, path, square))
+            jobs += [
+                (write_composite, f"{square.name}_{preset}_{variant}", path, square, variant)
+                for preset in ("negatives", "all")
+                for variant in range(given.variants)
+            ]
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
-        for _ in pool.map(partial(write_generated, data), jobs, chunksize=4):
+        for _ in pool.map(partial(write_missing, data), jobs, chunksize=4):
             pass
-    for path, squares in (real_squares(real, SIZE_M) if real else {}).items():
-        for square in squares:
-            if square.trains:
-                write_composites(data, path, square)
 
 
-def write_composites(data: Path, path: Path, square: Square) -> None:
-    """Place things, and then graves, on a square of real ground; a number seeds each square."""
-    for preset in ("negatives", "all"):
-        name = f"{square.name}_{preset}"
-        if any((folder / f"{name}.tif").exists() for folder in orthophoto_folders(data)):
-            continue
-        pixels = read_square(path, square)
-        made = composite([REAL_SEED, square.number], pixels, square.gsd_m, SUN, preset=preset)
-        # No grave fits onto some pictures, and some scenes are made without a DEM.
-        if made.is_ground or (made.graves and made.surface is not None):
-            write_scene(data, name, made)
+def write_missing(data: Path, job: tuple[Any, ...]) -> None:
+    write, name, *details = job
+    if not any((folder / f"{name}.tif").exists() for folder in orthophoto_folders(data)):
+        write(data, name, *details)
+
+
+def write_composite(data: Path, name: str, path: Path, square: Square, variant: int) -> None:
+    """Place things, or things and graves, on a square of real ground."""
+    preset = name.split("_")[-2]
+    seed = [REAL_SEED, square.number, variant] if variant else [REAL_SEED, square.number]
+    made = composite(seed, read_square(path, square), square.gsd_m, SUN, preset=preset)
+    # No grave fits onto some pictures, and some scenes are made without a DEM.
+    if made.is_ground or (made.graves and made.surface is not None):
+        write_scene(data, name, made)
 
 
 def orthophoto_folders(data: Path) -> tuple[Path, Path]:
     return data / "orthophotos", data / "ground" / "orthophotos"
 
 
-def write_generated(data: Path, job: tuple[str, int, int]) -> None:
-    name, seed, index = job
-    if not any((folder / f"{name}.tif").exists() for folder in orthophoto_folders(data)):
-        write_scene(data, name, make_scene_with_graves([seed, index], "all", SIZE_M))
+def write_generated(data: Path, name: str, seed: int, index: int) -> None:
+    write_scene(data, name, make_scene_with_graves([seed, index], "all", SIZE_M))
 
 
 def refined_settings(settings: Settings, given: argparse.Namespace) -> Settings:
@@ -177,10 +203,6 @@ def refined_settings(settings: Settings, given: argparse.Namespace) -> Settings:
         if source.is_file() and not (is_generated_ground or is_left_out or target.exists()):
             target.parent.mkdir(parents=True, exist_ok=True)
             target.hardlink_to(source)
-    for path, squares in real_squares(given.real, SIZE_M).items():
-        for square in squares:
-            if square.trains:
-                write_plain(data / "ground" / "orthophotos" / f"{square.name}.tif", path, square)
     chosen = {
         "data.root": data,
         "model.start": RUN,
@@ -193,10 +215,9 @@ def refined_settings(settings: Settings, given: argparse.Namespace) -> Settings:
     return with_values(settings, chosen)
 
 
-def write_plain(target: Path, path: Path, square: Square) -> None:
+def write_plain(data: Path, name: str, path: Path, square: Square) -> None:
     """Write a square of real ground as it is, without elevation."""
-    if target.exists():
-        return
+    target = data / "ground" / "orthophotos" / f"{name}.tif"
     target.parent.mkdir(parents=True, exist_ok=True)
     pixels = np.moveaxis(read_square(path, square), -1, 0)
     with rasterio.open(path) as file:
@@ -219,7 +240,10 @@ def train(settings: Settings, name: str) -> Bundle:
     # Everything else is trained on: without a list, a fifth would be kept for testing.
     split = {"val": val, "train": tuple(name for name in names if name not in val)}
     lists = {"data": settings.data.model_copy(update=split)}
-    run_training(settings.model_copy(update=lists), name=name, unfinished=left)
+    began = time.monotonic()
+    result = run_training(settings.model_copy(update=lists), name=name, unfinished=left)
+    chips = result.epochs * settings.chips.per_epoch
+    print(f"{name}: {chips:,} chips, {time.monotonic() - began:.0f} s with scores", flush=True)
     return resolve_model(name, settings).bundle
 
 

@@ -92,7 +92,7 @@ def _train(
 
     from grave_cli.cli.console import print_json, print_line
     from grave_cli.dataset.splits import SPLITS
-    from grave_cli.dataset.training_data import plan_training, read_training_data
+    from grave_cli.dataset.training_data import plan_training
 
     # Unusable data is reported before torch is loaded, which takes seconds.
     plan = plan_training(settings, progress)
@@ -106,9 +106,10 @@ def _train(
         from grave_cli.training.dry_run import estimate_plan
 
         progress.note(f"estimate: {_in_words(estimate_plan(plan, settings))}")
-    data = read_training_data(plan, settings, progress)
+    from grave_cli.training.chip_workers import read_for_workers
     from grave_cli.training.trainer import run_training
 
+    data = read_for_workers(plan, settings, progress)
     result = run_training(settings, data, name=name, unfinished=unfinished, progress=progress)
     if json:
         print_json(asdict(result))

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from grave_cli.atomic_writes import whole_file, whole_folder
 from grave_cli.dataset.cemetery_arrays import CemeteryArrays, memory_bytes, read_part
 from grave_cli.dataset.identity.dataset_id import dataset_id
+from grave_cli.dataset.in_threads import map_in_threads
 from grave_cli.dataset.manifest import Manifest
 from grave_cli.dataset.plans import PartPlan
 from grave_cli.errors import ExportError
@@ -27,6 +28,7 @@ from grave_cli.progress import SILENT, Progress
 from grave_cli.rasters.recipe import InputRecipe
 
 _RECORD = "arrays.json"
+_BYTES_AT_A_TIME = 1e9
 
 
 class _FileRecord(BaseModel):
@@ -68,16 +70,20 @@ def read_parts(
         ExportError: The files cannot be written, or damaged ones cannot be replaced.
         RasterReadError: A raster cannot be used.
     """
-    mapped = sum(memory_bytes(plan, recipe) for plan in plans) > max_bytes
+    sizes = [memory_bytes(plan, recipe) for plan in plans]
+    mapped = sum(sizes) > max_bytes
     if mapped:
         sweep(cache)
+
+    def read(plan: PartPlan) -> CemeteryArrays:
+        return _cached(plan, recipe, cache, progress) if mapped else read_part(plan, recipe)
+
+    # Large parts are read one after the other, because several would need too much memory.
+    threads = max(1, int(_BYTES_AT_A_TIME // max(sizes, default=1)))
     arrays = []
     with progress.task("Reading cemeteries", len(plans), "parts") as advance:
-        for plan in plans:
-            if mapped:
-                arrays.append(_cached(plan, recipe, cache, progress))
-            else:
-                arrays.append(read_part(plan, recipe))
+        for part in map_in_threads(read, plans, threads):
+            arrays.append(part)
             advance(1)
     return arrays
 

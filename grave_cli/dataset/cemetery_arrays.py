@@ -1,6 +1,9 @@
 """One part of a cemetery as arrays: pixels, heights and graves on the working grid."""
 
+import mmap
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import shapely
@@ -56,6 +59,16 @@ class CemeteryArrays:
         """True where the ground truth is known: the image is valid and labelled."""
         return self.valid if self.labelled is None else self.valid & self.labelled
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Hand over the names of mapped files, not their content, to another process."""
+        return {name: _file_of(value) or value for name, value in vars(self).items()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Map the files again."""
+        for name, value in state.items():
+            known = np.load(value, mmap_mode="r") if isinstance(value, Path) else value
+            object.__setattr__(self, name, known)
+
 
 def read_part(plan: PartPlan, recipe: InputRecipe) -> CemeteryArrays:
     """Read the pixels, heights and graves of a part.
@@ -93,6 +106,13 @@ def memory_bytes(plan: PartPlan, recipe: InputRecipe) -> int:
     """Compute the memory that the arrays of a part take, in bytes."""
     pixels = int(plan.window.width) * int(plan.window.height)
     return pixels * (_BYTES_PER_PX + _BYTES_PER_FEATURE * len(recipe.features))
+
+
+def _file_of(value: object) -> Path | None:
+    """Return the file of an array that maps it as a whole; views map only a part."""
+    is_whole = isinstance(value, np.memmap) and isinstance(value.base, mmap.mmap)
+    name = getattr(value, "filename", None) if is_whole else None
+    return None if name is None else Path(name)
 
 
 def valid_share(plan: PartPlan) -> float:

@@ -6,7 +6,7 @@ read and repaired once per cemetery, not once per split.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import shapely
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from grave_cli.dataset.annotations import Graves, read_graves, read_labelled_area
+from grave_cli.dataset.in_threads import map_in_threads
 from grave_cli.dataset.manifest import Cemetery
 from grave_cli.dataset.splits import SPLITS, Part, strip_window
 from grave_cli.errors import DatasetError
@@ -118,11 +119,11 @@ def plan_parts(parts: Iterable[Part], settings: Settings) -> Iterator[PartPlan]:
         GridError: No working grid can be laid on an orthophoto.
         RasterReadError: An orthophoto cannot be used.
     """
-    wholes: dict[Cemetery, CemeteryPlan] = {}
-    for part in parts:
-        if part.cemetery not in wholes:
-            wholes[part.cemetery] = plan_cemetery(part.cemetery, settings)
-        yield plan_part(part, wholes[part.cemetery], settings)
+    parts = list(parts)
+    cemeteries = list(dict.fromkeys(part.cemetery for part in parts))
+    planned = map_in_threads(partial(plan_cemetery, settings=settings), cemeteries)
+    wholes = dict(zip(cemeteries, planned, strict=True))
+    return (plan_part(part, wholes[part.cemetery], settings) for part in parts)
 
 
 def plan_cemetery(cemetery: Cemetery, settings: Settings) -> CemeteryPlan:

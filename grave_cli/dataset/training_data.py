@@ -90,7 +90,11 @@ def plan_training(settings: Settings, progress: Progress = SILENT) -> TrainingPl
 
 
 def read_training_data(
-    plan: TrainingPlan, settings: Settings, progress: Progress = SILENT
+    plan: TrainingPlan,
+    settings: Settings,
+    progress: Progress = SILENT,
+    *,
+    in_files: bool = False,
 ) -> TrainingData:
     """Read the training and validation parts of a plan.
 
@@ -98,6 +102,7 @@ def read_training_data(
         plan: The plan.
         settings: Elevation features, memory, cache.
         progress: Progress listener; it counts parts.
+        in_files: Keep all arrays in memory-mapped files, which other processes can open.
 
     Raises:
         RasterReadError: A raster cannot be used.
@@ -109,7 +114,7 @@ def read_training_data(
     arrays = read_parts(
         parts,
         features,
-        max_bytes=settings.chips.max_memory_gb * _GIGA,
+        max_bytes=0 if in_files else settings.chips.max_memory_gb * _GIGA,
         cache=settings.work_dir / "cache",
         progress=progress,
     )

@@ -1,16 +1,18 @@
 """Augmentation of training chips: mirrored, rotated and scaled as they are cut, then recoloured.
 
 Instance ids are transformed, and targets made from the result, so that bands keep their width. Only
-the pixels under the rotated chip are cut, and each array is sampled once.
+the pixels under the rotated chip are cut, and each array is sampled once. Brightness, contrast,
+saturation and hue are one matrix.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.nn import functional
-from torchvision.transforms import v2
+from torchvision.transforms.v2 import functional as images
 
 from grave_cli.dataset.cemetery_arrays import CemeteryArrays
 from grave_cli.learning.cutting import Chip, cut_chip
@@ -21,6 +23,11 @@ from grave_cli.settings.learning import ChipSettings
 Matrix = NDArray[np.float64]
 
 _BLUR_PX = (0.3, 1.2)  # standard deviation; the upper end looks like half the resolution
+_BLUR_WIDTH_PX = 5
+_LUMA = np.array([0.299, 0.587, 0.114])
+# From RGB to luma and the two axes of chroma. Source: NTSC (YIQ), FCC 1953.
+_YIQ = np.array([_LUMA, [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
+_RGB = np.linalg.inv(_YIQ)
 
 
 def draw_matrix(settings: ChipSettings, rng: np.random.Generator) -> Matrix:
@@ -58,43 +65,79 @@ def cut_augmented(arrays: CemeteryArrays, place: Place, matrix: Matrix, size_px:
     half = math.ceil(np.abs(matrix).sum(axis=1).max() * size_px / 2) + 1
     window = Window(place.column - half, place.row - half, 2 * half, 2 * half)
     chip = cut_chip(arrays, window)
-    # In normalised coordinates, the chip and the window around it both span [-1, 1].
-    theta = torch.from_numpy(np.column_stack([matrix * size_px / (2 * half), [0, 0]])).float()
-    grid = functional.affine_grid(theta[None], [1, 1, size_px, size_px], align_corners=False)
-    smooth, known = [chip.rgb.astype(np.float32)], chip.scored
+    rows, columns = _positions(matrix, size_px, half)
+    smooth, known = [chip.rgb], chip.scored
     if chip.elevation is not None:
-        smooth.append(np.nan_to_num(chip.elevation, nan=0.0))
         known = known & np.isfinite(chip.elevation).all(axis=0)
-    # Ids are exact in float32 up to 2**24.
-    exact = np.stack([chip.instances, chip.valid, known]).astype(np.float32)
-    image = _sample(np.concatenate(smooth), grid, "bilinear")
-    instances, valid, scored = _sample(exact, grid, "nearest")
+        smooth.append(np.nan_to_num(chip.elevation, nan=0.0))
+    image = _interpolate(smooth, rows, columns)
+    nearest = np.rint(rows).astype(np.intp) * (2 * half) + np.rint(columns).astype(np.intp)
     return Chip(
         rgb=np.rint(image[:3]).astype(np.uint8),
-        valid=valid > 0,
-        scored=scored > 0,
+        valid=chip.valid.take(nearest),
+        scored=known.take(nearest),
         elevation=None if chip.elevation is None else image[3:],
-        instances=instances.astype(np.int32),
+        instances=chip.instances.take(nearest),
     )
 
 
-def color_augmentation(settings: ChipSettings) -> v2.Transform:
-    """Build the random changes of colour and sharpness.
+def recolored(
+    rgb: NDArray[np.uint8], settings: ChipSettings, rng: np.random.Generator
+) -> NDArray[np.uint8]:
+    """Change brightness, contrast, saturation, hue and sharpness at random.
+
+    Hue is turned about the grey axis, so that luma stays. All four are linear: one matrix and one
+    offset change every pixel, a tenth of the time of four passes through other colour spaces.
 
     Args:
+        rgb: Colours, 0 to 255.
         settings: Strength of the colour jitter, share of blurred chips.
+        rng: Random generator.
+
+    Shapes:
+        rgb, returns: (3, H, W)
     """
-    amount = settings.color_jitter
-    return v2.Compose(
-        [
-            v2.ColorJitter(amount, amount, amount, hue=settings.hue_jitter),
-            v2.RandomApply([v2.GaussianBlur(5, _BLUR_PX)], settings.blur_share),
-        ]
-    )
+    amount, hue = settings.color_jitter, settings.hue_jitter
+    brightness, contrast, saturation = rng.uniform(1 - amount, 1 + amount, 3)
+    angle = rng.uniform(-hue, hue) * 2 * math.pi
+    sigma = rng.uniform(*_BLUR_PX) if rng.random() < settings.blur_share else 0.0
+    cosine, sine = saturation * math.cos(angle), saturation * math.sin(angle)
+    chroma = np.array([[1, 0, 0], [0, cosine, -sine], [0, sine, cosine]])
+    matrix = brightness * contrast * (_RGB @ chroma @ _YIQ)
+    # Contrast is relative to the mean luma of the chip, which the matrix of colours keeps.
+    luma = float(rgb.reshape(3, -1).mean(axis=1) @ _LUMA)
+    pixels = matrix.astype(np.float32) @ rgb.reshape(3, -1).astype(np.float32)
+    pixels += np.float32(brightness * (1 - contrast) * luma)
+    image = torch.from_numpy(pixels).view(rgb.shape)
+    if sigma:
+        image = images.gaussian_blur(image, [_BLUR_WIDTH_PX] * 2, [sigma] * 2)
+    return np.asarray(image.clamp_(0, 255).round_().to(torch.uint8).numpy())
 
 
-def _sample(values: NDArray[np.float32], grid: torch.Tensor, mode: str) -> NDArray[np.float32]:
-    """Sample arrays at the points of a grid; beyond their edges they are 0."""
-    batch = torch.from_numpy(values)[None]
-    sampled = functional.grid_sample(batch, grid, mode, "zeros", align_corners=False)
+def _positions(
+    matrix: Matrix, size_px: int, half: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Find the row and column in a window of 2 half pixels under each pixel of a chip, (H, W)."""
+    offsets = np.arange(size_px, dtype=np.float32) - np.float32((size_px - 1) / 2)
+    (xx, xy), (yx, yy) = matrix.astype(np.float32)
+    centre = np.float32(half - 0.5)
+    columns = (xx * offsets + centre) + (xy * offsets)[:, None]
+    rows = (yx * offsets + centre) + (yy * offsets)[:, None]
+    return rows, columns
+
+
+def _interpolate(
+    arrays: list[NDArray[Any]], rows: NDArray[np.float32], columns: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Sample square arrays (channels, H, W) bilinearly at rows and columns within them."""
+    edge = arrays[0].shape[-1]
+    values = np.empty((sum(map(len, arrays)), edge, edge), np.float32)
+    np.concatenate(arrays, out=values, casting="unsafe")
+    # grid_sample counts from -1 to 1, between the outer edges of the outermost pixels.
+    points = np.stack([columns, rows], axis=-1)
+    points += np.float32(0.5)
+    points *= np.float32(2 / edge)
+    points -= np.float32(1)
+    batch, grid = torch.from_numpy(values)[None], torch.from_numpy(points)[None]
+    sampled = functional.grid_sample(batch, grid, "bilinear", "zeros", align_corners=False)
     return np.asarray(sampled[0].numpy())

@@ -36,13 +36,25 @@ class AverageWeights(WeightAveraging):
     """
 
     def __init__(self, decay: float) -> None:
-        def average(kept: Tensor, new: Tensor, updates: Tensor | int) -> Tensor:
-            if not kept.is_floating_point():  # a counter of batch normalisation
-                return new
-            count = float(updates)
-            return kept.lerp(new, 1 - min(decay, (1 + count) / (10 + count)))
+        self._decay = decay
+        self._updates = 0  # the average's own counter would have to be fetched from the GPU
+        super().__init__(multi_avg_fn=self._average)
 
-        super().__init__(avg_fn=average)
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Move the average to the device of the training, which was unknown when it was made."""
+        assert self._average_model is not None
+        self._average_model.module.to(pl_module.device)
+        self._updates = max(0, int(self._average_model.n_averaged) - 1)  # the first one copies
+
+    @torch.no_grad()
+    def _average(self, kept: list[Tensor], new: list[Tensor], updates: Tensor | int) -> None:
+        """Average tensors of one kind at a time."""
+        if not kept[0].is_floating_point():  # counters of batch normalisation
+            torch._foreach_copy_(kept, new)
+            return
+        self._updates += 1
+        decay = min(self._decay, (1 + self._updates) / (10 + self._updates))
+        torch._foreach_lerp_(kept, new, 1 - decay)
 
 
 class FreezeEncoderNorm(Callback):

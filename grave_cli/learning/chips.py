@@ -1,16 +1,17 @@
 """Training chips: random, augmented, with their targets; reproducible from the seed."""
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, Sampler
 
 from grave_cli.dataset.cemetery_arrays import CemeteryArrays
 from grave_cli.graves.targets import encode
-from grave_cli.learning.augmentation import color_augmentation, cut_augmented, draw_matrix
+from grave_cli.learning.augmentation import cut_augmented, draw_matrix, recolored
 from grave_cli.learning.cutting import Chip
 from grave_cli.learning.hard_examples import HardExamples
 from grave_cli.learning.pasting import paste_graves
@@ -27,8 +28,8 @@ _MAX_RIM_PX = 4  # the width is random: a constant rim would betray pasted grave
 class ChipDataset(Dataset[dict[str, Tensor]]):
     """Random, augmented chips of the training cemeteries.
 
-    Item i of an epoch depends only on the seed, the epoch, i and the hard examples of earlier
-    epochs.
+    An item is asked for by epoch and index. It depends only on these, on the seed and on the hard
+    examples of earlier epochs, so that any number of workers prepares the same chips.
 
     Args:
         parts: Parts to train on.
@@ -44,21 +45,18 @@ class ChipDataset(Dataset[dict[str, Tensor]]):
     ) -> None:
         self.recipe = recipe
         self.settings = settings
-        self.epoch = 0
         self.places = ChipPlaces(parts, settings.chips)
         self.hard_examples = HardExamples()
         area_px = self.places.usable_px
         self.length = settings.chips.per_epoch or chips_for_area(area_px, settings.chips)
-        self._recolor = color_augmentation(settings.chips)
 
     def __len__(self) -> int:
         """Return the number of chips per epoch."""
         return self.length
 
-    def __getitem__(self, index: int) -> dict[str, Tensor]:
+    def __getitem__(self, item: tuple[int, int]) -> dict[str, Tensor]:
         """Draw a chip: the tensors of `to_tensors`, and `place` (part, row and column)."""
-        # A generator for each item, so that chips do not depend on the number of workers.
-        rng = np.random.default_rng([self.settings.training.seed, self.epoch, index])
+        rng = np.random.default_rng([self.settings.training.seed, *item])
         chips = self.settings.chips
         place = self.places.draw(rng, self.hard_examples)
         chip = self._cut(place, rng)
@@ -66,10 +64,7 @@ class ChipDataset(Dataset[dict[str, Tensor]]):
             donor = self._cut(self.places.draw_grave(rng), rng)
             chip = paste_graves(chip, donor, int(rng.integers(_MAX_RIM_PX + 1)))
         elevation = None if rng.random() < chips.dem_dropout else chip.elevation
-        with torch.random.fork_rng(devices=[]):
-            # torch.manual_seed would also seed the GPUs, which takes a millisecond.
-            torch.default_generator.manual_seed(int(rng.integers(2**31)))
-            chip.rgb[:] = self._recolor(torch.from_numpy(chip.rgb)).numpy()
+        chip.rgb[:] = recolored(chip.rgb, chips, rng)
         tensors = to_tensors(chip, elevation, self.recipe, self.settings)
         return {**tensors, "place": torch.tensor([place.part, place.row, place.column])}
 
@@ -77,6 +72,34 @@ class ChipDataset(Dataset[dict[str, Tensor]]):
         chips = self.settings.chips
         part = self.places.parts[place.part]
         return cut_augmented(part, place, draw_matrix(chips, rng), chips.size_px)
+
+
+class EpochSampler(Sampler[tuple[int, int]]):
+    """Yields the epoch and the index of each chip, so that workers live on from epoch to epoch.
+
+    Lightning calls `set_epoch` before each epoch.
+
+    Args:
+        length: Chips per epoch.
+        epoch: First epoch; a resumed training begins with a later one.
+    """
+
+    def __init__(self, length: int, epoch: int) -> None:
+        self.length = length
+        self.epoch = epoch
+
+    def set_epoch(self, epoch: int) -> None:
+        """Yield the chips of an epoch from now on."""
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        """Yield epoch and index."""
+        epoch = self.epoch
+        return ((epoch, index) for index in range(self.length))
+
+    def __len__(self) -> int:
+        """Return the number of chips per epoch."""
+        return self.length
 
 
 def to_tensors(

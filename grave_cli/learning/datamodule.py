@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from grave_cli.dataset.cemetery_arrays import CemeteryArrays
-from grave_cli.learning.chips import ChipDataset, to_tensors
+from grave_cli.learning.chips import ChipDataset, EpochSampler, to_tensors
 from grave_cli.learning.cutting import cut_chip
 from grave_cli.rasters.grid import plan_tiles
 from grave_cli.rasters.recipe import InputRecipe
@@ -35,9 +35,9 @@ class TileDataset(Dataset[dict[str, Tensor]]):
         self.settings = settings
         self.tiles = [
             (number, tile)
-            for number, part in enumerate(parts)
+            for number, (part, scored) in enumerate((part, part.scored) for part in parts)
             for tile in plan_tiles(*part.grid.shape, VAL_TILE_PX, VAL_HALO_PX)
-            if part.scored[tile.core.toslices()].any()
+            if scored[tile.core.toslices()].any()
         ]
 
     def __len__(self) -> int:
@@ -63,7 +63,8 @@ class GraveDataModule(LightningDataModule):
         train: Parts to train on.
         val: Parts to validate on.
         recipe: Turns arrays into network input.
-        settings: Chips, batches, workers, seed.
+        settings: Chips, batches, seed.
+        workers: Processes that prepare chips and tiles; 0: none but this one.
     """
 
     def __init__(
@@ -72,22 +73,25 @@ class GraveDataModule(LightningDataModule):
         val: list[CemeteryArrays],
         recipe: InputRecipe,
         settings: Settings,
+        workers: int = 0,
     ) -> None:
         super().__init__()
+        self.workers = workers
         self.chips = ChipDataset(train, recipe, settings)
         self.tiles = TileDataset(val, recipe, settings)
         self.settings = settings
 
     def train_dataloader(self) -> DataLoader[dict[str, Tensor]]:
-        """Return a loader of the current epoch's chips."""
-        # Lightning reloads the loader in each epoch, and workers get a fresh copy of the chips.
-        self.chips.epoch = self.trainer.current_epoch if self.trainer else 0
+        """Return a loader of the chips of all epochs from the current one on."""
+        epoch = self.trainer.current_epoch if self.trainer else 0
+        sampler = EpochSampler(len(self.chips), epoch)
         # Whole batches only, unless there is less than one.
-        return self._loader(self.chips, drop_last=len(self.chips) > self.batch_size)
+        drop_last = len(self.chips) > self.batch_size
+        return self._loader(self.chips, sampler=sampler, drop_last=drop_last)
 
     def val_dataloader(self) -> DataLoader[dict[str, Tensor]]:
         """Return a loader of the validation tiles."""
-        return self._loader(self.tiles, drop_last=False)
+        return self._loader(self.tiles)
 
     @property
     def batch_size(self) -> int:
@@ -95,16 +99,21 @@ class GraveDataModule(LightningDataModule):
         return self.settings.chips.batch_size
 
     def _loader(
-        self, dataset: Dataset[dict[str, Tensor]], drop_last: bool
+        self, dataset: Dataset[dict[str, Tensor]], **options: Any
     ) -> DataLoader[dict[str, Tensor]]:
-        workers = self.settings.training.workers
-        # A forked process could inherit locks that other threads hold.
-        options: dict[str, Any] = {"multiprocessing_context": "spawn"} if workers else {}
+        if self.workers:
+            # A forked process could inherit locks that other threads hold.
+            options |= {"multiprocessing_context": "spawn", "persistent_workers": True}
         return DataLoader(
             dataset,
             batch_size=self.batch_size,
-            drop_last=drop_last,
-            num_workers=workers,
+            num_workers=self.workers,
+            worker_init_fn=_use_one_thread,
             pin_memory=torch.cuda.is_available(),
             **options,
         )
+
+
+def _use_one_thread(worker: int) -> None:
+    """Keep workers from disturbing each other: every core has one of them."""
+    torch.set_num_threads(1)

@@ -18,20 +18,32 @@ class HardExamples:
     """Remembers where the chips with the most false positives were cut; older ones fade.
 
     Examples found in an epoch are drawn from the next one on, so that chips do not depend on the
-    order in which workers cut them.
+    order in which workers cut them. They lie in shared memory, where the workers of a data loader
+    see those of each new epoch.
     """
 
     def __init__(self) -> None:
-        self.places: NDArray[np.int64] = np.empty((0, 3), np.int64)
-        self.shares: NDArray[np.float64] = np.empty(0)
-        self._new: list[tuple[NDArray[np.int64], NDArray[np.float64]]] = []
+        self._places = _shared(torch.zeros(_MAX_EXAMPLES, 3, dtype=torch.int64))
+        self._shares = _shared(torch.zeros(_MAX_EXAMPLES, dtype=torch.float64))
+        self._new: list[tuple[Tensor, Tensor]] = []
 
     def __len__(self) -> int:
         """Return the number of examples to draw from."""
-        return len(self.places)
+        return len(self.shares)
 
-    def add(self, places: NDArray[np.int64], shares: NDArray[np.float64]) -> None:
-        """Note examples, to be drawn from the next epoch on.
+    @property
+    def places(self) -> NDArray[np.int64]:
+        """Part, row and column of each example, (N, 3)."""
+        return np.asarray(self._places.numpy()[: len(self)])
+
+    @property
+    def shares(self) -> NDArray[np.float64]:
+        """Share of false positives of each example, (N,), the largest first."""
+        shares = self._shares.numpy()
+        return np.asarray(shares[shares > 0])
+
+    def add(self, places: Tensor, shares: Tensor) -> None:
+        """Note examples, to be drawn from the next epoch on; they stay on their device until then.
 
         Args:
             places: Part, row and column of the centre of each chip.
@@ -44,18 +56,34 @@ class HardExamples:
 
     def end_epoch(self) -> None:
         """Let older examples fade, and keep the worst of the old and the new ones."""
-        places = np.concatenate([self.places, *(places for places, _ in self._new)])
-        shares = np.concatenate([self.shares * _DECAY, *(shares for _, shares in self._new)])
+        places, shares = self.places, self.shares * _DECAY
+        if self._new:
+            found = [torch.cat(tensors).cpu().numpy() for tensors in zip(*self._new, strict=True)]
+            places = np.concatenate([places, found[0]])
+            shares = np.concatenate([shares, found[1]])
         # A stable sort keeps the order of ties, so that runs are reproducible.
         worst = np.argsort(-shares, kind="stable")[:_MAX_EXAMPLES]
         worst = worst[shares[worst] > 0]
-        self.places, self.shares = places[worst], shares[worst]
+        self.replace(places[worst], shares[worst])
         self._new.clear()
+
+    def replace(self, places: NDArray[np.int64], shares: NDArray[np.float64]) -> None:
+        """Draw from these examples from now on, with the shapes of `places` and `shares`."""
+        self._shares.zero_()
+        self._places[: len(places)] = torch.from_numpy(places.copy())
+        self._shares[: len(shares)] = torch.from_numpy(shares.copy())
 
     def draw(self, rng: np.random.Generator) -> tuple[int, int, int]:
         """Draw part, row and column of an example, in proportion to its share."""
-        part, row, column = rng.choice(self.places, p=self.shares / self.shares.sum())
+        shares = self.shares
+        part, row, column = rng.choice(self.places, p=shares / shares.sum())
         return int(part), int(row), int(column)
+
+
+def _shared(tensor: Tensor) -> Tensor:
+    """Move a tensor to memory that child processes see."""
+    tensor.share_memory_()  # type: ignore[no-untyped-call]
+    return tensor
 
 
 def false_positive_shares(probability: Tensor, body: Tensor, scored: Tensor) -> Tensor:
@@ -99,8 +127,7 @@ class MineHardExamples(Callback):
         batch_idx: int,
     ) -> None:
         """Note the examples of a batch."""
-        shares = outputs["false_positive_shares"].cpu().numpy().astype(np.float64)
-        self._examples.add(batch["place"].cpu().numpy(), shares)
+        self._examples.add(batch["place"], outputs["false_positive_shares"])
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Make the new examples available to the next epoch."""
@@ -109,11 +136,10 @@ class MineHardExamples(Callback):
     def state_dict(self) -> dict[str, Any]:
         """Return the examples, for a checkpoint."""
         return {
-            "places": torch.from_numpy(self._examples.places),
-            "shares": torch.from_numpy(self._examples.shares),
+            "places": torch.from_numpy(self._examples.places.copy()),
+            "shares": torch.from_numpy(self._examples.shares.copy()),
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore the examples of an interrupted training."""
-        self._examples.places = state_dict["places"].numpy()
-        self._examples.shares = state_dict["shares"].numpy()
+        self._examples.replace(state_dict["places"].numpy(), state_dict["shares"].numpy())

@@ -186,9 +186,10 @@ class TrainingSettings(Section):
     ] = "auto"
     """Number format for training. "auto": bf16-mixed on GPUs that support it, otherwise 32-true."""
 
-    workers: Annotated[int, Field(ge=0, le=256), OnResume.MAY_CHANGE] = 0
+    workers: Annotated[int, Field(ge=-1, le=256), OnResume.MAY_CHANGE] = -1
     """Number of processes that prepare chips beside the training. 0 means that the training
-    prepares them itself."""
+    prepares them itself. -1 means 0 on a CPU, and on a GPU one less than there are cores, up to
+    16."""
 
 
 class TrackingSettings(Section):

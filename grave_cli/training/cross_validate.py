@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from grave_cli import __version__
 from grave_cli.dataset.manifest import manifest_of
-from grave_cli.dataset.training_data import TrainingPlan, plan_training, read_training_data
+from grave_cli.dataset.training_data import TrainingPlan, plan_training
 from grave_cli.errors import DatasetError
 from grave_cli.progress import SILENT, Progress
 from grave_cli.settings.load import with_values
@@ -21,6 +21,7 @@ from grave_cli.tracking.folds import (
     mark_fold,
     scores_of_test,
 )
+from grave_cli.training.chip_workers import read_for_workers
 from grave_cli.training.device import training_device
 from grave_cli.training.readiness import check_ready
 from grave_cli.wording import counted, is_or_are
@@ -149,7 +150,7 @@ def _run_fold(
 
     result = run_training(
         settings,
-        read_training_data(plan, settings, progress),
+        read_for_workers(plan, settings, progress),
         name=f"without-{cemetery}",
         parent_run_id=parent.run_id,
         progress=progress,

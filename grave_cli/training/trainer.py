@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from lightning.pytorch import Callback, Trainer, seed_everything
 
-from grave_cli.dataset.training_data import TrainingData, plan_training, read_training_data
+from grave_cli.dataset.training_data import TrainingData, plan_training
 from grave_cli.errors import TrainingError
 from grave_cli.learning.callbacks import (
     AverageWeights,
@@ -40,6 +40,7 @@ from grave_cli.tracking.run_files import check_places
 from grave_cli.tracking.runs import TrackedRun, resumed_run, tracked_run
 from grave_cli.tracking.system_metrics import system_metrics
 from grave_cli.tracking.unfinished import CHECKPOINT, Unfinished
+from grave_cli.training.chip_workers import count_workers, read_for_workers
 from grave_cli.training.device import memory_named, training_device
 from grave_cli.training.finishing import Fitted, finish_model
 from grave_cli.training.readiness import check_resumption, note_known_parts
@@ -100,7 +101,7 @@ def run_training(
     settings, start = settle_start(settings)
     if data is None:
         check_places(settings)
-        data = read_training_data(plan_training(settings, progress), settings, progress)
+        data = read_for_workers(plan_training(settings, progress), settings, progress)
     note_known_parts(start, data.plan, progress)
     seed_everything(settings.training.seed, workers=True, verbose=False)
     value_range, resumed = data.features.value_range, unfinished is not None
@@ -181,7 +182,8 @@ def _fit(
     """Train from the beginning, or from the checkpoint in the folder of an unfinished run."""
     training = run.settings.training
     last, best = run.folder / CHECKPOINT, run.folder / "best.ckpt"
-    chips = GraveDataModule(data.train, data.val, recipe, run.settings)
+    workers = count_workers(run.settings)
+    chips = GraveDataModule(data.train, data.val, recipe, run.settings, workers)
     mine = MineHardExamples(chips.chips.hard_examples)
     keep = KeepCheckpoints(last, best, training.monitor, training.monitor_tolerance)
     trainer = _build_trainer(run, [*callbacks, panels, mine, keep])
@@ -225,7 +227,6 @@ def _build_trainer(run: TrackedRun, callbacks: Sequence[Callback]) -> Trainer:
         gradient_clip_val=training.gradient_clip or None,
         check_val_every_n_epoch=training.validate_every,
         num_sanity_val_steps=0,
-        reload_dataloaders_every_n_epochs=1,
         log_every_n_steps=1,
         logger=run.lightning_logger(),
         # After validation the averaging callback swaps the averaged weights out again: callbacks

@@ -13,7 +13,6 @@ from grave_cli.dataset.training_data import (
     TrainingData,
     TrainingPlan,
     plan_training,
-    read_training_data,
     select_features,
 )
 from grave_cli.errors import OutOfMemoryError, TuningError
@@ -30,6 +29,7 @@ from grave_cli.tracking.models import (
     resolve_model,
 )
 from grave_cli.tracking.studies import OBJECTIVE_TAG, STATE_TAG, TRIAL_TAG
+from grave_cli.training.chip_workers import read_for_workers
 from grave_cli.training.device import training_device
 from grave_cli.training.start import named_start
 from grave_cli.tuning.opening import StudyBasis, search_space_text, split_text
@@ -88,7 +88,7 @@ class TrainingTrials:
 
     def read(self, progress: Progress = SILENT) -> TrainingData:
         """Read the arrays."""
-        return read_training_data(self.data, self.reading, progress)
+        return read_for_workers(self.data, self.reading, progress)
 
     def prepare(self, parent_run_id: str, progress: Progress = SILENT) -> Objective:
         """Read the arrays once for all trials."""

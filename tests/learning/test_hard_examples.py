@@ -13,15 +13,15 @@ def found(*epochs: list[tuple[int, float]]) -> HardExamples:
     """Hard examples after epochs that found these (row, share) pairs."""
     examples = HardExamples()
     for pairs in epochs:
-        rows = np.array([[0, row, 0] for row, _ in pairs])
-        examples.add(rows, np.array([share for _, share in pairs]))
+        rows = torch.tensor([[0, row, 0] for row, _ in pairs])
+        examples.add(rows, torch.tensor([share for _, share in pairs], dtype=torch.float64))
         examples.end_epoch()
     return examples
 
 
 def test_examples_are_drawn_from_the_epoch_after_they_were_found() -> None:
     examples = HardExamples()
-    examples.add(np.array([[0, 1, 2]]), np.array([0.5]))
+    examples.add(torch.tensor([[0, 1, 2]]), torch.tensor([0.5]))
     assert len(examples) == 0
     examples.end_epoch()
     assert examples.draw(np.random.default_rng(0)) == (0, 1, 2)
@@ -41,7 +41,7 @@ def test_old_examples_fade_and_the_worst_are_kept() -> None:
     assert len(examples) == 256
     assert examples.places[0, 1] == 999
     examples.end_epoch()
-    examples.add(np.array([[0, 5000, 0]]), np.array([0.9]))
+    examples.add(torch.tensor([[0, 5000, 0]]), torch.tensor([0.9]))
     examples.end_epoch()
     assert examples.places[0, 1] == 5000
 

@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import shapely
+import torch
 from support import tiny_settings
 
 from grave_cli.dataset.cemetery_arrays import CemeteryArrays
@@ -56,7 +57,7 @@ def test_places_are_usable(part: CemeteryArrays) -> None:
 
 def test_hard_examples_are_revisited_at_the_share_of_the_settings(part: CemeteryArrays) -> None:
     examples = HardExamples()
-    examples.add(np.array([[0, 30, 40]]), np.array([0.2]))
+    examples.add(torch.tensor([[0, 30, 40]]), torch.tensor([0.2]))
     examples.end_epoch()
     settings = ChipSettings(size_px=64, grave_share=0.0, revisit_share=0.5)
     places = draw(ChipPlaces([replace(part, valid=np.ones_like(part.valid))], settings), examples)

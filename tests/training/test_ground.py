@@ -58,7 +58,7 @@ def test_chips_fall_on_ground_in_proportion_to_its_area(settings: Settings) -> N
     recipe = InputRecipe.from_settings(anywhere, HALF, HALF)
     chips = ChipDataset(data.train, recipe, anywhere)
     ground = [number for number, part in enumerate(data.train) if part.part.cemetery.is_ground]
-    seen = np.array([int(chips[index]["place"][0]) in ground for index in range(200)])
+    seen = np.array([int(chips[0, index]["place"][0]) in ground for index in range(200)])
     areas = np.array([part.scored.sum() for part in data.train], float)
     assert seen.mean() == pytest.approx(areas[ground].sum() / areas.sum(), abs=0.12)
 

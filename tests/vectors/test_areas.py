@@ -214,7 +214,7 @@ def chips(
     plan, settings = make_plan(tmp_path, graves, **options)
     recipe = reading_recipe(settings)
     dataset = ChipDataset([read_part(plan, recipe)], recipe, settings)
-    return [dataset[index] for index in range(len(dataset))], settings
+    return [dataset[0, index] for index in range(len(dataset))], settings
 
 
 def loss_of(loss: GraveLoss, logits: Tensor, item: dict[str, Tensor]) -> float:

@@ -1,0 +1,26 @@
+"""Several cemeteries at a time: GDAL, numpy and hashing leave Python's lock to other threads."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def map_in_threads(
+    function: Callable[[Item], Result], items: Iterable[Item], most: int | None = None
+) -> Iterator[Result]:
+    """Yield the results in the order of the items; the first error ends it.
+
+    Args:
+        function: Called once for each item, in any thread.
+        items: The items.
+        most: Largest number of threads; None: one for each core.
+    """
+    pool = ThreadPoolExecutor(min(most or 64, os.cpu_count() or 1), "dataset")
+    try:
+        yield from pool.map(function, items)
+    finally:
+        pool.shutdown(cancel_futures=True)
