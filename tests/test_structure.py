@@ -35,7 +35,7 @@ FLOORS = (
     ("rasters",),
     ("delivery", "graves", "pages", "vectors"),
     ("dataset", "evaluation", "model", "register"),
-    ("doctor", "drawing", "learning", "resurvey", "tracking"),
+    ("doctor", "drawing", "learning", "resurvey", "review", "tracking"),
     ("joining", "mapping", "tidying"),
     ("batch", "training", "verification"),
     ("tuning",),

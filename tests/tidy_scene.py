@@ -13,10 +13,9 @@ from pyproj import CRS
 
 from grave_cli.delivery.geometry_blobs import blob_of, bound_of, geometry_of
 from grave_cli.delivery.geopackage_seal import DEM_KEY, ORTHOPHOTO_KEY
-from grave_cli.delivery.layer import Column, Layer
 from grave_cli.graves.attributes import measure
 from grave_cli.mapping.geopackage import write_geopackage
-from grave_cli.mapping.result import PredictionResult
+from grave_cli.mapping.result import Candidates, PredictionResult
 from grave_cli.outputs import source_of
 from grave_cli.rasters.grid import WorkingGrid, lay_grid
 from grave_cli.register.register import register_graves
@@ -66,6 +65,8 @@ def write_map(
             "shape": "rectangle",
             "flags": "low_confidence",
             "needs_review": True,
+            "review_rank": i + 1,
+            "review_reason": "unlike the graves of its row",
         }
         for i in range(len(polygons))
     ]
@@ -85,21 +86,26 @@ def write_map(
             **provenance,
         },
         computed_share=1.0,
-        further=(candidates(),),
+        candidates=candidates(),
     )
     write_geopackage(result, path, crs)
     return result
 
 
-def candidates() -> Layer:
-    kinds = {"candidate_id": "int", "probability": "float", "reason": "str"}
-    kinds |= {"review_rank": "int", "review_reason": "str", "decision": "str"}
+def candidates() -> Candidates:
     rows = [
-        {**dict.fromkeys(kinds), "candidate_id": number, "probability": 0.3, "reason": "faint"}
+        {
+            "candidate_id": number,
+            "probability": 0.3,
+            "reason": "nowhere sure enough",
+            "review_rank": 20 + number,
+            "review_reason": "perhaps a grave",
+            "decision": "",
+        }
         for number in CANDIDATES
     ]
     outlines = np.array([box(*place) for place in CANDIDATES.values()], dtype=object)
-    return Layer("candidates", {name: Column(kind) for name, kind in kinds.items()}, rows, outlines)
+    return Candidates(outlines, tuple(rows))
 
 
 def dem_provenance(dem: Path) -> dict[str, str]:

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import shapely
 
+from grave_cli.delivery.candidate_columns import ACCEPT, REFUSE
 from grave_cli.outlines.polygons import Polygons
 from grave_cli.tidying.edited_map import Table
 from grave_cli.tidying.overlaps import DEEP_SHARE
 
-ACCEPT, REFUSE = "accept", "refuse"
 _COVERED_SHARE = 0.5  # of the smaller of both: the accepted candidate is a grave already
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import shapely
 
+from grave_cli.delivery.candidate_columns import CANDIDATES
 from grave_cli.delivery.geometry_blobs import geometry_of
 from grave_cli.delivery.geopackage_edit import quoted
 from grave_cli.delivery.geopackage_seal import (
@@ -34,13 +35,11 @@ from grave_cli.resurvey.removed import REMOVED
 from grave_cli.vectors.vector_files import identify
 from grave_cli.vectors.vector_io import LayerChoice, read_features
 
-CANDIDATES, RAW, COVERAGE = "candidates", "graves_raw", "coverage"
-REVIEW_COLUMNS = ("review_rank", "review_reason")
-"""Columns of graves that say in which order to look at them."""
+RAW, COVERAGE = "graves_raw", "coverage"
 HISTORY_COLUMNS = ("merged_ids", "split_from")
 """Columns of graves that a comparison with an older survey adds."""
 
-_READ = (*GRAVE_COLUMNS, *REVIEW_COLUMNS, *HISTORY_COLUMNS)
+_READ = (*GRAVE_COLUMNS, *HISTORY_COLUMNS)
 
 
 @dataclass(frozen=True)

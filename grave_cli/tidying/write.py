@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from grave_cli import __version__
+from grave_cli.delivery.candidate_columns import CANDIDATES
 from grave_cli.delivery.geopackage_edit import (
     delete_rows,
     edited_geopackage,
@@ -21,7 +22,7 @@ from grave_cli.delivery.row_record import GRAVES
 from grave_cli.outputs import Output
 from grave_cli.resurvey.removed import REMOVED, empty_layer
 from grave_cli.settings.output import Language
-from grave_cli.tidying.edited_map import CANDIDATES, RAW
+from grave_cli.tidying.edited_map import RAW
 from grave_cli.tidying.tidy import Tidying
 
 

@@ -2,13 +2,10 @@
 
 import json
 import shutil
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import fiona
 import numpy as np
 import pytest
 import shapely
@@ -49,7 +46,6 @@ def office(sample_data: Path, new_work_dir: Callable[[Path], Path], tmp_path: Pa
     # Two graves are smaller than this: they become candidates.
     smallest = ("--set", "prediction.decoding.min_area_m2=1.5")
     done(tmp_path, "predict-cemetery", ORTHOPHOTO, "--model", "starter", "--out", MAP, *smallest)
-    add_candidates(tmp_path / MAP, tmp_path / "truth.gpkg")
     return tmp_path
 
 
@@ -72,24 +68,6 @@ def free_place(path: Path) -> shapely.Polygon:
             if ground.contains(grave) and not around.intersects(grave):
                 return grave
     raise AssertionError("no room for a grave")
-
-
-def add_candidates(path: Path, truth: Path) -> None:
-    """Write the graves that were not mapped as candidates, as long as the mapping does not."""
-    with closing(sqlite3.connect(path)) as database:
-        if database.execute("SELECT 1 FROM sqlite_master WHERE name = 'candidates'").fetchall():
-            return
-    kinds = {"candidate_id": "int", "probability": "float", "reason": "str"}
-    kinds |= {"review_rank": "int", "review_reason": "str", "decision": "str"}
-    with fiona.open(truth) as layer:
-        graves = [shapely.geometry.shape(one.geometry) for one in layer]
-        how = {"crs_wkt": layer.crs_wkt, "schema": {"geometry": "Polygon", "properties": kinds}}
-    mapped = shapely.union_all([row["shape_of"] for row in rows_of(path)])
-    missed = [grave for grave in graves if not mapped.intersects(grave.centroid)]
-    with fiona.open(path, "w", driver="GPKG", layer="candidates", **how) as layer:
-        for number, outline in enumerate(missed, 1):
-            row = {**dict.fromkeys(kinds), "candidate_id": number, "probability": 0.3}
-            layer.write({"geometry": shapely.geometry.mapping(outline), "properties": row})
 
 
 @needs_qgis
@@ -118,6 +96,7 @@ def test_ids_survive_corrections_in_qgis_a_training_and_a_new_map(office: Path) 
     there = shapely.affinity.translate(before[moved]["shape_of"], 0.12, 0.08)
     assert tidied[moved]["shape_of"].symmetric_difference(there).area < 1e-6
     assert (tidied[moved]["confidence"], tidied[moved]["reviewed"]) == (None, 1)
+    assert (tidied[moved]["review_rank"], tidied[moved]["review_reason"]) == (None, "")
     assert tidied[number]["shape_of"].equals(drawn)
     assert tidied[accepted]["shape_of"].equals(candidates[0]["shape_of"])
     assert all(tidied[one]["height_m"] is not None for one in (moved, number, accepted))

@@ -1,0 +1,64 @@
+"""A promise about unseen errors holds as often as it says, and is not made from few graves."""
+
+import numpy as np
+import pytest
+
+from grave_cli.graves.review_model import Step
+from grave_cli.review.guarantee import (
+    CONFIDENCE,
+    FEWEST,
+    LIMITS,
+    Promise,
+    count_steps,
+    make_promises,
+    most_wrong,
+    usual_promise,
+)
+
+
+@pytest.mark.parametrize("rate", [0.005, 0.03, 0.15])
+@pytest.mark.parametrize("known", [60, 300])
+def test_the_bound_holds_in_nine_of_ten_cases(rate: float, known: int) -> None:
+    random = np.random.default_rng(0)
+    wrong, unseen = random.binomial(known, rate, 2000), random.binomial(120, rate, 2000)
+    bounds = {int(k): most_wrong(int(k), known, 120) for k in np.unique(wrong)}
+    held = np.array([bounds[int(k)] for k in wrong]) >= unseen
+    assert held.mean() >= CONFIDENCE - 0.015  # chance of 2,000 draws
+
+
+def test_the_worked_example() -> None:
+    assert most_wrong(2, 100, 100) == 6
+
+
+def test_no_grave_left_means_no_error_left() -> None:
+    assert most_wrong(3, 80, 0) == 0
+
+
+def test_more_known_graves_give_a_closer_bound() -> None:
+    assert most_wrong(0, 400, 100) < most_wrong(0, 50, 100) < 100
+
+
+def test_steps_count_the_graves_below_fixed_limits() -> None:
+    score = np.linspace(0, 1, 101)
+    steps = count_steps(score, score > 0.1)
+    assert [step.below for step in steps] == list(LIMITS)
+    assert steps[0] == Step(below=0.03, graves=3, wrong=0)
+    assert steps[4].wrong == np.count_nonzero((score > 0.1) & (score < 0.2))
+
+
+def test_few_graves_prove_nothing() -> None:
+    score = np.full(FEWEST - 1, 0.1)
+    assert count_steps(score, score > 1) == ()
+    assert make_promises((), score, score) == ()
+    assert usual_promise((), 10) is None
+
+
+def test_a_promise_counts_graves_and_candidates_before_the_limit() -> None:
+    proof = (Step(below=0.1, graves=200, wrong=1), Step(below=0.5, graves=220, wrong=6))
+    graves, candidates = np.array([0.9, 0.4, *[0.01] * 20]), np.array([0.6, 0.2])
+    promises = make_promises(proof, graves, candidates)
+    assert [one.looked_at for one in promises] == [2, 4]
+    assert promises[0].unseen >= promises[1].unseen
+    assert usual_promise(promises, 24) == promises[1]
+    assert usual_promise(promises, 12) == promises[0]
+    assert usual_promise(promises, 2) == promises[0] == Promise(2, promises[0].unseen)
