@@ -173,14 +173,11 @@ def _find_redrawn(names: Names, graves: EditedGraves, known: Known) -> None:
     taken = {one for one in names.ids if one}
     gone = [one for one in known.raw if one not in taken]
     new = [i for i in _without_id(names, graves) if i not in names.copies]
-    pairs = []
-    for index in new:
-        for one in gone:
-            outline = graves.outlines[index]
-            if shapely.intersects(outline, known.raw[one]):
-                share = iou(_array(outline), _array(known.raw[one]))[0]
-                pairs.append((-float(share), index, one))
-    for share, index, one in sorted(pairs):
+    outlines, old = graves.outlines[new], np.array([known.raw[one] for one in gone], dtype=object)
+    first, second = shapely.STRtree(old).query(outlines, predicate="intersects")
+    shares = iou(outlines[first], old[second])
+    pairs = zip(-shares, first, second, strict=True)
+    for share, index, one in sorted((share, new[i], gone[j]) for share, i, j in pairs):
         if -share >= _SAME_IOU and names.ids[index] is None and one not in taken:
             names.ids[index] = one
             names.redrawn.append(index)
@@ -221,9 +218,3 @@ def _without_id(names: Names, graves: EditedGraves) -> list[int]:
 
 def _area(outline: shapely.Geometry | None) -> float:
     return 0.0 if outline is None else float(outline.area)
-
-
-def _array(outline: shapely.Geometry) -> Polygons:
-    array = np.empty(1, dtype=object)
-    array[0] = outline
-    return array

@@ -115,9 +115,10 @@ def _known(edited: EditedMap, draft: Draft) -> Known:
 
 def _changes(draft: Draft, values: list[dict[str, Any]]) -> list[RowChange]:
     changes = []
+    redrawn = draft.redrawn
     for index, fid in enumerate(draft.fids):
-        if draft.redrawn[index] or values[index]:
-            outline = draft.outlines[index] if draft.redrawn[index] else None
+        if redrawn[index] or values[index]:
+            outline = draft.outlines[index] if redrawn[index] else None
             changes.append(RowChange(fid, outline, values[index]))
     return changes
 

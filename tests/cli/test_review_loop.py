@@ -115,6 +115,11 @@ def test_ids_survive_corrections_in_qgis_a_training_and_a_new_map(office: Path) 
         office, "verify", MAP, *parts
     )
 
+    smallest = ("--set", "prediction.decoding.min_area_m2=1.5")
+    starter = ("predict-cemetery", ORTHOPHOTO, "--model", "starter", "--previous", MAP)
+    done(office, *starter, "--out", "next.gpkg", *smallest)
+    assert no not in [row["candidate_id"] for row in rows_of(office / "next.gpkg", "candidates")]
+
     train = ("train", "--init-from", "starter", "--channels", "rgb+dem", "--epochs", 1)
     result = gravecli(*train, "--name", "corrected", *SETS, cwd=office)
     assert result.returncode == 0, result.stderr
