@@ -35,6 +35,7 @@ class Outcome:
         dem: Its heights; empty without them.
         map: The GeoPackage.
         error: Why it failed, in one line.
+        dtm: Heights of the ground below `dem`; empty without them.
     """
 
     cemetery: str
@@ -46,6 +47,7 @@ class Outcome:
     dem: str
     map: str
     error: str = ""
+    dtm: str = ""
 
 
 @dataclass(frozen=True)

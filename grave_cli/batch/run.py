@@ -73,4 +73,5 @@ def _map(
         dem=str(job.dem or ""),
         map=str(job.out),
         error=error,
+        dtm=str(job.heights.dtm or ""),
     )

@@ -10,6 +10,7 @@ from grave_cli.errors import SettingsError
 from grave_cli.wording import counted
 
 if TYPE_CHECKING:
+    from grave_cli.api.prediction import Extent
     from grave_cli.batch.jobs import Job, Shard
     from grave_cli.batch.outcomes import Outcome
     from grave_cli.delivery.formats import FormatName
@@ -33,8 +34,7 @@ class ManyCemeteries:
         shard: The share to map; None maps all, or in a Slurm job array the share of the task.
         model: Name of the model; None chooses by the channels at hand.
         crs: CRS of the maps; None keeps those of the orthophotos.
-        aoi: Map only inside.
-        resume: Continue interrupted predictions.
+        extent: Map only inside, and continue interrupted predictions.
         overwrite: Also map cemeteries that have a map, and replace files that gravecli would keep.
         loaded: The settings.
         progress: Receives progress and notes.
@@ -49,8 +49,7 @@ class ManyCemeteries:
     shard: str | None
     model: str | None
     crs: str | None
-    aoi: Path | None
-    resume: bool
+    extent: "Extent"
     overwrite: bool
     loaded: "LoadedSettings"
     progress: "Progress"
@@ -106,7 +105,7 @@ class ManyCemeteries:
 
     def _find_models(self, jobs: "Sequence[Job]") -> None:
         """Find the models before the work: for orthophotos with a DEM and for those without."""
-        from grave_cli.cli.predict import find_model
+        from grave_cli.api.prediction import find_model
         from grave_cli.progress import SILENT
 
         for with_dem in sorted({job.dem is not None for job in jobs}, reverse=True):
@@ -129,7 +128,7 @@ class ManyCemeteries:
         return finished_map(job.out, source_of(job.orthophoto), model.sha256)
 
     def _map(self, job: "Job") -> tuple[int, int]:
-        from grave_cli.cli.predict import chosen_thresholds
+        from grave_cli.api.prediction import chosen_thresholds
         from grave_cli.mapping.map_files import MapFiles
         from grave_cli.mapping.predict_cemetery import predict_cemetery
 
@@ -143,7 +142,7 @@ class ManyCemeteries:
             self.reports / f"{job.cemetery}.html" if self.reports else None,
             crs=self.crs,
             data=settings.data,
-            inputs={"--dem": job.dem, "--aoi": self.aoi},
+            inputs={"--dem": job.dem, "--dtm": job.heights.dtm, "--aoi": self.extent.aoi},
             overwrite=self.overwrite,
             settings=settings.output,
             work_dir=settings.work_dir,
@@ -157,8 +156,10 @@ class ManyCemeteries:
             settings,
             chosen_thresholds(self.loaded, found),
             self.progress,
-            aoi=self.aoi,
-            resume=self.resume,
+            dtm=job.heights.dtm,
+            aoi=self.extent.aoi,
+            bounds=self.extent.bounds,
+            resume=self.extent.resume,
             receiver=files,
         )
         return len(result.polygons), int(result.column("needs_review").sum())
@@ -181,6 +182,7 @@ def refuse_single_options(**given: object) -> None:
     """
     remedies = {
         "dem": "name a folder with --dem-dir",
+        "dtm": "name a folder with --dem-dir, which may hold pairs of DSM and DTM",
         "truth": "use `gravecli evaluate` on a map",
         "previous": "use `gravecli compare` on a map",
     }

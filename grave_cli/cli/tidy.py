@@ -8,6 +8,7 @@ import typer
 from grave_cli.cli import options
 
 if TYPE_CHECKING:
+    from grave_cli.tidying.heights import Elevation
     from grave_cli.tidying.tidy import Tidying
 
 
@@ -25,6 +26,10 @@ def tidy(
             help="DEM for the heights of new outlines. Default: the DEM that MAP names, beside it, "
             "in this folder or in the data folder.",
         ),
+    ] = None,
+    dtm: Annotated[
+        Path | None,
+        typer.Option(help="DTM below the DEM. Default: found in the same way as the DEM."),
     ] = None,
     lang: options.Lang = None,
     config: options.Config = None,
@@ -52,8 +57,10 @@ def tidy(
     progress = options.show_progress(quiet, verbose)
     edited = read_edited_map(map)
     if not check:
-        check_outputs([tidied_output(map)], {"--dem": dem, "--config": config}, overwrite=False)
-    plan = plan_tidying(edited, settings, dem)
+        check_outputs(
+            [tidied_output(map)], {"--dem": dem, "--dtm": dtm, "--config": config}, overwrite=False
+        )
+    plan = plan_tidying(edited, settings, Elevation(dem, dtm))
     if not check:
         write_tidying(plan, settings.output.language)
     for note in plan.report.notes:

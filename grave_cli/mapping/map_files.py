@@ -55,6 +55,7 @@ class MapFiles:
         settings: Language of the map, signs of a CSV file.
         work_dir: Folder that remembers the written files of formats without a seal.
         summary: What has been written, the score, and the time since this object was made.
+        mapped: The result that was written, with the ids of the previous survey; None before.
     """
 
     orthophoto: Path
@@ -72,6 +73,7 @@ class MapFiles:
     settings: OutputSettings = field(default_factory=OutputSettings)
     work_dir: Path = Path("runs")
     summary: dict[str, Any] = field(default_factory=lambda: {"notes": []}, init=False)
+    mapped: PredictionResult | None = field(default=None, init=False)
     _started: float = field(default_factory=time.monotonic, init=False)
     _known: Polygons | None = field(default=None, init=False)
     _before: Survey | None = field(default=None, init=False)
@@ -82,7 +84,7 @@ class MapFiles:
         Raises:
             DatasetError: A vector file is missing, or not one.
             ExportError: A file cannot be written, or something would be lost.
-            RasterReadError: The orthophoto or the DEM cannot be opened.
+            RasterReadError: The orthophoto or its heights cannot be opened.
         """
         with open_raster(self.orthophoto):
             outputs = [output for target in self._targets() for output in target.outputs()]
@@ -91,9 +93,10 @@ class MapFiles:
         if self.report is not None:
             outputs.append(report_output(self.report, self.orthophoto))
         self._check(*outputs)
-        if dem := self.inputs.get("--dem"):
-            with open_raster(dem):
-                pass
+        for option in ("--dem", "--dtm"):
+            if heights := self.inputs.get(option):
+                with open_raster(heights):
+                    pass
         for path in (self.truth, self.previous, self.inputs.get("--aoi")):
             if path is not None:
                 identify(path)
@@ -127,6 +130,7 @@ class MapFiles:
         """
         if self._before is not None:
             result = self._continue(result, self._before)
+        self.mapped = result
         self._write_maps(result)
         files = {target.name: str(target.path) for target in self._targets()}
         self.summary |= {

@@ -48,7 +48,8 @@ def prediction_key(scene: Scene, tiling: Tiling, model: str, engine: str) -> str
     Raises:
         DatasetError: A file is gone.
     """
-    paths = [raster.path for raster in (scene.orthophoto, scene.dem) if raster]
+    dtm = scene.dem and scene.dem.terrain
+    paths = [raster.path for raster in (scene.orthophoto, scene.dem, dtm) if raster]
     files = [(str(path.resolve()), _identity(path)) for path in paths]
     recipe, area = scene.recipe.model_dump_json(), shapely.to_wkb(scene.aoi, hex=True)
     text = repr((_FORMAT, files, scene.grid, recipe, area, tiling, model, engine))

@@ -1,7 +1,8 @@
 """A trained model on disk: `model.safetensors` (weights) and `model.json` (everything else).
 
-Beside them lies `model.onnx`, the same network for ONNX Runtime; the oldest models lack it. Reading
-a model needs no torch and never unpickles anything.
+Beside them lie `model.onnx`, the same network for ONNX Runtime, which the oldest models lack, and
+the description once more for people (`README.md`) and catalogues (`model.stac.json`). Reading a
+model needs no torch and never unpickles anything.
 """
 
 import hashlib
@@ -201,6 +202,18 @@ def _first_fault(error: ValidationError) -> str:
 
 
 def write_card(folder: Path, card: ModelCard) -> None:
-    """Write the description of a model into its folder."""
+    """Write the description of a model into its folder: for gravecli, for people, for catalogues.
+
+    Args:
+        folder: The folder, with the weights.
+        card: The description.
+    """
+    from grave_cli.model.model_readme import README_FILE, readme
+    from grave_cli.model.stac_item import STAC_FILE, stac_item
+
+    with whole_file(folder / README_FILE) as new:
+        new.write_text(readme(card), encoding="utf-8")
+    with whole_file(folder / STAC_FILE) as new:
+        new.write_text(stac_item(card, folder), encoding="utf-8")
     with whole_file(folder / CARD_FILE) as new:
         new.write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")

@@ -71,7 +71,8 @@ class PredictionSettings(Section):
     """Tiles computed at once. 0 means as many as suit the tile size."""
 
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    """Device for prediction. "auto": a GPU if there is one, otherwise the CPU."""
+    """Device for prediction. "auto": a GPU if there is one, otherwise the CPU. "cuda" is an NVIDIA
+    or AMD GPU, "mps" the GPU of a Mac."""
 
     threads: Annotated[int, Field(ge=0, le=1024)] = 0
     """CPU threads for prediction. 0 means OMP_NUM_THREADS if that is set, otherwise one per

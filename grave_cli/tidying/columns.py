@@ -1,7 +1,6 @@
 """Graves with their names in, the values of their columns that have to change out."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ from grave_cli.delivery.grave_columns import GRAVE_COLUMNS
 from grave_cli.settings.tree import Settings
 from grave_cli.tidying.draft import Draft
 from grave_cli.tidying.edited_map import EditedMap
-from grave_cli.tidying.heights import find_dem, measure_heights
+from grave_cli.tidying.heights import Elevation, find_elevation, measure_heights
 from grave_cli.tidying.measures import hand_drawn, new_measures, shapes_of
 from grave_cli.tidying.naming import Names
 from grave_cli.wording import counted
@@ -19,7 +18,7 @@ _PLACE = ("field", "row", "number")
 
 
 def new_values(
-    edited: EditedMap, draft: Draft, names: Names, settings: Settings, dem: Path | None
+    edited: EditedMap, draft: Draft, names: Names, settings: Settings, given: Elevation
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Return the values of each grave that differ from those in its row, and notes.
 
@@ -30,7 +29,7 @@ def new_values(
         draft: Its graves.
         names: Their ids and places.
         settings: Limits of the flags, data folder.
-        dem: The DEM; None to look for the one that the map names.
+        given: DEM and DTM; without a DEM, the rasters that the map names are looked for.
 
     Raises:
         GridError: The DEM has no usable CRS or geotransform.
@@ -49,11 +48,10 @@ def new_values(
         hand = hand_drawn(draft.placed[usable], draft.by_hand[usable], settings.review)
         shapes = shapes_of(outlines, grid.metres_per_unit)
         asked = moved | np.array([_lacks_height(row) for row in rows], np.bool_)
-        found = find_dem(edited.path, edited.provenance, dem, [settings.data.root])
+        found = find_elevation(edited.path, edited.provenance, given, [settings.data.root])
         heights = np.full(len(usable), np.nan)
-        if found.path is not None:
-            heights[asked] = measure_heights(outlines[asked], found.path, grid, edited.provenance)
-        elif found.note and moved.any():
+        heights[asked] = measure_heights(outlines[asked], found, grid, edited.provenance)
+        if found.note and moved.any():
             count = counted(int(moved.sum()), "grave")
             notes.append(f"no height for {count} with a new outline: {found.note}")
         for position, index in enumerate(usable):

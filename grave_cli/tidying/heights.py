@@ -1,4 +1,4 @@
-"""The DEM of a map and some outlines in, their heights above the ground around them out."""
+"""The DEM and DTM of a map and some outlines in, their heights above the ground around them out."""
 
 import json
 import math
@@ -10,9 +10,9 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from grave_cli.dataset.file_kinds import DEM
+from grave_cli.dataset.file_kinds import DEM, DTM
 from grave_cli.dataset.recorded_files import recorded_data, recorded_places
-from grave_cli.delivery.geopackage_seal import DEM_KEY
+from grave_cli.delivery.geopackage_seal import DEM_KEY, DTM_KEY
 from grave_cli.graves.attributes import heights_by_label
 from grave_cli.outlines.polygons import Polygons
 from grave_cli.outputs import source_of
@@ -25,51 +25,58 @@ _MARGIN_PX = 2
 
 
 @dataclass(frozen=True)
-class FoundDem:
-    """The DEM from which a map got its heights.
+class Elevation:
+    """The rasters from which a map got its heights.
 
     Args:
-        path: The file; None if it is not here.
+        dem: The DEM; None if it is not here, or there is none.
+        dtm: The DTM below it; None without one.
         note: Why heights are not measured, to end a sentence; empty if they are.
     """
 
-    path: Path | None
+    dem: Path | None = None
+    dtm: Path | None = None
     note: str = ""
 
 
-def find_dem(
-    map_file: Path, provenance: Mapping[str, str], given: Path | None, roots: Iterable[Path]
-) -> FoundDem:
-    """Find the DEM of a map by its name and content.
+def find_elevation(
+    map_file: Path, provenance: Mapping[str, str], given: Elevation, roots: Iterable[Path]
+) -> Elevation:
+    """Find the DEM and the DTM of a map by their names and content.
 
     Args:
         map_file: The map.
         provenance: Its origin.
-        given: A file that the user names; taken as it is.
+        given: Files that the user names; taken as they are.
         roots: Data folders to look into, besides that of the training.
     """
-    if given is not None:
-        return FoundDem(given)
-    name, fingerprint = provenance.get("dem", ""), provenance.get(DEM_KEY, "")
-    if not name:
-        return FoundDem(None)
     places = (*roots, recorded_data(provenance).root)
-    files = list(recorded_places(map_file, name, DEM, places))
-    for path in files:
-        if fingerprint and source_of(path) == fingerprint:
-            return FoundDem(path)
-    why = f"{files[0]} has other content" if files else f"{name} is not here"
-    return FoundDem(None, f"{why}; name the DEM with --dem")
+    found: dict[str, Path | None] = {}
+    for name, key, kind, file in (
+        ("dem", DEM_KEY, DEM, given.dem),
+        ("dtm", DTM_KEY, DTM, given.dtm),
+    ):
+        recorded, fingerprint = provenance.get(name, ""), provenance.get(key, "")
+        found[name] = file
+        if file is not None or not recorded:
+            continue
+        files = list(recorded_places(map_file, recorded, kind, places))
+        same = (path for path in files if fingerprint and source_of(path) == fingerprint)
+        found[name] = next(same, None)
+        if found[name] is None:
+            why = f"{files[0]} has other content" if files else f"{recorded} is not here"
+            return Elevation(note=f"{why}; name the {name.upper()} with --{name}")
+    return Elevation(**found) if found["dem"] else Elevation()
 
 
 def measure_heights(
-    polygons: Polygons, dem: Path, grid: WorkingGrid, provenance: Mapping[str, str]
+    polygons: Polygons, elevation: Elevation, grid: WorkingGrid, provenance: Mapping[str, str]
 ) -> NDArray[np.float64]:
     """Measure how high graves rise above the local ground, as the mapping does.
 
     Args:
         polygons: Outlines in the CRS of the grid.
-        dem: The DEM.
+        elevation: The DEM and the DTM.
         grid: The working grid of the map.
         provenance: Its origin, which tells the settings of the elevation.
 
@@ -80,9 +87,9 @@ def measure_heights(
         GridError: The DEM has no usable CRS or geotransform.
         RasterReadError: It cannot be read, or has no heights there.
     """
-    if not len(polygons):
-        return np.zeros(0)
-    with open_dem(dem) as reader:
+    if not len(polygons) or elevation.dem is None:
+        return np.full(len(polygons), np.nan)
+    with open_dem(elevation.dem, elevation.dtm) as reader:
         statistics = measure_elevation(reader, grid, _elevation_settings(provenance))
         found = []
         for polygon in polygons:

@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import shapely
@@ -16,6 +15,7 @@ from grave_cli.settings.tree import Settings
 from grave_cli.tidying.columns import new_values
 from grave_cli.tidying.draft import Draft, draft_graves
 from grave_cli.tidying.edited_map import EditedMap, Table
+from grave_cli.tidying.heights import Elevation
 from grave_cli.tidying.naming import EditedGraves, Known, name_graves
 from grave_cli.tidying.repair import repair_outlines
 from grave_cli.tidying.report import Report, write_report
@@ -71,27 +71,31 @@ class Tidying:
         }
 
 
-def plan_tidying(edited: EditedMap, settings: Settings, dem: Path | None = None) -> Tidying:
+def plan_tidying(
+    edited: EditedMap, settings: Settings, elevation: Elevation | None = None
+) -> Tidying:
     """Find what is to be changed in a map that was edited. Nothing is written.
 
     Args:
         edited: The map.
         settings: Rows and numbers, limits of the flags, data folder.
-        dem: The DEM; None to look for the one that the map names.
+        elevation: DEM and DTM; those that are not named are looked for, as the map names them.
 
     Raises:
         DatasetError: No outline is left in the map.
         GridError: Its outlines lie nowhere on Earth, or the DEM has no usable CRS or geotransform.
         RasterReadError: The DEM cannot be used.
     """
-    if dem is not None:
-        inspect_dem(dem)  # also where no height is to be measured: its name may be mistyped
+    given = elevation or Elevation()
+    for raster in (given.dem, given.dtm):
+        if raster is not None:
+            inspect_dem(raster)  # also where no height is measured: its name may be mistyped
     draft = draft_graves(edited)
     known = _known(edited, draft)
     entries = EditedGraves(draft.fids, draft.placed, draft.rows, draft.waiting)
     names = name_graves(entries, known, settings.register, cemetery_name(edited.path))
     vanished = find_vanished(edited, draft, known, names, _today())
-    values, notes = new_values(edited, draft, names, settings, dem)
+    values, notes = new_values(edited, draft, names, settings, given)
     return Tidying(
         edited,
         tuple(_changes(draft, values)),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from grave_cli.dataset.file_kinds import DEM, Kind
+from grave_cli.dataset.file_kinds import DEM, DTM, Kind
 from grave_cli.dataset.identity.dataset_id import dataset_id
 from grave_cli.dataset.manifest import manifest_of
 from grave_cli.dataset.recorded_files import recorded_places
@@ -47,12 +47,14 @@ class Sources:
         orthophoto: The orthophoto.
         dem: The DEM.
         data: The data folder of the training.
+        dtm: The DTM below the DEM.
     """
 
     model: str | None = None
     orthophoto: Path | None = None
     dem: Path | None = None
     data: Path | None = None
+    dtm: Path | None = None
 
     def check(self) -> None:
         """Check that the files and folders exist.
@@ -60,7 +62,7 @@ class Sources:
         Raises:
             DatasetError: One is missing.
         """
-        for path in (self.orthophoto, self.dem, self.data):
+        for path in (self.orthophoto, self.dem, self.dtm, self.data):
             if path is not None and not os.path.exists(path):
                 raise DatasetError(
                     "there is no such file or folder", where=path, remedy="check the name"
@@ -98,7 +100,7 @@ def check_model(record: MapRecord, name: str | None, settings: Settings) -> Part
 def check_raster(
     record: MapRecord, keys: tuple[str, str], kind: Kind, given: Path | None, settings: Settings
 ) -> Part:
-    """Compare an orthophoto or a DEM by its fingerprint.
+    """Compare an orthophoto, a DEM or a DTM by its fingerprint.
 
     Args:
         record: The record of the map.
@@ -116,7 +118,7 @@ def check_raster(
     found_here = recorded_places(record.path, name, kind, roots)
     files = [given] if given is not None else list(found_here)
     if not files:
-        option = "--dem" if kind is DEM else "--orthophoto"
+        option = {DEM: "--dem", DTM: "--dtm"}.get(kind, "--orthophoto")
         return Part("not here", f"{name}; name it with {option}")
     found = {path: source_of(path) for path in files}
     equal = next((path for path, now in found.items() if now == fingerprint), None)

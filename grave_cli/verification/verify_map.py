@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from grave_cli.dataset.file_kinds import DEM, ORTHOPHOTO
-from grave_cli.delivery.geopackage_seal import DEM_KEY, ORTHOPHOTO_KEY, TIDIED_KEY
+from grave_cli.dataset.file_kinds import DEM, DTM, ORTHOPHOTO
+from grave_cli.delivery.geopackage_seal import DEM_KEY, DTM_KEY, ORTHOPHOTO_KEY, TIDIED_KEY
 from grave_cli.delivery.row_record import PROVENANCE, SEAL_KEY, RowChanges
 from grave_cli.errors import SettingsError
 from grave_cli.settings.tree import Settings
@@ -17,7 +17,7 @@ from grave_cli.tidying.tidy import earlier_corrections
 from grave_cli.verification.record import MapRecord, read_record
 from grave_cli.verification.sources import Part, Sources, check_dataset, check_model, check_raster
 
-PARTS = ("graves", "tables", "model", "orthophoto", "dem", "dataset")
+PARTS = ("graves", "tables", "model", "orthophoto", "dem", "dtm", "dataset")
 """The parts of a record, in the order in which they are shown."""
 
 
@@ -69,14 +69,16 @@ def verify_map(
     rasters = (
         (("orthophoto", ORTHOPHOTO_KEY), ORTHOPHOTO, sources.orthophoto),
         (("dem", DEM_KEY), DEM, sources.dem),
+        (("dtm", DTM_KEY), DTM, sources.dtm),
     )
-    orthophoto, dem = (partial(check_raster, record, *one, settings) for one in rasters)
+    orthophoto, dem, dtm = (partial(check_raster, record, *one, settings) for one in rasters)
     compare: dict[str, Callable[[], Part]] = {
         "graves": lambda: _check_graves(record),
         "tables": lambda: _check_tables(record),
         "model": lambda: check_model(record, sources.model, settings),
         "orthophoto": orthophoto,
         "dem": dem,
+        "dtm": dtm,
         "dataset": lambda: check_dataset(record, sources.data, settings),
     }
     parts = {name: compare[name]() for name in PARTS if name in only or not only}
@@ -93,6 +95,7 @@ def _check_choice(sources: Sources, only: Collection[str]) -> None:
         "model": sources.model,
         "orthophoto": sources.orthophoto,
         "dem": sources.dem,
+        "dtm": sources.dtm,
         "dataset": sources.data,
     }
     for part, source in given.items():

@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -139,12 +140,20 @@ def test_data_sets(here: Path, sample_data: Path) -> None:
     compare("sample-data", made)
     assert (here / made["cemeteries"][0]["orthophoto"]).is_file()
     compare("check", printed(here, "check", "one", code=2), printed(here, "check", "data"))
+    chips = printed(here, "export-chips", "data", "--out", "chips", "--no-split")
+    compare("export-chips", chips)
+    labels = ["chips/annotations/instances_all.json", "--orthophotos", "chips", "--out", "drawn"]
+    imported = printed(here, "import-annotations", *labels)
+    compare("import-annotations", imported)
+    assert len(imported["files"]) == 3
 
 
 def test_settings_and_models(here: Path) -> None:
     compare("config", printed(here, "config"))
     compare("config --init", printed(here, "config", "--init", "--config", "new.toml"))
     compare("model-info", printed(here, "model-info", "proven"))
+    compare("qgis-plugin", printed(here, "qgis-plugin", "--program", sys.executable))
+    compare("export", printed(here, "export", "starter", "--deepness", "graves.onnx"))
     (here / "runs" / "unfinished" / "0123abcd").mkdir(parents=True)
     compare("runs --prune", printed(here, "runs", "--prune"))
     compare("train --dry-run", printed(here, "train", "--dry-run", *SETS))

@@ -31,12 +31,15 @@ from grave_cli.model.bundle import (
     write_card,
 )
 from grave_cli.model.export import load_network
+from grave_cli.model.model_readme import README_FILE
 from grave_cli.model.network import build_network
+from grave_cli.model.stac_item import STAC_FILE
 from grave_cli.rasters.recipe import InputRecipe
 from grave_cli.settings.mapping import DecodingSettings
 from grave_cli.settings.tree import Settings
 
 ARCHITECTURE = Architecture(encoder="resnet18", decoder_channels=(16, 8, 8, 8, 8), in_channels=4)
+FILES = (CARD_FILE, WEIGHTS_FILE, ONNX_FILE, README_FILE, STAC_FILE)
 SETTINGS = Settings(data={"channels": "rgb+dem"})
 
 
@@ -107,9 +110,9 @@ def test_a_calibration_is_kept_and_may_be_missing(folder: Path) -> None:
     assert "calibration.weights.body" in refusal(lambda: read_bundle(folder))
 
 
-def test_a_bundle_is_three_files_and_may_be_named_by_any_of_them(folder: Path) -> None:
-    assert {path.name for path in folder.iterdir()} == {CARD_FILE, WEIGHTS_FILE, ONNX_FILE}
-    for path in (folder / CARD_FILE, folder / WEIGHTS_FILE, folder / ONNX_FILE):
+def test_a_bundle_is_five_files_and_may_be_named_by_any_of_them(folder: Path) -> None:
+    assert {path.name for path in folder.iterdir()} == set(FILES)
+    for path in (folder / name for name in FILES):
         assert read_bundle(path) == read_bundle(folder)
 
 
@@ -130,7 +133,7 @@ def test_other_accounts_can_read_a_model(network: torch.nn.Module, tmp_path: Pat
     finally:
         os.umask(before)
     modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "model").iterdir()}
-    assert modes == dict.fromkeys((CARD_FILE, WEIGHTS_FILE, ONNX_FILE), 0o640)
+    assert modes == dict.fromkeys(FILES, 0o640)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="modes of POSIX")

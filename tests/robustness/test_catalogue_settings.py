@@ -168,6 +168,7 @@ OPTIONS: dict[str, list[str]] = {
     "tidy data/orthophotos/anna.tif": ["anna.tif", "cannot be read"],
     "tidy anna.gpkg --dem none.tif": ["none.tif"],
     "tidy anna.gpkg --dem notes.txt": ["notes.txt"],
+    "tidy anna.gpkg --dem data/dems/anna.tif --dtm none.tif": ["none.tif"],
     "tidy anna.gpkg --lang fr": ["language", "fr"],
     "verify": ["Missing argument", "MAP"],
     "verify none.gpkg": ["none.gpkg", "missing"],
