@@ -3,7 +3,8 @@
     python benchmarks/review.py                                   # generated cemeteries, starter
     python benchmarks/review.py --data DATA/field --curve review.png
     python benchmarks/review.py --data DATA/field --model field_a=runs/a field_b=runs/b
-    python benchmarks/review.py --data varied --fit      # odds for models without their own
+    python benchmarks/review.py --data varied --fit           # odds for models without their own
+    python benchmarks/review.py --data varied --into FOLDER   # odds and proof into a model card
 
 Each cemetery is mapped whole and judged against its graves. An error is a place: a wrong outline,
 an outline over several graves, a grave in pieces, a missed grave. A look shows the errors of the
@@ -29,6 +30,7 @@ from grave_cli.evaluation.review_looks import FIRST, REVIEWED, Looks, caught_tog
 from grave_cli.mapping.engine import open_engine
 from grave_cli.mapping.predict_cemetery import predict_cemetery
 from grave_cli.mapping.result import PredictionResult
+from grave_cli.model.bundle import read_bundle, write_card
 from grave_cli.review.guarantee import usual_promise
 from grave_cli.sample_data.write import write_sample_data
 from grave_cli.settings.load import load_settings
@@ -82,6 +84,7 @@ def main() -> None:
     )
     parser.add_argument("--curve", type=Path, help="picture of the curves to write (PNG)")
     parser.add_argument("--fit", action="store_true", help="print odds fitted to this data")
+    parser.add_argument("--into", type=Path, help="model whose card gets what this data teaches")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE")
     parser.add_argument("--work-dir", type=Path, default=Path("runs"), help="tracking store")
     given = parser.parse_args()
@@ -95,6 +98,10 @@ def main() -> None:
     if given.fit:
         odds = fit_lessons([one.lesson for one in mapped], caution=0.05)
         print(json.dumps(odds.model_dump(exclude={"proof"}), indent=2))
+    if given.into is not None:
+        card = read_bundle(given.into).card
+        fitted = fit_lessons([one.lesson for one in mapped])
+        write_card(given.into, card.model_copy(update={"review": fitted}))
 
 
 def generate(root: Path) -> Path:

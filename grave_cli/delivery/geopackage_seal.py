@@ -12,6 +12,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from grave_cli.delivery.row_record import (
     PROVENANCE,
@@ -121,7 +122,15 @@ def why_keep_geopackage(path: Path, origin: Origin) -> str | None:
     return None
 
 
-def finished_map(path: Path, source: str, model_sha256: str) -> tuple[int, int] | None:
+class MapCounts(NamedTuple):
+    """What a map holds: its graves, how many of them need a review, its candidates."""
+
+    graves: int
+    to_review: int
+    candidates: int
+
+
+def finished_map(path: Path, source: str, model_sha256: str) -> MapCounts | None:
     """Look for a finished map of an orthophoto by a model, as written or edited since.
 
     Args:
@@ -130,7 +139,7 @@ def finished_map(path: Path, source: str, model_sha256: str) -> tuple[int, int] 
         model_sha256: Hash of the model's weights.
 
     Returns:
-        Its graves, and how many of them need a review; None if there is no such map.
+        What it holds; None if there is no such map.
     """
     if not source or not path.is_file():
         return None
@@ -139,7 +148,10 @@ def finished_map(path: Path, source: str, model_sha256: str) -> tuple[int, int] 
         if (record.get(ORTHOPHOTO_KEY), record.get("model_sha256")) == (source, model_sha256):
             counts = "SELECT count(*), coalesce(sum(needs_review), 0) FROM graves"
             graves, to_review = database.execute(counts).fetchone()
-            return int(graves), int(to_review)
+            candidates = 0  # maps of earlier versions have none
+            with suppress(sqlite3.Error):
+                (candidates,) = database.execute("SELECT count(*) FROM candidates").fetchone()
+            return MapCounts(int(graves), int(to_review), int(candidates))
     return None
 
 

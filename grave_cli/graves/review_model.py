@@ -83,6 +83,8 @@ class Step(BaseModel):
         below: The limit.
         graves: Number of graves below it.
         wrong: Number of them that were wrong.
+        spread: How many times more the share of wrong ones varies between the validation cemeteries
+            than chance explains.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -90,6 +92,7 @@ class Step(BaseModel):
     below: Annotated[float, Field(gt=0, le=1)]
     graves: Annotated[int, Field(ge=0)]
     wrong: Annotated[int, Field(ge=0)]
+    spread: Annotated[float, Field(ge=1, le=1000)] = 1.0
 
 
 class ReviewModel(BaseModel):

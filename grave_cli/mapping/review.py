@@ -24,6 +24,9 @@ from grave_cli.vectors.areas import Area, within_area
 
 Floats = NDArray[np.float64]
 
+_SAFE = 0.04  # risk; a grave that is safer needs no reason, unless it is among the first
+_FIRST = 0.15  # of the order of the review
+
 
 @dataclass(frozen=True)
 class ReviewedMap:
@@ -87,6 +90,7 @@ def review_map(
     half = doubts[:, DOUBTS.index("half")]
     score = scores_after_looks(graves, risk, half, grid.gsd_m)
     ranks, candidate_ranks = rank_together(score, probability)
+    asked = (risk >= _SAFE) | (ranks <= _FIRST * (len(ranks) + len(candidate_ranks)))
     return ReviewedMap(
         candidates=_candidates(
             to_crs(polygons, grid.transform),
@@ -99,7 +103,7 @@ def review_map(
             grid.gsd_m,
         ),
         ranks=ranks,
-        reasons=grave_reasons(doubts, model, settings.output.language),
+        reasons=grave_reasons(doubts, asked, model, settings.output.language),
         promises=make_promises(model.proof, score, probability),
         doubts=doubts,
         considered=considered,

@@ -2,9 +2,12 @@
 
 The promise needs no model of the errors. If the graves of the new map and those of the validation
 cemeteries are drawn alike, then among all graves whose risk is below a limit the wrong ones are
-spread over both by chance. It holds for cemeteries like those of the validation.
+spread over both by chance. Errors come in groups, though: one cemetery has more of them than
+another. Where the validation has several cemeteries, their differences widen the promise. It holds
+for cemeteries like those of the validation.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,6 +23,7 @@ LIMITS = (0.03, 0.05, 0.08, 0.12, 0.2, 0.3, 0.5)
 CONFIDENCE = 0.9
 FEWEST = 50
 """Least number of validation graves for a promise."""
+_CEMETERIES = 3  # fewer do not show how cemeteries differ
 _USUAL_SHARE = 0.2  # of a map that somebody looks at
 
 
@@ -36,23 +40,44 @@ class Promise:
     unseen: int
 
 
-def count_steps(score: Floats, is_wrong: NDArray[np.bool_]) -> tuple[Step, ...]:
+def count_steps(
+    score: Floats, is_wrong: NDArray[np.bool_], place: NDArray[np.intp]
+) -> tuple[Step, ...]:
     """Count validation graves below each limit; empty if there are too few.
 
     Args:
         score: Score in the order of the review, by a model that has not seen the grave.
         is_wrong: Whether each grave is wrong.
+        place: Number of its cemetery, from 0.
     """
     if len(score) < FEWEST:
         return ()
-    return tuple(
-        Step(
-            below=limit,
-            graves=int(np.count_nonzero(score < limit)),
-            wrong=int(np.count_nonzero(is_wrong & (score < limit))),
+    steps = []
+    for limit in LIMITS:
+        graves = np.bincount(place[score < limit])
+        wrong = np.bincount(place[is_wrong & (score < limit)], minlength=len(graves))
+        steps.append(
+            Step(
+                below=limit,
+                graves=int(graves.sum()),
+                wrong=int(wrong.sum()),
+                spread=_spread(wrong[graves > 0], graves[graves > 0]),
+            )
         )
-        for limit in LIMITS
-    )
+    return tuple(steps)
+
+
+def _spread(wrong: NDArray[np.intp], graves: NDArray[np.intp]) -> float:
+    """Compare how the share of wrong graves varies between cemeteries with chance.
+
+    Source: McCullagh & Nelder 1989, Generalized Linear Models, 4.5 (dispersion, from Pearson's
+    chi-squared); never less than 1, which is pure chance.
+    """
+    if len(graves) < _CEMETERIES or not 0 < wrong.sum() < graves.sum():
+        return 1.0
+    rate = wrong.sum() / graves.sum()
+    deviation = (wrong - graves * rate) ** 2 / (graves * rate * (1 - rate))
+    return float(max(1.0, deviation.sum() / (len(graves) - 1)))
 
 
 def make_promises(
@@ -69,7 +94,10 @@ def make_promises(
     for step in proof:
         below = int(np.count_nonzero(score < step.below))
         looked_at = len(score) - below + int(np.count_nonzero(candidate_score >= step.below))
-        bound = most_wrong(step.wrong, step.graves, below)
+        # Graves that go wrong in groups of `spread` tell as much as so many fewer.
+        wrong, known = (int(count / step.spread) for count in (step.wrong, step.graves))
+        bound = most_wrong(wrong, known, math.ceil(below / step.spread))
+        bound = min(below, math.ceil(bound * step.spread))
         found[looked_at] = min(bound, found.get(looked_at, bound))
     return tuple(Promise(count, found[count]) for count in sorted(found))
 

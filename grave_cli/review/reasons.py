@@ -17,7 +17,7 @@ from grave_cli.settings.output import Language
 Floats = NDArray[np.float64]
 
 _MOST = 3  # reasons of one grave
-_TINY = 0.1  # of log odds; less is no reason
+_TINY = 0.25  # of log odds; less is no reason
 
 DOUBT_WORDS: Mapping[str, Words] = {
     "unsure": FLAG_WORDS["low_confidence"],
@@ -64,17 +64,21 @@ _LIKELY = words("probably a grave", "wahrscheinlich ein Grab")
 _SEEN, _ROW, _SIZE = 0.5, 0.45, 0.75
 
 
-def grave_reasons(doubts: Floats, model: ReviewModel, language: Language) -> list[str]:
-    """Say why each grave may be wrong: its heaviest doubts; empty if there are none.
+def grave_reasons(
+    doubts: Floats, asked: NDArray[np.bool_], model: ReviewModel, language: Language
+) -> list[str]:
+    """Say why each grave may be wrong: its heaviest doubts; empty if nobody asks.
 
     Args:
         doubts: As returned by `measure_doubts`.
+        asked: Which graves somebody will look at.
         model: Weights of the doubts.
         language: Of the words.
     """
     weights = np.array([model.mistakes.weights.get(name, 0.0) for name in DOUBTS])
     limits = np.array([_LIMITS[name] for name in DOUBTS])
-    heavy = np.where(doubts >= limits, (doubts - np.minimum(limits, 0)) * weights, 0)
+    told = (doubts >= limits) & asked[:, None]
+    heavy = np.where(told, (doubts - np.minimum(limits, 0)) * weights, 0)
     return [_joined(row, language) for row in heavy]
 
 

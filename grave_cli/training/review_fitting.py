@@ -106,6 +106,7 @@ def fit_lessons(lessons: Sequence[Lesson], caution: float = CAUTION) -> ReviewMo
         return DEFAULT_REVIEW
     doubts = np.concatenate([lesson.doubts for lesson in lessons])
     is_wrong = np.concatenate([lesson.is_wrong for lesson in lessons])
+    place = np.repeat(np.arange(len(lessons)), [len(lesson.doubts) for lesson in lessons])
     evidence = np.concatenate([lesson.evidence for lesson in lessons])
     is_grave = np.concatenate([lesson.is_grave for lesson in lessons])
     candidates = fit_odds(
@@ -115,7 +116,7 @@ def fit_lessons(lessons: Sequence[Lesson], caution: float = CAUTION) -> ReviewMo
         candidates=candidates,
         mistakes=fit_odds(doubts, is_wrong, DEFAULT_REVIEW.mistakes, DOUBTS, caution),
         min_probability=_least_probability(lessons, candidates),
-        proof=count_steps(_unseen_scores(lessons), is_wrong),
+        proof=count_steps(_unseen_scores(lessons), is_wrong, place),
     )
 
 

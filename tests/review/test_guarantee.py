@@ -40,15 +40,41 @@ def test_more_known_graves_give_a_closer_bound() -> None:
 
 def test_steps_count_the_graves_below_fixed_limits() -> None:
     score = np.linspace(0, 1, 101)
-    steps = count_steps(score, score > 0.1)
+    steps = count_steps(score, score > 0.1, np.zeros(101, np.intp))
     assert [step.below for step in steps] == list(LIMITS)
     assert steps[0] == Step(below=0.03, graves=3, wrong=0)
     assert steps[4].wrong == np.count_nonzero((score > 0.1) & (score < 0.2))
 
 
+def test_cemeteries_that_differ_widen_the_promise() -> None:
+    score, place = np.full(400, 0.01), np.repeat(np.arange(4), 100)
+    alike, apart = (np.zeros(400, np.bool_) for _ in range(2))
+    alike[::40] = True
+    apart[:10] = True  # all in one cemetery
+    even, uneven = (count_steps(score, wrong, place)[0] for wrong in (alike, apart))
+    assert (even.wrong, uneven.wrong) == (10, 10)
+    assert even.spread == 1 < 5 < uneven.spread
+    new, none = np.full(100, 0.01), np.zeros(0)
+    bounds = [make_promises((step,), new, none)[0].unseen for step in (even, uneven)]
+    assert bounds[0] < bounds[1] <= 100
+
+
+def test_promises_hold_for_cemeteries_that_differ() -> None:
+    random = np.random.default_rng(0)
+    held = []
+    for _ in range(300):
+        rates = random.beta(1.5, 40, 13)  # 12 validation cemeteries and a new one
+        wrong = random.random((13, 80)) < rates[:, None]
+        place = np.repeat(np.arange(12), 80)
+        steps = count_steps(np.full(960, 0.01), wrong[:12].ravel(), place)
+        promise = make_promises(steps[:1], np.full(80, 0.01), np.zeros(0))[0]
+        held.append(promise.unseen >= wrong[12].sum())
+    assert np.mean(held) >= 0.87
+
+
 def test_few_graves_prove_nothing() -> None:
     score = np.full(FEWEST - 1, 0.1)
-    assert count_steps(score, score > 1) == ()
+    assert count_steps(score, score > 1, np.zeros(len(score), np.intp)) == ()
     assert make_promises((), score, score) == ()
     assert usual_promise((), 10) is None
 
