@@ -8,7 +8,6 @@ import typer
 from grave_cli.cli import options
 
 if TYPE_CHECKING:
-    from grave_cli.tidying.heights import Elevation
     from grave_cli.tidying.tidy import Tidying
 
 
@@ -50,6 +49,7 @@ def tidy(
     from grave_cli.cli.console import print_json
     from grave_cli.outputs import check_outputs
     from grave_cli.tidying.edited_map import read_edited_map
+    from grave_cli.tidying.heights import Elevation
     from grave_cli.tidying.tidy import plan_tidying
     from grave_cli.tidying.write import tidied_output, write_tidying
 

@@ -66,7 +66,7 @@ def find_elevation(
         if found[name] is None:
             why = f"{files[0]} has other content" if files else f"{recorded} is not here"
             return Elevation(note=f"{why}; name the {name.upper()} with --{name}")
-    return Elevation(**found) if found["dem"] else Elevation()
+    return Elevation(found["dem"], found["dtm"]) if found["dem"] else Elevation()
 
 
 def measure_heights(

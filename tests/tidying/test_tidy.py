@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ from tidy_scene import (
 )
 
 from grave_cli.delivery import geopackage_edit
-from grave_cli.delivery.geopackage_seal import why_keep_map
+from grave_cli.delivery.geopackage_seal import DTM_KEY, why_keep_map
 from grave_cli.outputs import source_of
 from grave_cli.settings.tree import Settings
 from grave_cli.tidying.edited_map import read_edited_map
@@ -319,13 +319,15 @@ def test_candidates_without_a_clear_decision_stay(path: Path, tidied: Edited) ->
     assert (covered["reason"], covered["became"] in said["numbered"]) == ("covered", True)
 
 
-def write_dem(path: Path) -> Path:
+def write_dem(
+    path: Path, ground: float = 300, places: Sequence[tuple[float, float]] = ((10, 6), (2.5, 0))
+) -> Path:
     """Level ground with blocks of 0.5 m where graves are drawn."""
-    heights = np.full((140, 160), 300, np.float32)
+    heights = np.full((140, 160), ground, np.float32)
     place = Affine(0.1, 0, LEFT - 2, 0, -0.1, TOP + 2)
-    for x, y in ((10, 6), (2.5, 0)):
+    for x, y in places:
         column, row = (int(value) for value in ~place @ (LEFT + x, TOP - y))
-        heights[row : row + 20, column : column + 10] = 300.5
+        heights[row : row + 20, column : column + 10] = ground + 0.5
     how = {"driver": "GTiff", "width": 160, "height": 140, "count": 1, "dtype": "float32"}
     with rasterio.open(path, "w", crs="EPSG:25832", transform=place, **how) as dataset:
         dataset.write(heights, 1)
@@ -352,6 +354,18 @@ def test_heights_of_new_outlines_come_from_the_dem_of_the_map(path: Path, tidied
     dem.write_bytes(b"other heights")
     said = tidied(reshape(grave_id(1, 2), box(2.2, 0)))
     assert "anna_dem.tif has other content" in said["notes"][-1]
+
+
+def test_heights_are_those_above_the_dtm_of_the_map(path: Path, tidied: Edited) -> None:
+    dem = write_dem(path.with_name("anna_dem.tif"))
+    dtm = write_dem(path.with_name("anna_dtm.tif"), 299.8, [])
+    recorded = {"dtm": dtm.name, DTM_KEY: source_of(dtm), **dem_provenance(dem)}
+    write_map(path, path.with_suffix(".tif"), **recorded)
+    away = dtm.rename(path.with_name("elsewhere.tif"))
+    said = tidied(draw(box(10, 6)))
+    assert "anna_dtm.tif is not here; name the DTM with --dtm" in said["notes"][-1]
+    tidied(options=("--dtm", away.name))
+    assert rows_of(path)[-1]["height_m"] == pytest.approx(0.7, abs=0.05)
 
 
 def test_check_only_reports(path: Path) -> None:
