@@ -134,7 +134,9 @@ def _common_areas(outlines: Polygons, rectangles: Rectangles) -> Floats:
     common = _integral(x[side], x[side + 1], y[side], y[side + 1], *width.T)
     twice = x[side] * y[side + 1] - x[side + 1] * y[side]
     count = len(rings)
-    common, twice = (np.bincount(ring[side], part, count) for part in (common, twice))
+    common, twice = (
+        np.bincount(ring[side], part, count).astype(np.float64) for part in (common, twice)
+    )
     # Rings run either way; those after the first of a polygon are holes.
     is_hole = np.diff(owner, prepend=-1) == 0
     signed = common * np.sign(twice) * np.where(is_hole, -1, 1)

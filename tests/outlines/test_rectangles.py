@@ -100,11 +100,13 @@ def test_the_overlap_with_a_rectangle_is_that_of_an_overlay() -> None:
         centre = rng.uniform(-1000, 1000, 2)
         spokes = np.column_stack([np.cos(angle), np.sin(angle)]) * radius[:, None]
         star = shapely.Polygon(spokes + centre)
+        if not star.is_valid:
+            continue
         if rng.random() < 0.4:
             star = star.difference(shapely.Point(centre).buffer(2))
         if rng.random() < 0.5:
             star = shapely.reverse(star)
-        if star.geom_type == "Polygon" and star.is_valid:
+        if star.geom_type == "Polygon":
             outlines.append(star)
             shapes.append([*centre, rng.uniform(0, np.pi), *rng.uniform(-8, 8, 2)])
     x, y, turn, *shift = np.array(shapes).T
@@ -114,7 +116,7 @@ def test_the_overlap_with_a_rectangle_is_that_of_an_overlay() -> None:
     rectangles = Rectangles(turn, middle - half, middle + half)
     expected = iou(array(*outlines), rectangles.polygons())
     assert rectangle_iou(array(*outlines), rectangles) == pytest.approx(expected, abs=1e-6)
-    assert expected.min() < 0.1 < 0.8 < expected.max()
+    assert expected.min() < 0.1 < 0.5 < expected.max()
 
 
 def test_axis_parallel_sides_are_no_special_case() -> None:
