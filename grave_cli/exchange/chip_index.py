@@ -1,14 +1,18 @@
 """The list of exported chips: where each lies, so that annotations on it find their place again."""
 
 import json
+import math
 from pathlib import Path
 from typing import Literal
 
 from affine import Affine
 from pydantic import BaseModel, ConfigDict, FiniteFloat, NonNegativeInt, PositiveInt
+from pyproj.exceptions import ProjError
 
 from grave_cli.dataset.named_files import readable
+from grave_cli.errors import GridError
 from grave_cli.exchange.drawing import wrong_content
+from grave_cli.rasters.georeference import LONLAT, parse_crs, transformer
 
 INDEX_FILE = "chips.json"
 _FORMAT: Literal["gravecli chips 1"] = "gravecli chips 1"
@@ -90,9 +94,26 @@ def read_chip_index(folder: Path) -> ChipIndex | None:
         missing = {chip.cemetery for chip in index.chips} - set(index.grids)
         if missing:
             raise ValueError(f"no grid for {', '.join(sorted(missing))}")
+        for name, grid in index.grids.items():
+            _check_grid(name, grid)
     except (ValueError, RecursionError) as error:
         raise wrong_content(path, "`gravecli export-chips`", error) from None
     return index
+
+
+def _check_grid(name: str, grid: ChipGrid) -> None:
+    """Check that a grid lies somewhere on the Earth.
+
+    Raises:
+        ValueError: It does not.
+    """
+    try:
+        parse_crs(grid.crs)
+        corner = transformer(grid.crs, LONLAT).transform(*(grid.affine @ (0, 0)))
+    except (GridError, ProjError):
+        raise ValueError(f"the CRS of {name} is unknown") from None
+    if not (all(map(math.isfinite, corner)) and grid.affine.determinant):
+        raise ValueError(f"the grid of {name} lies nowhere on the Earth")
 
 
 def write_chip_index(folder: Path, index: ChipIndex) -> None:
