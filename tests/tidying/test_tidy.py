@@ -33,6 +33,7 @@ from tidy_scene import (
     write_map,
 )
 
+from grave_cli.dataset.truth_notes import count_accepted
 from grave_cli.delivery import geopackage_edit
 from grave_cli.delivery.geopackage_seal import DTM_KEY, why_keep_map
 from grave_cli.outputs import source_of
@@ -305,6 +306,13 @@ def test_decisions_about_candidates_are_carried_out(path: Path, tidied: Edited) 
     assert (refused["candidate_id"], refused["probability"]) == (2, 0.3)
     assert (refused["reason"], refused["grave_id"]) == ("refused", None)
     assert refused["shape_of"].equals(box(10, 4))
+
+
+def test_accepted_candidates_are_counted_until_they_are_graves(path: Path, tidied: Edited) -> None:
+    edit(path, answer("Accept ", 1, 3))
+    assert count_accepted(path) == 2
+    assert len(tidied()["accepted"]) == 2
+    assert count_accepted(path) == count_accepted(path.with_suffix(".tif")) == 0
 
 
 def test_candidates_without_a_clear_decision_stay(path: Path, tidied: Edited) -> None:
