@@ -243,6 +243,14 @@ def test_outlines_are_repaired_or_named(path: Path, tidied: Edited) -> None:
         assert outline.symmetric_difference(expected).area < 1e-6
 
 
+def test_a_grave_far_away_is_named_and_not_numbered(path: Path, tidied: Edited) -> None:
+    said = tidied(draw(box(-500_000, 5_000_000)), draw(box(6.1, 3.1)), code=1)
+    (problem,) = said["problems"]
+    assert problem.startswith("grave fid 10 lies 5,0")
+    assert problem.endswith(" m away from the mapped area: check its place")
+    assert (said["numbered"], said["graves"]) == ([grave_id(2, 5)], 11)
+
+
 def shared_m2(path: Path) -> float:
     shapes = np.array([row["shape_of"] for row in rows_of(path)], dtype=object)
     first, second = shapely.STRtree(shapes).query(shapes, predicate="intersects")
