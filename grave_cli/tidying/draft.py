@@ -143,7 +143,8 @@ def _without_strays(graves: Repair, frame: LocalFrame, coverage: Polygons) -> Re
         int(index): f"lies {off[index]:,.0f} m away from the mapped area: check its place"
         for index in stray.nonzero()[0]
     }
-    kept = np.where(stray, None, graves.outlines)
+    kept = graves.outlines.copy()
+    kept[stray] = None
     return Repair(kept, graves.repaired & ~stray, {**graves.faults, **faults})
 
 
