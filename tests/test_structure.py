@@ -38,7 +38,7 @@ FLOORS = (
     ("doctor", "drawing", "exchange", "learning", "resurvey", "review", "tracking"),
     ("joining", "mapping", "tidying"),
     ("batch", "training", "verification"),
-    ("tuning",),
+    ("cluster", "tuning"),
     ("api",),
     ("cli",),
 )
@@ -65,6 +65,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "pyarrow": ("delivery", "vectors"),
     "pytorch_lightning": (),  # the same code as `lightning`, whose classes it does not recognise
     "rasterio": RASTER_ROOMS,
+    "ray": ("cluster",),
     "rich": ("api.bars", "cli"),
     "segmentation_models_pytorch": ("model",),
     "timm": ("model",),

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
@@ -37,6 +38,7 @@ class Outcome:
         map: The GeoPackage.
         error: Why it failed, in one line.
         dtm: Heights of the ground below `dem`; empty without them.
+        node: Computer of a cluster that mapped it; empty without a cluster.
     """
 
     cemetery: str
@@ -50,6 +52,7 @@ class Outcome:
     map: str
     error: str = ""
     dtm: str = ""
+    node: str = ""
 
 
 @dataclass(frozen=True)
@@ -116,8 +119,30 @@ def as_record(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "graves": sum(outcome.graves or 0 for outcome in outcomes),
         "to_review": sum(outcome.to_review or 0 for outcome in outcomes),
         "candidates": sum(outcome.candidates or 0 for outcome in outcomes),
+        "nodes": [asdict(node) for node in by_node(outcomes)],
         "cemeteries": [asdict(outcome) for outcome in outcomes],
     }
+
+
+@dataclass(frozen=True)
+class NodeCounts:
+    """How many cemeteries a computer of a cluster mapped, and how many failed there."""
+
+    node: str
+    mapped: int
+    already_mapped: int
+    failed: int
+
+
+def by_node(outcomes: Sequence[Outcome]) -> tuple[NodeCounts, ...]:
+    """Count the outcomes of each computer of a cluster, sorted by name."""
+    counts = Counter((outcome.node, outcome.state) for outcome in outcomes if outcome.node)
+    return tuple(
+        NodeCounts(
+            node, counts[node, "mapped"], counts[node, "already mapped"], counts[node, "failed"]
+        )
+        for node in sorted({node for node, _ in counts})
+    )
 
 
 def _as_csv(outcomes: Sequence[Outcome]) -> str:

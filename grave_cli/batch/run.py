@@ -15,37 +15,32 @@ MapOne = Callable[[Job], MapCounts]
 
 
 def map_jobs(
-    jobs: Sequence[Job],
-    find_finished: Callable[[Job], MapCounts | None],
-    map_one: MapOne,
-    progress: Progress = SILENT,
+    jobs: Sequence[Job], outcome_of: Callable[[Job], Outcome], progress: Progress = SILENT
 ) -> Iterator[Outcome]:
     """Map cemeteries and yield what became of each.
 
     Args:
         jobs: The cemeteries.
-        find_finished: Returns the counts of a map that is there already; None maps the cemetery.
-        map_one: Maps a cemetery.
+        outcome_of: Maps a cemetery.
         progress: Receives the cemeteries done, and a note for each that failed.
     """
     with progress.task("Cemeteries", total=len(jobs), unit="cemeteries") as advance:
         for job in jobs:
-            outcome = _map(job, find_finished, map_one)
+            outcome = outcome_of(job)
             if outcome.error:
                 progress.warn(f"{job.cemetery} failed: {outcome.error}")
             advance(1)
             yield outcome
 
 
-def _in_words(fault: Exception, job: Job) -> str:
-    if isinstance(fault, MemoryError):
-        return f"{job.orthophoto}: the memory is too small; lower prediction.memory_mpx"
-    if isinstance(fault, OSError):
-        return f"{fault.filename or job.out}: {fault.strerror or fault}"
-    return str(fault)
+def map_job(job: Job, find_finished: Callable[[Job], MapCounts | None], map_one: MapOne) -> Outcome:
+    """Map a cemetery unless it is mapped already; a failure is part of the outcome.
 
-
-def _map(job: Job, find_finished: Callable[[Job], MapCounts | None], map_one: MapOne) -> Outcome:
+    Args:
+        job: The cemetery.
+        find_finished: Returns the counts of a map that is there already; None maps the cemetery.
+        map_one: Maps a cemetery.
+    """
     start = perf_counter()
     counts: MapCounts | None = None
     state: State = "failed"
@@ -60,16 +55,31 @@ def _map(job: Job, find_finished: Callable[[Job], MapCounts | None], map_one: Ma
         if was_interrupted(fault):
             raise KeyboardInterrupt from fault
         error = _in_words(fault, job)
+    return describe(job, state, perf_counter() - start, counts, error)
+
+
+def describe(
+    job: Job, state: State, seconds: float, counts: MapCounts | None = None, error: str = ""
+) -> Outcome:
+    """Return what became of a cemetery as a row of the summary."""
     return Outcome(
         cemetery=job.cemetery,
         state=state,
         graves=counts.graves if counts else None,
         to_review=counts.to_review if counts else None,
         candidates=counts.candidates if counts else None,
-        seconds=round(perf_counter() - start, 1),
+        seconds=round(seconds, 1),
         orthophoto=str(job.orthophoto),
         dem=str(job.dem or ""),
         map=str(job.out),
         error=error,
         dtm=str(job.heights.dtm or ""),
     )
+
+
+def _in_words(fault: Exception, job: Job) -> str:
+    if isinstance(fault, MemoryError):
+        return f"{job.orthophoto}: the memory is too small; lower prediction.memory_mpx"
+    if isinstance(fault, OSError):
+        return f"{fault.filename or job.out}: {fault.strerror or fault}"
+    return str(fault)

@@ -45,6 +45,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "gravecli predict-cemetery webodm/st_anna-all --preview st_anna.png",
         "gravecli predict-cemetery flights --dem-dir heights --out maps --preview maps",
         "gravecli predict-cemetery @list.txt --out maps --shard 1/4",
+        "gravecli predict-cemetery flights --out maps --ray head.office:6379",
     ),
     "evaluate": (
         "gravecli evaluate st_anna.gpkg surveyed.gpkg",

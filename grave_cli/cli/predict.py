@@ -114,6 +114,15 @@ def predict_cemetery(
             "the work. Default: the task of a Slurm job array.",
         ),
     ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Several orthophotos: map them on a Ray cluster, whose computers see the same "
+            "files: HOST:PORT of its head, auto (the cluster of this computer), or local (start "
+            "one on this computer).",
+        ),
+    ] = None,
     overwrite: options.Overwrite = False,
     config: options.Config = None,
     assignments: options.Assignments = None,
@@ -156,12 +165,13 @@ def predict_cemetery(
             model,
             crs=target_crs,
             extent=extent,
+            ray=ray,
             overwrite=overwrite,
             loaded=loaded,
             progress=progress,
         )
         raise typer.Exit(many.run(json))
-    _refuse_many_options(dem_dir=dem_dir, shard=shard)
+    _refuse_many_options(dem_dir=dem_dir, shard=shard, ray=ray)
     orthophoto = single_orthophoto(orthophotos[0])
     heights = choose_heights(orthophoto, dem, dtm)
     inputs = {"--dem": heights.files.dem, "--dtm": heights.files.dtm}

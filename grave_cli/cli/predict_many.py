@@ -1,8 +1,10 @@
 """`gravecli predict-cemetery` for several orthophotos: one map each, and a summary."""
 
-from collections.abc import Sequence
+from bisect import insort
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,10 +14,9 @@ from grave_cli.wording import counted
 if TYPE_CHECKING:
     from grave_cli.api.prediction import Extent
     from grave_cli.batch.jobs import Job, Shard
+    from grave_cli.batch.mapper import Mapper
     from grave_cli.batch.outcomes import Outcome
     from grave_cli.delivery.formats import FormatName
-    from grave_cli.delivery.geopackage_seal import MapCounts
-    from grave_cli.mapping.engine import Engine
     from grave_cli.progress import Progress
     from grave_cli.settings.load import LoadedSettings
     from grave_cli.tracking.models import FoundModel
@@ -36,6 +37,7 @@ class ManyCemeteries:
         model: Name of the model; None chooses by the channels at hand.
         crs: CRS of the maps; None keeps those of the orthophotos.
         extent: Map only inside, and continue interrupted predictions.
+        ray: Address of a Ray cluster that maps them; None maps them here.
         overwrite: Also map cemeteries that have a map, and replace files that gravecli would keep.
         loaded: The settings.
         progress: Receives progress and notes.
@@ -51,11 +53,11 @@ class ManyCemeteries:
     model: str | None
     crs: str | None
     extent: "Extent"
+    ray: str | None
     overwrite: bool
     loaded: "LoadedSettings"
     progress: "Progress"
     _models: dict[bool, "FoundModel"] = field(default_factory=dict, init=False)
-    _engines: dict[str, "Engine"] = field(default_factory=dict, init=False)
 
     def run(self, json: bool) -> int:
         """Map all cemeteries, and print and write the summary.
@@ -67,7 +69,6 @@ class ManyCemeteries:
             The exit code: 1 if a cemetery failed.
         """
         from grave_cli.batch.outcomes import Summary
-        from grave_cli.batch.run import map_jobs
         from grave_cli.delivery.formats import shortcomings
 
         jobs = self._jobs
@@ -81,9 +82,10 @@ class ManyCemeteries:
         for note in shortcomings(self.formats, self.crs):
             self.progress.note(note)
         outcomes: list[Outcome] = []
-        for outcome in map_jobs(jobs, self._finished, self._map, self.progress):
-            outcomes.append(outcome)
-            summary.write(outcomes)
+        with closing(self._outcomes(jobs)) as found:
+            for outcome in found:
+                insort(outcomes, outcome, key=lambda one: one.cemetery)
+                summary.write(outcomes)
         _show(outcomes, summary.csv, json)
         return int(any(outcome.state == "failed" for outcome in outcomes))
 
@@ -117,64 +119,39 @@ class ManyCemeteries:
                 self.progress.note(f"Model for orthophotos without a DEM: {found.origin}")
             self._models[with_dem] = found
 
-    def _finished(self, job: "Job") -> "MapCounts | None":
-        from grave_cli.delivery.formats import plan_files
-        from grave_cli.delivery.geopackage_seal import finished_map
-        from grave_cli.outputs import source_of
+    def _outcomes(self, jobs: "Sequence[Job]") -> "Generator[Outcome]":
+        if self.ray is not None:
+            from grave_cli.cluster.map_jobs import map_jobs_on_cluster
 
-        files = plan_files(job.out, self.formats).values()
-        if self.overwrite or not all(path.is_file() for path in files):
-            return None
-        model = self._models[job.dem is not None].bundle
-        return finished_map(job.out, source_of(job.orthophoto), model.sha256)
+            yield from map_jobs_on_cluster(jobs, self._mapper, self.ray, self.progress)
+            return
+        from grave_cli.batch.mapper import Engines
+        from grave_cli.batch.run import map_jobs
 
-    def _map(self, job: "Job") -> "MapCounts":
+        engines = Engines()
+        map_here = partial(self._mapper.outcome, engines=engines, progress=self.progress)
+        yield from map_jobs(jobs, map_here, self.progress)
+
+    @property
+    def _mapper(self) -> "Mapper":
         from grave_cli.api.prediction import chosen_thresholds
-        from grave_cli.delivery.geopackage_seal import MapCounts
-        from grave_cli.mapping.map_files import MapFiles
-        from grave_cli.mapping.predict_cemetery import predict_cemetery
+        from grave_cli.batch.mapper import ChosenModel, Mapper
 
-        settings = self.loaded.settings
-        found = self._models[job.dem is not None]
-        files = MapFiles(
-            job.orthophoto,
-            job.out,
+        return Mapper(
+            {
+                with_dem: ChosenModel(found.bundle, chosen_thresholds(self.loaded, found))
+                for with_dem, found in self._models.items()
+            },
+            self.loaded.settings,
             self.formats,
-            self.previews / f"{job.cemetery}.png" if self.previews else None,
-            self.reports / f"{job.cemetery}.html" if self.reports else None,
-            crs=self.crs,
-            data=settings.data,
-            inputs={"--dem": job.dem, "--dtm": job.heights.dtm, "--aoi": self.extent.aoi},
-            overwrite=self.overwrite,
-            settings=settings.output,
-            work_dir=settings.work_dir,
+            self.previews,
+            self.reports,
+            self.crs,
+            self.extent.aoi,
+            self.extent.bounds,
+            self.extent.resume,
+            self.overwrite,
         )
-        files.check()
-        result = predict_cemetery(
-            job.orthophoto,
-            job.dem,
-            found.bundle,
-            self._open(found),
-            settings,
-            chosen_thresholds(self.loaded, found),
-            self.progress,
-            dtm=job.heights.dtm,
-            aoi=self.extent.aoi,
-            bounds=self.extent.bounds,
-            resume=self.extent.resume,
-            receiver=files,
-        )
-        to_review = int(result.column("needs_review").sum())
-        return MapCounts(len(result.polygons), to_review, len(result.candidates))
-
-    def _open(self, found: "FoundModel") -> "Engine":
-        from grave_cli.mapping.engine import open_engine
-
-        bundle = found.bundle
-        if bundle.sha256 not in self._engines:
-            prediction = self.loaded.settings.prediction
-            self._engines[bundle.sha256] = open_engine(bundle, prediction, self.progress)
-        return self._engines[bundle.sha256]
 
 
 def refuse_single_options(**given: object) -> None:
