@@ -3,9 +3,10 @@
 import logging
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 
 from grave_cli.errors import SettingsError
 
@@ -35,6 +36,19 @@ def connected(address: str) -> Iterator[None]:
         raise SettingsError(
             f"{_OPTION} needs Ray", remedy="pip install 'gravemapper[cluster]'"
         ) from None
+    # A thread of Ray prints the messages of nodes to stdout, which belongs to the results.
+    with redirect_stdout(sys.stderr):
+        _connect(address)
+        try:
+            yield
+        finally:
+            with _sigterm_kept():
+                ray.shutdown()
+
+
+def _connect(address: str) -> None:
+    import ray
+
     try:
         with _sigterm_kept():
             ray.init(
@@ -51,11 +65,6 @@ def connected(address: str) -> Iterator[None]:
             expected="HOST:PORT of the head node, auto, or local",
             remedy="check it with `ray status` on a computer of the cluster",
         ) from None
-    try:
-        yield
-    finally:
-        with _sigterm_kept():
-            ray.shutdown()
 
 
 def _prepare(address: str) -> None:

@@ -87,10 +87,8 @@ class _Tasks:
         self._order = ray.put(self.order)  # once, not with each cemetery
         self._map = ray.remote(map_here).options(
             name="gravecli predict-cemetery",
-            num_cpus=self.share.cpus,
-            num_gpus=self.share.gpus,
             max_retries=_TRIES_AGAIN,
-            runtime_env={"env_vars": self.share.environment},
+            **self.share.task_options,
         )
 
     def start(self, job: Job) -> None:

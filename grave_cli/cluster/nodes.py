@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from grave_cli.errors import SettingsError
 from grave_cli.settings.mapping import PredictionSettings
@@ -47,9 +48,17 @@ class Share:
     gpus: int
 
     @property
-    def environment(self) -> dict[str, str]:
-        """Variables that the numeric libraries read; Ray's own would be one thread."""
-        return dict.fromkeys(_THREAD_NAMES, str(self.cpus))
+    def task_options(self) -> dict[str, Any]:
+        """Options of a Ray task that gets this share.
+
+        The variables are those that the numeric libraries read: Ray would set them to one thread.
+        """
+        variables = dict.fromkeys(_THREAD_NAMES, str(self.cpus))
+        return {
+            "num_cpus": self.cpus,
+            "num_gpus": self.gpus,
+            "runtime_env": {"env_vars": variables},
+        }
 
     def slots(self, nodes: Sequence[Node]) -> int:
         """Return how many cemeteries the nodes can map at a time."""
