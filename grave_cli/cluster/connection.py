@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Iterator
@@ -13,8 +14,8 @@ from grave_cli.errors import SettingsError
 LOCAL = "local"
 """The address of a cluster that is started on this computer and ends with the command."""
 
-_CLIENT = "ray://"
-_OPTION = "--ray"
+_HERE = "auto"
+_ANSWER_S = 10.0
 
 
 @contextmanager
@@ -34,7 +35,7 @@ def connected(address: str) -> Iterator[None]:
         import ray
     except ImportError:
         raise SettingsError(
-            f"{_OPTION} needs Ray", remedy="pip install 'gravemapper[cluster]'"
+            "--ray needs Ray", remedy="pip install 'gravemapper[cluster]'"
         ) from None
     # A thread of Ray prints the messages of nodes to stdout, which belongs to the results.
     with redirect_stdout(sys.stderr):
@@ -58,27 +59,37 @@ def _connect(address: str) -> None:
                 include_dashboard=False if address == LOCAL else None,
             )
     except (ConnectionError, OSError, RuntimeError, ValueError) as error:
-        raise SettingsError(
-            "Ray cluster cannot be used",
-            where=f"{_OPTION} {address}",
-            found=str(error).strip().splitlines()[0],
-            expected="HOST:PORT of the head node, auto, or local",
-            remedy="check it with `ray status` on a computer of the cluster",
-        ) from None
+        raise _unusable(address, str(error).strip().splitlines()[0]) from None
 
 
 def _prepare(address: str) -> None:
-    """Refuse addresses of another kind, and switch Ray's telemetry off before its import."""
-    if not address.strip() or address.startswith(_CLIENT):
-        raise SettingsError(
-            f"{_OPTION} cannot be used with this address",
-            found=address or "an empty address",
-            expected="HOST:PORT of the head node, auto, or local",
-            remedy="run gravecli on a computer of the cluster",
-        )
+    """Refuse addresses without a cluster, and switch Ray's telemetry off before its import."""
+    if address not in (LOCAL, _HERE):
+        _check_answer(address)
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     # The behaviour of future releases, and without the warning that announces it.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+
+
+def _check_answer(address: str) -> None:
+    """Try the port of a head node: Ray itself would try for minutes."""
+    host, _, port = address.rpartition(":")
+    if not host or "/" in host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise _unusable(address, "an address of another kind")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _ANSWER_S).close()
+    except OSError as error:
+        raise _unusable(address, f"no answer ({error.strerror or error})") from None
+
+
+def _unusable(address: str, found: str) -> SettingsError:
+    return SettingsError(
+        "Ray cluster cannot be used",
+        where=f"--ray {address}",
+        found=found,
+        expected="HOST:PORT of its head node, auto, or local",
+        remedy="run gravecli on a computer of the cluster, where `ray status` shows it",
+    )
 
 
 @contextmanager

@@ -88,6 +88,7 @@ def test_options_of_one_and_of_many_are_told_apart(here: Path) -> None:
     assert_refused(predict(here, "data", "--truth", "x.gpkg"), "--truth belongs to one")
     assert_refused(predict(here, "data", "--previous", "x.gpkg"), "--previous belongs to one")
     assert_refused(predict(here, one, "--shard", "1/2"), "--shard belongs to several")
+    assert_refused(predict(here, one, "--ray", "local"), "--ray belongs to several")
     assert_refused(predict(here, one, "--dem-dir", "data/dems"), "--dem-dir belongs to several")
     assert_refused(predict(here, "data", "--out", one), "--out is no folder")
     assert not list(here.glob("*.gpkg"))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import fiona
 import pytest
+from ports import unused_port
 from terminal import SETS, assert_refused, gravecli
 
 from grave_cli.cluster.connection import connected
@@ -141,5 +142,7 @@ def test_ray_that_is_not_installed_is_named(here: Path, monkeypatch: pytest.Monk
 
 
 def test_addresses_that_do_not_work_are_refused(here: Path) -> None:
-    assert_refused(predict(here, "maps", "--ray", "ray://head:10001"), "ray://head:10001")
-    assert_refused(predict(here, "maps", "--ray", ""), "empty address")
+    for address in ("ray://head:10001", "", "head", "head:99999", "head:port"):
+        refused = predict(here, "maps", "--ray", address)
+        assert_refused(refused, f"--ray {address}", "an address of another kind", "HOST:PORT")
+    assert_refused(predict(here, "maps", "--ray", f"127.0.0.1:{unused_port()}"), "no answer")
