@@ -97,8 +97,8 @@ def settings_page() -> str:
     lines = [
         "# Settings",
         "",
-        "All settings with their defaults. [Training](training.md#settings) tells where values come "
-        "from; `gravecli config --init` writes them into `gravecli.toml`.",
+        "All settings with their defaults. [Training](training.md#settings) tells where values "
+        "come from; `gravecli config --init` writes them into `gravecli.toml`.",
         "",
     ]
     lines += _section("", schema, schema)
