@@ -9,8 +9,8 @@
     ├── TrackingError       an unusable MLflow store, or a missing run
     ├── TuningError         an unusable Optuna storage, study or search space
     ├── ExportError         an output that cannot be written
-    └── TrainingError       a training that started and failed (exit code 1)
-        └── OutOfMemoryError    a training for which the memory is too small
+    ├── TrainingError       a training that started and failed (exit code 1)
+    └── OutOfMemoryError    a training or prediction that the memory is too small for (exit code 1)
 
 Each message is one line for the user: where, what, found, expected, remedy. The exit code is 2, a
 usage or input error, unless noted.
@@ -108,5 +108,46 @@ class TrainingError(GraveError):
     exit_code = 1
 
 
-class OutOfMemoryError(TrainingError):
-    """The memory is too small for a training."""
+class OutOfMemoryError(GraveError):
+    """The memory of the computer or of its GPU is too small for a training or a prediction."""
+
+    exit_code = 1
+
+
+# What torch, CUDA, cuDNN, the GPU of a Mac, onnxruntime, the system, the loader and Python say.
+_OUT_OF_MEMORY = (
+    "out of memory",  # CUDA, ROCm, MPS
+    "cudaErrorMemoryAllocation",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "ALLOCATION_FAILED",  # cuDNN 9: of the host or of the device
+    "unable to find an engine to execute this computation",  # cuDNN, without its workspace
+    "Invalid buffer size",  # MPS: larger than one buffer may be
+    "can't allocate memory",
+    "DefaultCPUAllocator: not enough memory",  # Windows
+    "Failed to allocate memory",
+    "std::bad_alloc",
+    "bad allocation",  # Windows
+    "Cannot allocate memory",
+    "failed to map segment",
+    "can't start new thread",
+)
+
+
+def memory_fault(error: BaseException) -> str | None:
+    """Find exhausted memory among the causes of an error; libraries have no common class for it.
+
+    Args:
+        error: The error.
+
+    Returns:
+        The fault in the words of the library; None if memory was not the cause.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        text = str(cause)
+        if isinstance(cause, MemoryError) or any(words in text for words in _OUT_OF_MEMORY):
+            lines = text.splitlines()
+            return lines[0] if lines else "memory is exhausted"
+        cause = cause.__cause__ or cause.__context__
+    return None

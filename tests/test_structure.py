@@ -31,12 +31,12 @@ GROUND = (
 FLOORS = (
     ("leftovers",),
     ("settings", "atomic_writes", "outputs", "database"),
-    ("outlines", "sample_data"),
+    ("outlines", "qgis_plugin", "sample_data"),
     ("rasters",),
     ("delivery", "graves", "pages", "vectors"),
     ("dataset", "evaluation", "model", "register"),
-    ("doctor", "drawing", "learning", "resurvey", "tracking"),
-    ("joining", "mapping"),
+    ("doctor", "drawing", "exchange", "learning", "resurvey", "review", "tracking"),
+    ("joining", "mapping", "tidying"),
     ("batch", "training", "verification"),
     ("tuning",),
     ("api",),
@@ -77,7 +77,10 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
 
 # Importer -> what it may import only inside functions.
 ONLY_INSIDE_FUNCTIONS: dict[str, tuple[str, ...]] = {
-    "mapping": ("torch", "onnxruntime", "grave_cli.model.export", "grave_cli.model.network"),
+    "mapping": (
+        *("torch", "onnxruntime"),
+        *("grave_cli.model.device", "grave_cli.model.export", "grave_cli.model.network"),
+    ),
     # MLflow's telemetry is switched off before MLflow is imported.
     "tracking": ("mlflow",),
 }
@@ -89,7 +92,7 @@ POSIX_ONLY = ("fcntl", "grp", "pwd", "resource", "termios")
 # read and cards written without a network or an engine.
 NETWORKS = tuple(
     f"grave_cli.model.{name}"
-    for name in ("encoder_weights", "export", "network", "onnx_form", "weight_fitting")
+    for name in ("device", "encoder_weights", "export", "network", "onnx_form", "weight_fitting")
 )
 FORBIDDEN: dict[str, tuple[str, ...]] = {
     "tracking": NETWORKS,

@@ -1,6 +1,8 @@
 """Orthophotos, DEMs, models and probability maps of any size, built by repetition."""
 
+import shutil
 import tempfile
+from concurrent.futures import Executor, Future
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +54,28 @@ def write_scene(
         with rasterio.open(orthophoto, "r+") as dataset:
             dataset.build_overviews([2, 4, 8, 16], Resampling.average)
     return orthophoto, dem
+
+
+def write_sites(pool: Executor, root: Path, count: int, size_m: float) -> list[Future[None]]:
+    """Write a data set of sample cemeteries, each in a process of the pool.
+
+    Args:
+        pool: Processes that are spawned.
+        root: Folder of the data set.
+        count: Number of cemeteries.
+        size_m: Edge of each in metres.
+    """
+    return [pool.submit(_write_site, root, number, size_m) for number in range(count)]
+
+
+def _write_site(root: Path, number: int, size_m: float) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        own = Path(folder, "data")
+        write_sample_data(own, cemeteries=1, size_m=size_m, seed=number)
+        for path in [path for path in own.rglob("sample_01.*") if path.is_file()]:
+            target = root / path.relative_to(own).with_stem(f"site_{number:02d}")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(path, target)
 
 
 def _sample_arrays() -> tuple[np.ndarray, np.ndarray]:

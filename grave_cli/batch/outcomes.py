@@ -30,6 +30,7 @@ class Outcome:
         state: Mapped now, or before, or neither.
         graves: Graves on its map; None without one.
         to_review: How many of them need a review.
+        candidates: Places that may be graves but were not drawn.
         seconds: Duration.
         orthophoto: The mapped image.
         dem: Its heights; empty without them.
@@ -42,6 +43,7 @@ class Outcome:
     state: State
     graves: int | None
     to_review: int | None
+    candidates: int | None
     seconds: float
     orthophoto: str
     dem: str
@@ -113,6 +115,7 @@ def as_record(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "failed": states.count("failed"),
         "graves": sum(outcome.graves or 0 for outcome in outcomes),
         "to_review": sum(outcome.to_review or 0 for outcome in outcomes),
+        "candidates": sum(outcome.candidates or 0 for outcome in outcomes),
         "cemeteries": [asdict(outcome) for outcome in outcomes],
     }
 

@@ -62,6 +62,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "gravecli join st_anna.gpkg list.csv --map field=Teil --map number=Platz",
         "gravecli join st_anna.gpkg places.csv --crs EPSG:31467 --out joined.gpkg",
     ),
+    "tidy": (
+        "gravecli tidy st_anna.gpkg",
+        "gravecli tidy st_anna.gpkg --check",
+        "gravecli tidy st_anna.gpkg --dem heights.tif --lang de",
+    ),
     "verify": (
         "gravecli verify st_anna.gpkg",
         "gravecli verify st_anna.gpkg --only graves",
@@ -85,6 +90,24 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "model-info": (
         "gravecli model-info starter",
         "gravecli model-info models:/graves@champion --json",
+    ),
+    "export": (
+        "gravecli export first --deepness graves.onnx",
+        "gravecli export starter --deepness graves.onnx --set prediction.tile_px=1024",
+    ),
+    "qgis-plugin": (
+        "gravecli qgis-plugin",
+        "gravecli qgis-plugin --out plugins",
+    ),
+    "import-annotations": (
+        "gravecli import-annotations instances.json",
+        "gravecli import-annotations voc --category grave --category urn",
+        "gravecli import-annotations tasks.json --orthophotos chips --out drawn",
+    ),
+    "export-chips": (
+        "gravecli export-chips --out chips",
+        "gravecli export-chips data --format yolo-seg --out yolo --size-px 1024",
+        "gravecli export-chips next --no-split --out to_annotate",
     ),
     "config": (
         "gravecli config",

@@ -138,8 +138,11 @@ def read_crs(text: str | None) -> str | None:
 def show_progress(quiet: bool, verbose: bool) -> Progress:
     """Set up the terminal and return its progress listener."""
     from grave_cli.cli.console import QuietProgress, TerminalProgress, set_up_logging
+    from grave_cli.cli.line_progress import LineProgress, wants_lines
 
     set_up_logging(verbose)
+    if wants_lines():
+        return LineProgress(quiet)
     return QuietProgress() if quiet else TerminalProgress()
 
 

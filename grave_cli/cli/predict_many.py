@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from grave_cli.batch.jobs import Job, Shard
     from grave_cli.batch.outcomes import Outcome
     from grave_cli.delivery.formats import FormatName
+    from grave_cli.delivery.geopackage_seal import MapCounts
     from grave_cli.mapping.engine import Engine
     from grave_cli.progress import Progress
     from grave_cli.settings.load import LoadedSettings
@@ -116,7 +117,7 @@ class ManyCemeteries:
                 self.progress.note(f"Model for orthophotos without a DEM: {found.origin}")
             self._models[with_dem] = found
 
-    def _finished(self, job: "Job") -> tuple[int, int] | None:
+    def _finished(self, job: "Job") -> "MapCounts | None":
         from grave_cli.delivery.formats import plan_files
         from grave_cli.delivery.geopackage_seal import finished_map
         from grave_cli.outputs import source_of
@@ -127,8 +128,9 @@ class ManyCemeteries:
         model = self._models[job.dem is not None].bundle
         return finished_map(job.out, source_of(job.orthophoto), model.sha256)
 
-    def _map(self, job: "Job") -> tuple[int, int]:
+    def _map(self, job: "Job") -> "MapCounts":
         from grave_cli.api.prediction import chosen_thresholds
+        from grave_cli.delivery.geopackage_seal import MapCounts
         from grave_cli.mapping.map_files import MapFiles
         from grave_cli.mapping.predict_cemetery import predict_cemetery
 
@@ -162,7 +164,8 @@ class ManyCemeteries:
             resume=self.extent.resume,
             receiver=files,
         )
-        return len(result.polygons), int(result.column("needs_review").sum())
+        to_review = int(result.column("needs_review").sum())
+        return MapCounts(len(result.polygons), to_review, len(result.candidates))
 
     def _open(self, found: "FoundModel") -> "Engine":
         from grave_cli.mapping.engine import open_engine
@@ -218,13 +221,17 @@ def _show(outcomes: "Sequence[Outcome]", path: Path, json: bool) -> None:
     if json:
         print_json(record)
         return
-    table = make_table(("cemetery", "state", "graves", "to review", "s"), left=("state",))
+    table = make_table(
+        ("cemetery", "state", "graves", "to review", "candidates", "s"), left=("state",)
+    )
     for outcome in outcomes:
-        counts = [str("" if n is None else n) for n in (outcome.graves, outcome.to_review)]
+        numbers = (outcome.graves, outcome.to_review, outcome.candidates)
+        counts = [str("" if n is None else n) for n in numbers]
         table.add_row(outcome.cemetery, outcome.state, *counts, f"{outcome.seconds:.1f}")
-    print_table(table, ["s", "to review"])
+    print_table(table, ["s", "candidates", "to review"])
     print_line(
         f"{record['mapped']} mapped, {record['already_mapped']} already mapped, "
         f"{record['failed']} failed; {counted(record['graves'], 'grave')}, "
-        f"{record['to_review']} to review; summary in {path}"
+        f"{record['to_review']} to review, {counted(record['candidates'], 'candidate')}; "
+        f"summary in {path}"
     )

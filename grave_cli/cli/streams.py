@@ -39,17 +39,6 @@ def open_streams() -> None:
         sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
 
 
-# What torch, onnxruntime, the system, the loader and Python say of it.
-_OUT_OF_MEMORY = (
-    "can't allocate memory",
-    "Failed to allocate memory",
-    "std::bad_alloc",
-    "Cannot allocate memory",
-    "failed to map segment",
-    "can't start new thread",
-)
-
-
 class StdoutError(Exception):
     """The result cannot be printed.
 
@@ -139,25 +128,6 @@ def system_fault(error: BaseException) -> str:
             return f"{where}: {cause.strerror}; {_REMEDIES[cause.errno]}"
         cause = cause.__cause__ or cause.__context__
     return ""
-
-
-def memory_fault(error: BaseException) -> str | None:
-    """Find exhausted memory among the causes of an error; libraries have no common class for it.
-
-    Args:
-        error: The error that ended a command.
-
-    Returns:
-        The fault in the words of the library; None if memory was not the cause.
-    """
-    cause: BaseException | None = error
-    while cause is not None:
-        text = str(cause)
-        if isinstance(cause, MemoryError) or any(words in text for words in _OUT_OF_MEMORY):
-            lines = text.splitlines()
-            return lines[0] if lines else "memory is exhausted"
-        cause = cause.__cause__ or cause.__context__
-    return None
 
 
 def say(text: str, *, err: bool = False) -> None:

@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader, Dataset
 from grave_cli.dataset.cemetery_arrays import CemeteryArrays
 from grave_cli.learning.chips import ChipDataset, EpochSampler, to_tensors
 from grave_cli.learning.cutting import cut_chip
+from grave_cli.learning.handing_over import SharedState
 from grave_cli.rasters.grid import plan_tiles
 from grave_cli.rasters.recipe import InputRecipe
 from grave_cli.settings.tree import Settings
@@ -18,7 +19,7 @@ VAL_TILE_PX = 384
 VAL_HALO_PX = 64
 
 
-class TileDataset(Dataset[dict[str, Tensor]]):
+class TileDataset(SharedState, Dataset[dict[str, Tensor]]):
     """The tiles of the validation cemeteries, the same in every epoch.
 
     Args:
@@ -87,11 +88,12 @@ class GraveDataModule(LightningDataModule):
         sampler = EpochSampler(len(self.chips), epoch)
         # Whole batches only, unless there is less than one.
         drop_last = len(self.chips) > self.batch_size
-        return self._loader(self.chips, sampler=sampler, drop_last=drop_last)
+        return self._loader(self.chips, self.workers, sampler=sampler, drop_last=drop_last)
 
     def val_dataloader(self) -> DataLoader[dict[str, Tensor]]:
         """Return a loader of the validation tiles."""
-        return self._loader(self.tiles)
+        # A network judges faster than it learns, but tiles are prepared without augmentation.
+        return self._loader(self.tiles, -(-self.workers // 4))
 
     @property
     def batch_size(self) -> int:
@@ -99,15 +101,15 @@ class GraveDataModule(LightningDataModule):
         return self.settings.chips.batch_size
 
     def _loader(
-        self, dataset: Dataset[dict[str, Tensor]], **options: Any
+        self, dataset: Dataset[dict[str, Tensor]], workers: int, **options: Any
     ) -> DataLoader[dict[str, Tensor]]:
-        if self.workers:
+        if workers:
             # A forked process could inherit locks that other threads hold.
             options |= {"multiprocessing_context": "spawn", "persistent_workers": True}
         return DataLoader(
             dataset,
             batch_size=self.batch_size,
-            num_workers=self.workers,
+            num_workers=workers,
             worker_init_fn=_use_one_thread,
             pin_memory=torch.cuda.is_available(),
             **options,

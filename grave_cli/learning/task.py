@@ -12,6 +12,7 @@ from grave_cli.learning.hard_examples import false_positive_shares
 from grave_cli.learning.losses import GraveLoss
 from grave_cli.learning.metrics import TileScores
 from grave_cli.learning.schedule import Schedule
+from grave_cli.model.device import choose_device, memory_layout
 from grave_cli.settings.tree import Settings
 
 
@@ -28,8 +29,8 @@ class GraveTask(LightningModule):
 
     def __init__(self, network: nn.Module, settings: Settings, *, fine_tunes: bool = False) -> None:
         super().__init__()
-        # Channels last is a third faster on CPUs with oneDNN, and the layout of tensor cores.
-        self.network = network.to(memory_format=torch.channels_last)
+        self.layout = memory_layout(choose_device(settings.training.device))
+        self.network = network.to(memory_format=self.layout)
         self.settings = settings
         training = settings.training
         factor = training.fine_tuning_factor if fine_tunes else 1.0
@@ -40,7 +41,7 @@ class GraveTask(LightningModule):
 
     def forward(self, batch: Tensor) -> Tensor:
         """Return logits, (N, 3, H, W)."""
-        logits: Tensor = self.network(batch.contiguous(memory_format=torch.channels_last))
+        logits: Tensor = self.network(batch.contiguous(memory_format=self.layout))
         return logits
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Tensor]:

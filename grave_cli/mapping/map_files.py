@@ -6,7 +6,7 @@ even if the place it was meant for has become unusable meanwhile.
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from grave_cli.outlines.polygons import Polygons
 from grave_cli.outputs import Output, check_outputs, free_name
 from grave_cli.rasters.raster_file import open_raster
 from grave_cli.resurvey.survey import Survey
+from grave_cli.review.guarantee import CONFIDENCE, usual_promise
 from grave_cli.settings.inputs import DataSettings
 from grave_cli.settings.output import OutputSettings
 from grave_cli.settings.tree import Settings
@@ -135,6 +136,8 @@ class MapFiles:
         self.summary |= {
             "graves": len(result.polygons),
             "to_review": int(np.count_nonzero(result.column("needs_review"))),
+            "candidates": len(result.candidates),
+            "guarantee": _guarantee(result),
             "files": files,
             "model": result.provenance["model"],
             "mlflow_run": result.provenance["mlflow_run"],
@@ -213,3 +216,12 @@ class MapFiles:
         self._check(report_output(path, self.orthophoto))
         write_report(self.orthophoto, result, path, self.settings.language)
         self.summary["report"] = str(path)
+
+
+def _guarantee(result: PredictionResult) -> dict[str, Any] | None:
+    """Return the promise for a usual review by name; None if there is no proof for one."""
+    if result.review is None:
+        return None
+    items = len(result.polygons) + len(result.candidates)
+    promise = usual_promise(result.review.promises, items)
+    return None if promise is None else {**asdict(promise), "confidence": CONFIDENCE}

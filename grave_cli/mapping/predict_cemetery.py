@@ -100,6 +100,7 @@ def predict_cemetery(
             settings,
             provenance,
             bundle.card.calibration,
+            bundle.card.review,
             progress,
         )
         if not result.computed_share:

@@ -21,7 +21,7 @@ from grave_cli.rasters.grid import WorkingGrid
 Levels = NDArray[np.uint8]
 Index = tuple[int, int]
 
-_LEVELS = 255  # probabilities are kept in steps of 1/255: a third of the memory of float32
+LEVELS = 255  # probabilities are kept in steps of 1/255: a third of the memory of float32
 
 
 class Shelf(Protocol):
@@ -125,14 +125,16 @@ def _spans(start: int, length: int, step: int, size: int) -> Iterator[tuple[int,
         yield number, there, slice(low - start, high - start)
 
 
-def to_levels(probabilities: NDArray[np.float32]) -> Levels:
-    """Round probabilities to levels."""
-    return np.asarray(np.rint(probabilities * np.float32(_LEVELS)), np.uint8)
+def to_levels(values: NDArray[np.float32] | Levels) -> Levels:
+    """Round probabilities to levels; levels stay as they are."""
+    if values.dtype == np.uint8:
+        return np.asarray(values, np.uint8)
+    return np.asarray(np.rint(values * np.float32(LEVELS)), np.uint8)
 
 
 def to_probabilities(levels: Levels) -> NDArray[np.float32]:
     """Return levels as numbers in [0, 1]."""
-    return np.divide(levels, np.float32(_LEVELS), dtype=np.float32)
+    return np.divide(levels, np.float32(LEVELS), dtype=np.float32)
 
 
 def mark_valid(levels: Levels, valid: NDArray[np.bool_]) -> Levels:

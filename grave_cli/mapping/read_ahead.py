@@ -1,5 +1,6 @@
 """Network inputs of a scene's sections, read ahead by threads: in order, a few at a time."""
 
+import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -24,6 +25,7 @@ from grave_cli.rasters.orthophoto_pixels import OrthophotoReader, open_orthophot
 # which are too small to show a grave.
 _LOOK = 16
 _THREADS = 2
+_MOST_THREADS = 6  # each holds two sections of up to 130 MB
 # Block cache of GDAL, by default a twentieth of the machine's memory. rasterio expects bytes, GDAL
 # itself megabytes: with a bare 128, each block would be decoded again for every band and window.
 _CACHE_BYTES = 128 * 2**20
@@ -64,32 +66,45 @@ Results = Queue[SectionInput | Exception]
 
 
 @contextmanager
-def reading_ahead(scene: Scene, sections: Sequence[Section]) -> Iterator[Iterator[SectionInput]]:
+def reading_ahead(
+    scene: Scene, sections: Sequence[Section], threads: int = _THREADS
+) -> Iterator[Iterator[SectionInput]]:
     """Read sections in threads, each with its own open files, and yield them in order.
 
     The threads take turns. Each waits until its previous section has been taken.
+
+    Args:
+        scene: The scene.
+        sections: The sections, in the order in which they are yielded.
+        threads: Number of threads.
 
     Raises:
         RasterReadError: A file is damaged.
     """
     stop = threading.Event()
-    shares = [sections[start::_THREADS] for start in range(min(_THREADS, len(sections)))]
+    shares = [sections[start::threads] for start in range(min(threads, len(sections)))]
     queues: list[Results] = [Queue(maxsize=1) for _ in shares]
-    threads = [
+    readers = [
         threading.Thread(target=_read_all, args=(scene, *share, stop), name="read", daemon=True)
         for share in zip(shares, queues, strict=True)
     ]
     with rasterio.Env(GDAL_CACHEMAX=_CACHE_BYTES):
-        for thread in threads:
-            thread.start()
+        for reader in readers:
+            reader.start()
         try:
-            yield (_result(queues[index % _THREADS].get()) for index in range(len(sections)))
+            yield (_result(queues[index % threads].get()) for index in range(len(sections)))
         finally:
             stop.set()
-            for queue, thread in zip(queues, threads, strict=True):
+            for queue, reader in zip(queues, readers, strict=True):
                 with suppress(Empty):
                     queue.get_nowait()  # lets a thread that waits to put its result go on
-                thread.join()
+                reader.join()
+
+
+def reader_count(*, computes_elsewhere: bool) -> int:
+    """Return how many threads read: a GPU leaves the cores to them, and needs more of them."""
+    spare = (os.cpu_count() or 1) // 2 if computes_elsewhere else 0
+    return max(_THREADS, min(_MOST_THREADS, spare))
 
 
 def _read_all(scene: Scene, sections: Sequence[Section], queue: Results, stop: Event) -> None:

@@ -6,12 +6,12 @@ Finished sections go to a shelf; sections found there are not computed again.
 
 from collections.abc import Mapping
 
-from grave_cli.mapping.engine import Engine
+from grave_cli.mapping.engine import Engine, StartingEngine
 from grave_cli.mapping.probability_map import ProbabilityMap, Shelf
-from grave_cli.mapping.read_ahead import reading_ahead
+from grave_cli.mapping.read_ahead import reader_count, reading_ahead
 from grave_cli.mapping.scene import Scene
 from grave_cli.mapping.sections import Section, SectionPlan, plan_sections
-from grave_cli.mapping.tile_runner import run_tiles
+from grave_cli.mapping.tile_runner import run_sections
 from grave_cli.mapping.tiling import choose_tiling
 from grave_cli.progress import SILENT, Progress
 from grave_cli.settings.mapping import PredictionSettings
@@ -61,6 +61,7 @@ def map_probabilities(
 
     Raises:
         RasterReadError: A file is damaged.
+        OutOfMemoryError: The memory is too small for a batch.
     """
     plan = plan or plan_scene(scene, engine, settings)
     shelf = {} if shelf is None else shelf
@@ -69,14 +70,15 @@ def map_probabilities(
         words = f"{done} of {counted(len(plan.sections), 'section')} {is_or_are(done)} computed"
         progress.note(f"Resuming: {words}")
     total = sum(map(_megapixels, plan.sections))
+    readers = reader_count(computes_elsewhere=isinstance(engine, StartingEngine))
     with (
         progress.task(f"Mapping {scene.orthophoto.name}", total, "Mpx") as advance,
-        reading_ahead(scene, todo) as inputs,
+        reading_ahead(scene, todo, readers) as inputs,
     ):
         advance(total - sum(map(_megapixels, todo)))
-        for found in inputs:
-            shelf[found.section.index] = run_tiles(found, engine, plan.tiling.batch)
-            advance(_megapixels(found.section))
+        for section, levels in run_sections(inputs, engine, plan.tiling.batch):
+            shelf[section.index] = levels
+            advance(_megapixels(section))
     return ProbabilityMap(scene.grid, plan.height, plan.width, shelf)
 
 

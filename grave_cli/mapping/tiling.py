@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from grave_cli.atomic_writes import whole_file
-from grave_cli.mapping.engine import Engine
+from grave_cli.mapping.engine import Engine, start_tiles
 from grave_cli.settings.mapping import PredictionSettings
 
 _EDGES_PX = (256, 384, 512, 768, 1024, 1536)
@@ -113,11 +113,11 @@ def _read_cache(cache: Path) -> dict[str, dict[str, float]]:
 
 def _speed(engine: Engine, channels: int, edge: int) -> float:
     """Time a batch of tiles, after a warm-up batch."""
-    batch = np.zeros((_batch(edge, edge, engine.batch_mpx), channels, edge, edge), np.float32)
-    engine.probabilities(batch)
+    tiles = list(np.zeros((_batch(edge, edge, engine.batch_mpx), channels, edge, edge), np.float32))
+    start_tiles(engine, tiles)()
     start = time.perf_counter()
-    engine.probabilities(batch)
-    return len(batch) * edge**2 / 1e6 / (time.perf_counter() - start)
+    start_tiles(engine, tiles)()
+    return len(tiles) * edge**2 / 1e6 / (time.perf_counter() - start)
 
 
 def _fitted(

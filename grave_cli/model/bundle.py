@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from grave_cli.atomic_writes import whole_file
 from grave_cli.errors import ModelError
 from grave_cli.graves.confidence import Calibration
+from grave_cli.graves.review_model import ReviewModel
 from grave_cli.model.architecture import Architecture
 from grave_cli.rasters.recipe import InputRecipe
 from grave_cli.settings.mapping import DecodingSettings
@@ -51,6 +52,8 @@ class ModelCard(BaseModel):
         decoding: Thresholds that turn probabilities into graves.
         calibration: Confidence of its graves, fitted on validation cemeteries; None means the mean
             probability of body.
+        review: Odds of candidates and mistakes, fitted on validation cemeteries; None, as in the
+            models of earlier versions, means the defaults.
         metrics: Scores on validation and test data, by name.
         settings: Resolved settings of the training.
         about: Further facts for the user, by heading.
@@ -73,6 +76,7 @@ class ModelCard(BaseModel):
     architecture: Architecture
     decoding: DecodingSettings
     calibration: Calibration | None = None
+    review: ReviewModel | None = None
     metrics: dict[str, float]
     settings: dict[str, Any]
     about: dict[str, str] = {}

@@ -173,18 +173,20 @@ class TrainingSettings(Section):
     result."""
 
     validate_every: Annotated[int, Field(ge=1, le=1000), OnResume.MAY_CHANGE] = 1
-    """Interval between validations, in epochs."""
+    """Interval between validations, in epochs. The last epoch is always validated."""
 
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
     """Random seed of a training."""
 
     device: Annotated[Literal["auto", "cpu", "cuda", "mps"], OnResume.MAY_CHANGE] = "auto"
-    """Device for training. "auto": a GPU if there is one, otherwise the CPU."""
+    """Device for training. "auto": a GPU if there is one, otherwise the CPU. "cuda" is an NVIDIA or
+    AMD GPU, "mps" the GPU of a Mac."""
 
     precision: Annotated[
         Literal["auto", "32-true", "16-mixed", "bf16-mixed"], OnResume.MAY_CHANGE
     ] = "auto"
-    """Number format for training. "auto": bf16-mixed on GPUs that support it, otherwise 32-true."""
+    """Number format for training. "auto": bf16-mixed on GPUs that compute in it (NVIDIA since
+    2020), otherwise 32-true. "16-mixed" needs CUDA; "mps" trains in 32-true only."""
 
     workers: Annotated[int, Field(ge=-1, le=256), OnResume.MAY_CHANGE] = -1
     """Number of processes that prepare chips beside the training. 0 means that the training

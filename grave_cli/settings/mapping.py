@@ -71,7 +71,8 @@ class PredictionSettings(Section):
     """Tiles computed at once. 0 means as many as suit the tile size."""
 
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    """Device for prediction. "auto": a GPU if there is one, otherwise the CPU."""
+    """Device for prediction. "auto": a GPU if there is one, otherwise the CPU. "cuda" is an NVIDIA
+    or AMD GPU, "mps" the GPU of a Mac."""
 
     threads: Annotated[int, Field(ge=0, le=1024)] = 0
     """CPU threads for prediction. 0 means OMP_NUM_THREADS if that is set, otherwise one per
@@ -159,6 +160,10 @@ class ReviewSettings(Section):
     nodata_share: Share = 0.05
     """Flag a grave as nodata if the orthophoto shows nothing beyond at least this share of its
     rim."""
+
+    candidates_per_grave: Share = 0.2
+    """Show at most this many candidates for each drawn grave: places that may be graves but fell
+    below a threshold. 0 means none."""
 
     without_review: tuple[Flag, ...] = ("possible_split",)
     """Flags that do not call for a review. possible_split is one of them because double graves are

@@ -21,6 +21,10 @@ _EVERYWHERE = ("0.0.0.0", "::")  # the server listens on all addresses of this m
 _PORTS = 100  # that are tried
 _TAKEN = {errno.EADDRINUSE} | ({errno.EACCES} if os.name == "nt" else set())
 
+# SO_REUSEADDR passes over connections that have just ended; on Windows it would also give a port
+# that another program listens to.
+_ALONE: int = getattr(socket, "SO_EXCLUSIVEADDRUSE", socket.SO_REUSEADDR)
+
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
@@ -38,7 +42,7 @@ def free_port(first: int, host: str = HOST) -> int:
     family = family_of(host)
     for port in range(first, min(first + _PORTS, 65536)):
         with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.setsockopt(socket.SOL_SOCKET, _ALONE, 1)
             try:
                 probe.bind((host, port))
             except OSError as error:

@@ -1,27 +1,34 @@
-"""The device of a training, chosen by the rule for predictions, and its memory."""
+"""The device of a training, its number format and its memory."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import torch
-
-from grave_cli.errors import ModelError, OutOfMemoryError
-from grave_cli.mapping.torch_engine import choose_device
+from grave_cli.errors import OutOfMemoryError, memory_fault
+from grave_cli.model.device import Device, choose_device
+from grave_cli.model.device import training_precision as precision_on
 from grave_cli.settings.tree import Settings
 
 
-def training_device(settings: Settings) -> str:
+def training_device(settings: Settings) -> Device:
     """Return the device of a training; auto takes the best available one.
 
     Raises:
         ModelError: The device is missing.
+        SettingsError: It does not train in the precision of the settings.
     """
-    try:
-        return choose_device(settings.training.device)
-    except ModelError as error:
-        raise ModelError(
-            error.what, found=error.found, remedy="set training.device to auto"
-        ) from None
+    device = choose_device(settings.training.device, "set training.device to auto")
+    precision_on(settings.training.precision, device)
+    return device
+
+
+def training_precision(settings: Settings) -> str:
+    """Return the number format of a training, as Lightning names it.
+
+    Raises:
+        ModelError: The device is missing.
+        SettingsError: It does not train in the precision of the settings.
+    """
+    return precision_on(settings.training.precision, training_device(settings))
 
 
 @contextmanager
@@ -37,16 +44,10 @@ def memory_named(batch_size: int) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        if not _is_out_of_memory(error):
+        if memory_fault(error) is None:
             raise
         raise OutOfMemoryError(
             "not enough memory for the training",
             found=f"batches of {batch_size}",
             remedy="set a smaller chips.batch_size",
         ) from error
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    """Recognise exhausted memory; torch has no exception class for that of a CPU."""
-    known = isinstance(error, MemoryError | torch.OutOfMemoryError)
-    return known or "can't allocate memory" in str(error)

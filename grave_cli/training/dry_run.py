@@ -2,6 +2,7 @@
 
 import math
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import psutil
@@ -12,10 +13,11 @@ from grave_cli.dataset.plans import PartPlan
 from grave_cli.dataset.training_data import TrainingPlan, arrays_bytes, plan_training
 from grave_cli.learning.chips import chips_for_area
 from grave_cli.learning.losses import GraveLoss
+from grave_cli.model.device import Device, await_device, memory_layout
 from grave_cli.progress import SILENT, Progress
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.unfinished import Unfinished
-from grave_cli.training.device import memory_named, training_device
+from grave_cli.training.device import memory_named, training_device, training_precision
 from grave_cli.training.readiness import check_ready, note_known_parts
 from grave_cli.training.start import build_start, settle_start
 
@@ -128,22 +130,27 @@ def _arrays(plan: TrainingPlan, settings: Settings) -> int:
     return arrays_bytes(plan.split("train") + plan.split("val"), settings)
 
 
-def _step_seconds(settings: Settings, device: str) -> float:
-    """Time a few steps on random chips, after a warm-up step."""
+def _step_seconds(settings: Settings, device: Device) -> float:
+    """Time a few steps on random chips in the training's precision, after a warm-up step."""
     recipe, network = build_start(*settle_start(settings))
-    network = network.to(device).to(memory_format=torch.channels_last)
+    layout = memory_layout(device)
+    network = network.to(memory_format=layout).to(device)
     training, chips = settings.training, settings.chips
     loss = GraveLoss.from_settings(training).to(device)
     size = (chips.batch_size, recipe.channel_count, chips.size_px, chips.size_px)
-    batch = torch.randn(size, device=device).contiguous(memory_format=torch.channels_last)
+    batch = torch.randn(size, device=device).contiguous(memory_format=layout)
     targets = torch.zeros((size[0], 3, *size[2:]), device=device)
     scored = torch.ones((size[0], 1, *size[2:]), device=device)
+    number = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(
+        training_precision(settings)
+    )
     seconds = math.inf
     with memory_named(chips.batch_size):
         for _ in range(1 + _TIMED_STEPS):
             start = time.perf_counter()
-            loss(network(batch), targets, scored).backward()
-            if device != "cpu":
-                getattr(torch, device).synchronize()
+            with torch.autocast(device, number) if number else nullcontext():
+                step_loss = loss(network(batch), targets, scored)
+            step_loss.backward()
+            await_device(device)
             seconds = min(seconds, time.perf_counter() - start)
     return seconds

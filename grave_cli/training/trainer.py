@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-import torch
 from lightning.pytorch import Callback, Trainer, seed_everything
 
 from grave_cli.dataset.training_data import TrainingData, plan_training
@@ -29,6 +28,7 @@ from grave_cli.learning.datamodule import GraveDataModule
 from grave_cli.learning.hard_examples import MineHardExamples
 from grave_cli.learning.task import GraveTask
 from grave_cli.model.bundle import Bundle
+from grave_cli.model.device import describe_device
 from grave_cli.progress import SILENT, Progress
 from grave_cli.rasters.recipe import InputRecipe
 from grave_cli.settings.load import with_values
@@ -41,7 +41,7 @@ from grave_cli.tracking.runs import TrackedRun, resumed_run, tracked_run
 from grave_cli.tracking.system_metrics import system_metrics
 from grave_cli.tracking.unfinished import CHECKPOINT, Unfinished
 from grave_cli.training.chip_workers import count_workers, read_for_workers
-from grave_cli.training.device import memory_named, training_device
+from grave_cli.training.device import memory_named, training_device, training_precision
 from grave_cli.training.finishing import Fitted, finish_model
 from grave_cli.training.readiness import check_resumption, note_known_parts
 from grave_cli.training.sample_panels import SamplePanels
@@ -187,7 +187,7 @@ def _fit(
     mine = MineHardExamples(chips.chips.hard_examples)
     keep = KeepCheckpoints(last, best, training.monitor, training.monitor_tolerance)
     trainer = _build_trainer(run, [*callbacks, panels, mine, keep])
-    run.tag("gravecli.device", _device_name(trainer.strategy.root_device))
+    run.tag("gravecli.device", describe_device(training_device(run.settings)))
     with warnings.catch_warnings():
         # The training process prepares the chips unless the settings ask for workers.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
@@ -219,9 +219,9 @@ def _build_trainer(run: TrackedRun, callbacks: Sequence[Callback]) -> Trainer:
             StopEarly(training.monitor, mode="max", patience=training.patience, strict=True)
         )
     return Trainer(
-        accelerator={"cuda": "gpu"}.get(training.device, training.device),
+        accelerator=training_device(run.settings),  # "gpu" would be MPS on a Mac
         devices=1,
-        precision=_precision(run.settings),  # type: ignore[arg-type]
+        precision=training_precision(run.settings),  # type: ignore[arg-type]
         max_epochs=training.epochs,
         min_epochs=0,
         gradient_clip_val=training.gradient_clip or None,
@@ -250,15 +250,3 @@ def _run_fit(
         raise KeyboardInterrupt from None
     finally:
         signal.signal(signal.SIGINT, handler)
-
-
-def _device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-
-
-def _precision(settings: Settings) -> str:
-    training = settings.training
-    if training.precision != "auto":
-        return training.precision
-    on_gpu = training.device in ("auto", "cuda") and torch.cuda.is_available()
-    return "bf16-mixed" if on_gpu and torch.cuda.is_bf16_supported() else "32-true"

@@ -3,16 +3,20 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
+import torch
 from support import Listener, copy_bundle, untrained_bundle
 
 from grave_cli.errors import ModelError
 from grave_cli.mapping.engine import Engine, Symmetries, open_engine
 from grave_cli.mapping.onnx_engine import OnnxEngine
-from grave_cli.mapping.torch_engine import TorchEngine, choose_device
+from grave_cli.mapping.probability_map import to_levels
+from grave_cli.mapping.torch_engine import GpuEngine, TorchEngine
 from grave_cli.model.bundle import ONNX_FILE, Bundle, read_bundle
+from grave_cli.model.device import choose_device
 from grave_cli.settings.mapping import PredictionSettings
 
 TOLERANCE = 1e-3  # of probabilities
@@ -45,13 +49,69 @@ def test_engines_agree_for_any_number_and_size_of_tiles(
     assert answers[0].max() <= 1
 
 
-def test_a_gpu_agrees_with_the_cpu_but_for_its_rounding(bundle: Bundle, onnx: Engine) -> None:
+@pytest.mark.parametrize("tta", [1, 4, 8])
+def test_a_gpu_agrees_with_the_cpu_but_for_its_rounding(
+    bundle: Bundle, onnx: Engine, tta: Literal[1, 4, 8]
+) -> None:
     device = choose_device("auto")
     if device == "cpu":
         pytest.skip("this machine has no GPU that torch can use")
-    batch = noise(2, 4, 64, 64)
-    difference = TorchEngine(bundle, device).probabilities(batch) - onnx.probabilities(batch)
-    assert np.abs(difference).max() <= 0.02  # 16 bits
+    batch = noise(2, 4, 64, 96)
+    reference: Engine = onnx if tta == 1 else Symmetries(onnx, tta)
+    expected, engine = reference.probabilities(batch), GpuEngine(bundle, device, tta)
+    assert np.abs(engine.probabilities(batch) - expected).max() <= 0.02  # 16 bits
+    started = [engine.start(list(batch)) for _ in range(3)]  # more buffers than usual
+    for collect in started:
+        assert np.abs(collect() / np.float32(255) - expected).max() <= 0.025
+
+
+@pytest.mark.parametrize("tta", [1, 4, 8])
+def test_a_batch_that_is_started_gives_the_levels_of_its_probabilities(
+    bundle: Bundle, onnx: Engine, tta: Literal[1, 4, 8]
+) -> None:
+    engine = GpuEngine(bundle, "cpu", tta)
+    batches = [noise(2, 4, 64, 96), noise(1, 4, 32, 64)]
+    started = [engine.start(list(batch)) for batch in batches]
+    reference: Engine = onnx if tta == 1 else Symmetries(onnx, tta)
+    assert engine.name.endswith(reference.name.removeprefix("ONNX Runtime on cpu"))
+    for batch, collect in zip(batches, started, strict=True):
+        levels = collect()
+        assert levels.dtype == np.uint8
+        expected = engine.probabilities(batch)
+        np.testing.assert_array_equal(levels, to_levels(expected))
+        assert np.abs(expected - reference.probabilities(batch)).max() <= TOLERANCE
+
+
+def test_a_batch_too_large_for_the_memory_is_computed_in_smaller_ones(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, batch, sizes = GpuEngine(bundle, "cpu"), noise(7, 4, 32, 32), []
+    expected, compute = to_levels(engine.probabilities(batch)), engine._compute
+
+    def limited(pixels: torch.Tensor) -> torch.Tensor:
+        sizes.append(len(pixels))
+        if len(pixels) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB")
+        return compute(pixels)
+
+    monkeypatch.setattr(engine, "_compute", limited)
+    for tried in ([7, 3, 1, 1, 1, 1, 1, 1, 1], [1] * 7):
+        levels = engine.start(list(batch))()
+        assert np.abs(levels.astype(int) - expected).max() <= 1
+        assert sizes == tried
+        sizes.clear()
+
+
+def test_a_single_tile_too_large_for_the_memory_fails(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(pixels: object) -> None:
+        raise RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)")
+
+    engine = GpuEngine(bundle, "cpu")
+    monkeypatch.setattr(engine, "_compute", full)
+    with pytest.raises(RuntimeError, match="MPS backend"):
+        engine.start(list(noise(2, 4, 32, 32)))
 
 
 @pytest.mark.parametrize("count", [4, 8])
@@ -104,8 +164,6 @@ def test_an_onnx_file_of_other_weights_is_refused(bundle: Bundle, tmp_path: Path
 
 
 def test_a_device_that_is_not_there_is_named(bundle: Bundle) -> None:
-    import torch
-
     if torch.backends.mps.is_available():
         pytest.skip("this machine has MPS")
     with pytest.raises(ModelError, match=r"device mps is not available .*cpu"):

@@ -1,4 +1,5 @@
 import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,8 @@ from rasterio.enums import Resampling
 from rasterio.transform import from_origin
 from support import Listener
 
-from grave_cli.errors import RasterReadError
-from grave_cli.mapping.probability_map import is_valid
+from grave_cli.errors import OutOfMemoryError, RasterReadError
+from grave_cli.mapping.probability_map import is_valid, to_levels
 from grave_cli.mapping.scene import open_scene
 from grave_cli.mapping.stream import map_probabilities
 from grave_cli.rasters.grid import WorkingGrid
@@ -172,9 +173,69 @@ def test_a_file_that_is_damaged_within_is_named_and_no_thread_is_left(orthophoto
 def test_an_engine_that_fails_leaves_no_thread_behind(orthophoto: Path) -> None:
     class Failing(Echo):
         def probabilities(self, batch: np.ndarray) -> np.ndarray:
-            raise RuntimeError("out of memory")
+            raise RuntimeError("broken")
 
     before = threading.active_count()
-    with pytest.raises(RuntimeError, match="out of memory"):
+    with pytest.raises(RuntimeError, match="broken"):
         run(orthophoto, Failing(), tile_px=64, halo_px=8, batch_size=1)
     assert threading.active_count() == before
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        RuntimeError("[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : std::bad_alloc"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+        MemoryError(),
+    ],
+)
+@pytest.mark.parametrize("comes_late", [False, True])
+def test_an_engine_without_memory_is_named(
+    orthophoto: Path, fault: Exception, comes_late: bool
+) -> None:
+    def fail(*tiles: object) -> np.ndarray:
+        raise fault
+
+    engine = Echo()
+    engine.probabilities = fail  # type: ignore[method-assign]
+    if comes_late:
+        engine.start = lambda tiles: fail  # type: ignore[attr-defined]
+    with pytest.raises(
+        OutOfMemoryError, match=r"2 tiles of 64 x 64 .*prediction\.tile_px"
+    ) as caught:
+        run(orthophoto, engine, tile_px=64, halo_px=8, batch_size=2)
+    assert caught.value.exit_code == 1
+
+
+class Elsewhere(Blur):
+    """An engine that is given each batch before it is asked for the one before."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.events: list[str] = []
+
+    def start(self, tiles: Sequence[np.ndarray]) -> Callable[[], np.ndarray]:
+        number = self.events.count("start") + 1
+        self.events.append("start")
+        copies = np.stack(tiles)  # the section may be gone when the result is asked for
+
+        def collect() -> np.ndarray:
+            self.events.append(f"collect {number}")
+            return to_levels(self.probabilities(copies))
+
+        return collect
+
+
+def test_an_engine_that_computes_elsewhere_has_one_batch_in_flight_also_between_sections(
+    orthophoto: Path,
+) -> None:
+    engine = Elsewhere()
+    settings = {"tile_px": 64, "halo_px": 8, "batch_size": 2}
+    levels, _ = run(orthophoto, engine, **settings)
+    expected, _ = run(orthophoto, Blur(), **settings)
+    np.testing.assert_array_equal(levels, expected)
+    batches = engine.events.count("start")
+    assert batches > 4  # more than one section
+    between = [f"collect {n}" for n in range(1, batches + 1)]
+    in_turns = [event for number in between[:-1] for event in ("start", number)]
+    assert engine.events == ["start", *in_turns, between[-1]]

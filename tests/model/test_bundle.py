@@ -19,6 +19,7 @@ from support import another_account, write_model
 
 from grave_cli.errors import ModelError
 from grave_cli.graves.confidence import Calibration
+from grave_cli.graves.review_model import DEFAULT_REVIEW, Step
 from grave_cli.mapping.onnx_engine import OnnxEngine
 from grave_cli.model.architecture import Architecture
 from grave_cli.model.bundle import (
@@ -108,6 +109,15 @@ def test_a_calibration_is_kept_and_may_be_missing(folder: Path) -> None:
     assert read_bundle(folder).card.calibration == calibration
     change_card(folder, lambda content: content["calibration"]["weights"].update(body=-1))
     assert "calibration.weights.body" in refusal(lambda: read_bundle(folder))
+
+
+def test_odds_of_a_review_are_kept_and_may_be_missing(folder: Path) -> None:
+    assert read_bundle(folder).card.review is None  # as in models of earlier versions
+    review = DEFAULT_REVIEW.model_copy(update={"proof": (Step(below=0.1, graves=60, wrong=1),)})
+    write_card(folder, card(review=review))
+    assert read_bundle(folder).card.review == review
+    change_card(folder, lambda content: content["review"].update(min_probability=2))
+    assert "review.min_probability" in refusal(lambda: read_bundle(folder))
 
 
 def test_a_bundle_is_five_files_and_may_be_named_by_any_of_them(folder: Path) -> None:

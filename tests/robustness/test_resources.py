@@ -19,7 +19,8 @@ from ports import unused_port
 from support import another_account
 from terminal import PROGRAM, assert_refused, gravecli
 
-from grave_cli.cli.streams import memory_fault
+from grave_cli.errors import OutOfMemoryError, memory_fault
+from grave_cli.training.device import memory_named
 
 EVALUATE = "evaluate drawn/prediction.gpkg drawn/truth.gpkg -q"
 WITHIN = (
@@ -92,6 +93,33 @@ def test_exhausted_memory_is_found_behind_other_errors() -> None:
     assert memory_fault(ValueError("wrong")) is None
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 8 GiB",
+        "HIP out of memory. Tried to allocate 2.00 GiB",
+        "CUDA error: out of memory",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+        "cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
+        "GET was unable to find an engine to execute this computation",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "MPS backend out of memory (MPS allocated: 9.05 GB, other allocations: 1 MB)",
+        "Invalid buffer size: 18.00 GB",
+        "[enforce fail at alloc_cpu.cpp:80] DefaultCPUAllocator: not enough memory: you tried",
+        "[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : bad allocation",
+    ],
+)
+def test_exhausted_memory_is_recognised_on_every_device(words: str) -> None:
+    assert memory_fault(RuntimeError(words)) == words
+    with pytest.raises(OutOfMemoryError, match=r"batches of 4.*chips\.batch_size"), memory_named(4):
+        raise RuntimeError(words)
+
+
+def test_another_fault_of_a_training_keeps_its_words() -> None:
+    with pytest.raises(RuntimeError, match="size mismatch"), memory_named(4):
+        raise RuntimeError("size mismatch")
+
+
 @pytest.mark.parametrize("home", [None, "nowhere", "notes.txt"])
 @pytest.mark.parametrize("command", [CHECK, PREDICT], ids=lambda text: text.split()[0])
 def test_no_home_is_needed(office: Path, command: str, home: str | None) -> None:
@@ -156,7 +184,7 @@ UNREADABLE = {
     "data/annotations": [TRAIN, CHECK, "dataset-id data"],
     "data/annotations/anna.gpkg": [TRAIN, CHECK],
     "drawn/truth.gpkg": [EVALUATE, f"{PREDICT} --truth drawn/truth.gpkg"],
-    "anna.gpkg": ["verify anna.gpkg"],
+    "anna.gpkg": ["verify anna.gpkg", "tidy anna.gpkg"],
     "model": ["model-info model", PREDICT],
     "model/model.onnx": [PREDICT],
     "notes.txt": ["config --config notes.txt", "dataset-id data --diff notes.txt"],
@@ -195,6 +223,7 @@ def test_a_refused_store_is_one_line_without_its_password(
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes of Unix")
-def test_a_pipe_in_the_place_of_a_map_is_not_waited_for(office: Path) -> None:
+@pytest.mark.parametrize("command", ["verify", "tidy"])
+def test_a_pipe_in_the_place_of_a_map_is_not_waited_for(office: Path, command: str) -> None:
     os.mkfifo(office / "pipe.gpkg")
-    assert_refused(gravecli("verify", "pipe.gpkg", cwd=office), "pipe.gpkg", "not a file")
+    assert_refused(gravecli(command, "pipe.gpkg", cwd=office), "pipe.gpkg", "a file")

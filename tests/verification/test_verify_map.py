@@ -85,6 +85,7 @@ def test_an_edit_that_was_taken_back_is_none(written: Path) -> None:
     [
         ("UPDATE graves_raw SET grave_id = 'x'", "graves_raw"),
         ("DROP TABLE coverage", "coverage"),
+        ("INSERT INTO candidates (decision) VALUES ('accept')", "candidates"),
         ("CREATE TABLE qgis_projects (name TEXT)", "qgis_projects"),
         ("UPDATE gravecli_provenance SET value = 'x' WHERE key = 'orthophoto'", "_provenance"),
         ("UPDATE gravecli_provenance SET value = '{}' WHERE key = 'row_record'", "_provenance"),
