@@ -28,7 +28,7 @@ def truth_notes(whole: CemeteryPlan) -> Iterator[str]:
         note = edits_note(path) if path is not None and path.suffix.lower() == ".gpkg" else None
         if note:
             yield note
-    accepted = _count_accepted(whole.files.annotations)
+    accepted = count_accepted(whole.files.annotations)
     if accepted:
         yield (
             f"{counted(accepted, 'accepted candidate')} of {whole.files.annotations} still "
@@ -46,7 +46,7 @@ def truth_notes(whole: CemeteryPlan) -> Iterator[str]:
         yield f"{marked} of the {counted(count, 'grave')} are marked as reviewed; all of them count"
 
 
-def _count_accepted(path: Path | None) -> int:
+def count_accepted(path: Path | None) -> int:
     """Count the candidates of a map that the office has accepted; 0 in other files."""
     if path is None or path.suffix.lower() != ".gpkg":
         return 0

@@ -15,6 +15,8 @@ from grave_cli.tidying.local_frame import LocalFrame, lay_frame
 from grave_cli.tidying.overlaps import NOTHING_M2, Overlap, trim_overlaps
 from grave_cli.tidying.repair import Repair, repair_outlines
 
+_STRAY_M = 1000.0
+
 Mask = NDArray[np.bool_]
 
 
@@ -89,8 +91,10 @@ def draft_graves(edited: EditedMap) -> Draft:
     graves = repair_outlines(edited.graves.outlines, with_parts=edited.graves.holds_parts)
     candidates = repair_outlines(edited.candidates.outlines, with_parts=False)
     coverage = np.array([edited.coverage], dtype=object)
-    around = np.concatenate([graves.outlines, candidates.outlines, coverage])
+    around = np.concatenate([graves.outlines, candidates.outlines])
+    around = around if edited.coverage is None else coverage
     frame = lay_frame(edited.path, edited.crs, edited.provenance, around)
+    graves = _without_strays(graves, frame, coverage)
     here, there = (frame.bring(each.outlines) for each in (graves, candidates))
     decisions = decide(edited.candidates, there, here)
     accepted = [one.row for one in decisions.accepted]
@@ -129,6 +133,19 @@ def _trimmed(draft: Draft) -> Draft:
         pointed=changed & ~smaller,
         deep=deep,
     )
+
+
+def _without_strays(graves: Repair, frame: LocalFrame, coverage: Polygons) -> Repair:
+    """Leave out graves far from the mapped area: a slip, or another CRS."""
+    off = shapely.distance(frame.bring(graves.outlines), frame.bring(coverage)[0])
+    stray = ~shapely.is_missing(graves.outlines) & ~(off <= _STRAY_M) & ~np.isnan(off)
+    faults = {
+        int(index): f"lies {off[index]:,.0f} m away from the mapped area: check its place"
+        for index in stray.nonzero()[0]
+    }
+    kept = graves.outlines.copy()
+    kept[stray] = None
+    return Repair(kept, graves.repaired & ~stray, {**graves.faults, **faults})
 
 
 def _by_hand(edited: EditedMap) -> Mask:

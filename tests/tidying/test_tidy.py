@@ -33,6 +33,7 @@ from tidy_scene import (
     write_map,
 )
 
+from grave_cli.dataset.truth_notes import count_accepted
 from grave_cli.delivery import geopackage_edit
 from grave_cli.delivery.geopackage_seal import DTM_KEY, why_keep_map
 from grave_cli.outputs import source_of
@@ -242,6 +243,14 @@ def test_outlines_are_repaired_or_named(path: Path, tidied: Edited) -> None:
         assert outline.symmetric_difference(expected).area < 1e-6
 
 
+def test_a_grave_far_away_is_named_and_not_numbered(path: Path, tidied: Edited) -> None:
+    said = tidied(draw(box(-500_000, 5_000_000)), draw(box(6.1, 3.1)), code=1)
+    (problem,) = said["problems"]
+    assert problem.startswith("grave fid 10 lies 5,0")
+    assert problem.endswith(" m away from the mapped area: check its place")
+    assert (said["numbered"], said["graves"]) == ([grave_id(2, 5)], 11)
+
+
 def shared_m2(path: Path) -> float:
     shapes = np.array([row["shape_of"] for row in rows_of(path)], dtype=object)
     first, second = shapely.STRtree(shapes).query(shapes, predicate="intersects")
@@ -305,6 +314,13 @@ def test_decisions_about_candidates_are_carried_out(path: Path, tidied: Edited) 
     assert (refused["candidate_id"], refused["probability"]) == (2, 0.3)
     assert (refused["reason"], refused["grave_id"]) == ("refused", None)
     assert refused["shape_of"].equals(box(10, 4))
+
+
+def test_accepted_candidates_are_counted_until_they_are_graves(path: Path, tidied: Edited) -> None:
+    edit(path, answer("Accept ", 1, 3))
+    assert count_accepted(path) == 2
+    assert len(tidied()["accepted"]) == 2
+    assert count_accepted(path) == count_accepted(path.with_suffix(".tif")) == 0
 
 
 def test_candidates_without_a_clear_decision_stay(path: Path, tidied: Edited) -> None:
