@@ -40,6 +40,13 @@ def choose_device(wanted: str, remedy: str = "use --device auto") -> Device:
     return cast("Device", wanted)
 
 
+def cuda_count() -> int:
+    """Return the number of GPUs that torch calls CUDA."""
+    with warnings.catch_warnings():  # that the driver is too old: whoever uses it says so
+        warnings.simplefilter("ignore")
+        return torch.cuda.device_count()
+
+
 def training_precision(wanted: str, device: Device) -> str:
     """Return the number format of a training, as Lightning names it.
 

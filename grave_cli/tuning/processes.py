@@ -1,10 +1,10 @@
-"""Worker processes of a study: start them with their share of the threads, watch and stop them."""
+"""Worker processes of a study: each with its share of threads and GPUs; watched, and stopped."""
 
 import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from multiprocessing import connection, get_context, resource_tracker
@@ -18,11 +18,13 @@ from grave_cli.progress import SILENT, Progress
 from grave_cli.settings.load import with_values
 from grave_cli.settings.studies import Study
 from grave_cli.settings.tree import Settings
+from grave_cli.tuning.gpus import gpu_of, gpus_here
 from grave_cli.tuning.opening import open_study, seed_sampler
 from grave_cli.tuning.search_space import combinations, distributions
 from grave_cli.tuning.shared_study import SharedStudy, Slots
 from grave_cli.tuning.trials import TrainingTrials, Trials, plan_trials
 from grave_cli.tuning.worker import describe, work
+from grave_cli.wording import counted
 
 if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
@@ -77,7 +79,11 @@ def run_workers(
     if isinstance(trials, TrainingTrials):
         trials.read(progress)  # into files, once, for all workers to map
     ended = {trial.number for trial in shared.trials() if trial.state.is_finished()}
-    with _limited_threads(threads), _processes(assignment, count) as workers:
+    gpus = gpus_here()
+    if 0 < len(gpus) < count:
+        progress.note(f"{count} workers share {counted(len(gpus), 'GPU')}")
+    limits = _environment(dict.fromkeys(_THREAD_NAMES, str(threads)))
+    with limits, _processes(assignment, count, gpus) as workers:
         while living := [process.sentinel for process, _ in workers if process.is_alive()]:
             connection.wait(living, _POLL_S)
             _note_ends(shared, ended, progress)
@@ -122,16 +128,16 @@ def work_here(
 
 @contextmanager
 def _processes(
-    assignment: Assignment, count: int
+    assignment: Assignment, count: int, gpus: Sequence[str] = ()
 ) -> Iterator[list[tuple["SpawnProcess", Connection]]]:
     """Run the workers during the block, and interrupt those still running at its end."""
     context = get_context("spawn")
     workers = []
     try:
-        for _ in range(count):
+        for number in range(count):
             line, far_end = context.Pipe()
             process = context.Process(target=_main, args=(assignment, far_end))
-            with _ctrl_c_blocked():
+            with _ctrl_c_blocked(), _environment(gpu_of(number, gpus)):
                 process.start()
             far_end.close()
             workers.append((process, line))
@@ -169,10 +175,10 @@ def _await_end(processes: list["SpawnProcess"]) -> None:
 
 
 @contextmanager
-def _limited_threads(threads: int) -> Iterator[None]:
-    """Limit the threads of each process that the block starts."""
-    before = {name: os.environ.get(name) for name in _THREAD_NAMES}
-    os.environ.update(dict.fromkeys(_THREAD_NAMES, str(threads)))
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set variables for the processes that the block starts."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
     try:
         yield
     finally:
