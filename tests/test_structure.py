@@ -38,7 +38,8 @@ FLOORS = (
     ("doctor", "drawing", "exchange", "learning", "resurvey", "review", "tracking"),
     ("joining", "mapping", "tidying"),
     ("batch", "training", "verification"),
-    ("cluster", "tuning"),
+    ("tuning",),
+    ("cluster",),
     ("api",),
     ("cli",),
 )

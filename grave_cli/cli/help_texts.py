@@ -22,6 +22,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "gravecli hpo --study pilot --trials 20 --channels rgb+dem",
         "gravecli hpo --study pilot --workers 4 --timeout 2h",
         "gravecli hpo --study longer --epochs 20..60",
+        "gravecli hpo --study pilot --workers 16 --ray head.office:6379 --storage URL",
         "gravecli hpo --study decode --model starter",
     ),
     "check": (

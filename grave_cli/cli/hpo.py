@@ -35,6 +35,14 @@ def hpo(
     workers: Annotated[
         int, typer.Option(min=1, max=256, help="Number of processes that run trials.")
     ] = 1,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Start the workers on a Ray cluster: HOST:PORT of its head, auto (the cluster of "
+            "this computer), or local. Needs databases on a server.",
+        ),
+    ] = None,
     timeout: Annotated[
         str | None,
         typer.Option(
@@ -79,7 +87,13 @@ def hpo(
     chosen = {"data.root": data, "data.channels": channels, "hpo.storage": storage}
     settings = options.load(config, assignments, chosen).settings
     settings = _with_epochs(settings, study, preset, epochs)
-    request = StudyRequest(study, preset, trials, workers, parse_duration(timeout), model, force)
+    elsewhere = None
+    if ray is not None:
+        from grave_cli.cluster.study_workers import workers_on_cluster
+
+        elsewhere = workers_on_cluster(ray, settings)
+    timeout_s = parse_duration(timeout)
+    request = StudyRequest(study, preset, trials, workers, timeout_s, model, force, elsewhere)
     progress = options.show_progress(quiet, verbose)
     watch = StudyWatch()
     with show_study(watch, progress) as shown:

@@ -71,6 +71,10 @@ class ManyCemeteries:
         from grave_cli.batch.outcomes import Summary
         from grave_cli.delivery.formats import shortcomings
 
+        if self.ray is not None:
+            from grave_cli.cluster.connection import check_cluster
+
+            check_cluster(self.ray)
         jobs = self._jobs
         self._find_models(jobs)
         summary = Summary.in_folder(self.out, self._shard)

@@ -30,13 +30,9 @@ def connected(address: str) -> Iterator[None]:
         SettingsError: Ray is not installed, the address has no cluster, or the cluster has another
             version of Ray or Python.
     """
-    _prepare(address)
-    try:
-        import ray
-    except ImportError:
-        raise SettingsError(
-            "--ray needs Ray", remedy="pip install 'gravemapper[cluster]'"
-        ) from None
+    check_cluster(address)
+    import ray
+
     # A thread of Ray prints the messages of nodes to stdout, which belongs to the results.
     with redirect_stdout(sys.stderr):
         _connect(address)
@@ -62,13 +58,24 @@ def _connect(address: str) -> None:
         raise _unusable(address, str(error).strip().splitlines()[0]) from None
 
 
-def _prepare(address: str) -> None:
-    """Refuse addresses without a cluster, and switch Ray's telemetry off before its import."""
+def check_cluster(address: str) -> None:
+    """Check, before any work, that there is Ray, and that something answers at an address.
+
+    Raises:
+        SettingsError: It is not so.
+    """
     if address not in (LOCAL, _HERE):
         _check_answer(address)
+    # Ray reads these when it is imported. It reports its use over the internet by default.
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     # The behaviour of future releases, and without the warning that announces it.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    try:
+        import ray  # noqa: F401
+    except ImportError:
+        raise SettingsError(
+            "--ray needs Ray", remedy="pip install 'gravemapper[cluster]'"
+        ) from None
 
 
 def _check_answer(address: str) -> None:

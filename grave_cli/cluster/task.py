@@ -43,8 +43,7 @@ def map_here(order: Order, job: Job) -> Outcome:
     """
     import ray
 
-    fault = _fault(order)
-    if fault:
+    if fault := why_unable(order.folder, order.version):
         outcome = describe(job, "failed", 0.0, error=fault)
     else:
         mapper = replace(order.mapper, models=_at_home(order.mapper.models))
@@ -52,14 +51,19 @@ def map_here(order: Order, job: Job) -> Outcome:
     return replace(outcome, node=ray.get_runtime_context().get_node_id())
 
 
-def _fault(order: Order) -> str:
-    """Enter the folder of the command; return why this computer cannot work, if it cannot."""
-    if order.version != __version__:
-        return f"this node has gravecli {__version__} (expected {order.version})"
+def why_unable(folder: Path, version: str) -> str:
+    """Enter the folder of a command; return why this computer cannot work for it, if it cannot.
+
+    Args:
+        folder: The folder in which the command was started.
+        version: Its version of gravecli.
+    """
+    if version != __version__:
+        return f"this node has gravecli {__version__} (expected {version})"
     try:
-        os.chdir(order.folder)
+        os.chdir(folder)
     except OSError as error:
-        return f"{order.folder}: this node does not have the folder ({error.strerror})"
+        return f"{folder}: this node does not have the folder ({error.strerror})"
     return ""
 
 

@@ -78,7 +78,7 @@ def run_workers(
     trials = plan_trials(assignment.settings, assignment.plan, assignment.model)
     if isinstance(trials, TrainingTrials):
         trials.read(progress)  # into files, once, for all workers to map
-    ended = {trial.number for trial in shared.trials() if trial.state.is_finished()}
+    ended = finished_trials(shared)
     gpus = gpus_here()
     if 0 < len(gpus) < count:
         progress.note(f"{count} workers share {counted(len(gpus), 'GPU')}")
@@ -86,7 +86,7 @@ def run_workers(
     with limits, _processes(assignment, count, gpus) as workers:
         while living := [process.sentinel for process, _ in workers if process.is_alive()]:
             connection.wait(living, _POLL_S)
-            _note_ends(shared, ended, progress)
+            note_ends(shared, ended, progress)
             _raise_errors(line for _, line in workers)
         _raise_errors(line for _, line in workers)  # of a worker that ended in between
     died = [process.exitcode for process, _ in workers if process.exitcode]
@@ -124,6 +124,20 @@ def work_here(
         assignment.deadline,
     )
     work(shared, slots, objective, progress)
+
+
+def work_alone(assignment: Assignment) -> None:
+    """Run trials in this process, which opens the study itself, until it has enough.
+
+    Args:
+        assignment: Work for this process.
+
+    Raises:
+        TuningError: Several trials failed in a row, or the storage cannot be used.
+    """
+    settings, plan = assignment.settings, assignment.plan
+    with open_study(settings, assignment.study, plan) as shared:
+        work_here(assignment, plan_trials(settings, plan, assignment.model), shared)
 
 
 @contextmanager
@@ -191,10 +205,9 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
 def _main(assignment: Assignment, line: Connection) -> None:
     """Run a worker."""
     interrupt = _obey_parent(line)
-    settings, plan = assignment.settings, assignment.plan
     try:
-        with none_lost(interrupt), open_study(settings, assignment.study, plan) as shared:
-            work_here(assignment, plan_trials(settings, plan, assignment.model), shared)
+        with none_lost(interrupt):
+            work_alone(assignment)
     except KeyboardInterrupt:
         pass
     except GraveError as error:
@@ -238,7 +251,13 @@ def _obey_parent(line: Connection) -> Callable[[], None]:
     return interrupt
 
 
-def _note_ends(shared: SharedStudy, ended: set[int], progress: Progress) -> None:
+def finished_trials(shared: SharedStudy) -> set[int]:
+    """Return the numbers of the trials that have ended."""
+    return {trial.number for trial in shared.trials() if trial.state.is_finished()}
+
+
+def note_ends(shared: SharedStudy, ended: set[int], progress: Progress) -> None:
+    """Report the trials that have ended since the last call, and remember them in `ended`."""
     for trial in shared.trials():
         if trial.state.is_finished() and trial.number not in ended:
             ended.add(trial.number)

@@ -1,7 +1,7 @@
 """Run a study until it has enough trials: one parent run, and one child run per trial."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
@@ -39,6 +39,7 @@ class StudyRequest:
         timeout_s: Seconds after which no trial starts; None for no limit.
         model: Model to tune if the preset tunes decoding; None takes the newest that fits.
         force: Continue a study that began with other data, channels or search space.
+        run_elsewhere: Runs the workers on other computers; None runs them on this one.
     """
 
     name: str
@@ -48,6 +49,7 @@ class StudyRequest:
     timeout_s: float | None = None
     model: str | None = None
     force: bool = False
+    run_elsewhere: Callable[[Assignment, int, SharedStudy, Progress], None] | None = None
 
 
 def run_study(
@@ -119,7 +121,9 @@ def _work(
             wanted=wanted,
             deadline=deadline,
         )
-        if request.workers == 1:
+        if request.run_elsewhere:
+            request.run_elsewhere(assignment, request.workers, shared, progress)
+        elif request.workers == 1:
             work_here(assignment, trials, shared, progress)
         else:
             run_workers(assignment, request.workers, shared, progress)

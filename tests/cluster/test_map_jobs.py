@@ -5,7 +5,6 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,22 +23,6 @@ if TYPE_CHECKING:
 COPIES = 3  # of each of the three sample cemeteries
 DAMAGED = "damaged"
 LIMIT_S = 120
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator["Cluster"]:
-    """A head without CPUs, and a node with two."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        pytest.importorskip("ray", reason="Ray is not installed: the extra `cluster`")
-        from ray.cluster_utils import Cluster
-
-        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
-        try:
-            cluster.add_node(num_cpus=2)
-            yield cluster
-        finally:
-            cluster.shutdown()
 
 
 @pytest.fixture
@@ -145,4 +128,5 @@ def test_addresses_that_do_not_work_are_refused(here: Path) -> None:
     for address in ("ray://head:10001", "", "head", "head:99999", "head:port"):
         refused = predict(here, "maps", "--ray", address)
         assert_refused(refused, f"--ray {address}", "an address of another kind", "HOST:PORT")
+        assert not (here / "maps").exists()
     assert_refused(predict(here, "maps", "--ray", f"127.0.0.1:{unused_port()}"), "no answer")
