@@ -203,7 +203,7 @@ def test_tables_are_made_in_one_place() -> None:
         path.relative_to(PACKAGE).as_posix()
         for path in PACKAGE.rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Table"
+        if isinstance(node, ast.ImportFrom) and node.module == "rich.table"
     ]
     assert makers == ["cli/tables.py"]
 
