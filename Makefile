@@ -17,7 +17,7 @@ HELD_OUT = sample_04
 IN_DEMO = PATH="$$(cd '$(BIN)' && pwd):$$PATH" && cd demo &&
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow check bench lock dist sbom clean
+.PHONY: help setup demo test test-slow check docs bench lock dist sbom clean
 
 help: ## list all targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(firstword $(MAKEFILE_LIST)) | sort | \
@@ -61,6 +61,9 @@ check: $(STAMP) ## check format, lint, types and quick tests; every change must 
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(QUICK_TESTS)
+
+docs: $(STAMP) ## build the documentation site into build/site; broken links fail
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 bench: $(STAMP) ## run all benchmarks (about an hour)
 	@set -e; for file in benchmarks/*.py; do \

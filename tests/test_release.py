@@ -61,7 +61,9 @@ def test_extras_are_named_after_the_distribution() -> None:
     name = project()["name"]
     assert project()["scripts"] == {"gravecli": "grave_cli.cli.entry:main"}
     for path in [*(ROOT / "grave_cli").rglob("*.py"), *ROOT.glob("*.md"), ROOT / "pyproject.toml"]:
-        for found in re.findall(r"(\w+)\[(?:postgres|dev)\]", path.read_text("utf-8")):
+        for found in re.findall(
+            r"(\w+)\[(?:postgres|dev|docs|notebook)\]", path.read_text("utf-8")
+        ):
             assert found == name, path
 
 

@@ -36,7 +36,7 @@ FLOORS = (
     ("delivery", "graves", "pages", "vectors"),
     ("dataset", "evaluation", "model", "register"),
     ("doctor", "drawing", "exchange", "learning", "resurvey", "review", "tracking"),
-    ("joining", "mapping"),
+    ("joining", "mapping", "tidying"),
     ("batch", "training", "verification"),
     ("tuning",),
     ("api",),

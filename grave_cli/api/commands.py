@@ -341,18 +341,20 @@ def _model_name(model: Any) -> str | None:
 
 
 def _as_map(files: "MapFiles", *, is_written: bool) -> CemeteryMap:
-    from grave_cli.mapping.geopackage import graves_layer
+    from grave_cli.mapping.geopackage import candidates_layer, graves_layer
 
     result, summary = files.mapped, files.summary
     assert result is not None  # it has been received
     crs = files.crs or result.source_crs
-    layer = graves_layer(result, crs)
+    layer, faint = graves_layer(result, crs), candidates_layer(result, crs)
     written = summary["files"] if is_written else {}
     return CemeteryMap(
         geometries=layer.polygons(),
         crs=crs,
         attributes=tuple(layer.cells()),
         notes=tuple(summary["notes"]),
+        candidates=Graves(faint.polygons(), crs, tuple(faint.cells())),
+        guarantee=summary["guarantee"],
         cemetery=result.cemetery,
         files={name: Path(path) for name, path in written.items()},
         preview=files.preview,

@@ -62,6 +62,10 @@ class CemeteryMap(Graves):
     """A mapped cemetery.
 
     Args:
+        candidates: Places that may be graves but were not drawn, with the columns of that layer;
+            None if they are not known.
+        guarantee: What a review by rank leaves unseen, as `gravecli predict-cemetery --json` prints
+            it; None for a model without enough validation graves.
         cemetery: Cemetery id.
         files: The written files of the map, by format.
         preview: The written overview; None for none.
@@ -75,6 +79,8 @@ class CemeteryMap(Graves):
         seconds: Duration.
     """
 
+    candidates: Graves | None = None
+    guarantee: Mapping[str, Any] | None = None
     cemetery: str = ""
     files: Mapping[str, Path] = field(default_factory=dict)
     preview: Path | None = None

@@ -33,6 +33,7 @@ from grave_cli.cli.streams import (
     system_fault,
 )
 from grave_cli.cli.surroundings import forget_other_programs
+from grave_cli.cli.tidy import tidy
 from grave_cli.cli.train import train
 from grave_cli.cli.verify import verify
 from grave_cli.errors import GraveError, OutOfMemoryError, TrainingError, memory_fault
@@ -59,6 +60,7 @@ app.command("predict-cemetery")(predict_cemetery)
 app.command("evaluate")(evaluate)
 app.command("compare")(compare)
 app.command("join")(join)
+app.command("tidy")(tidy)
 app.command("verify")(verify)
 app.command("runs")(runs)
 app.command("dashboard")(dashboard)

@@ -62,6 +62,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "gravecli join st_anna.gpkg list.csv --map field=Teil --map number=Platz",
         "gravecli join st_anna.gpkg places.csv --crs EPSG:31467 --out joined.gpkg",
     ),
+    "tidy": (
+        "gravecli tidy st_anna.gpkg",
+        "gravecli tidy st_anna.gpkg --check",
+        "gravecli tidy st_anna.gpkg --dem heights.tif --lang de",
+    ),
     "verify": (
         "gravecli verify st_anna.gpkg",
         "gravecli verify st_anna.gpkg --only graves",

@@ -32,6 +32,10 @@ DEM_KEY = "dem_fingerprint"
 """Key of the provenance whose value is `source_of` the DEM."""
 DTM_KEY = "dtm_fingerprint"
 """Key of the provenance whose value is `source_of` the DTM below the DEM."""
+TIDIED_KEY = "tidied"
+"""Key of the provenance of a map that was corrected by hand: the time of `gravecli tidy`."""
+CORRECTIONS_KEY = "corrections"
+"""Key of the provenance whose value says what was corrected by hand, as JSON: numbers by kind."""
 
 _LOGS = ("-wal", "-journal")
 _SIDECARS = (*_LOGS, "-shm")
@@ -110,6 +114,8 @@ def why_keep_geopackage(path: Path, origin: Origin) -> str | None:
         return "has no seal that would show changes"
     if record[SEAL_KEY] != found:
         return "was changed since gravecli wrote it"
+    if record.get(TIDIED_KEY):
+        return "was corrected by hand"
     if not origin.source or record.get(origin.key) != origin.source:
         names = (record[name] for name in origin.names if name in record)
         return f"is {origin.other} ({', '.join(names) or 'unknown'})"
@@ -153,12 +159,17 @@ def seal_geopackage(path: Path) -> None:
     """Write the record of its rows and the seal of a finished GeoPackage into its provenance.
 
     Args:
-        path: The GeoPackage, with all its layers.
+        path: The GeoPackage, with all its layers; an older seal is replaced.
     """
-    insert = f"INSERT INTO {PROVENANCE} (key, value) VALUES (?, ?)"
     with closing(sqlite3.connect(path)) as database, database:
-        database.execute(insert, (RECORD_KEY, record_rows(database)))
-        database.execute(insert, (SEAL_KEY, content_seal(database)))
+        put_provenance(database, RECORD_KEY, record_rows(database))
+        put_provenance(database, SEAL_KEY, content_seal(database))
+
+
+def put_provenance(database: sqlite3.Connection, key: str, value: str) -> None:
+    """Write a value of the provenance, in place of an older one."""
+    database.execute(f"DELETE FROM {PROVENANCE} WHERE key = ?", (key,))
+    database.execute(f"INSERT INTO {PROVENANCE} (key, value) VALUES (?, ?)", (key, value))
 
 
 def refuse_open_geopackage(path: Path) -> None:

@@ -33,7 +33,7 @@ from grave_cli.mapping.tiling import Tiling
 from grave_cli.processes import owner_of, owner_tag
 
 _STALE_S = 7 * 24 * 3600.0
-_FORMAT = 1  # of the section files; a new number invalidates old folders
+_FORMAT = 2  # of the section files; a new number invalidates old folders
 
 
 def prediction_key(scene: Scene, tiling: Tiling, model: str, engine: str) -> str:

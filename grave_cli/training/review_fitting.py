@@ -37,8 +37,9 @@ _MATCH = 0.5  # IoU of a candidate with a grave
 _GLANCES = 12  # looks at candidates that one missed grave is worth
 _PROBABILITIES = (0.03, 0.05, 0.08, 0.12, 0.2, 0.3, 0.5)  # least probability of a candidate
 _SPREAD = 0.25  # usual standard deviation of a feature
-CAUTION = 3.0
-"""Pull of the weights towards those of the defaults, about as strong as a dozen graves."""
+CAUTION = 10.0
+"""Pull of the weights towards those of the defaults: a strip of forty graves moves them little."""
+_HOLD = 8.0  # likewise of the intercept
 _FOLDS = 5
 
 
@@ -159,8 +160,6 @@ def fit_odds(
 ) -> Odds:
     """Fit a logistic model whose weights start at those of another and are never negative.
 
-    The intercept is free: how many graves a model misses differs more than what they look like.
-
     Args:
         features: One row for each case.
         is_so: The outcome of each case.
@@ -180,8 +179,10 @@ def fit_odds(
         errors = 1 / (1 + np.exp(-odds.clip(-50, 50))) - outcome
         off, shift = values[1:] - before, values[0] - start.intercept
         likelihood = np.logaddexp(0, odds) - outcome * odds
-        slope = np.concatenate([[errors.sum() + shift], errors @ scaled + caution / _SPREAD * off])
-        penalty = caution / _SPREAD * (off**2).sum() / 2 + shift**2 / 2
+        slope = np.concatenate(
+            [[errors.sum() + _HOLD * shift], errors @ scaled + caution / _SPREAD * off]
+        )
+        penalty = caution / _SPREAD * (off**2).sum() / 2 + _HOLD * shift**2 / 2
         return float(likelihood.sum() + penalty), slope
 
     first = np.concatenate([[start.intercept], before])

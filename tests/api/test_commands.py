@@ -57,6 +57,8 @@ def test_a_map_is_what_the_command_writes(photo: Path, truth: Path) -> None:
     names = ["--model", "starter", "--out", "command.gpkg", "--truth", truth, "--json"]
     told = json.loads(gravecli("predict-cemetery", photo, *names, cwd=Path()).stdout)
     assert (len(made), made.to_review) == (told["graves"], told["to_review"])
+    assert made.candidates is not None
+    assert (len(made.candidates), made.guarantee) == (told["candidates"], told["guarantee"])
     assert json.loads(json.dumps(made.score)) == told["score"]
     assert (made.cemetery, made.model) == ("sample_01", "starter")
     assert made.files == {"gpkg": Path("own.gpkg"), "geojson": Path("own.geojson")}
@@ -169,7 +171,7 @@ def test_without_geopandas_the_way_to_it_is_named(
 ) -> None:
     found = read_graves(truth)
     monkeypatch.setitem(sys.modules, "geopandas", None)
-    with pytest.raises(ImportError, match=r"gravecli\[notebook\]"):
+    with pytest.raises(ImportError, match=r"gravemapper\[notebook\]"):
         found.to_geodataframe()
 
 

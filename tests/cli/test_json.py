@@ -117,6 +117,7 @@ def test_maps_and_their_scores(here: Path) -> None:
     assert (summary["model"], summary["graves"] > 0) == ("starter", True)
     with fiona.open(here / "m.gpkg", layer="graves") as layer:
         assert summary["to_review"] == sum(bool(f.properties["needs_review"]) for f in layer)
+    compare("tidy", printed(here, "tidy", "m.gpkg"))
     files = ["--orthophoto", photo, "--dem", "data/dems/sample_01.tif"]
     compare("verify", printed(here, "verify", "m.gpkg", *files))
     many = printed(here, "predict-cemetery", "@maps.txt", "--out", "maps", "--model", "starter")

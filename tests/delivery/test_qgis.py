@@ -83,6 +83,13 @@ def test_the_graves_are_styled_by_review_and_confidence(seen: dict[str, Any]) ->
 
 
 @needs_qgis
+def test_candidates_are_styled_by_decision(seen: dict[str, Any]) -> None:
+    english, german = (seen["maps"][name]["candidates"] for name in ("en", "de"))
+    assert english["rules"] == {"accepted": 0, "refused": 0, "perhaps a grave": 2}
+    assert list(german["rules"]) == ["übernommen", "verworfen", "vielleicht ein Grab"]
+
+
+@needs_qgis
 def test_numbers_show_from_1_to_300_on_and_raw_outlines_too(seen: dict[str, Any]) -> None:
     for layers in seen["maps"].values():
         assert layers["graves"]["label"] == ['"number"', True, 300]
