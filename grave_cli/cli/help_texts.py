@@ -44,6 +44,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "gravecli predict-cemetery st_anna_2026.tif --previous st_anna_2025.gpkg",
         "gravecli predict-cemetery flights --dem-dir heights --out maps --preview maps",
         "gravecli predict-cemetery @list.txt --out maps --shard 1/4",
+        "gravecli predict-cemetery s3://county/st_anna.tif --set data.allow_remote=true",
     ),
     "evaluate": (
         "gravecli evaluate st_anna.gpkg surveyed.gpkg",

@@ -93,10 +93,12 @@ def load(
         SettingsError: A setting is unknown or out of bounds, a file is missing, or `work_dir` is no
             folder.
     """
+    from grave_cli import remote
     from grave_cli.leftovers import sweep_work_dir
     from grave_cli.settings.load import load_settings
 
     loaded = load_settings(config, assignments or (), options)
+    remote.permit(loaded.settings.data.allow_remote)
     _check_work_dir(loaded)
     sweep_work_dir(loaded.settings.work_dir)
     return loaded

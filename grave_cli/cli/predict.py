@@ -22,7 +22,8 @@ def predict_cemetery(
         typer.Argument(
             metavar="ORTHOPHOTO",
             help="Orthophoto of the cemetery (GeoTIFF). Or several: files, folders, or @LIST, a "
-            "text file with one orthophoto a line.",
+            "text file with one orthophoto a line. With data.allow_remote, also https:// and "
+            "s3:// addresses.",
         ),
     ],
     dem: Annotated[
@@ -112,7 +113,10 @@ def predict_cemetery(
     Several orthophotos: one failure does not stop the rest, cemeteries that have a map by the same
     model are skipped unless --overwrite is given, and a summary is written beside the maps.
     """
+    from functools import partial
+
     from grave_cli.batch.jobs import are_many
+    from grave_cli.cli.addresses import as_link
     from grave_cli.cli.prediction_lines import print_summary
     from grave_cli.dataset.named_files import cemetery_name, sibling_dem
     from grave_cli.delivery.formats import parse_formats
@@ -123,6 +127,9 @@ def predict_cemetery(
     names = parse_formats(formats or ())
     chosen = {"prediction.device": device, "prediction.tta": tta, "output.language": lang}
     loaded = options.load(config, assignments, chosen)
+    links = partial(as_link, work_dir=loaded.settings.work_dir)
+    orthophotos = [links(path) for path in orthophotos]
+    dem = links(dem) if dem else None
     progress = options.show_progress(quiet, verbose)
     if are_many(orthophotos):
         from grave_cli.cli.predict_many import ManyCemeteries, refuse_single_options
