@@ -39,6 +39,10 @@ def train(
             "Default: model.start in the settings.",
         ),
     ] = None,
+    devices: Annotated[
+        int | None,
+        typer.Option(help="Number of devices of this machine that train together. Default: 1."),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Estimate time and memory; write nothing.")
     ] = False,
@@ -58,7 +62,7 @@ def train(
     if name == STARTER:
         raise SettingsError("a run cannot be named starter", remedy="choose another --name")
     chosen = options.training_settings(data, channels, epochs, max_time, seed)
-    chosen["model.start"] = init_from
+    chosen |= {"model.start": init_from, "training.devices": devices}
     loaded = options.load(config, assignments, chosen)
     progress = options.show_progress(quiet, verbose)
     settings, unfinished = _begin(loaded, resume, progress)
@@ -99,17 +103,23 @@ def _train(
     for split in SPLITS:
         if parts := plan.split(split):
             progress.note(f"{split}: {_list_parts(parts)}")
+    from grave_cli.training.peers import find_place
     from grave_cli.training.readiness import check_ready
 
-    check_ready(settings, plan, unfinished)
+    place = find_place(settings)
+    check_ready(settings, plan, None if place.node else unfinished)  # machine 0 holds the run
     if unfinished is None:
         from grave_cli.training.dry_run import estimate_plan
 
         progress.note(f"estimate: {_in_words(estimate_plan(plan, settings))}")
     from grave_cli.training.chip_workers import read_for_workers
-    from grave_cli.training.trainer import run_training
+    from grave_cli.training.trainer import follow_training, run_training
 
     data = read_for_workers(plan, settings, progress)
+    if place.node:
+        follow_training(place, settings, data, unfinished.checkpoint if unfinished else None)
+        print_line(f"machine {place.node} has done its part; machine 0 finishes and keeps the run")
+        return
     result = run_training(settings, data, name=name, unfinished=unfinished, progress=progress)
     if json:
         print_json(asdict(result))
