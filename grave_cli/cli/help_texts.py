@@ -15,6 +15,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "gravecli train --data data --channels rgb --max-time 30m --name first",
         "gravecli train --dry-run",
         "gravecli train --resume first --epochs 80",
+        "gravecli train --devices 2",
         "gravecli train --init-from models:/graves@champion",
         """gravecli train --set 'data.test=["st_anna"]'""",
     ),

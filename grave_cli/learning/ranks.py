@@ -67,7 +67,7 @@ def summed(tensor: Tensor) -> Tensor:
     """
     if not _is_shared():
         return tensor
-    return cast(Tensor, _Sum.apply(tensor))  # type: ignore[no-untyped-call]
+    return cast(Tensor, _Sum.apply(tensor))
 
 
 def copy_from_first(module: torch.nn.Module) -> None:
