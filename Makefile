@@ -17,7 +17,7 @@ HELD_OUT = sample_04
 IN_DEMO = PATH="$$(cd '$(BIN)' && pwd):$$PATH" && cd demo &&
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow check bench lock clean
+.PHONY: help setup demo test test-slow check docs bench lock dist sbom clean
 
 help: ## list all targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(firstword $(MAKEFILE_LIST)) | sort | \
@@ -62,6 +62,9 @@ check: $(STAMP) ## check format, lint, types and quick tests; every change must 
 	$(BIN)/mypy
 	$(QUICK_TESTS)
 
+docs: $(STAMP) ## build the documentation site into build/site; broken links fail
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
 bench: $(STAMP) ## run all benchmarks (about an hour)
 	@set -e; for file in benchmarks/*.py; do \
 		test -e "$$file" || { echo "no benchmarks found"; continue; }; \
@@ -76,6 +79,28 @@ lock: ## renew constraints.txt with the newest releases
 	build/lock/bin/python -m pip freeze --all --exclude-editable --exclude pip >> build/constraints.txt
 	mv build/constraints.txt constraints.txt
 	rm -rf build/lock
+
+# Tools of a release, in an environment of their own: gravecli does not need them.
+TOOLS = build/tools/bin/python
+build/tools/.stamp:
+	rm -rf build/tools
+	$(PYTHON) -m venv build/tools
+	$(TOOLS) -m pip install --disable-pip-version-check "build>=1.2" "twine>=6" "cyclonedx-bom>=7"
+	@touch $@
+
+dist: build/tools/.stamp ## build wheel and source distribution into dist/, and check what the index would refuse
+	rm -rf dist
+	$(TOOLS) -m build
+	$(TOOLS) -m twine check --strict dist/*
+
+sbom: build/tools/.stamp ## write dist/sbom.json: all packages that gravecli needs, with their licences (CycloneDX)
+	rm -rf build/sbom
+	$(PYTHON) -m venv build/sbom
+	build/sbom/bin/python -m pip install --disable-pip-version-check -c constraints.txt .
+	mkdir -p dist
+	build/tools/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+		--output-file dist/sbom.json build/sbom/bin/python
+	rm -rf build/sbom
 
 clean: ## delete the environment, caches, builds and the demo
 	rm -rf $(VENV) build dist demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* *.egg-info

@@ -37,7 +37,7 @@ _REMEDIES = {
     "readonly": "check the permissions of the file and its folder",
     "unable to open": "check the permissions of the file and its folder",
     "not a database": "restore it from a backup, or move it away to begin a new one",
-    "No module named": "install the driver, for PostgreSQL with pip install 'gravecli[postgres]'",
+    "No module named": "install the driver, for PostgreSQL by pip install 'gravemapper[postgres]'",
     "malformed": "restore it from a backup, or move it away to begin a new one",
 }
 

@@ -245,7 +245,7 @@ def _sign(parts: SplitResult, link: Path) -> str:
     try:
         return _signed(parts.netloc, parts.path.lstrip("/"), int(time.monotonic() / _SIGN_AGAIN_S))
     except ImportError:
-        found, remedy = "no boto3", 'install it with `pip install "gravecli[s3]"`'
+        found, remedy = "no boto3", 'install it with `pip install "gravemapper[s3]"`'
     except Exception as error:  # botocore's errors have no common class that needs no import
         found, remedy = mask(str(error)), "check the credentials and the profile of AWS"
     raise RasterReadError(

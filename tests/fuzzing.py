@@ -34,12 +34,16 @@ KINDS = {
     "DXF": "graves.dxf",
     "TOML": "gravecli.toml",
     "list of files": "list.json",
+    "COCO": "coco.json",
+    "Label Studio": "tasks.json",
+    "Pascal VOC": "voc.xml",
+    "list of chips": "photos/chips.json",
     "card": "model/model.json",
     "weights": "model/model.safetensors",
     "network": "model/model.onnx",
 }
 """Kind of file -> the sound file that is mutated, in the folder that `fuzz` is given."""
-_TEXTS = (".vrt", ".geojson", ".gml", ".kml", ".dxf", ".toml", ".json")
+_TEXTS = (".vrt", ".geojson", ".gml", ".kml", ".dxf", ".toml", ".json", ".xml")
 _ODD = (
     *("-1", "0", "1e308", "nan", "99999999999999999999", "\0", "ä", "\u202e", "[[bold]]", "'"),
     *('"', "<", "{", "}", "]", "null", "true", "..", "/dev/zero", "\n\n", "%s", "\ud800", ""),
@@ -211,6 +215,8 @@ def _user(kind: str) -> Callable[[Path], object]:
         from grave_cli.dataset.identity.listing import read_list
 
         return read_list
+    if kind in ("COCO", "Label Studio", "Pascal VOC", "list of chips"):
+        return _use_annotations
     if kind in ("card", "network"):
         return _use_model
     if kind == "weights":
@@ -241,6 +247,15 @@ def _use_vector(path: Path) -> None:
 
     grid = lay_grid("EPSG:25832", (500_000, 5_400_000, 500_020, 5_400_010), 0.1, path)
     read_grave_file(path, grid, DataSettings())
+
+
+def _use_annotations(path: Path) -> None:
+    from grave_cli.exchange.import_annotations import import_annotations
+
+    if path.name == "chips.json":
+        import_annotations(Path("on_chips.json"), path.parent, Path("out"), overwrite=True)
+    else:
+        import_annotations(path, Path("photos"), Path("out"), overwrite=True)
 
 
 def _use_model(path: Path) -> None:

@@ -51,12 +51,12 @@ def write_raster(path: Path, count: int = 3, edge: int = 120, **profile: object)
     return path
 
 
-def write_dem(path: Path, **changes: object) -> Path:
+def write_dem(path: Path, base_m: float = 300, **changes: object) -> Path:
     """Write heights of 300 m and some, on a grid of their own."""
     path.parent.mkdir(parents=True, exist_ok=True)
     how = {"driver": "GTiff", "width": 70, "height": 70, "dtype": "float32", "count": 1}
     how |= {"crs": CRS, "transform": HERE @ Affine.scale(2), "nodata": -9999, **changes}
-    heights = 300 + np.random.default_rng(0).random((70, 70))
+    heights = base_m + np.random.default_rng(0).random((70, 70))
     with rasterio.open(path, "w", **how) as dataset:
         for band in range(1, dataset.count + 1):
             dataset.write(heights.astype(str(how["dtype"])), band)

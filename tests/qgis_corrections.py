@@ -1,8 +1,8 @@
 """Corrects the graves of a map with the QGIS of the system, as an office does; run by its Python.
 
 The corrections are a JSON file: `delete` and `review` list grave ids, `move` has a shift for each
-of some ids and `reshape` an outline (WKT), `draw` lists outlines of new graves. What is drawn has
-no attributes.
+of some ids and `reshape` an outline (WKT), `draw` lists outlines of new graves, `decide` has a
+decision for each of some candidates. What is drawn has no attributes.
 """
 
 import argparse
@@ -44,8 +44,10 @@ def main() -> None:
     reader = other.getFeatures()
     if how.hold or how.crash:
         next(reader)  # as long as somebody reads, SQLite leaves all edits in its log
-    correct(layer, json.loads(Path(how.corrections).read_text("utf-8")))
+    corrections = json.loads(Path(how.corrections).read_text("utf-8"))
+    correct(layer, corrections)
     assert layer.commitChanges(not (how.hold or how.crash)), layer.commitErrors()
+    decide(how.map, corrections.get("decide", {}))
     sys.stdout.write("saved\n")
     sys.stdout.flush()
     if how.crash:
@@ -78,6 +80,19 @@ def correct(layer: QgsVectorLayer, corrections: dict) -> None:
         drawn.setGeometry(QgsGeometry.fromWkt(text))
         for part in QgsVectorLayerUtils.makeFeatureCompatible(drawn, layer):  # as pasting does
             assert layer.addFeature(part)
+
+
+def decide(path: str, decisions: dict) -> None:
+    if not decisions:
+        return
+    layer = QgsVectorLayer(f"{path}|layername=candidates", "candidates", "ogr")
+    assert layer.isValid(), path
+    assert layer.startEditing()
+    column = layer.fields().indexOf("decision")
+    numbers = {str(feature["candidate_id"]): feature.id() for feature in layer.getFeatures()}
+    for name, decision in decisions.items():
+        assert layer.changeAttributeValue(numbers[name], column, decision)
+    assert layer.commitChanges(), layer.commitErrors()
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ def predict(place: Path, out: str, *more: str) -> str:
 
 
 def features(path: Path) -> dict[str, list]:
-    layers = ("graves", "graves_raw", "coverage")
+    layers = ("graves", "candidates", "graves_raw", "coverage")
     return {layer: [dict(feature) for feature in fiona.open(path, layer=layer)] for layer in layers}
 
 

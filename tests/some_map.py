@@ -10,7 +10,7 @@ from affine import Affine
 from pyproj import CRS
 
 from grave_cli.delivery.geopackage_seal import ORTHOPHOTO_KEY
-from grave_cli.mapping.result import PredictionResult
+from grave_cli.mapping.result import Candidates, PredictionResult
 from grave_cli.outputs import source_of
 from grave_cli.rasters.grid import WorkingGrid
 
@@ -25,6 +25,8 @@ GRAVES = (
     (2, 1, 1, 0.95, "edge"),
     (None, None, 1, 0.5, "occluded,low_confidence"),
 )
+RANKS = {0.5: 1, 0.95: 2, 0.65: 3, 0.81: 5, 0.93: 7, 0.97: 8}  # of graves by their confidence
+BETWEEN = (LEFT + 1.5, LEFT + 4.5)  # the graves; candidates lie there
 
 
 def some_map(orthophoto: Path, cemetery: str = "groß_anna") -> PredictionResult:
@@ -42,7 +44,24 @@ def some_map(orthophoto: Path, cemetery: str = "groß_anna") -> PredictionResult
         coverage=shapely.MultiPolygon([shapely.box(LEFT, BOTTOM, LEFT + 18, BOTTOM + 10)]),
         provenance={"orthophoto": orthophoto.name, ORTHOPHOTO_KEY: source_of(orthophoto)},
         computed_share=1.0,
+        candidates=Candidates(
+            np.array(
+                [shapely.box(x, BOTTOM + 4, x + 1, BOTTOM + 6) for x in BETWEEN], dtype=object
+            ),
+            tuple(_candidate(number) for number in (1, 2)),
+        ),
     )
+
+
+def _candidate(number: int) -> dict[str, Any]:
+    return {
+        "candidate_id": number,
+        "probability": 0.4,
+        "reason": "too faint to be drawn",
+        "review_rank": 2 + 2 * number,
+        "review_reason": "a gap in its row",
+        "decision": "",
+    }
 
 
 def _row(
@@ -61,4 +80,6 @@ def _row(
         "shape": "rectangle" if field else "orthogonal",
         "flags": flags,
         "needs_review": bool(flags),
+        "review_rank": RANKS[confidence],
+        "review_reason": "",
     }

@@ -25,7 +25,7 @@ FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 SETTING = re.compile(r"[a-z]\w*(?:\.\w+)+")
-FILE_ENDINGS = (".py", ".toml", ".db", ".md")
+FILE_ENDINGS = (".py", ".toml", ".db", ".md", ".json", ".yaml", ".safetensors", ".onnx")
 
 
 def options_of(command: str) -> set[str]:

@@ -31,14 +31,15 @@ GROUND = (
 FLOORS = (
     ("leftovers", "remote"),
     ("settings", "atomic_writes", "outputs", "database"),
-    ("outlines", "sample_data"),
+    ("outlines", "qgis_plugin", "sample_data"),
     ("rasters",),
     ("delivery", "graves", "pages", "vectors"),
     ("dataset", "evaluation", "model", "register"),
-    ("doctor", "drawing", "learning", "resurvey", "tracking"),
-    ("joining", "mapping"),
+    ("doctor", "drawing", "exchange", "learning", "resurvey", "review", "tracking"),
+    ("joining", "mapping", "tidying"),
     ("batch", "training", "verification"),
     ("tuning",),
+    ("api",),
     ("cli",),
 )
 ROOMS = {room: height for height, rooms in enumerate((GROUND, *FLOORS)) for room in rooms}
@@ -65,7 +66,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "pyarrow": ("delivery", "vectors"),
     "pytorch_lightning": (),  # the same code as `lightning`, whose classes it does not recognise
     "rasterio": RASTER_ROOMS,
-    "rich": ("cli",),
+    "rich": ("api.bars", "cli"),
     "segmentation_models_pytorch": ("model",),
     "timm": ("model",),
     "tomlkit": ("settings",),
@@ -170,6 +171,8 @@ def wrong_way(found: Import, package: Path) -> str | None:
         return "relative import"
     if not found.is_of(package.name):
         return None
+    if not found.importer and not found.at_load:  # the lazy names of the package itself
+        return None
     target = found.target.removeprefix(package.name).strip(".")
     if target in ("", "__version__"):  # the package itself holds only the version
         return None
@@ -213,17 +216,26 @@ def drawn_floors() -> str:
     return "\n".join(reversed(rows))
 
 
+def is_lazy(statement: ast.stmt) -> bool:
+    """Whether a statement of the package itself loads nothing: a name, or one of two functions."""
+    if isinstance(statement, ast.FunctionDef):
+        return statement.name in ("__getattr__", "__dir__")
+    text = ast.unparse(statement)
+    return isinstance(statement, ast.Assign) or text.startswith(
+        ("from typing import", "if TYPE_CHECKING:")
+    )
+
+
 def filled_init_files(package: Path) -> list[str]:
-    """Package `__init__` files that hold more than a docstring and, at the root, the version."""
+    """Package `__init__` files that hold code; at the root, version and lazy names are allowed."""
     filled = []
     for path in sorted(package.rglob("__init__.py")):
         body = ast.parse(path.read_text("utf-8")).body
         if body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
             body = body[1:]
-        code = [ast.unparse(statement) for statement in body]
         if path.parent == package:
-            code = [line for line in code if not line.startswith("__version__ =")]
-        if code:
+            body = [statement for statement in body if not is_lazy(statement)]
+        if body:
             filled.append(path.relative_to(package.parent).as_posix())
     return filled
 

@@ -21,6 +21,7 @@ def two_graves(orthophoto: Path, **provenance: str) -> PredictionResult:
     polygons = np.array([shapely.box(x, 0, x + 1, 2) for x in (500_000, 500_003)], dtype=object)
     numbers = ("confidence", "area_m2", "length_m", "width_m", "azimuth_deg", "height_m")
     row = {"cemetery_id": "anna", "shape": "rectangle", "flags": "", "needs_review": False}
+    row |= {"review_rank": 1, "review_reason": ""}
     row |= dict.fromkeys(numbers, 0.5) | dict.fromkeys(("field", "row", "number"), 1)
     return PredictionResult(
         cemetery="anna",

@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grave_cli.dataset.file_kinds import DEM, ORTHOPHOTO, bears_tag
-from grave_cli.dataset.named_files import cemetery_name, dem_of, find_files, sibling_dem
+from grave_cli.dataset.named_files import (
+    HeightFiles,
+    cemetery_name,
+    find_files,
+    heights_of,
+    readable,
+    sibling_heights,
+)
+from grave_cli.dataset.odm_project import read_project
 from grave_cli.errors import DatasetError, SettingsError
 from grave_cli.regular_files import check_regular
 
@@ -24,14 +32,19 @@ class Job:
     Args:
         cemetery: Cemetery id.
         orthophoto: RGB(A) image.
-        dem: Heights; None without them.
+        heights: Its heights.
         out: The GeoPackage to write.
     """
 
     cemetery: str
     orthophoto: Path
-    dem: Path | None
+    heights: HeightFiles
     out: Path
+
+    @property
+    def dem(self) -> Path | None:
+        """Heights of the surface; None without them."""
+        return self.heights.dem
 
 
 @dataclass(frozen=True)
@@ -57,7 +70,18 @@ class Shard:
 
 def are_many(given: Sequence[Path]) -> bool:
     """Return whether arguments name more than one orthophoto, or may do so."""
-    return len(given) > 1 or any(is_list(path) or os.path.isdir(path) for path in given)
+    return len(given) > 1 or any(is_list(path) or _is_folder(path) for path in given)
+
+
+def single_orthophoto(given: Path) -> Path:
+    """Return the orthophoto that an argument names: itself, or that of a drone project."""
+    project = read_project(given)
+    return given if project is None else project.orthophoto
+
+
+def _is_folder(path: Path) -> bool:
+    """Return whether a path is a folder that is not the project of a single cemetery."""
+    return os.path.isdir(path) and read_project(path) is None
 
 
 def is_list(path: Path) -> bool:
@@ -76,7 +100,7 @@ def list_jobs(
     Args:
         given: Orthophotos, folders with orthophotos, and lists of orthophotos ("@list.txt").
         out: Folder of the maps.
-        dem_folder: Where the DEMs lie; None: see `sibling_dem`.
+        dem_folder: Where the DEMs lie; None: see `sibling_heights`.
         link: Makes a link file of an address in a list, and leaves paths as they are.
 
     Raises:
@@ -95,8 +119,8 @@ def list_jobs(
                 found=f"also {other.orthophoto}",
                 remedy="rename one of them, or map them into two folders",
             )
-        dem = dem_of(orthophoto, dem_folder) if dem_folder else sibling_dem(orthophoto)
-        jobs[name] = Job(name, orthophoto, dem, out / f"{name}.gpkg")
+        found = heights_of(orthophoto, dem_folder) if dem_folder else sibling_heights(orthophoto)
+        jobs[name] = Job(name, orthophoto, found, out / f"{name}.gpkg")
     return tuple(jobs[name] for name in sorted(jobs))
 
 
@@ -142,7 +166,10 @@ def _orthophotos(given: Sequence[Path], link: Callable[[Path], Path]) -> Iterato
 
 def _of_argument(path: Path, link: Callable[[Path], Path]) -> Iterator[Path]:
     if is_list(path):
-        yield from _of_list(Path(str(path)[len(LIST_MARK) :]), link)
+        for line in _of_list(Path(str(path)[len(LIST_MARK) :]), link):
+            yield single_orthophoto(line)
+    elif (project := read_project(path)) is not None:
+        yield project.orthophoto
     elif os.path.isdir(path):
         yield from _of_folder(path)
     else:
@@ -171,16 +198,20 @@ def _of_list(path: Path, link: Callable[[Path], Path]) -> Iterator[Path]:
 
 
 def _of_folder(folder: Path) -> Iterator[Path]:
-    """Find the orthophotos of a data folder, or of a folder in which DEMs lie beside them."""
+    """Find the orthophotos of a data folder, of projects in a folder, or beside their DEMs."""
     layout = folder / ORTHOPHOTO.folder
     place = layout if layout.is_dir() else folder
     found, unread = find_files(place, ORTHOPHOTO)
     photos = [path for path in found.values() if place is layout or not bears_tag(path, DEM)]
+    if place is not layout:
+        with readable(folder):
+            projects = [read_project(one) for one in sorted(folder.iterdir()) if one.is_dir()]
+        photos += [project.orthophoto for project in projects if project is not None]
     if not photos:
         raise DatasetError(
             "no orthophotos in this folder",
             where=place,
             found=", ".join(path.name for path in (*found.values(), *unread)) or None,
-            expected=", ".join(ORTHOPHOTO.endings),
+            expected=f"{', '.join(ORTHOPHOTO.endings)}, or projects of OpenDroneMap",
         )
     yield from photos

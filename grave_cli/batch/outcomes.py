@@ -30,22 +30,26 @@ class Outcome:
         state: Mapped now, or before, or neither.
         graves: Graves on its map; None without one.
         to_review: How many of them need a review.
+        candidates: Places that may be graves but were not drawn.
         seconds: Duration.
         orthophoto: The mapped image.
         dem: Its heights; empty without them.
         map: The GeoPackage.
         error: Why it failed, in one line.
+        dtm: Heights of the ground below `dem`; empty without them.
     """
 
     cemetery: str
     state: State
     graves: int | None
     to_review: int | None
+    candidates: int | None
     seconds: float
     orthophoto: str
     dem: str
     map: str
     error: str = ""
+    dtm: str = ""
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,7 @@ def as_record(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "failed": states.count("failed"),
         "graves": sum(outcome.graves or 0 for outcome in outcomes),
         "to_review": sum(outcome.to_review or 0 for outcome in outcomes),
+        "candidates": sum(outcome.candidates or 0 for outcome in outcomes),
         "cemeteries": [asdict(outcome) for outcome in outcomes],
     }
 

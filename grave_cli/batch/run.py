@@ -5,17 +5,18 @@ from time import perf_counter
 
 from grave_cli.batch.jobs import Job
 from grave_cli.batch.outcomes import Outcome, State
+from grave_cli.delivery.geopackage_seal import MapCounts
 from grave_cli.errors import GraveError
 from grave_cli.interrupts import was_interrupted
 from grave_cli.progress import SILENT, Progress
 
-MapOne = Callable[[Job], tuple[int, int]]
-"""Maps a cemetery; returns its graves, and how many of them need a review."""
+MapOne = Callable[[Job], MapCounts]
+"""Maps a cemetery; returns what its map holds."""
 
 
 def map_jobs(
     jobs: Sequence[Job],
-    find_finished: Callable[[Job], tuple[int, int] | None],
+    find_finished: Callable[[Job], MapCounts | None],
     map_one: MapOne,
     progress: Progress = SILENT,
 ) -> Iterator[Outcome]:
@@ -44,12 +45,9 @@ def _in_words(fault: Exception, job: Job) -> str:
     return str(fault)
 
 
-def _map(
-    job: Job, find_finished: Callable[[Job], tuple[int, int] | None], map_one: MapOne
-) -> Outcome:
+def _map(job: Job, find_finished: Callable[[Job], MapCounts | None], map_one: MapOne) -> Outcome:
     start = perf_counter()
-    graves: int | None = None
-    to_review: int | None = None
+    counts: MapCounts | None = None
     state: State = "failed"
     error = ""
     try:
@@ -58,7 +56,6 @@ def _map(
         else:
             counts = map_one(job)
             state = "mapped"
-        graves, to_review = counts
     except (GraveError, MemoryError, OSError) as fault:
         if was_interrupted(fault):
             raise KeyboardInterrupt from fault
@@ -66,11 +63,13 @@ def _map(
     return Outcome(
         cemetery=job.cemetery,
         state=state,
-        graves=graves,
-        to_review=to_review,
+        graves=counts.graves if counts else None,
+        to_review=counts.to_review if counts else None,
+        candidates=counts.candidates if counts else None,
         seconds=round(perf_counter() - start, 1),
         orthophoto=str(job.orthophoto),
         dem=str(job.dem or ""),
         map=str(job.out),
         error=error,
+        dtm=str(job.heights.dtm or ""),
     )

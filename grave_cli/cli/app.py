@@ -15,11 +15,15 @@ from grave_cli.cli.config import config
 from grave_cli.cli.dashboard import dashboard
 from grave_cli.cli.dataset_id import dataset_id
 from grave_cli.cli.evaluate import evaluate
+from grave_cli.cli.export import export
+from grave_cli.cli.export_chips import export_chips
 from grave_cli.cli.help_texts import PlainCommand, PlainGroup, examples_of
 from grave_cli.cli.hpo import hpo
+from grave_cli.cli.import_annotations import import_annotations
 from grave_cli.cli.join import join
 from grave_cli.cli.model_info import model_info
 from grave_cli.cli.predict import predict_cemetery
+from grave_cli.cli.qgis_plugin import qgis_plugin
 from grave_cli.cli.runs import runs
 from grave_cli.cli.sample_data import sample_data
 from grave_cli.cli.streams import (
@@ -29,6 +33,7 @@ from grave_cli.cli.streams import (
     system_fault,
 )
 from grave_cli.cli.surroundings import forget_other_programs
+from grave_cli.cli.tidy import tidy
 from grave_cli.cli.train import train
 from grave_cli.cli.verify import verify
 from grave_cli.errors import GraveError, OutOfMemoryError, TrainingError, memory_fault
@@ -55,11 +60,16 @@ app.command("predict-cemetery")(predict_cemetery)
 app.command("evaluate")(evaluate)
 app.command("compare")(compare)
 app.command("join")(join)
+app.command("tidy")(tidy)
 app.command("verify")(verify)
 app.command("runs")(runs)
 app.command("dashboard")(dashboard)
 app.command("sample-data")(sample_data)
 app.command("model-info")(model_info)
+app.command("export")(export)
+app.command("qgis-plugin")(qgis_plugin)
+app.command("import-annotations")(import_annotations)
+app.command("export-chips")(export_chips)
 app.command("config")(config)
 for command in app.registered_commands:
     command.cls = PlainCommand

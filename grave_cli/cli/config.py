@@ -12,7 +12,18 @@ from grave_cli.cli.streams import say
 def config(
     init: Annotated[
         bool,
-        typer.Option("--init", help="Write gravecli.toml with all defaults and their help texts."),
+        typer.Option(
+            "--init",
+            help="Write gravecli.toml with all defaults and their help texts, and its schema.",
+        ),
+    ] = False,
+    schema: Annotated[
+        bool,
+        typer.Option(
+            "--schema",
+            help="Write gravecli.schema.json, the JSON Schema by which editors complete and check "
+            "gravecli.toml.",
+        ),
     ] = False,
     config: options.Config = None,
     assignments: options.Assignments = None,
@@ -25,11 +36,13 @@ def config(
     from grave_cli.cli.console import print_json, print_line
 
     options.show_progress(quiet, verbose)
-    if init:
-        path = _init(config, overwrite)
+    if init or schema:
+        from grave_cli.settings.load import DEFAULT_CONFIG
+
+        files = _write(config or DEFAULT_CONFIG, with_settings=init, overwrite=overwrite)
         if json:
-            print_json({"written": str(path)})
-        else:
+            print_json(files)
+        for path in () if json else files.values():
             say(f"wrote {path}")
         return
     from grave_cli.settings.example import to_toml_value
@@ -46,15 +59,22 @@ def config(
         print_line(f"{key} = {to_toml_value(value)}   # {loaded.origin(key)}")
 
 
-def _init(path: Path | None, overwrite: bool) -> Path:
+def _write(path: Path, *, with_settings: bool, overwrite: bool) -> dict[str, str]:
+    """Write the schema beside a settings file, and the settings file if it is wanted."""
     from grave_cli.atomic_writes import whole_file
     from grave_cli.outputs import Output, check_outputs
     from grave_cli.settings.example import example_toml, why_keep_config
-    from grave_cli.settings.load import DEFAULT_CONFIG
+    from grave_cli.settings.schema import SCHEMA_FILE, schema_text, why_keep_schema
 
-    path = path or DEFAULT_CONFIG
-    output = Output("--init", path, "a TOML file", (".toml",), why_keep_config)
-    check_outputs([output], {}, overwrite=overwrite)
-    with whole_file(path) as new:
-        new.write_text(example_toml(), encoding="utf-8")
-    return path
+    schema = path.with_name(SCHEMA_FILE)
+    option = "--init" if with_settings else "--schema"
+    settings = Output("--init", path, "a TOML file", (".toml",), why_keep_config)
+    beside = Output(option, schema, "a JSON Schema", (".json",), why_keep_schema)
+    outputs = [*([settings] if with_settings else []), beside]
+    check_outputs(outputs, {}, overwrite=overwrite)
+    texts = {"written": (path, example_toml)} if with_settings else {}
+    texts |= {"schema": (schema, schema_text)}
+    for target, text in texts.values():
+        with whole_file(target) as new:
+            new.write_text(text(), encoding="utf-8")
+    return {key: str(target) for key, (target, _) in texts.items()}

@@ -43,6 +43,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "gravecli predict-cemetery st_anna.tif --truth surveyed.gpkg --json",
         "gravecli predict-cemetery st_anna.tif --crs EPSG:25832 --out maps/st_anna.gpkg",
         "gravecli predict-cemetery st_anna_2026.tif --previous st_anna_2025.gpkg",
+        "gravecli predict-cemetery webodm/st_anna-all --preview st_anna.png",
         "gravecli predict-cemetery flights --dem-dir heights --out maps --preview maps",
         "gravecli predict-cemetery @list.txt --out maps --shard 1/4",
         "gravecli predict-cemetery s3://county/st_anna.tif --set data.allow_remote=true",
@@ -62,6 +63,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         'gravecli join st_anna.gpkg list.xlsx --on "Feld,Reihe,Nummer"',
         "gravecli join st_anna.gpkg list.csv --map field=Teil --map number=Platz",
         "gravecli join st_anna.gpkg places.csv --crs EPSG:31467 --out joined.gpkg",
+    ),
+    "tidy": (
+        "gravecli tidy st_anna.gpkg",
+        "gravecli tidy st_anna.gpkg --check",
+        "gravecli tidy st_anna.gpkg --dem heights.tif --lang de",
     ),
     "verify": (
         "gravecli verify st_anna.gpkg",
@@ -87,9 +93,28 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "gravecli model-info starter",
         "gravecli model-info models:/graves@champion --json",
     ),
+    "export": (
+        "gravecli export first --deepness graves.onnx",
+        "gravecli export starter --deepness graves.onnx --set prediction.tile_px=1024",
+    ),
+    "qgis-plugin": (
+        "gravecli qgis-plugin",
+        "gravecli qgis-plugin --out plugins",
+    ),
+    "import-annotations": (
+        "gravecli import-annotations instances.json",
+        "gravecli import-annotations voc --category grave --category urn",
+        "gravecli import-annotations tasks.json --orthophotos chips --out drawn",
+    ),
+    "export-chips": (
+        "gravecli export-chips --out chips",
+        "gravecli export-chips data --format yolo-seg --out yolo --size-px 1024",
+        "gravecli export-chips next --no-split --out to_annotate",
+    ),
     "config": (
         "gravecli config",
         "gravecli config --init",
+        "gravecli config --schema",
         "gravecli config --set training.epochs=5 --json",
     ),
 }

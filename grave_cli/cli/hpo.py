@@ -71,6 +71,7 @@ def hpo(
 
     from grave_cli.cli.console import print_json
     from grave_cli.cli.study_screen import show_study
+    from grave_cli.settings.durations import parse_duration
     from grave_cli.tuning.result import StudyWatch
     from grave_cli.tuning.study import StudyRequest, run_study
 
@@ -78,9 +79,7 @@ def hpo(
     chosen = {"data.root": data, "data.channels": channels, "hpo.storage": storage}
     settings = options.load(config, assignments, chosen).settings
     settings = _with_epochs(settings, study, preset, epochs)
-    request = StudyRequest(
-        study, preset, trials, workers, options.parse_duration(timeout), model, force
-    )
+    request = StudyRequest(study, preset, trials, workers, parse_duration(timeout), model, force)
     progress = options.show_progress(quiet, verbose)
     watch = StudyWatch()
     with show_study(watch, progress) as shown:

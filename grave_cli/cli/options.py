@@ -1,6 +1,5 @@
 """Options that several commands share, and their conversion to settings."""
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -93,30 +92,10 @@ def load(
         SettingsError: A setting is unknown or out of bounds, a file is missing, or `work_dir` is no
             folder.
     """
-    from grave_cli import remote
-    from grave_cli.leftovers import sweep_work_dir
+    from grave_cli.api.prepared import prepare
     from grave_cli.settings.load import load_settings
 
-    loaded = load_settings(config, assignments or (), options)
-    remote.permit(loaded.settings.data.allow_remote)
-    _check_work_dir(loaded)
-    sweep_work_dir(loaded.settings.work_dir)
-    return loaded
-
-
-def _check_work_dir(loaded: "LoadedSettings") -> None:
-    """Refuse a work folder that is a file, or lies in one, before any work is done for it."""
-    from grave_cli.errors import SettingsError
-
-    work_dir = loaded.settings.work_dir
-    for path in (work_dir, *work_dir.parents):
-        if os.path.lexists(path) and not path.is_dir():
-            raise SettingsError(
-                f"work_dir ({loaded.origin('work_dir')}) is not a folder",
-                where=work_dir,
-                found=f"the file {path}",
-                expected="a folder, or a name for a new one",
-            )
+    return prepare(load_settings(config, assignments or (), options))
 
 
 def refuse_empty(option: str, name: str | None) -> None:
@@ -131,11 +110,39 @@ def refuse_empty(option: str, name: str | None) -> None:
         raise SettingsError(f"{option} is empty", found=repr(name), expected="a name")
 
 
+def refuse_both(one: str, value: object, other: str, other_value: object) -> None:
+    """Refuse two names of one option with different values.
+
+    Raises:
+        SettingsError: Both are given, and differ.
+    """
+    from grave_cli.errors import SettingsError
+
+    if None not in (value, other_value) and value != other_value:
+        raise SettingsError(
+            f"{one} and {other} are one option", found=f"{value} and {other_value}", expected="one"
+        )
+
+
+def read_crs(text: str | None) -> str | None:
+    """Parse a CRS that the user named; None, and nothing between the quotes, mean none.
+
+    Raises:
+        GridError: It is not a CRS, or not tied to the Earth.
+    """
+    from grave_cli.rasters.georeference import parse_crs
+
+    return parse_crs(text) if text else None
+
+
 def show_progress(quiet: bool, verbose: bool) -> Progress:
     """Set up the terminal and return its progress listener."""
     from grave_cli.cli.console import QuietProgress, TerminalProgress, set_up_logging
+    from grave_cli.cli.line_progress import LineProgress, wants_lines
 
     set_up_logging(verbose)
+    if wants_lines():
+        return LineProgress(quiet)
     return QuietProgress() if quiet else TerminalProgress()
 
 
@@ -151,6 +158,8 @@ def training_settings(
     Raises:
         SettingsError: The time limit cannot be read.
     """
+    from grave_cli.settings.durations import parse_duration
+
     return {
         "data.root": data,
         "data.channels": channels,
@@ -158,22 +167,3 @@ def training_settings(
         "training.max_time_s": parse_duration(max_time),
         "training.seed": seed,
     }
-
-
-def parse_duration(text: str | None) -> float | None:
-    """Convert a duration such as 90, 90s, 10m, 1.5h or 1h30m to seconds.
-
-    Raises:
-        SettingsError: The text is not a duration.
-    """
-    import re
-
-    from grave_cli.errors import SettingsError
-
-    if text is None:
-        return None
-    units = {"": 1, "s": 1, "m": 60, "h": 3600}
-    parts = re.findall(r"(\d+(?:\.\d+)?)([smh]?)", text.strip().lower())
-    if not parts or "".join(number + unit for number, unit in parts) != text.strip().lower():
-        raise SettingsError("duration cannot be read", found=text, expected="90s, 10m or 1h30m")
-    return float(sum(float(number) * units[unit] for number, unit in parts))

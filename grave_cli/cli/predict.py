@@ -1,19 +1,11 @@
 """`gravecli predict-cemetery`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from grave_cli.cli import options
-
-if TYPE_CHECKING:
-    from grave_cli.mapping.result import PredictionResult
-    from grave_cli.progress import Progress
-    from grave_cli.settings.load import LoadedSettings
-    from grave_cli.settings.mapping import DecodingSettings
-    from grave_cli.settings.tree import Settings
-    from grave_cli.tracking.models import FoundModel
 
 
 def predict_cemetery(
@@ -21,9 +13,9 @@ def predict_cemetery(
         list[Path],
         typer.Argument(
             metavar="ORTHOPHOTO",
-            help="Orthophoto of the cemetery (GeoTIFF). Or several: files, folders, or @LIST, a "
-            "text file with one orthophoto a line. With data.allow_remote, also https:// and "
-            "s3:// addresses.",
+            help="Orthophoto of the cemetery (GeoTIFF), or its folder of OpenDroneMap or WebODM. "
+            "Or several: files, folders, or @LIST, a text file with one orthophoto a line. With "
+            "data.allow_remote, also https:// and s3:// addresses.",
         ),
     ],
     dem: Annotated[
@@ -31,6 +23,13 @@ def predict_cemetery(
         typer.Option(
             help="DEM of the cemetery. Default: the one in the sibling folder dems/, or beside the "
             "orthophoto if its name ends in _dem, _dsm or _dtm."
+        ),
+    ] = None,
+    dtm: Annotated[
+        Path | None,
+        typer.Option(
+            help="DTM, the ground below the DEM: heights of graves are measured from it. Default: "
+            "without --dem, the one beside the DEM whose name ends in _dtm."
         ),
     ] = None,
     dem_dir: Annotated[
@@ -77,9 +76,24 @@ def predict_cemetery(
     aoi: Annotated[
         Path | None, typer.Option(help="Polygon file (GeoPackage, GeoJSON, …): map only inside.")
     ] = None,
+    bounds: Annotated[
+        str | None,
+        typer.Option(
+            metavar="L,B,R,T",
+            help="Map only inside this rectangle: left, bottom, right, top in the CRS of the "
+            "orthophoto, or in that of a fifth value such as EPSG:4326.",
+        ),
+    ] = None,
     crs: Annotated[
         str | None,
-        typer.Option(metavar="EPSG:…", help="CRS of the output. Default: that of the orthophoto."),
+        typer.Option(
+            metavar="EPSG:…",
+            help="CRS of the output (also --dst-crs). Default: that of the orthophoto.",
+        ),
+    ] = None,
+    dst_crs: Annotated[
+        # Hidden: two names in one row would leave the help texts too little space.
+        str | None, typer.Option(metavar="EPSG:…", hidden=True)
     ] = None,
     device: Annotated[
         str | None, typer.Option(metavar="auto|cpu|cuda|mps", help="Device for prediction.")
@@ -115,26 +129,29 @@ def predict_cemetery(
     """
     from functools import partial
 
-    from grave_cli.batch.jobs import are_many
+    from grave_cli.api.prediction import Extent, choose_heights, map_into
+    from grave_cli.batch.jobs import are_many, single_orthophoto
     from grave_cli.cli.addresses import as_link
     from grave_cli.cli.prediction_lines import print_summary
-    from grave_cli.dataset.named_files import cemetery_name, sibling_dem
+    from grave_cli.dataset.named_files import cemetery_name
     from grave_cli.delivery.formats import parse_formats
     from grave_cli.mapping.map_files import MapFiles
-    from grave_cli.rasters.georeference import parse_crs
+    from grave_cli.vectors.areas import parse_bounds
 
-    target_crs = parse_crs(crs) if crs else None  # a wrong one fails before the work
+    options.refuse_both("--crs", crs, "--dst-crs", dst_crs)
+    target_crs = options.read_crs(crs or dst_crs)  # a wrong one fails before the work
     names = parse_formats(formats or ())
+    extent = Extent(aoi, None if bounds is None else parse_bounds(bounds), resume)
     chosen = {"prediction.device": device, "prediction.tta": tta, "output.language": lang}
     loaded = options.load(config, assignments, chosen)
     links = partial(as_link, work_dir=loaded.settings.work_dir)
     orthophotos = [links(path) for path in orthophotos]
-    dem = links(dem) if dem else None
+    dem, dtm = (links(path) if path else None for path in (dem, dtm))
     progress = options.show_progress(quiet, verbose)
     if are_many(orthophotos):
         from grave_cli.cli.predict_many import ManyCemeteries, refuse_single_options
 
-        refuse_single_options(dem=dem, truth=truth, previous=previous)
+        refuse_single_options(dem=dem, dtm=dtm, truth=truth, previous=previous)
         many = ManyCemeteries(
             orthophotos,
             out or Path(),
@@ -145,16 +162,17 @@ def predict_cemetery(
             shard,
             model,
             crs=target_crs,
-            aoi=aoi,
-            resume=resume,
+            extent=extent,
             overwrite=overwrite,
             loaded=loaded,
             progress=progress,
         )
         raise typer.Exit(many.run(json))
     _refuse_many_options(dem_dir=dem_dir, shard=shard)
-    orthophoto = orthophotos[0]
-    named_dem, dem = dem, dem or sibling_dem(orthophoto)
+    orthophoto = single_orthophoto(orthophotos[0])
+    heights = choose_heights(orthophoto, dem, dtm)
+    inputs = {"--dem": heights.files.dem, "--dtm": heights.files.dtm}
+    inputs |= {"--aoi": aoi, "--config": config}
     files = MapFiles(
         orthophoto,
         out or Path(f"{cemetery_name(orthophoto)}.{names[0] if names else 'gpkg'}"),
@@ -166,18 +184,12 @@ def predict_cemetery(
         data=loaded.settings.data,
         previous=previous,
         all_settings=loaded.settings,
-        inputs={"--dem": dem, "--aoi": aoi, "--config": config},
+        inputs=inputs,
         overwrite=overwrite,
         settings=loaded.settings.output,
         work_dir=loaded.settings.work_dir,
     )
-    files.check()
-    if named_dem is None:
-        progress.note(f"DEM: {dem}" if dem else "DEM: none (name one with --dem)")
-    found = find_model(model, dem is not None, loaded.settings, progress)
-    thresholds = chosen_thresholds(loaded, found)
-    how = {"aoi": aoi, "resume": resume, "receiver": files}
-    _predict(orthophoto, dem, found, loaded.settings, thresholds, progress, **how)
+    map_into(files, heights, model, loaded, extent, progress)
     print_summary(files.summary, json)
 
 
@@ -192,62 +204,3 @@ def _refuse_many_options(**given: object) -> None:
                 found="one",
                 remedy=f"leave {option} out, or name a folder or a list",
             )
-
-
-def find_model(
-    name: str | None, with_dem: bool, settings: "Settings", progress: "Progress"
-) -> "FoundModel":
-    """Find the model to map with, and report it.
-
-    Args:
-        name: Name of a model; None takes the newest that fits, or the starter.
-        with_dem: Whether there is a DEM.
-        settings: Tracking store.
-        progress: Receives notes.
-    """
-    from grave_cli.model.shipped import STARTER
-    from grave_cli.tracking.models import own_or_starter, resolve_model
-
-    found = resolve_model(name, settings) if name else own_or_starter(with_dem, settings)
-    card = found.bundle.card
-    scores = ", ".join(f"{key} {card.metrics[key]:.3f}" for key in _SHOWN if key in card.metrics)
-    progress.note(
-        f"Model: {found.origin} ({card.recipe.channels}, data {card.dataset_id}, {scores})"
-    )
-    if found.advice:
-        progress.warn(found.advice)
-    elif name is None and card.name == STARTER:
-        progress.note(
-            f"No model of your own fits. {card.about['expect']} To map better, correct the map of "
-            "one or two cemeteries and run `gravecli train`"
-        )
-    return found
-
-
-_SHOWN = ("val/dice", "val/object_f1", "test/object_f1")
-
-
-def chosen_thresholds(loaded: "LoadedSettings", found: "FoundModel") -> "DecodingSettings":
-    """Take the thresholds of the model, except for thresholds that the user set."""
-    chosen = loaded.settings.prediction.decoding.model_dump()
-    own = {key: chosen[key] for key in chosen if f"prediction.decoding.{key}" in loaded.origins}
-    return found.bundle.card.decoding.model_copy(update=own)
-
-
-def _predict(
-    orthophoto: Path,
-    dem: Path | None,
-    found: "FoundModel",
-    settings: "Settings",
-    thresholds: "DecodingSettings",
-    progress: "Progress",
-    **how: Any,
-) -> "PredictionResult":
-    from grave_cli.mapping.engine import open_engine
-    from grave_cli.mapping.predict_cemetery import predict_cemetery as run
-
-    card = found.bundle.card
-    if card.recipe.elevation is None and dem is not None:
-        progress.note("The model takes rgb only; the DEM is used for grave heights alone")
-    engine = open_engine(found.bundle, settings.prediction, progress)
-    return run(orthophoto, dem, found.bundle, engine, settings, thresholds, progress, **how)

@@ -10,9 +10,11 @@ from grave_cli.errors import SettingsError
 from grave_cli.wording import counted
 
 if TYPE_CHECKING:
+    from grave_cli.api.prediction import Extent
     from grave_cli.batch.jobs import Job, Shard
     from grave_cli.batch.outcomes import Outcome
     from grave_cli.delivery.formats import FormatName
+    from grave_cli.delivery.geopackage_seal import MapCounts
     from grave_cli.mapping.engine import Engine
     from grave_cli.progress import Progress
     from grave_cli.settings.load import LoadedSettings
@@ -33,8 +35,7 @@ class ManyCemeteries:
         shard: The share to map; None maps all, or in a Slurm job array the share of the task.
         model: Name of the model; None chooses by the channels at hand.
         crs: CRS of the maps; None keeps those of the orthophotos.
-        aoi: Map only inside.
-        resume: Continue interrupted predictions.
+        extent: Map only inside, and continue interrupted predictions.
         overwrite: Also map cemeteries that have a map, and replace files that gravecli would keep.
         loaded: The settings.
         progress: Receives progress and notes.
@@ -49,8 +50,7 @@ class ManyCemeteries:
     shard: str | None
     model: str | None
     crs: str | None
-    aoi: Path | None
-    resume: bool
+    extent: "Extent"
     overwrite: bool
     loaded: "LoadedSettings"
     progress: "Progress"
@@ -110,7 +110,7 @@ class ManyCemeteries:
 
     def _find_models(self, jobs: "Sequence[Job]") -> None:
         """Find the models before the work: for orthophotos with a DEM and for those without."""
-        from grave_cli.cli.predict import find_model
+        from grave_cli.api.prediction import find_model
         from grave_cli.progress import SILENT
 
         for with_dem in sorted({job.dem is not None for job in jobs}, reverse=True):
@@ -121,7 +121,7 @@ class ManyCemeteries:
                 self.progress.note(f"Model for orthophotos without a DEM: {found.origin}")
             self._models[with_dem] = found
 
-    def _finished(self, job: "Job") -> tuple[int, int] | None:
+    def _finished(self, job: "Job") -> "MapCounts | None":
         from grave_cli.delivery.formats import plan_files
         from grave_cli.delivery.geopackage_seal import finished_map
         from grave_cli.outputs import source_of
@@ -132,8 +132,9 @@ class ManyCemeteries:
         model = self._models[job.dem is not None].bundle
         return finished_map(job.out, source_of(job.orthophoto), model.sha256)
 
-    def _map(self, job: "Job") -> tuple[int, int]:
-        from grave_cli.cli.predict import chosen_thresholds
+    def _map(self, job: "Job") -> "MapCounts":
+        from grave_cli.api.prediction import chosen_thresholds
+        from grave_cli.delivery.geopackage_seal import MapCounts
         from grave_cli.mapping.map_files import MapFiles
         from grave_cli.mapping.predict_cemetery import predict_cemetery
 
@@ -147,7 +148,7 @@ class ManyCemeteries:
             self.reports / f"{job.cemetery}.html" if self.reports else None,
             crs=self.crs,
             data=settings.data,
-            inputs={"--dem": job.dem, "--aoi": self.aoi},
+            inputs={"--dem": job.dem, "--dtm": job.heights.dtm, "--aoi": self.extent.aoi},
             overwrite=self.overwrite,
             settings=settings.output,
             work_dir=settings.work_dir,
@@ -161,11 +162,14 @@ class ManyCemeteries:
             settings,
             chosen_thresholds(self.loaded, found),
             self.progress,
-            aoi=self.aoi,
-            resume=self.resume,
+            dtm=job.heights.dtm,
+            aoi=self.extent.aoi,
+            bounds=self.extent.bounds,
+            resume=self.extent.resume,
             receiver=files,
         )
-        return len(result.polygons), int(result.column("needs_review").sum())
+        to_review = int(result.column("needs_review").sum())
+        return MapCounts(len(result.polygons), to_review, len(result.candidates))
 
     def _open(self, found: "FoundModel") -> "Engine":
         from grave_cli.mapping.engine import open_engine
@@ -185,6 +189,7 @@ def refuse_single_options(**given: object) -> None:
     """
     remedies = {
         "dem": "name a folder with --dem-dir",
+        "dtm": "name a folder with --dem-dir, which may hold pairs of DSM and DTM",
         "truth": "use `gravecli evaluate` on a map",
         "previous": "use `gravecli compare` on a map",
     }
@@ -220,13 +225,17 @@ def _show(outcomes: "Sequence[Outcome]", path: Path, json: bool) -> None:
     if json:
         print_json(record)
         return
-    table = make_table(("cemetery", "state", "graves", "to review", "s"), left=("state",))
+    table = make_table(
+        ("cemetery", "state", "graves", "to review", "candidates", "s"), left=("state",)
+    )
     for outcome in outcomes:
-        counts = [str("" if n is None else n) for n in (outcome.graves, outcome.to_review)]
+        numbers = (outcome.graves, outcome.to_review, outcome.candidates)
+        counts = [str("" if n is None else n) for n in numbers]
         table.add_row(outcome.cemetery, outcome.state, *counts, f"{outcome.seconds:.1f}")
-    print_table(table, ["s", "to review"])
+    print_table(table, ["s", "candidates", "to review"])
     print_line(
         f"{record['mapped']} mapped, {record['already_mapped']} already mapped, "
         f"{record['failed']} failed; {counted(record['graves'], 'grave')}, "
-        f"{record['to_review']} to review; summary in {path}"
+        f"{record['to_review']} to review, {counted(record['candidates'], 'candidate')}; "
+        f"summary in {path}"
     )

@@ -35,8 +35,19 @@ def print_summary(summary: Mapping[str, Any], json: bool) -> None:
             f"recall {rates['recall']:.3f}, mean IoU {rates['mean_iou']:.3f}"
         )
         print_line(verdict_sentence(VerdictCounts.from_dict(score)))
+    candidates = ""
+    if summary["candidates"]:
+        candidates = f" and {counted(summary['candidates'], 'candidate')}"
+    if promise := summary["guarantee"]:
+        print_line(
+            f"after a look at the first {promise['looked_at']} by review_rank, with "
+            f"{promise['confidence']:.0%} confidence at most "
+            f"{counted(promise['unseen'], 'wrong grave')} of the others "
+            f"{'is' if promise['unseen'] == 1 else 'are'} left unseen"
+        )
     print_line(
-        f"{counted(summary['graves'], 'grave')} in {', '.join(summary['files'].values())}, "
+        f"{counted(summary['graves'], 'grave')}{candidates} in "
+        f"{', '.join(summary['files'].values())}, "
         f"{summary['to_review']} to review (model {summary['model']}, "
         f"{duration(summary['seconds'])})"
     )

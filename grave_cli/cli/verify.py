@@ -35,6 +35,10 @@ def verify(
         Path | None,
         typer.Option(help="DEM to compare. Default: found in the same way as the orthophoto."),
     ] = None,
+    dtm: Annotated[
+        Path | None,
+        typer.Option(help="DTM to compare. Default: found in the same way as the orthophoto."),
+    ] = None,
     data: Annotated[
         Path | None,
         typer.Option(
@@ -46,8 +50,8 @@ def verify(
         list[str] | None,
         typer.Option(
             metavar="PART",
-            help="Compare only this part: graves, tables, model, orthophoto, dem or dataset. Can "
-            "be repeated.",
+            help="Compare only this part: graves, tables, model, orthophoto, dem, dtm or dataset. "
+            "Can be repeated.",
         ),
     ] = None,
     config: options.Config = None,
@@ -59,7 +63,7 @@ def verify(
     """Compare a map with the record that gravecli wrote into it.
 
     Reports whether graves were edited since, and whether the model, the
-    orthophoto, the DEM and the data set of the training are still the same.
+    orthophoto, the DEM (with its DTM) and the data set of the training are still the same.
     The exit code is 0 if everything is, and 1 if something differs or cannot
     be found.
     """
@@ -71,7 +75,8 @@ def verify(
 
     options.show_progress(quiet, verbose)
     settings = options.load(config, assignments).settings
-    result = verify_map(map, settings, Sources(model, orthophoto, dem, data), tuple(only or ()))
+    sources = Sources(model, orthophoto, dem, data, dtm)
+    result = verify_map(map, settings, sources, tuple(only or ()))
     if json:
         print_json({**asdict(result), "matches": not result.differing})
     else:

@@ -20,6 +20,7 @@ from grave_cli.dataset.cemetery_arrays import CemeteryArrays, memory_bytes, read
 from grave_cli.dataset.identity.dataset_id import dataset_id
 from grave_cli.dataset.in_threads import map_in_threads
 from grave_cli.dataset.manifest import Manifest
+from grave_cli.dataset.open_files import allow_open_files
 from grave_cli.dataset.plans import PartPlan
 from grave_cli.errors import ExportError
 from grave_cli.leftovers import discard, sweep
@@ -67,6 +68,7 @@ def read_parts(
         progress: Progress listener; it counts parts.
 
     Raises:
+        DatasetError: The system allows too few open files.
         ExportError: The files cannot be written, or damaged ones cannot be replaced.
         RasterReadError: A raster cannot be used.
     """
@@ -74,6 +76,7 @@ def read_parts(
     mapped = sum(sizes) > max_bytes
     if mapped:
         sweep(cache)
+        allow_open_files(len(plans) * len(_array_names()))
 
     def read(plan: PartPlan) -> CemeteryArrays:
         return _cached(plan, recipe, cache, progress) if mapped else read_part(plan, recipe)

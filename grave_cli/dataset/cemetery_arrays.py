@@ -99,7 +99,20 @@ def draw_truth(plan: PartPlan) -> tuple[NDArray[np.int32], NDArray[np.bool_] | N
     """
     area = plan.whole.area
     labelled = None if area is None else rasterize_area(area, plan.grid)
-    return rasterize_instances(_drawn_graves(plan), plan.grid), labelled
+    return rasterize_instances(drawn_graves(plan), plan.grid), labelled
+
+
+def drawn_graves(plan: PartPlan) -> Polygons:
+    """Choose the graves that are drawn in a part.
+
+    A grave cut by the part's edge is included, because the visible rest is a grave. A grave wholly
+    outside of the labelled area is not: that a few are labelled there proves nothing.
+    """
+    graves, area = plan.whole.graves.polygons, plan.whole.area
+    drawn = shapely.intersects(graves, shapely.box(*plan.grid.bounds))
+    if area is not None:
+        drawn &= shapely.intersects(graves, area) & ~shapely.touches(graves, area)
+    return np.asarray(graves[drawn])
 
 
 def memory_bytes(plan: PartPlan, recipe: InputRecipe) -> int:
@@ -129,16 +142,3 @@ def _read_elevation(plan: PartPlan, recipe: InputRecipe) -> NDArray[np.float32] 
     assert plan.whole.dem is not None  # it has been measured
     with open_dem(plan.whole.dem) as dem:
         return read_elevation(dem, plan.grid, statistics, recipe.features)
-
-
-def _drawn_graves(plan: PartPlan) -> Polygons:
-    """Choose the graves that are drawn in a part.
-
-    A grave cut by the part's edge is included, because the visible rest is a grave. A grave wholly
-    outside of the labelled area is not: that a few are labelled there proves nothing.
-    """
-    graves, area = plan.whole.graves.polygons, plan.whole.area
-    drawn = shapely.intersects(graves, shapely.box(*plan.grid.bounds))
-    if area is not None:
-        drawn &= shapely.intersects(graves, area) & ~shapely.touches(graves, area)
-    return np.asarray(graves[drawn])

@@ -20,6 +20,17 @@ def delivery_notes(orthophoto: Orthophoto, dem: Dem | None) -> tuple[str, ...]:
     return orthophoto.notes + (() if dem is None else dem.notes)
 
 
+def height_notes(dem: Dem | None) -> tuple[str, ...]:
+    """Return the note from where heights are measured, if that is a DTM.
+
+    Args:
+        dem: A DEM; None if there is none or it is not used.
+    """
+    if dem is None or dem.terrain is None:
+        return ()
+    return (f"{dem.path}: heights of graves are measured from {dem.terrain.name}",)
+
+
 def delivery_doubts(orthophoto: Orthophoto, dem: Dem | None) -> tuple[str, ...]:
     """Return reasons to doubt the heights of a cemetery or their place, one line each.
 

@@ -47,10 +47,12 @@ class Kind:
 
 ORTHOPHOTO = Kind("orthophotos", RASTER_ENDINGS, ("orthophoto", "orthomosaic", "ortho"))
 DEM = Kind("dems", RASTER_ENDINGS, ("dem", "dsm", "dtm"))
+DTM = Kind("dems", RASTER_ENDINGS, ("dtm",))
+"""The ground without the things on it, beside a DEM that shows these; alone, it is the DEM."""
 ANNOTATIONS = Kind("annotations", VECTOR_ENDINGS, ("annotations", "graves"), OTHER_VECTOR_ENDINGS)
 MASK = Kind("masks", RASTER_ENDINGS, ("mask",))
 AREA = Kind("areas", VECTOR_ENDINGS, ("area",), OTHER_VECTOR_ENDINGS)
-KINDS = (ORTHOPHOTO, DEM, ANNOTATIONS, MASK, AREA)
+KINDS = (ORTHOPHOTO, DEM, DTM, ANNOTATIONS, MASK, AREA)
 GROUND = "ground"
 """Folder of ground without graves, laid out like the data folder but without labels."""
 
@@ -68,6 +70,11 @@ def name_of(path: Path, kind: Kind) -> str:
 def bears_tag(path: Path, kind: Kind) -> bool:
     """Return whether the name of a file ends in a word for a kind."""
     return name_of(path, kind) != composed(path.stem)
+
+
+def belongs(path: Path, kind: Kind) -> bool:
+    """Return whether a file in the folder of a kind is one of it, or of the other in the folder."""
+    return kind not in (DEM, DTM) or (kind is DTM) == bears_tag(path, DTM)
 
 
 def composed(text: str) -> str:

@@ -3,7 +3,7 @@
 The layout (only orthophotos/ and labels are required):
 
     orthophotos/<cemetery>.tif    may end in _ortho, _orthophoto, _orthomosaic
-    dems/<cemetery>.tif           may end in _dem, _dsm, _dtm
+    dems/<cemetery>.tif           may end in _dem, _dsm, _dtm; a _dtm beside another is its ground
     annotations/<cemetery>.gpkg   may end in _graves, _annotations
     masks/<cemetery>.tif          instead of annotations; may end in _mask
     areas/<cemetery>.gpkg         the labelled part; may end in _area
@@ -11,7 +11,8 @@ The layout (only orthophotos/ and labels are required):
 
 A hyphen, a blank or a dot is as good as the underscore (WebODM writes <task>-orthophoto.tif), and a
 file may bear the whole name of its orthophoto. Names are compared in composed form (NFC), because
-macOS decomposes them.
+macOS decomposes them. The folder of an OpenDroneMap project is read as a data folder with one
+cemetery (`odm_project.py`).
 """
 
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from grave_cli.dataset.file_kinds import (
     AREA,
     ASTRAY,
     DEM,
+    DTM,
     GROUND,
     KINDS,
     MASK,
@@ -34,6 +36,7 @@ from grave_cli.dataset.file_kinds import (
     name_of,
 )
 from grave_cli.dataset.named_files import find_files, readable, take_file
+from grave_cli.dataset.odm_project import OdmProject, read_project
 from grave_cli.errors import DatasetError
 from grave_cli.settings.inputs import DataSettings
 
@@ -50,6 +53,7 @@ class Cemetery:
         mask: Raster with graves above 0, instead of outlines.
         area: The labelled part of the cemetery; None: all of it, or see `data.area_layer`.
         is_ground: The orthophoto shows ground without any grave.
+        dtm: Heights of the ground below the DEM, without the things on it; None without them.
     """
 
     name: str
@@ -59,6 +63,7 @@ class Cemetery:
     mask: Path | None = None
     area: Path | None = None
     is_ground: bool = False
+    dtm: Path | None = None
 
     @property
     def labels(self) -> Path | None:
@@ -68,7 +73,7 @@ class Cemetery:
     @property
     def files(self) -> Iterator[Path]:
         """All files of this cemetery."""
-        optional = (self.dem, self.annotations, self.mask, self.area)
+        optional = (self.dem, self.dtm, self.annotations, self.mask, self.area)
         yield self.orthophoto
         yield from (path for path in optional if path is not None)
 
@@ -82,12 +87,14 @@ class Manifest:
         cemeteries: Its cemeteries.
         ground: Its orthophotos of ground without graves.
         unread: Files of data in its folders that are not read, sorted.
+        project: The OpenDroneMap project that the folder is; None for the layout above.
     """
 
     root: Path
     cemeteries: tuple[Cemetery, ...]
     ground: tuple[Cemetery, ...] = ()
     unread: tuple[Path, ...] = ()
+    project: OdmProject | None = None
 
     def __getitem__(self, name: str) -> Cemetery:
         """Find a cemetery by name.
@@ -129,7 +136,8 @@ def _read(root: Path, annotations: Path | None) -> Manifest:
             where=root,
             remedy="name one with --data, or create one with `gravecli sample-data`",
         )
-    found = _find_all(root, annotations)
+    project = read_project(root)
+    found = _find_all(root, annotations, project)
     orthophotos = found.files[ORTHOPHOTO]
     if not orthophotos:
         raise DatasetError(
@@ -145,6 +153,7 @@ def _read(root: Path, annotations: Path | None) -> Manifest:
             name,
             path,
             dem=files[DEM].get(name),
+            dtm=files[DTM].get(name),
             annotations=files[ANNOTATIONS].get(name)
             or (None if name in files[MASK] else annotations),
             mask=files[MASK].get(name),
@@ -156,11 +165,12 @@ def _read(root: Path, annotations: Path | None) -> Manifest:
         _refuse_two_labels(cemetery)
     ground = _find_all(root / GROUND, None)
     unread = tuple(sorted([*found.unread, *ground.unread, *_astray(root, annotations)]))
-    return Manifest(root, cemeteries, _as_ground(ground, orthophotos), unread)
+    return Manifest(root, cemeteries, _as_ground(ground, orthophotos), unread, project)
 
 
 def unread_notes(manifest: Manifest) -> Iterator[str]:
     """Name the files of data that are not read, and the file that is taken instead."""
+    yield from manifest.project.notes if manifest.project else ()
     used = {
         (path.parent, name_of(path, kind_of(path))): path
         for cemetery in (*manifest.cemeteries, *manifest.ground)
@@ -168,7 +178,8 @@ def unread_notes(manifest: Manifest) -> Iterator[str]:
     }
     for path in manifest.unread:
         if path.parent == manifest.root:
-            yield f"{path} is not read; expected in {', '.join(one.folder for one in KINDS)}"
+            folders = dict.fromkeys(one.folder for one in KINDS)
+            yield f"{path} is not read; expected in {', '.join(folders)}"
             continue
         kind = kind_of(path)
         instead = used.get((path.parent, name_of(path, kind)))
@@ -204,11 +215,13 @@ class _Found:
     unread: list[Path] = field(default_factory=list)
 
 
-def _find_all(root: Path, shared: Path | None) -> _Found:
+def _find_all(root: Path, shared: Path | None, project: OdmProject | None = None) -> _Found:
     found = _Found()
     for kind in KINDS:
         found.files[kind], unread = find_files(root / kind.folder, kind, shared)
         found.unread += unread
+    if project is not None:
+        _take_project(found, project)
     orthophotos = found.files[ORTHOPHOTO]
     aliases = {composed(path.stem): name for name, path in orthophotos.items()}
     for kind in KINDS if orthophotos else ():
@@ -217,7 +230,17 @@ def _find_all(root: Path, shared: Path | None) -> _Found:
             take_file(owned, name if name in orthophotos else aliases.get(name, name), path)
         found.files[kind] = owned
         _refuse_orphans(root, kind, owned, orthophotos)
+    dems, dtms = found.files[DEM], found.files[DTM]
+    dems |= {name: dtms.pop(name) for name in dtms.keys() - dems.keys()}  # alone, it is the DEM
     return found
+
+
+def _take_project(found: _Found, project: OdmProject) -> None:
+    """Add the files of a project; labels lie in the folders of their kind within it."""
+    files = {ORTHOPHOTO: project.orthophoto, DEM: project.dem, DTM: project.dtm}
+    for kind, path in files.items():
+        if path is not None:
+            take_file(found.files[kind], project.name, path)
 
 
 def _astray(root: Path, shared: Path | None) -> list[Path]:
@@ -249,9 +272,11 @@ def _as_ground(found: _Found, cemeteries: dict[str, Path]) -> tuple[Cemetery, ..
                 found=f"also {cemeteries[name]}",
                 remedy="rename one of them and its other files",
             )
-    dems, areas = found.files[DEM], found.files[AREA]
+    dems, dtms, areas = (found.files[kind] for kind in (DEM, DTM, AREA))
     return tuple(
-        Cemetery(name, path, dem=dems.get(name), area=areas.get(name), is_ground=True)
+        Cemetery(
+            name, path, dems.get(name), area=areas.get(name), is_ground=True, dtm=dtms.get(name)
+        )
         for name, path in sorted(orthophotos.items())
     )
 

@@ -3,18 +3,40 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from grave_cli.dataset.file_kinds import (
     DEM,
+    DTM,
     ORTHOPHOTO,
     UNREAD,
     Kind,
     bears_tag,
+    belongs,
     composed,
     name_of,
 )
+from grave_cli.dataset.odm_project import project_of
 from grave_cli.errors import DatasetError
+
+
+@dataclass(frozen=True)
+class HeightFiles:
+    """The heights of a cemetery.
+
+    Args:
+        dem: Heights of the surface, with the graves; None without them.
+        dtm: Heights of the ground without the things on it; None without them.
+    """
+
+    dem: Path | None = None
+    dtm: Path | None = None
+
+    @classmethod
+    def paired(cls, dem: Path | None, dtm: Path | None) -> "HeightFiles":
+        """Pair the heights that were found; a DTM alone is the DEM."""
+        return cls(dtm) if dem is None else cls(dem, dtm)
 
 
 def find_files(
@@ -40,6 +62,8 @@ def find_files(
     for path in paths:
         ending = path.suffix.lower()
         if path.name.startswith(".") or (shared is not None and path.samefile(shared)):
+            continue
+        if not belongs(path, kind):
             continue
         if ending in kind.endings:
             take_file(found, name_of(path, kind), path)
@@ -92,35 +116,44 @@ def take_file(found: dict[str, Path], name: str, path: Path) -> None:
 
 
 def cemetery_name(orthophoto: Path) -> str:
-    """Return the cemetery id from the file name of an orthophoto."""
-    return name_of(orthophoto, ORTHOPHOTO)
+    """Return the cemetery id from the file name of an orthophoto, or from its ODM project."""
+    project = project_of(orthophoto)
+    return name_of(orthophoto, ORTHOPHOTO) if project is None else project.name
 
 
-def sibling_dem(orthophoto: Path) -> Path | None:
-    """Find the DEM of an orthophoto: in the folder dems/ of its data folder, or beside it.
+def sibling_heights(orthophoto: Path) -> HeightFiles:
+    """Find the heights of an orthophoto: in dems/ of its data folder, its ODM project, or beside.
 
     Beside it, only a file with a word for DEMs in its name ("_dsm") is one.
 
     Raises:
-        DatasetError: There are two.
+        DatasetError: There are two of a kind.
     """
+    if (project := project_of(orthophoto)) is not None:
+        return HeightFiles(project.dem, project.dtm)
     folder = Path(os.path.realpath(orthophoto)).parent  # resolve() fails on links in a circle
     if folder.name == ORTHOPHOTO.folder:
-        return dem_of(orthophoto, folder.parent / DEM.folder)
+        return heights_of(orthophoto, folder.parent / DEM.folder)
     names = (cemetery_name(orthophoto), composed(orthophoto.stem))
-    found: dict[str, Path] = {}
+    found: dict[Kind, dict[str, Path]] = {DEM: {}, DTM: {}}
     for path in sorted(folder.glob("*.*")):
         is_dem = path.suffix.lower() in DEM.endings and bears_tag(path, DEM)
         if is_dem and name_of(path, DEM) in names:
-            take_file(found, name_of(path, DEM), path)
-    return found.get(names[0]) or found.get(names[1])
+            kind = DTM if belongs(path, DTM) else DEM
+            take_file(found[kind], name_of(path, DEM), path)
+    return _paired(found[DEM], found[DTM], names)
 
 
-def dem_of(orthophoto: Path, folder: Path) -> Path | None:
-    """Find the DEM of an orthophoto in a folder: it bears the name of the cemetery or of the file.
+def heights_of(orthophoto: Path, folder: Path) -> HeightFiles:
+    """Find the heights of an orthophoto in a folder, by the name of the cemetery or of the file.
 
     Raises:
-        DatasetError: There are two.
+        DatasetError: There are two of a kind.
     """
-    files, _ = find_files(folder, DEM)
-    return files.get(cemetery_name(orthophoto)) or files.get(composed(orthophoto.stem))
+    dems, dtms = (find_files(folder, kind)[0] for kind in (DEM, DTM))
+    return _paired(dems, dtms, (cemetery_name(orthophoto), composed(orthophoto.stem)))
+
+
+def _paired(dems: dict[str, Path], dtms: dict[str, Path], names: tuple[str, str]) -> HeightFiles:
+    dem, dtm = (files.get(names[0]) or files.get(names[1]) for files in (dems, dtms))
+    return HeightFiles.paired(dem, dtm)

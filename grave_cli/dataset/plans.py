@@ -53,13 +53,14 @@ class CemeteryPlan:
 
     @cached_property
     def dem(self) -> Dem | None:
-        """Its DEM, inspected when it is first needed; None without one.
+        """Its DEM with its DTM, inspected when it is first needed; None without one.
 
         Raises:
             GridError: The DEM has no usable CRS or geotransform.
             RasterReadError: It cannot be opened, or holds no heights.
         """
-        return inspect_dem(self.files.dem) if self.files.dem else None
+        files = self.files
+        return inspect_dem(files.dem, files.dtm) if files.dem else None
 
     def elevation_statistics(self, settings: ElevationSettings) -> ElevationStatistics:
         """Measure the heights of the whole cemetery, once for all of its parts.

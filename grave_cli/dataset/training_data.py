@@ -12,6 +12,7 @@ from grave_cli.dataset.deliveries import (
     check_depths,
     delivery_doubts,
     delivery_notes,
+    height_notes,
     measure_value_range,
 )
 from grave_cli.dataset.identity.dataset_id import dataset_id
@@ -161,5 +162,7 @@ def _report_findings(whole: CemeteryPlan, with_dem: bool, progress: Progress) ->
     for note in truth_notes(whole):
         progress.note(f"{whole.files.name}: {note}")
     rasters = whole.orthophoto, whole.dem if with_dem else None
+    for note in height_notes(rasters[1]):
+        progress.note(note)
     for note in (*delivery_notes(*rasters), *delivery_doubts(*rasters)):
         progress.warn(note)

@@ -1,9 +1,13 @@
 """A planned cemetery in, notes on what counts as its ground truth out."""
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path
 
 from grave_cli.dataset.plans import CemeteryPlan
-from grave_cli.rasters.geopackage_edits import edits_note
+from grave_cli.errors import DatasetError
+from grave_cli.rasters.geopackage_edits import edits_note, with_edits
 from grave_cli.vectors.areas import within_area
 from grave_cli.wording import counted
 
@@ -15,14 +19,21 @@ def truth_notes(whole: CemeteryPlan) -> Iterator[str]:
         whole: The cemetery.
 
     Yields:
-        Edits that are not in a file yet; graves outside of the labelled area, which do not count;
-        graves that the office has not marked as reviewed, which do.
+        Edits that are not in a file yet; candidates that were accepted, which do not count before
+        `gravecli tidy`; graves outside of the labelled area, which do not count; graves that the
+        office has not marked as reviewed, which do.
     """
     graves = whole.graves
     for path in (whole.files.annotations, whole.files.area):
         note = edits_note(path) if path is not None and path.suffix.lower() == ".gpkg" else None
         if note:
             yield note
+    accepted = count_accepted(whole.files.annotations)
+    if accepted:
+        yield (
+            f"{counted(accepted, 'accepted candidate')} of {whole.files.annotations} still "
+            f"{'counts' if accepted == 1 else 'count'} as ground: run gravecli tidy first"
+        )
     inside = within_area(graves.polygons, whole.area)
     count = int(inside.sum())
     if count < len(inside):
@@ -33,3 +44,15 @@ def truth_notes(whole: CemeteryPlan) -> Iterator[str]:
     marked = 0 if graves.reviewed is None else int(graves.reviewed[inside].sum())
     if 0 < marked < count:
         yield f"{marked} of the {counted(count, 'grave')} are marked as reviewed; all of them count"
+
+
+def count_accepted(path: Path | None) -> int:
+    """Count the candidates of a map that the office has accepted; 0 in other files."""
+    if path is None or path.suffix.lower() != ".gpkg":
+        return 0
+    with suppress(sqlite3.Error), with_edits(path, DatasetError) as whole:
+        address = f"{whole.resolve().as_uri()}?mode=ro&immutable=1"
+        with closing(sqlite3.connect(address, uri=True)) as database:
+            query = "SELECT count(*) FROM candidates WHERE lower(trim(decision)) = 'accept'"
+            return int(database.execute(query).fetchone()[0])
+    return 0

@@ -184,8 +184,9 @@ def shortcomings(
         return []
     titles = ", ".join(FORMATS[name].title for name in few)
     sentences = [
-        f"{titles}: the graves alone, without the outlines before regularisation, the mapped "
-        "area, styles, titles of columns and provenance, which only a GeoPackage holds"
+        f"{titles}: the graves alone, without the candidates, the outlines before "
+        "regularisation, the mapped area, styles, titles of columns and provenance, which only a "
+        "GeoPackage holds"
     ]
     for name in few:
         if FORMATS[name].lacks:

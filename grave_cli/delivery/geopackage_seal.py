@@ -12,6 +12,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from grave_cli.delivery.row_record import (
     PROVENANCE,
@@ -29,6 +30,12 @@ ORTHOPHOTO_KEY = "orthophoto_fingerprint"
 """Key of the provenance whose value is `source_of` the orthophoto."""
 DEM_KEY = "dem_fingerprint"
 """Key of the provenance whose value is `source_of` the DEM."""
+DTM_KEY = "dtm_fingerprint"
+"""Key of the provenance whose value is `source_of` the DTM below the DEM."""
+TIDIED_KEY = "tidied"
+"""Key of the provenance of a map that was corrected by hand: the time of `gravecli tidy`."""
+CORRECTIONS_KEY = "corrections"
+"""Key of the provenance whose value says what was corrected by hand, as JSON: numbers by kind."""
 
 _LOGS = ("-wal", "-journal")
 _SIDECARS = (*_LOGS, "-shm")
@@ -107,13 +114,23 @@ def why_keep_geopackage(path: Path, origin: Origin) -> str | None:
         return "has no seal that would show changes"
     if record[SEAL_KEY] != found:
         return "was changed since gravecli wrote it"
+    if record.get(TIDIED_KEY):
+        return "was corrected by hand"
     if not origin.source or record.get(origin.key) != origin.source:
         names = (record[name] for name in origin.names if name in record)
         return f"is {origin.other} ({', '.join(names) or 'unknown'})"
     return None
 
 
-def finished_map(path: Path, source: str, model_sha256: str) -> tuple[int, int] | None:
+class MapCounts(NamedTuple):
+    """What a map holds: its graves, how many of them need a review, its candidates."""
+
+    graves: int
+    to_review: int
+    candidates: int
+
+
+def finished_map(path: Path, source: str, model_sha256: str) -> MapCounts | None:
     """Look for a finished map of an orthophoto by a model, as written or edited since.
 
     Args:
@@ -122,7 +139,7 @@ def finished_map(path: Path, source: str, model_sha256: str) -> tuple[int, int] 
         model_sha256: Hash of the model's weights.
 
     Returns:
-        Its graves, and how many of them need a review; None if there is no such map.
+        What it holds; None if there is no such map.
     """
     if not source or not path.is_file():
         return None
@@ -131,7 +148,10 @@ def finished_map(path: Path, source: str, model_sha256: str) -> tuple[int, int] 
         if (record.get(ORTHOPHOTO_KEY), record.get("model_sha256")) == (source, model_sha256):
             counts = "SELECT count(*), coalesce(sum(needs_review), 0) FROM graves"
             graves, to_review = database.execute(counts).fetchone()
-            return int(graves), int(to_review)
+            candidates = 0  # maps of earlier versions have none
+            with suppress(sqlite3.Error):
+                (candidates,) = database.execute("SELECT count(*) FROM candidates").fetchone()
+            return MapCounts(int(graves), int(to_review), int(candidates))
     return None
 
 
@@ -139,12 +159,17 @@ def seal_geopackage(path: Path) -> None:
     """Write the record of its rows and the seal of a finished GeoPackage into its provenance.
 
     Args:
-        path: The GeoPackage, with all its layers.
+        path: The GeoPackage, with all its layers; an older seal is replaced.
     """
-    insert = f"INSERT INTO {PROVENANCE} (key, value) VALUES (?, ?)"
     with closing(sqlite3.connect(path)) as database, database:
-        database.execute(insert, (RECORD_KEY, record_rows(database)))
-        database.execute(insert, (SEAL_KEY, content_seal(database)))
+        put_provenance(database, RECORD_KEY, record_rows(database))
+        put_provenance(database, SEAL_KEY, content_seal(database))
+
+
+def put_provenance(database: sqlite3.Connection, key: str, value: str) -> None:
+    """Write a value of the provenance, in place of an older one."""
+    database.execute(f"DELETE FROM {PROVENANCE} WHERE key = ?", (key,))
+    database.execute(f"INSERT INTO {PROVENANCE} (key, value) VALUES (?, ?)", (key, value))
 
 
 def refuse_open_geopackage(path: Path) -> None:

@@ -110,15 +110,26 @@ def add_tables(
         ],
     )
     for layer in layers:
-        _describe(database, layer, language)
-        if layer.style is not None:
-            _add_style(database, layer, to_qml(layer, layer.style, language), language)
+        describe_layer(database, layer, language)
     database.execute(
         "INSERT INTO gpkg_metadata (id, md_standard_uri, metadata) VALUES (1, ?, ?)", (GMD, record)
     )
     database.execute(
         "INSERT INTO gpkg_metadata_reference (reference_scope, md_file_id) VALUES ('geopackage', 1)"
     )
+
+
+def describe_layer(database: sqlite3.Connection, layer: Layer, language: Language) -> None:
+    """Add the titles and the style of a layer.
+
+    Args:
+        database: The GeoPackage, with that layer and the tables of `add_tables`.
+        layer: The layer.
+        language: Language of all texts.
+    """
+    _describe(database, layer, language)
+    if layer.style is not None:
+        _add_style(database, layer, to_qml(layer, layer.style, language), language)
 
 
 def _describe(database: sqlite3.Connection, layer: Layer, language: Language) -> None:

@@ -136,6 +136,21 @@ GRAVE_COLUMNS: Mapping[str, Column] = {
         words("Needs review", "Bitte prüfen"),
         words("Somebody should look at this grave", "Jemand sollte dieses Grab ansehen"),
     ),
+    "review_rank": _column(
+        "int",
+        words("Review rank", "Prüf-Rang"),
+        words(
+            "Place in the order of the review, over graves and candidates together; 1: look here "
+            "first",
+            "Platz in der Reihenfolge der Prüfung, über Gräber und Kandidaten zusammen; 1: hier "
+            "zuerst hinsehen",
+        ),
+    ),
+    "review_reason": _column(
+        "str",
+        words("Review reason", "Prüf-Grund"),
+        words("Why this may be wrong, in words", "Warum hier etwas falsch sein kann, in Worten"),
+    ),
 }
 """Columns of the layer `graves`."""
 

@@ -5,6 +5,7 @@ It says for catalogues and people what `gravecli_provenance` says for programs.
 Source: ISO 19139 (gmd, gco), the encoding that QGIS, GDAL and INSPIRE catalogues read.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +18,7 @@ from grave_cli.settings.output import Language
 GMD = "http://www.isotc211.org/2005/gmd"
 _GCO = "http://www.isotc211.org/2005/gco"
 _LISTS = "http://standards.iso.org/iso/19139/resources/gmxCodelists.xml#"
+_COUNT = re.compile(r"(<gmd:abstract>\s*<gco:CharacterString>[^<]*: )\d+(\.</gco:CharacterString>)")
 _LANGUAGES = {"en": "eng", "de": "ger"}
 _MADE = {"en": "Made by gravecli {version}.", "de": "Erstellt von gravecli {version}."}
 _LINEAGE = {
@@ -67,6 +69,16 @@ def metadata_record(
     _text(lineage, _lineage(provenance, language))
     ET.indent(root)
     return ET.tostring(root, encoding="unicode")
+
+
+def with_count(record: str, graves: int) -> str:
+    """Return a metadata record whose abstract ends in another number of graves.
+
+    Args:
+        record: The record, as XML; one whose abstract ends in no number stays as it is.
+        graves: Number of graves.
+    """
+    return _COUNT.sub(rf"\g<1>{graves}\g<2>", record, count=1)
 
 
 def _lineage(provenance: Mapping[str, Any], language: Language) -> str:

@@ -1,11 +1,12 @@
 """A record of the rows of a map, which tells later how many of them were changed, and which tables.
 
 The seal of a GeoPackage tells only that something has changed. The record holds two short
-fingerprints for each grave, of its outline and of its columns, and one for each other table.
+fingerprints for each grave, of its outline and of its columns, its id, and one fingerprint for each
+other table.
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 import shapely
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from grave_cli.delivery.geometry_blobs import without_header
 from grave_cli.outputs import seal
 
 PROVENANCE = "gravecli_provenance"
@@ -24,20 +26,19 @@ SEAL_KEY = "content_sha256"
 _FOREIGN_TABLES = ("gpkg_", "rtree_", "sqlite_")
 _TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
 _ID, _OUTLINE = "fid", "geom"  # GDAL's names
+_GRAVE_ID = "grave_id"
 _DIGITS = 8  # a changed grave is overlooked once in four billion times
-# Bytes of the envelope before the geometry, by its code in the flags of a GeoPackage's geometry.
-_ENVELOPE_BYTES = {0: 0, 1: 32, 2: 48, 3: 48, 4: 64}
-_HEADER_BYTES = 8
 
 
 class _Record(BaseModel):
-    """The record as JSON: columns of the graves, fingerprints by fid, fingerprints of tables."""
+    """The record as JSON: columns of the graves, fingerprints and ids by fid, those of tables."""
 
     model_config = ConfigDict(frozen=True)
 
     columns: tuple[str, ...]
     rows: dict[str, str]
     tables: dict[str, str]
+    ids: dict[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,23 @@ class RowChanges:
     tables: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class RowTrace:
+    """What became of each row of a map since gravecli wrote it, by its fid.
+
+    Args:
+        ids: Grave id of each row that gravecli wrote; empty in maps of earlier versions.
+        reshaped: Rows with another outline.
+        added: Rows that are new.
+        removed: Rows that are gone.
+    """
+
+    ids: Mapping[int, str]
+    reshaped: frozenset[int]
+    added: frozenset[int]
+    removed: frozenset[int]
+
+
 def record_rows(database: sqlite3.Connection) -> str:
     """Fingerprint the rows of a finished map.
 
@@ -74,7 +92,10 @@ def record_rows(database: sqlite3.Connection) -> str:
     """
     columns = _columns(database)
     record = _Record(
-        columns=columns, rows=_fingerprints(database, columns), tables=_table_seals(database)
+        columns=columns,
+        rows=_fingerprints(database, columns),
+        tables=_table_seals(database),
+        ids=_grave_ids(database),
     )
     return record.model_dump_json()
 
@@ -89,9 +110,8 @@ def compare_rows(database: sqlite3.Connection, recorded: str) -> RowChanges | No
     Returns:
         The changes; None if the record cannot be read.
     """
-    try:
-        then = _Record.model_validate_json(recorded)
-    except ValidationError:
+    then = _read(recorded)
+    if then is None:
         return None
     columns, tables = _columns(database), _table_seals(database)
     rows = _fingerprints(database, then.columns)
@@ -105,6 +125,29 @@ def compare_rows(database: sqlite3.Connection, recorded: str) -> RowChanges | No
         attributes=sum(rows[fid][_DIGITS:] != then.rows[fid][_DIGITS:] for fid in kept),
         columns=tuple(sorted(set(columns) ^ set(then.columns))),
         tables=tuple(sorted({name for name, _ in changed_tables})),
+    )
+
+
+def trace_rows(database: sqlite3.Connection, recorded: str) -> RowTrace | None:
+    """Tell which rows were changed since the record was written.
+
+    Args:
+        database: The map.
+        recorded: The record, as JSON.
+
+    Returns:
+        None if the record cannot be read.
+    """
+    then = _read(recorded)
+    if then is None:
+        return None
+    now = _fingerprints(database, ())
+    kept = now.keys() & then.rows.keys()
+    return RowTrace(
+        ids={fid: then.ids[str(fid)] for fid in _fids(then.ids)},
+        reshaped=_fids(fid for fid in kept if now[fid][:_DIGITS] != then.rows[fid][:_DIGITS]),
+        added=_fids(now.keys() - kept),
+        removed=_fids(then.rows.keys() - kept),
     )
 
 
@@ -143,6 +186,28 @@ def _table_seals(database: sqlite3.Connection) -> dict[str, str]:
     }
 
 
+def _read(recorded: str) -> _Record | None:
+    try:
+        return _Record.model_validate_json(recorded)
+    except ValidationError:
+        return None
+
+
+def _fids(texts: Iterable[str]) -> frozenset[int]:
+    return frozenset(int(text) for text in texts if text.isdecimal())
+
+
+def _grave_ids(database: sqlite3.Connection) -> dict[str, str]:
+    if not {_ID, _GRAVE_ID} <= set(_all_columns(database)):
+        return {}
+    rows = database.execute(f"SELECT {_ID}, {_GRAVE_ID} FROM {GRAVES} WHERE {_GRAVE_ID} NOTNULL")
+    return {str(fid): _text(one) for fid, one in rows}
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
 def _all_columns(database: sqlite3.Connection) -> tuple[str, ...]:
     """List the columns of the graves; none if somebody has removed their table."""
     if GRAVES not in own_tables(database):
@@ -171,23 +236,13 @@ def _fingerprints(database: sqlite3.Connection, columns: tuple[str, ...]) -> dic
 
 
 def _plain_outlines(blobs: list[Any]) -> list[bytes]:
-    """Return geometries in one spelling, whichever program wrote them; damaged ones as they are.
-
-    Source: https://www.geopackage.org/spec/#gpb_format (header and envelope before the WKB).
-    """
-    inner = [_without_header(blob) for blob in blobs]
+    """Return geometries in one spelling, whichever program wrote them; damaged ones as they are."""
+    inner = [without_header(blob) for blob in blobs]
     shapes = shapely.from_wkb(np.array(inner, dtype=object), on_invalid="ignore")
     return [
         raw if shape is None else shapely.to_wkb(shape, byte_order=1)
         for raw, shape in zip(inner, shapes, strict=True)
     ]
-
-
-def _without_header(blob: Any) -> bytes:
-    if not isinstance(blob, bytes) or len(blob) < _HEADER_BYTES:
-        return repr(blob).encode()
-    envelope = _ENVELOPE_BYTES.get(blob[3] >> 1 & 0b111, 0)
-    return blob[_HEADER_BYTES + envelope :]
 
 
 def _quoted(name: str) -> str:

@@ -21,6 +21,8 @@ SHAPEFILE_NAMES: Mapping[str, str] = {
     "cemetery_id": "cemetery",
     "azimuth_deg": "azimuth",
     "needs_review": "review",
+    "review_rank": "rev_rank",
+    "review_reason": "rev_reason",
 }
 """Columns whose names are too long for a Shapefile, and their names there."""
 

@@ -11,6 +11,7 @@ from scipy import ndimage
 from grave_cli.doctor.alignment import Shift, edges, measure_shift
 from grave_cli.doctor.patient import Patient
 from grave_cli.doctor.report import Finding
+from grave_cli.rasters.elevation import check_terrain
 from grave_cli.vectors.areas import rasterize_area
 from grave_cli.wording import counted, is_or_are
 
@@ -145,7 +146,11 @@ def check_labelled_part(patient: Patient) -> Iterator[Finding]:
 
 
 def check_dem(patient: Patient) -> Iterator[Finding]:
-    """Find missing heights, and a DEM that is shifted against the orthophoto."""
+    """Find missing heights, and a DEM that is shifted against the orthophoto.
+
+    Raises:
+        RasterReadError: Its DTM does not fit it.
+    """
     heights, valid = patient.heights, patient.pixels.valid
     if heights is None:
         return
@@ -160,6 +165,9 @@ def check_dem(patient: Patient) -> Iterator[Finding]:
             "check that it is of the same place and has the right CRS",
         )
         return
+    dem, terrain = patient.whole.dem, patient.terrain
+    if dem is not None and dem.terrain is not None and terrain is not None:
+        check_terrain(dem.terrain, heights, terrain, patient.grid)
     share = float(known.sum() / max(valid.sum(), 1))
     if share < _LEAST_DEM_SHARE:
         yield Finding("warning", patient.name, f"the DEM covers only {share:.0%} of the orthophoto")

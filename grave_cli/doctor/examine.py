@@ -1,6 +1,7 @@
 """A data folder in, a report on problems that would stop or spoil a training out."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -8,6 +9,7 @@ from grave_cli.dataset.deliveries import (
     check_depths,
     delivery_doubts,
     delivery_notes,
+    height_notes,
     measure_value_range,
 )
 from grave_cli.dataset.identity.dataset_id import dataset_id
@@ -42,7 +44,7 @@ def examine(settings: Settings, progress: Progress = SILENT) -> CheckReport:
     except GraveError as error:
         return CheckReport("", (), (Finding("error", "", str(error)),))
     findings = [Finding("note", "", note) for note in unread_notes(manifest)]
-    parts = _assign(manifest, settings, findings)
+    manifest, parts = _assign(manifest, settings, findings)
     patients: list[Patient] = []
     plans: list[PartPlan] = []
     everything = (*manifest.cemeteries, *manifest.ground)
@@ -54,20 +56,36 @@ def examine(settings: Settings, progress: Progress = SILENT) -> CheckReport:
     findings += _compare(patients)
     findings += _count_validating(plans)
     findings += _check_depths(patients)
-    rows = tuple(_row(patient, parts) for patient in patients)
+    shown = () if _is_flight(manifest) else parts
+    rows = tuple(_row(patient, shown) for patient in patients)
     unique = dict.fromkeys(findings)
     ordered = sorted(unique, key=lambda finding: SEVERITIES.index(finding.severity))
     return CheckReport(identity, rows, tuple(ordered))
 
 
-def _assign(manifest: Manifest, settings: Settings, findings: list[Finding]) -> Sequence[Part]:
-    """Assign the splits; if that fails, examine every labelled cemetery anyway."""
+def _assign(
+    manifest: Manifest, settings: Settings, findings: list[Finding]
+) -> tuple[Manifest, Sequence[Part]]:
+    """Assign the splits; if that fails, examine every labelled cemetery anyway.
+
+    The folder of a drone project without labels is no training data: its flight is examined alone.
+    """
+    if _is_flight(manifest):
+        flights = tuple(replace(one, is_ground=True) for one in manifest.cemeteries)
+        name = flights[0].name
+        words = f"a flight without annotations: it can be mapped; annotations/{name}.gpkg in this "
+        findings.append(Finding("note", name, f"{words}folder would make it training data"))
+        return replace(manifest, cemeteries=flights), [Part(one, "test") for one in flights]
     try:
-        return assign_parts(manifest, settings.data)
+        return manifest, assign_parts(manifest, settings.data)
     except GraveError as error:
         findings.append(Finding("error", "", str(error)))
         labelled = [one for one in manifest.cemeteries if one.labels is not None]
-        return [Part(one, "train") for one in (*labelled, *manifest.ground)]
+        return manifest, [Part(one, "train") for one in (*labelled, *manifest.ground)]
+
+
+def _is_flight(manifest: Manifest) -> bool:
+    return manifest.project is not None and not any(one.labels for one in manifest.cemeteries)
 
 
 def _examine_cemetery(
@@ -98,7 +116,8 @@ def _examine_cemetery(
     try:
         for check in GROUND_CHECKS if cemetery.is_ground else CHECKS:
             findings += check(patient)
-        notes = (*delivery_notes(whole.orthophoto, whole.dem), *truth_notes(whole))
+        read = delivery_notes(whole.orthophoto, whole.dem)
+        notes = (*read, *height_notes(whole.dem), *truth_notes(whole))
         findings += [Finding("note", cemetery.name, note) for note in notes]
         doubts = (*delivery_doubts(whole.orthophoto, whole.dem), *whole.graves.notes)
         findings += [Finding("warning", cemetery.name, doubt) for doubt in doubts]

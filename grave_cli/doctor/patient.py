@@ -77,6 +77,12 @@ class Patient:
         return None if self.whole.dem is None else read_dem(self.whole.dem, self.grid)
 
     @cached_property
+    def terrain(self) -> Heights | None:
+        """The DTM below the DEM, metres; None without one."""
+        dem = self.whole.dem
+        return None if dem is None or dem.terrain is None else read_dem(dem.terrain, self.grid)
+
+    @cached_property
     def areas_m2(self) -> NDArray[np.float64]:
         """True areas of the graves."""
         return geodesic_areas_m2(self.whole.graves.polygons, self.whole.grid.crs)

@@ -25,6 +25,7 @@ from grave_cli.vectors.areas import within_area
 from grave_cli.vectors.vector_io import GRAVE_LAYER, LayerChoice
 
 _ID, _CONFIDENCE, _REVIEW, _FLAGS = "grave_id", "confidence", "needs_review", "flags"
+_RANK = "review_rank"
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def evaluate_files(
     known = read_file_graves(truth, _truth_choice(data), {attribute} - {""})
     crs = known.features.crs
     layer = LayerChoice(prediction_layer, preferred=GRAVE_LAYER, named_with="--prediction-layer")
-    drawn = read_file_graves(prediction, layer, (_ID, _CONFIDENCE, _REVIEW, _FLAGS), crs)
+    drawn = read_file_graves(prediction, layer, (_ID, _CONFIDENCE, _REVIEW, _FLAGS, _RANK), crs)
     frame = known.frame if len(known.features.geometries) else drawn.frame
     mapped = place(drawn, frame, drop_duplicates=False)
     graves = place(known, frame, drop_duplicates=True)
@@ -106,7 +107,7 @@ def evaluate_files(
 def _evaluate(mapped: PlacedGraves, graves: PlacedGraves, attribute: str) -> Evaluation:
     confidence, complaints = _read_confidence(mapped)
     judgement = judge(graves.polygons, mapped.polygons, confidence)
-    asked = _needs_review(mapped.values)
+    asked, ranks = _needs_review(mapped.values), _read_ranks(mapped.values)
     return Evaluation(
         prediction=mapped,
         truth=graves,
@@ -114,7 +115,7 @@ def _evaluate(mapped: PlacedGraves, graves: PlacedGraves, attribute: str) -> Eva
         scorecard=fill_scorecard(judgement),
         attribute=attribute,
         by_attribute=by_values(judgement, graves.values[attribute]) if attribute else (),
-        review=None if asked is None else review_curve(judgement, asked),
+        review=None if asked is None else review_curve(judgement, asked, ranks),
         notes=(*mapped.notes, *graves.notes, *complaints),
     )
 
@@ -152,6 +153,15 @@ def _read_confidence(mapped: PlacedGraves) -> tuple[NDArray[np.float64] | None, 
     if np.nanmin(values, initial=0) < 0 or np.nanmax(values, initial=1) > 1:
         return None, (f"{mapped.path}: confidence ignored, not all values are numbers in [0, 1]",)
     return values, ()
+
+
+def _read_ranks(values: Mapping[str, NDArray[np.object_]]) -> NDArray[np.float64] | None:
+    """Read the ranks of the review, NaN for a grave without one; None if they are no numbers."""
+    try:
+        ranks = [np.nan if rank is None else float(rank) for rank in values.get(_RANK, ())]
+    except (TypeError, ValueError):
+        return None
+    return np.array(ranks) if len(ranks) and np.isfinite(ranks).any() else None
 
 
 def _needs_review(values: Mapping[str, NDArray[np.object_]]) -> NDArray[np.bool_] | None:

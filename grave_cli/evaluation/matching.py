@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
@@ -150,6 +149,8 @@ def _solve(pairs: Overlaps, members: Indices) -> Indices:
 
 
 def _assign(pairs: Overlaps, members: Indices) -> Indices:
+    from scipy.optimize import linear_sum_assignment  # takes 0.1 s, and maps do without it
+
     _, rows = np.unique(pairs.truth[members], return_inverse=True)
     _, columns = np.unique(pairs.predicted[members], return_inverse=True)
     gain = np.zeros((rows.max() + 1, columns.max() + 1))

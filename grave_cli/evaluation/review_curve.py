@@ -24,6 +24,7 @@ class ReviewCurve:
         caught: Share of them found by then; None without any.
         flagged: Share of all predictions that the map flags for review.
         flagged_caught: Share of the predictions to correct that are flagged; None without any.
+        by_rank: Whether the review follows the ranks of the map.
     """
 
     to_correct: int
@@ -31,6 +32,7 @@ class ReviewCurve:
     caught: tuple[float | None, ...]
     flagged: float
     flagged_caught: float | None
+    by_rank: bool = False
 
     def metrics(self) -> dict[str, float]:
         """Return `review_share` (share flagged) and `review_yield` (share of mistakes flagged)."""
@@ -38,16 +40,24 @@ class ReviewCurve:
         return {name: value for name, value in found.items() if value is not None}
 
 
-def review_curve(judgement: Judgement, needs_review: NDArray[np.bool_]) -> ReviewCurve:
-    """Simulate a review: flagged predictions first, then the others, least confident first.
+def review_curve(
+    judgement: Judgement,
+    needs_review: NDArray[np.bool_],
+    ranks: NDArray[np.float64] | None = None,
+) -> ReviewCurve:
+    """Simulate a review by rank, or: flagged predictions first, then the least confident.
 
     Args:
         judgement: Judgement of the map.
         needs_review: Whether the map flags each prediction for review.
+        ranks: Rank of each prediction in the review, 1 first; NaN comes last. None if there are
+            none.
     """
     mistaken = judgement.verdicts.needs_correction
     confidence = np.nan_to_num(judgement.confidence, nan=0.0)
     order = np.lexsort((confidence, ~needs_review))
+    if ranks is not None:
+        order = np.argsort(ranks, kind="stable")
     caught = np.concatenate([[0], np.cumsum(mistaken[order])])
     total = int(mistaken.sum())
     looked_at = [round(part * len(mistaken)) for part in _SHARES]
@@ -57,4 +67,5 @@ def review_curve(judgement: Judgement, needs_review: NDArray[np.bool_]) -> Revie
         caught=tuple(share(caught[count], total) for count in looked_at),
         flagged=share(int(needs_review.sum()), len(mistaken)) or 0.0,
         flagged_caught=share(int((mistaken & needs_review).sum()), total),
+        by_rank=ranks is not None,
     )

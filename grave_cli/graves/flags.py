@@ -1,5 +1,6 @@
 """Outlines and evidence in, review flags out."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,22 +56,47 @@ def review(
         gsd_m: Pixel edge in metres.
         settings: Thresholds of the flags, and the flags that need no review.
     """
-    areas = shapely.area(outlines.regular) * gsd_m**2
-    smallest, largest = settings.size_range_m2
-    strange = (areas < smallest) | (areas > largest)
+    sizes, shapes = _strange_outlines(outlines.regular, gsd_m, settings)
     ragged = outlines.fit < settings.min_fit
     raised = {
         "edge": evidence.edge,
         "nodata": evidence.nodata >= settings.nodata_share,
         "occluded": (evidence.unsure >= settings.unsure_share) & (outlines.shape == "outline"),
-        "size_outlier": strange | _unusual(areas, settings.size_deviation),
-        "shape_outlier": ragged | (_elongation(outlines.regular) >= settings.max_elongation),
+        "size_outlier": sizes,
+        "shape_outlier": ragged | shapes,
         "possible_merge": (evidence.second_seed >= settings.second_seed_share)
         | (evidence.line_inside >= settings.line_inside),
         "possible_split": _halves(outlines.regular, evidence, gsd_m),
         "low_confidence": confidence < settings.min_confidence,
     }
-    table = np.column_stack([raised[name] for name in FLAGS])
+    return _write_down(raised, settings)
+
+
+def review_outlines(polygons: Polygons, settings: ReviewSettings) -> Review:
+    """Flag graves of which nothing but the outline is known, such as those drawn by hand.
+
+    Args:
+        polygons: All graves of a cemetery, in metres; they define the usual size.
+        settings: Thresholds of the flags, and the flags that need no review.
+    """
+    sizes, shapes = _strange_outlines(polygons, 1.0, settings)
+    return _write_down({"size_outlier": sizes, "shape_outlier": shapes}, settings)
+
+
+def _strange_outlines(
+    polygons: Polygons, unit_m: float, settings: ReviewSettings
+) -> tuple[Mask, Mask]:
+    """Find outlines of unusual size, and unusually long ones."""
+    areas = shapely.area(polygons) * unit_m**2
+    smallest, largest = settings.size_range_m2
+    strange = (areas < smallest) | (areas > largest)
+    sizes = strange | _unusual(areas, settings.size_deviation)
+    return sizes, np.asarray(_elongation(polygons) >= settings.max_elongation)
+
+
+def _write_down(raised: Mapping[str, Mask], settings: ReviewSettings) -> Review:
+    nothing = np.zeros_like(next(iter(raised.values())))
+    table = np.column_stack([raised.get(name, nothing) for name in FLAGS])
     names = np.array(FLAGS)
     flags = np.empty(len(table), dtype=object)
     flags[:] = [",".join(names[row]) for row in table]

@@ -75,7 +75,7 @@ class FreezeEncoderNorm(Callback):
 
 
 class StopAtTime(Callback):
-    """Stops training at the time limit; the last epoch is still validated."""
+    """Stops training at the time limit; the last epoch is validated, whatever the interval."""
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Stop at once if a resumed training has already used up its time."""
@@ -90,6 +90,11 @@ class StopAtTime(Callback):
         assert isinstance(pl_module, GraveTask)
         pl_module.share_clock()
 
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Validate after the last of all epochs."""
+        if trainer.current_epoch + 1 == trainer.max_epochs:
+            trainer.check_val_every_n_epoch = 1
+
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, *args: Any, **kwargs: Any
     ) -> None:
@@ -97,6 +102,7 @@ class StopAtTime(Callback):
         assert isinstance(pl_module, GraveTask)
         if pl_module.schedule.time_is_up():
             trainer.should_stop = True
+            trainer.check_val_every_n_epoch = 1
 
 
 class SameData(Callback):

@@ -12,6 +12,7 @@ from grave_cli.dataset.cemetery_arrays import CemeteryArrays
 from grave_cli.learning import ranks
 from grave_cli.learning.chips import ChipDataset, EpochSampler, to_tensors
 from grave_cli.learning.cutting import cut_chip
+from grave_cli.learning.handing_over import SharedState
 from grave_cli.rasters.grid import plan_tiles
 from grave_cli.rasters.recipe import InputRecipe
 from grave_cli.settings.tree import Settings
@@ -20,7 +21,7 @@ VAL_TILE_PX = 384
 VAL_HALO_PX = 64
 
 
-class TileDataset(Dataset[dict[str, Tensor]]):
+class TileDataset(SharedState, Dataset[dict[str, Tensor]]):
     """The tiles of the validation cemeteries, the same in every epoch.
 
     Args:
@@ -120,11 +121,13 @@ class GraveDataModule(LightningDataModule):
         sampler = EpochSampler(len(self.chips), epoch, whole, ranks.rank(), count)
         # Whole batches only, unless there is less than one.
         drop_last = len(sampler) > self.batch_size
-        return self._loader(self.chips, sampler=sampler, drop_last=drop_last)
+        return self._loader(self.chips, self.workers, sampler=sampler, drop_last=drop_last)
 
     def val_dataloader(self) -> DataLoader[dict[str, Tensor]]:
         """Return a loader of the validation tiles, of this process's share of them."""
-        return self._loader(TileShare(self.tiles, ranks.rank(), ranks.world_size()))
+        tiles = TileShare(self.tiles, ranks.rank(), ranks.world_size())
+        # A network judges faster than it learns, but tiles are prepared without augmentation.
+        return self._loader(tiles, -(-self.workers // 4))
 
     @property
     def batch_size(self) -> int:
@@ -132,15 +135,15 @@ class GraveDataModule(LightningDataModule):
         return max(1, self.settings.chips.batch_size // ranks.world_size())
 
     def _loader(
-        self, dataset: Dataset[dict[str, Tensor]], **options: Any
+        self, dataset: Dataset[dict[str, Tensor]], workers: int, **options: Any
     ) -> DataLoader[dict[str, Tensor]]:
-        if self.workers:
+        if workers:
             # A forked process could inherit locks that other threads hold.
             options |= {"multiprocessing_context": "spawn", "persistent_workers": True}
         return DataLoader(
             dataset,
             batch_size=self.batch_size,
-            num_workers=self.workers,
+            num_workers=workers,
             worker_init_fn=_use_one_thread,
             pin_memory=torch.cuda.is_available(),
             **options,

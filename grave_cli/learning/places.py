@@ -9,6 +9,7 @@ from scipy.spatial import KDTree
 
 from grave_cli.dataset.cemetery_arrays import CemeteryArrays
 from grave_cli.errors import DatasetError
+from grave_cli.learning.handing_over import SharedState
 from grave_cli.learning.hard_examples import HardExamples
 from grave_cli.settings.learning import ChipSettings
 
@@ -30,7 +31,7 @@ class Place:
     column: int
 
 
-class ChipPlaces:
+class ChipPlaces(SharedState):
     """Draws the centres of chips: usable pixels, valid and within the labelled area.
 
     Graves in dense rows also show in the chips of their neighbours. To show each grave about

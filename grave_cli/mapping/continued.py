@@ -8,21 +8,19 @@ import shapely
 from numpy.typing import NDArray
 
 from grave_cli.errors import DatasetError
-from grave_cli.mapping.result import PredictionResult
+from grave_cli.mapping.result import Candidates, PredictionResult
 from grave_cli.outputs import source_of
 from grave_cli.rasters.grid import WorkingGrid
 from grave_cli.resurvey.compare import Comparison, compare_surveys
 from grave_cli.resurvey.comparison_file import describe_comparison
 from grave_cli.resurvey.ids import check_ids
-from grave_cli.resurvey.layers import (
-    before_layer,
-    changes_layer,
-    graves_rows,
-)
+from grave_cli.resurvey.layers import further_layers, graves_rows
+from grave_cli.resurvey.removed import REFUSED
 from grave_cli.resurvey.survey import OLD_LAYER_OPTION, Survey, read_survey
 from grave_cli.settings.tree import Settings
 
 _APART_M = 100.0
+_SAME_SHARE = 0.5  # of the smaller outline: a candidate is one that was refused
 
 
 def read_previous(path: Path, grid: WorkingGrid, settings: Settings) -> Survey:
@@ -84,10 +82,29 @@ def continue_survey(
         attributes=tuple(rows[index] for index in order),
         features=None if result.features is None else result.features[order],
         columns=comparison.columns.columns,
-        further=(changes_layer(comparison), before_layer(comparison)),
+        further=further_layers(comparison),
+        candidates=_not_refused(result, comparison),
         provenance={**result.provenance, **origin, **describe_comparison(comparison)},
     )
     return continued, comparison
+
+
+def _not_refused(result: PredictionResult, comparison: Comparison) -> Candidates:
+    """Leave out candidates that the office has refused in the previous survey."""
+    removed, found = comparison.old.removed, result.candidates
+    rows = removed.rows if removed else ()
+    is_refused = np.array([row["reason"] == REFUSED for row in rows], np.bool_)
+    if removed is None or not is_refused.any() or not len(found):
+        return found
+    shift, scale = comparison.shift, result.grid.metres_per_unit
+    step = np.array([shift.east_m, shift.north_m]) / scale
+    refused = shapely.transform(removed.polygons()[is_refused], lambda points: points + step)
+    index, other = shapely.STRtree(refused).query(found.polygons, predicate="intersects")
+    one, two = found.polygons[index], refused[other]
+    common = shapely.area(shapely.intersection(one, two))
+    same = common > _SAME_SHARE * np.minimum(shapely.area(one), shapely.area(two))
+    kept = [i for i in range(len(found)) if i not in set(index[same].tolist())]
+    return Candidates(found.polygons[kept], tuple(found.attributes[i] for i in kept))
 
 
 def _order(comparison: Comparison) -> NDArray[np.intp]:

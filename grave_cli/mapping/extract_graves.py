@@ -10,9 +10,11 @@ from grave_cli.dataset.named_files import cemetery_name
 from grave_cli.graves.attributes import measure
 from grave_cli.graves.confidence import Calibration, confidence_features
 from grave_cli.graves.flags import Review, review
+from grave_cli.graves.review_model import DEFAULT_REVIEW, ReviewModel
 from grave_cli.mapping.blocks import find_graves
 from grave_cli.mapping.probability_map import ProbabilityMap
 from grave_cli.mapping.result import PredictionResult
+from grave_cli.mapping.review import ReviewedMap, review_map
 from grave_cli.mapping.scene import Scene
 from grave_cli.mapping.summary import look_over
 from grave_cli.outlines.polygons import Polygons, to_crs
@@ -20,6 +22,7 @@ from grave_cli.outlines.regularise import regularise
 from grave_cli.progress import SILENT, Progress
 from grave_cli.rasters.grid import WorkingGrid
 from grave_cli.register.register import Register, register_graves
+from grave_cli.review.doubt import Drawn
 from grave_cli.settings.mapping import DecodingSettings
 from grave_cli.settings.tree import Settings
 from grave_cli.vectors.areas import within_area
@@ -32,6 +35,7 @@ def extract_graves(
     settings: Settings,
     provenance: dict[str, Any],
     calibration: Calibration | None = None,
+    review_model: ReviewModel | None = None,
     progress: Progress = SILENT,
 ) -> PredictionResult:
     """Turn the probabilities of a cemetery into its graves, sorted by field, row and number.
@@ -43,6 +47,7 @@ def extract_graves(
         settings: Outlines, review, register.
         provenance: Origin of the map, see `describe_origin`.
         calibration: Calibration of the confidence; None takes the mean body probability.
+        review_model: Odds of candidates and mistakes; None takes the defaults.
         progress: Receives progress and notes.
 
     Raises:
@@ -64,6 +69,16 @@ def extract_graves(
     order = inside[register.order]
     register = register.take(register.order)
     outlines, polygons = outlines.take(order), polygons[order]
+    reviewed = reviewed.take(order)
+    queue = review_map(
+        probabilities,
+        Drawn(outlines, found.evidence.take(order), confidence[order], reviewed.flags),
+        review_model or DEFAULT_REVIEW,
+        decoding,
+        settings,
+        scene.aoi,
+        progress,
+    )
     rows = _attributes(
         cemetery,
         register,
@@ -72,7 +87,8 @@ def extract_graves(
         confidence=confidence[order],
         heights=found.heights[order],
         shape=outlines.shape,
-        reviewed=reviewed.take(order),
+        reviewed=reviewed,
+        queue=queue,
     )
     overview = look_over(probabilities, scene.aoi)
     return PredictionResult(
@@ -85,6 +101,8 @@ def extract_graves(
         coverage=overview.footprint,
         provenance=provenance,
         features=features[order],
+        candidates=queue.candidates,
+        review=queue,
         computed_share=overview.valid_share,
         coarse_probability=overview.probability,
     )
@@ -100,6 +118,7 @@ def _attributes(
     heights: NDArray[np.float64],
     shape: NDArray[np.str_],
     reviewed: Review,
+    queue: ReviewedMap,
 ) -> Iterator[dict[str, Any]]:
     measures = measure(polygons, grid.crs, grid.metres_per_unit)
     for index in range(len(polygons)):
@@ -118,4 +137,6 @@ def _attributes(
             "shape": str(shape[index]),
             "flags": reviewed.flags[index],
             "needs_review": bool(reviewed.needed[index]),
+            "review_rank": int(queue.ranks[index]),
+            "review_reason": queue.reasons[index],
         }

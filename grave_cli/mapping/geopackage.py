@@ -8,6 +8,7 @@ import shapely
 from pyproj import CRS, Transformer
 from pyproj.exceptions import ProjError
 
+from grave_cli.delivery.candidate_columns import CANDIDATE_COLUMNS, CANDIDATE_STYLE, CANDIDATES
 from grave_cli.delivery.geopackage import About, write_layers
 from grave_cli.delivery.grave_columns import CEMETERY_ID, GRAVE_ID, words
 from grave_cli.delivery.grave_styles import COVERAGE, GRAVES, GRAVES_RAW
@@ -27,10 +28,10 @@ def write_geopackage(
 ) -> None:
     """Write the graves of a cemetery.
 
-    Layers: `graves` (outline and attributes), `graves_raw` (the outline before it was regularised,
-    same grave_id), `coverage` (footprint of the valid imagery), those of a comparison with the
-    previous survey, and the table `gravecli_provenance`; `delivery.geopackage.write_layers` adds
-    styles, titles and the seal.
+    Layers: `graves` (outline and attributes), `candidates` (what may be a grave), `graves_raw` (the
+    outline before it was regularised, same grave_id), `coverage` (footprint of the valid imagery),
+    those of a comparison with the previous survey, and the table `gravecli_provenance`;
+    `delivery.geopackage.write_layers` adds styles, titles and the seal.
 
     Args:
         result: The graves.
@@ -66,6 +67,29 @@ def graves_layer(result: PredictionResult, crs: str) -> Layer:
     )
 
 
+def candidates_layer(result: PredictionResult, crs: str) -> Layer:
+    """Return the candidates of a cemetery as a layer.
+
+    Args:
+        result: The graves and candidates.
+        crs: CRS of the layer.
+    """
+    return Layer(
+        CANDIDATES,
+        CANDIDATE_COLUMNS,
+        result.candidates.attributes,
+        _moved(result, result.candidates.polygons, crs),
+        crs,
+        title=words("Candidates", "Kandidaten"),
+        description=words(
+            "Places that may be graves but were not drawn: accept or refuse each",
+            "Stellen, die Gräber sein können, aber nicht gezeichnet wurden: jede übernehmen oder "
+            "verwerfen",
+        ),
+        style=CANDIDATE_STYLE,
+    )
+
+
 def _further_layers(result: PredictionResult, crs: str) -> tuple[Layer, ...]:
     raw = Layer(
         "graves_raw",
@@ -94,7 +118,8 @@ def _further_layers(result: PredictionResult, crs: str) -> tuple[Layer, ...]:
         ),
         style=COVERAGE,
     )
-    return raw, coverage, *(_placed(result, layer, crs) for layer in result.further)
+    candidates = candidates_layer(result, crs)
+    return candidates, raw, coverage, *(_placed(result, layer, crs) for layer in result.further)
 
 
 def _placed(result: PredictionResult, layer: Layer, crs: str) -> Layer:

@@ -6,7 +6,7 @@ even if the place it was meant for has become unusable meanwhile.
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from grave_cli.outlines.polygons import Polygons
 from grave_cli.outputs import Output, check_outputs, free_name
 from grave_cli.rasters.raster_file import open_raster
 from grave_cli.resurvey.survey import Survey
+from grave_cli.review.guarantee import CONFIDENCE, usual_promise
 from grave_cli.settings.inputs import DataSettings
 from grave_cli.settings.output import OutputSettings
 from grave_cli.settings.tree import Settings
@@ -54,6 +55,7 @@ class MapFiles:
         settings: Language of the map, signs of a CSV file.
         work_dir: Folder that remembers the written files of formats without a seal.
         summary: What has been written, the score, and the time since this object was made.
+        mapped: The result that was written, with the ids of the previous survey; None before.
     """
 
     orthophoto: Path
@@ -71,6 +73,7 @@ class MapFiles:
     settings: OutputSettings = field(default_factory=OutputSettings)
     work_dir: Path = Path("runs")
     summary: dict[str, Any] = field(default_factory=lambda: {"notes": []}, init=False)
+    mapped: PredictionResult | None = field(default=None, init=False)
     _started: float = field(default_factory=time.monotonic, init=False)
     _known: Polygons | None = field(default=None, init=False)
     _before: Survey | None = field(default=None, init=False)
@@ -81,7 +84,7 @@ class MapFiles:
         Raises:
             DatasetError: A vector file is missing, or not one.
             ExportError: A file cannot be written, or something would be lost.
-            RasterReadError: The orthophoto or the DEM cannot be opened.
+            RasterReadError: The orthophoto or its heights cannot be opened.
         """
         with open_raster(self.orthophoto):
             outputs = [output for target in self._targets() for output in target.outputs()]
@@ -90,9 +93,10 @@ class MapFiles:
         if self.report is not None:
             outputs.append(report_output(self.report, self.orthophoto))
         self._check(*outputs)
-        if dem := self.inputs.get("--dem"):
-            with open_raster(dem):
-                pass
+        for option in ("--dem", "--dtm"):
+            if heights := self.inputs.get(option):
+                with open_raster(heights):
+                    pass
         for path in (self.truth, self.previous, self.inputs.get("--aoi")):
             if path is not None:
                 identify(path)
@@ -126,11 +130,14 @@ class MapFiles:
         """
         if self._before is not None:
             result = self._continue(result, self._before)
+        self.mapped = result
         self._write_maps(result)
         files = {target.name: str(target.path) for target in self._targets()}
         self.summary |= {
             "graves": len(result.polygons),
             "to_review": int(np.count_nonzero(result.column("needs_review"))),
+            "candidates": len(result.candidates),
+            "guarantee": _guarantee(result),
             "files": files,
             "model": result.provenance["model"],
             "mlflow_run": result.provenance["mlflow_run"],
@@ -209,3 +216,12 @@ class MapFiles:
         self._check(report_output(path, self.orthophoto))
         write_report(self.orthophoto, result, path, self.settings.language)
         self.summary["report"] = str(path)
+
+
+def _guarantee(result: PredictionResult) -> dict[str, Any] | None:
+    """Return the promise for a usual review by name; None if there is no proof for one."""
+    if result.review is None:
+        return None
+    items = len(result.polygons) + len(result.candidates)
+    promise = usual_promise(result.review.promises, items)
+    return None if promise is None else {**asdict(promise), "confidence": CONFIDENCE}

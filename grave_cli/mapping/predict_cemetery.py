@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from grave_cli import __version__
-from grave_cli.delivery.geopackage_seal import DEM_KEY, ORTHOPHOTO_KEY
+from grave_cli.delivery.geopackage_seal import DEM_KEY, DTM_KEY, ORTHOPHOTO_KEY
 from grave_cli.errors import RasterReadError
 from grave_cli.mapping.engine import Engine
 from grave_cli.mapping.extract_graves import extract_graves
@@ -28,7 +28,7 @@ from grave_cli.outputs import source_of
 from grave_cli.progress import SILENT, Progress
 from grave_cli.settings.mapping import DecodingSettings
 from grave_cli.settings.tree import Settings
-from grave_cli.vectors.areas import read_area
+from grave_cli.vectors.areas import Area, MapBounds, both_areas, bounds_area, read_area
 
 _WORTH_MEASURING_MPX = 50  # below this, measuring tile speeds takes longer than it saves
 
@@ -52,7 +52,9 @@ def predict_cemetery(
     decoding: DecodingSettings | None = None,
     progress: Progress = SILENT,
     *,
+    dtm: Path | None = None,
     aoi: Path | None = None,
+    bounds: MapBounds | None = None,
     resume: bool = True,
     receiver: Receiver | None = None,
 ) -> PredictionResult:
@@ -66,8 +68,10 @@ def predict_cemetery(
         settings: Tiles and outlines.
         decoding: Thresholds that replace the model's.
         progress: Receives progress and notes.
+        dtm: Heights of the ground below the DEM; None if there are none.
         aoi: Vector file with the area to map; None maps everything. A grave belongs to the area if
             its centroid does.
+        bounds: Rectangle to map; None maps everything. With `aoi`, the common part is mapped.
         resume: Continue an earlier run of the same prediction that was killed.
         receiver: Prepares for the result and takes it. Its errors pass through.
 
@@ -78,16 +82,16 @@ def predict_cemetery(
             differ from the training data.
         RasterReadError: A raster cannot be used, or the orthophoto has no valid pixel.
     """
-    scene = open_scene(orthophoto, dem, bundle.card.recipe, settings.grid.max_upsampling)
+    scene = open_scene(orthophoto, dem, bundle.card.recipe, settings.grid.max_upsampling, dtm)
     for note in check_fit(scene, bundle.card):
         progress.warn(note)
-    if aoi is not None:
-        scene = replace(scene, aoi=read_area(aoi, scene.grid))
+    scene = replace(scene, aoi=_area(scene, aoi, bounds))
     if receiver is not None:
         receiver.prepare(scene)
     thresholds = decoding or bundle.card.decoding
     provenance = describe_origin(scene, bundle, thresholds, engine.name)
     provenance["aoi"] = aoi.name if aoi else ""
+    provenance["bounds"] = bounds.text if bounds else ""
     with mapped_scene(scene, bundle, engine, settings, progress, resume=resume) as probabilities:
         result = extract_graves(
             probabilities,
@@ -96,19 +100,28 @@ def predict_cemetery(
             settings,
             provenance,
             bundle.card.calibration,
+            bundle.card.review,
             progress,
         )
         if not result.computed_share:
             raise RasterReadError(
                 "orthophoto shows nothing",
                 where=orthophoto,
-                found=f"no valid pixel{' in the area to map' if aoi else ''}",
+                found=f"no valid pixel{' in the area to map' if scene.aoi else ''}",
                 expected="an image",
                 remedy="check its alpha channel, mask or nodata value",
             )
         if receiver is not None:
             receiver.receive(result)
         return result
+
+
+def _area(scene: Scene, aoi: Path | None, bounds: MapBounds | None) -> Area | None:
+    """Return the area to map, from a file, a rectangle or both; None for everything."""
+    of_file = None if aoi is None else read_area(aoi, scene.grid)
+    crs = scene.orthophoto.georeference.file_crs
+    box = None if bounds is None else bounds_area(bounds, scene.grid, crs)
+    return both_areas(of_file, box)
 
 
 @contextmanager
@@ -167,6 +180,7 @@ def describe_origin(
         engine: Name of the engine.
     """
     card = bundle.card
+    dtm = scene.dem and scene.dem.terrain
     return {
         "gravecli_version": __version__,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -174,6 +188,8 @@ def describe_origin(
         ORTHOPHOTO_KEY: source_of(scene.orthophoto.path),
         "dem": scene.dem.name if scene.dem else "",
         DEM_KEY: source_of(scene.dem.path) if scene.dem else "",
+        "dtm": dtm.name if dtm else "",
+        DTM_KEY: source_of(dtm.path) if dtm else "",
         "model": card.name,
         "model_sha256": bundle.sha256,
         "mlflow_run": card.run_id,

@@ -7,7 +7,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from grave_cli.atomic_writes import whole_file
-from grave_cli.drawing.colormaps import YELLOW
+from grave_cli.drawing.colormaps import CYAN, YELLOW
 from grave_cli.drawing.outlines import Layer, verdict_layers
 from grave_cli.drawing.overview import overview
 from grave_cli.mapping.result import PredictionResult, ScoredMap
@@ -56,6 +56,9 @@ def write_preview(
         layers = [Layer(result.polygons, YELLOW, words)]
     else:
         layers = verdict_layers(result.polygons, scored.truth, scored.judgement.verdicts)
+    if len(result.candidates):
+        caption = f"{counted(len(result.candidates), 'candidate')}, not drawn as graves"
+        layers = [Layer(result.candidates.polygons, CYAN, caption), *layers]
     title = f"{result.cemetery}: {words}"
     picture = overview(pixels.rgb, pixels.valid, grid.transform, layers, title)
     marks = PngInfo()

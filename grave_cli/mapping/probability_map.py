@@ -5,6 +5,7 @@ per working pixel.
 """
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,12 +68,14 @@ class ProbabilityMap:
         height: Rows of a section.
         width: Columns of a section.
         shelf: Sections by row and column of sections; empty ones may be missing.
+        margin: Rows and columns by which the outermost sections are larger.
     """
 
     grid: WorkingGrid
     height: int
     width: int
     shelf: Shelf
+    margin: int = 0
 
     @classmethod
     def of(cls, levels: Levels, valid: NDArray[np.bool_], grid: WorkingGrid) -> "ProbabilityMap":
@@ -105,24 +108,29 @@ class ProbabilityMap:
     ) -> Iterator[tuple[Index, tuple[slice, slice], tuple[slice, slice]]]:
         """Yield the sections under a window: index, slices of the section, slices of the window."""
         height, width = self.grid.shape
-        rows = _spans(int(window.row_off), int(window.height), self.height, height)
-        columns = list(_spans(int(window.col_off), int(window.width), self.width, width))
+        rows = self._spans(int(window.row_off), int(window.height), self.height, height)
+        columns = list(self._spans(int(window.col_off), int(window.width), self.width, width))
         for row, there_y, here_y in rows:
             for column, there_x, here_x in columns:
                 yield (row, column), (there_y, there_x), (here_y, here_x)
 
+    def _spans(
+        self, start: int, length: int, step: int, size: int
+    ) -> Iterator[tuple[int, slice, slice]]:
+        """Cut a range at the edges of sections; yield slices of each section and of the range.
 
-def _spans(start: int, length: int, step: int, size: int) -> Iterator[tuple[int, slice, slice]]:
-    """Cut a range at multiples of a step; yield each piece within its step and within the range.
-
-    Example: start 5, length 10, step 8. Piece 0 is 5:8 of its step and 0:3 of the range; piece 1
-    is 0:7 of its step and 3:10 of the range.
-    """
-    first, last = max(start, 0), min(start + length, size)
-    for number in range(first // step, math.ceil(last / step) if first < last else 0):
-        low, high = max(first, number * step), min(last, (number + 1) * step)
-        there = slice(low - number * step, high - number * step)
-        yield number, there, slice(low - start, high - start)
+        Example: start 5, length 10, step 8, margin 1, size 19. Section 0 ends at 9, section 1 at
+        17: 5:9 of section 0 is 0:4 of the range, and 0:6 of section 1 is 4:10.
+        """
+        count = max(1, math.ceil((size - 2 * self.margin) / step))
+        edges = [0, *(number * step + self.margin for number in range(1, count)), size]
+        first, last = max(start, 0), min(start + length, size)
+        for number in range(bisect_right(edges, first) - 1, count):
+            low, high = max(first, edges[number]), min(last, edges[number + 1])
+            if low >= high:
+                break
+            there = slice(low - edges[number], high - edges[number])
+            yield number, there, slice(low - start, high - start)
 
 
 def to_levels(values: NDArray[np.float32] | Levels) -> Levels:

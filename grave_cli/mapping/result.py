@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
@@ -13,6 +13,29 @@ from grave_cli.delivery.layer import Column, Layer
 from grave_cli.evaluation.judgement import Judgement, judge_on_ground
 from grave_cli.outlines.polygons import Polygons
 from grave_cli.rasters.grid import WorkingGrid
+
+if TYPE_CHECKING:
+    from grave_cli.mapping.review import ReviewedMap
+
+
+def _nothing() -> Polygons:
+    return np.zeros(0, dtype=object)
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Places that may be graves but were not drawn as such.
+
+    Args:
+        polygons: Outlines in the grid's CRS; valid, without overlaps among them or with graves.
+        attributes: One row per candidate, by column name (`delivery.candidate_columns`).
+    """
+
+    polygons: Polygons = field(default_factory=_nothing)
+    attributes: tuple[Mapping[str, Any], ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.polygons)
 
 
 @dataclass(frozen=True)
@@ -34,6 +57,8 @@ class PredictionResult:
             None if it was not kept.
         columns: Columns of the attributes, in their order.
         further: More layers to deliver, in the grid's CRS.
+        candidates: Places that may be graves.
+        review: Evidence behind the order of the review; None if it was not kept.
 
     Shapes:
         features: (graves, features); coarse_probability: (h, w)
@@ -52,6 +77,8 @@ class PredictionResult:
     coarse_probability: NDArray[np.float32] | None = None
     columns: Mapping[str, Column] = field(default_factory=lambda: GRAVE_COLUMNS)
     further: tuple[Layer, ...] = ()
+    candidates: Candidates = field(default_factory=Candidates)
+    review: "ReviewedMap | None" = None
 
     @property
     def crs(self) -> str:

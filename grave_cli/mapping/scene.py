@@ -42,7 +42,11 @@ class Scene:
 
 
 def open_scene(
-    orthophoto: Path, dem: Path | None, recipe: InputRecipe, max_upsampling: float
+    orthophoto: Path,
+    dem: Path | None,
+    recipe: InputRecipe,
+    max_upsampling: float,
+    dtm: Path | None = None,
 ) -> Scene:
     """Inspect an orthophoto and its DEM, lay the working grid and measure the elevation.
 
@@ -51,6 +55,7 @@ def open_scene(
         dem: Heights; None without them.
         recipe: The recipe of the model's input.
         max_upsampling: Largest ratio of the orthophoto's pixel size to the recipe's.
+        dtm: Heights of the ground below the DEM; None without them.
 
     Raises:
         GridError: No working grid can be laid on the orthophoto.
@@ -61,7 +66,7 @@ def open_scene(
     if dem is None:
         return Scene(inspected, None, grid, recipe, None)
     # A model for rgb does not use the DEM, but the heights of the graves are still reported.
-    with open_dem(dem) as reader:
+    with open_dem(dem, dtm) as reader:
         statistics = measure_elevation(reader, grid, recipe.elevation or ElevationSettings())
     return Scene(inspected, reader.dem, grid, recipe, statistics)
 

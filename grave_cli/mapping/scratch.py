@@ -33,7 +33,7 @@ from grave_cli.mapping.tiling import Tiling
 from grave_cli.processes import owner_of, owner_tag
 
 _STALE_S = 7 * 24 * 3600.0
-_FORMAT = 1  # of the section files; a new number invalidates old folders
+_FORMAT = 2  # of the section files; a new number invalidates old folders
 
 
 def prediction_key(scene: Scene, tiling: Tiling, model: str, engine: str) -> str:
@@ -48,7 +48,8 @@ def prediction_key(scene: Scene, tiling: Tiling, model: str, engine: str) -> str
     Raises:
         DatasetError: A file is gone.
     """
-    paths = [raster.path for raster in (scene.orthophoto, scene.dem) if raster]
+    dtm = scene.dem and scene.dem.terrain
+    paths = [raster.path for raster in (scene.orthophoto, scene.dem, dtm) if raster]
     files = [(str(path.resolve()), _identity(path)) for path in paths]
     recipe, area = scene.recipe.model_dump_json(), shapely.to_wkb(scene.aoi, hex=True)
     text = repr((_FORMAT, files, scene.grid, recipe, area, tiling, model, engine))

@@ -5,7 +5,7 @@ kept as one; however large the grid, only a few of them are in memory.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,8 +42,8 @@ class SectionPlan:
 
     Args:
         tiling: Size of the tiles.
-        height: Rows of a section.
-        width: Columns of a section.
+        height: Rows of a section. The first and the last section are larger by the halo.
+        width: Columns of a section, likewise.
         sections: Row by row from the upper left.
     """
 
@@ -63,18 +63,56 @@ def plan_sections(grid: WorkingGrid, tiling: Tiling, *, whole_rows: bool = False
             which would otherwise decode each row many times.
     """
     core_height, core_width = tiling.core
-    rows, columns = math.ceil(grid.height / core_height), math.ceil(grid.width / core_width)
+    rows, columns = tiling.count(grid.shape)
     least = math.ceil(math.sqrt(tiling.batch))
     across = columns if whole_rows else max(least, round(_SECTION_PX / core_width))
     down = 1 if whole_rows else max(least, round(_SECTION_PX / core_height))
     down = min(down, max(least, rows // _LEAST_SECTIONS))
-    height, width = down * core_height, across * core_width
+    tile_rows = _spans(rows, core_height, tiling.halo, grid.height)
+    tile_columns = _spans(columns, core_width, tiling.halo, grid.width)
     sections = tuple(
-        _section((row, column), Window(column * width, row * height, width, height), grid, tiling)
+        _section((row, column), tile_rows[row * down :][:down], columns_of, tiling)
         for row in range(math.ceil(rows / down))
-        for column in range(math.ceil(columns / across))
+        for column, columns_of in enumerate(
+            tile_columns[start : start + across] for start in range(0, columns, across)
+        )
     )
-    return SectionPlan(tiling, height, width, sections)
+    return SectionPlan(tiling, down * core_height, across * core_width, sections)
+
+
+@dataclass(frozen=True)
+class _Span:
+    """Rows or columns of a tile.
+
+    Args:
+        first: First one of its window.
+        start: First one of its core.
+        stop: End of its core.
+    """
+
+    first: int
+    start: int
+    stop: int
+
+
+def _spans(count: int, core: int, halo: int, size: int) -> list[_Span]:
+    """Lay tiles side by side; the outermost ones keep their outer halo.
+
+    Example: 3 tiles of 5 with a halo of 1 on 11 rows, w: window, c: core.
+
+        0 1 2 3 4 5 6 7 8 9 10
+        c c c c w
+              w c c c w
+                    w c c c c
+    """
+    return [
+        _Span(
+            first=number * core,
+            start=number * core + halo if number else 0,
+            stop=(number + 1) * core + halo if number < count - 1 else size,
+        )
+        for number in range(count)
+    ]
 
 
 def window_around(tiles: Sequence[Tile]) -> Window:
@@ -94,17 +132,20 @@ def frames_of(tiles: Sequence[Tile], grid: WorkingGrid) -> Polygons:
     return np.array([shapely.box(*grid.crop(tile.window).bounds) for tile in tiles], dtype=object)
 
 
-def _section(index: tuple[int, int], window: Window, grid: WorkingGrid, tiling: Tiling) -> Section:
-    core = window.intersection(grid.window)
-    return Section(index, core, tuple(_tiles(core, tiling)))
+def _section(
+    index: tuple[int, int], rows: list[_Span], columns: list[_Span], tiling: Tiling
+) -> Section:
+    tiles = tuple(
+        Tile(
+            window=Window(column.first, row.first, tiling.width, tiling.height),
+            core=_core(row, column),
+        )
+        for row in rows
+        for column in columns
+    )
+    whole = [_Span(s[0].first, s[0].start, s[-1].stop) for s in (rows, columns)]
+    return Section(index, _core(*whole), tiles)
 
 
-def _tiles(core: Window, tiling: Tiling) -> Iterator[Tile]:
-    (height, width), halo = tiling.core, tiling.halo
-    right, bottom = core.col_off + core.width, core.row_off + core.height
-    for row in range(core.row_off, bottom, height):
-        for col in range(core.col_off, right, width):
-            yield Tile(
-                window=Window(col - halo, row - halo, tiling.width, tiling.height),
-                core=Window(col, row, min(width, right - col), min(height, bottom - row)),
-            )
+def _core(row: _Span, column: _Span) -> Window:
+    return Window(column.start, row.start, column.stop - column.start, row.stop - row.start)

@@ -79,7 +79,7 @@ def map_probabilities(
         for section, levels in run_sections(inputs, engine, plan.tiling.batch):
             shelf[section.index] = levels
             advance(_megapixels(section))
-    return ProbabilityMap(scene.grid, plan.height, plan.width, shelf)
+    return ProbabilityMap(scene.grid, plan.height, plan.width, shelf, plan.tiling.halo)
 
 
 def _megapixels(section: Section) -> float:

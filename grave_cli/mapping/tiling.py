@@ -37,8 +37,15 @@ class Tiling:
 
     @property
     def core(self) -> tuple[int, int]:
-        """Rows and columns of a tile that are kept."""
+        """Rows and columns that a tile adds; the outermost tiles also keep their outer halo."""
         return self.height - 2 * self.halo, self.width - 2 * self.halo
+
+    def count(self, shape: tuple[int, int]) -> tuple[int, int]:
+        """Return the rows and columns of tiles that cover a grid."""
+        rows, columns = (
+            count_tiles(size, core, self.halo) for size, core in zip(shape, self.core, strict=True)
+        )
+        return rows, columns
 
 
 def choose_tiling(
@@ -131,17 +138,30 @@ def _fitted(
 def fit_tile(size: int, edge: int, halo_px: int) -> int:
     """Shrink a tile so that equal tiles just cover a grid.
 
-    Example: edge 512, halo 48, 1000 pixels. Three cores of 416 would cover 1248; cores of 334 are
-    enough, which makes tiles of 448.
+    The outermost tiles start and end with the grid: they need no halo beyond it.
+
+    Example: edge 512, halo 48, 1000 pixels. Three tiles cover 3 * 416 + 2 * 48 = 1344 pixels, and
+    two no more than 928. For 1000, cores of (1000 - 96) / 3 = 302 are enough, in tiles of 416.
 
     Args:
         size: Rows or columns of the grid.
         edge: Edge of the largest tile.
         halo_px: Discarded border.
     """
-    count = math.ceil(size / (edge - 2 * halo_px))
-    needed = math.ceil(size / count) + 2 * halo_px
-    return min(edge, math.ceil(needed / _STRIDE) * _STRIDE)
+    count = count_tiles(size, edge - 2 * halo_px, halo_px)
+    core = max(1, math.ceil((size - 2 * halo_px) / count))
+    return min(edge, math.ceil((core + 2 * halo_px) / _STRIDE) * _STRIDE)
+
+
+def count_tiles(size: int, core: int, halo_px: int) -> int:
+    """Return the number of tiles along one side of a grid, at least one.
+
+    Args:
+        size: Rows or columns of the grid.
+        core: Rows or columns that a tile adds.
+        halo_px: Halo, which the outermost tiles keep at the edges of the grid.
+    """
+    return max(1, math.ceil((size - 2 * halo_px) / core))
 
 
 def _batch(height: int, width: int, batch_mpx: float) -> int:
@@ -149,5 +169,5 @@ def _batch(height: int, width: int, batch_mpx: float) -> int:
 
 
 def _computed_px(shape: tuple[int, int], tiling: Tiling) -> int:
-    rows, columns = (math.ceil(s / core) for s, core in zip(shape, tiling.core, strict=True))
+    rows, columns = tiling.count(shape)
     return rows * columns * tiling.height * tiling.width

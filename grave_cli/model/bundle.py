@@ -1,7 +1,8 @@
 """A trained model on disk: `model.safetensors` (weights) and `model.json` (everything else).
 
-Beside them lies `model.onnx`, the same network for ONNX Runtime; the oldest models lack it. Reading
-a model needs no torch and never unpickles anything.
+Beside them lie `model.onnx`, the same network for ONNX Runtime, which the oldest models lack, and
+the description once more for people (`README.md`) and catalogues (`model.stac.json`). Reading a
+model needs no torch and never unpickles anything.
 """
 
 import hashlib
@@ -17,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from grave_cli.atomic_writes import whole_file
 from grave_cli.errors import ModelError
 from grave_cli.graves.confidence import Calibration
+from grave_cli.graves.review_model import ReviewModel
 from grave_cli.model.architecture import Architecture
 from grave_cli.rasters.recipe import InputRecipe
 from grave_cli.settings.mapping import DecodingSettings
@@ -50,6 +52,8 @@ class ModelCard(BaseModel):
         decoding: Thresholds that turn probabilities into graves.
         calibration: Confidence of its graves, fitted on validation cemeteries; None means the mean
             probability of body.
+        review: Odds of candidates and mistakes, fitted on validation cemeteries; None, as in the
+            models of earlier versions, means the defaults.
         metrics: Scores on validation and test data, by name.
         settings: Resolved settings of the training.
         about: Further facts for the user, by heading.
@@ -72,6 +76,7 @@ class ModelCard(BaseModel):
     architecture: Architecture
     decoding: DecodingSettings
     calibration: Calibration | None = None
+    review: ReviewModel | None = None
     metrics: dict[str, float]
     settings: dict[str, Any]
     about: dict[str, str] = {}
@@ -197,6 +202,18 @@ def _first_fault(error: ValidationError) -> str:
 
 
 def write_card(folder: Path, card: ModelCard) -> None:
-    """Write the description of a model into its folder."""
+    """Write the description of a model into its folder: for gravecli, for people, for catalogues.
+
+    Args:
+        folder: The folder, with the weights.
+        card: The description.
+    """
+    from grave_cli.model.model_readme import README_FILE, readme
+    from grave_cli.model.stac_item import STAC_FILE, stac_item
+
+    with whole_file(folder / README_FILE) as new:
+        new.write_text(readme(card), encoding="utf-8")
+    with whole_file(folder / STAC_FILE) as new:
+        new.write_text(stac_item(card, folder), encoding="utf-8")
     with whole_file(folder / CARD_FILE) as new:
         new.write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")

@@ -11,6 +11,7 @@ from grave_cli.outlines.polygons import Polygons
 Floats = NDArray[np.float64]
 
 _POINTS = 96  # along each outline
+_BLOCK = 256  # outlines at a time: their points stay in the cache of a core
 _CHORD = 6  # points; long enough to have the direction of a side, not of a pixel's edge
 _CORNER = 0.85  # of half a side; beyond it, the network rounds the corner
 _AREAS = 0.99, 1.015  # times the outline's area: rounded corners lose some, bumps add some
@@ -41,8 +42,8 @@ class Rectangles:
         cos, sin = np.cos(self.angle), np.sin(self.angle)
         return np.stack([np.stack([cos, sin], -1), np.stack([-sin, cos], -1)], 1)
 
-    def take(self, keep: NDArray[np.bool_]) -> "Rectangles":
-        """Select rectangles by a mask."""
+    def take(self, keep: NDArray[np.bool_] | slice) -> "Rectangles":
+        """Select rectangles by a mask or a slice."""
         return Rectangles(self.angle[keep], self.low[keep], self.high[keep])
 
     def polygons(self) -> Polygons:
@@ -50,6 +51,10 @@ class Rectangles:
         corners = np.array([(0, 0), (1, 0), (1, 1), (0, 1)])
         own = np.where(corners, self.high[:, None], self.low[:, None])
         return np.asarray(shapely.polygons(own @ self.axes))
+
+    def areas(self) -> Floats:
+        """Return the areas, (n,)."""
+        return np.asarray((self.high - self.low).prod(axis=1))
 
 
 def fit_rectangles(outlines: Polygons, angle: Floats | None = None) -> Rectangles:
@@ -76,6 +81,15 @@ def fit_rectangles(outlines: Polygons, angle: Floats | None = None) -> Rectangle
     Shapes:
         outlines: (n,); angle: (n,)
     """
+    parts = [
+        _fit(outlines[start : start + _BLOCK], None if angle is None else angle[start:][:_BLOCK])
+        for start in range(0, max(1, len(outlines)), _BLOCK)
+    ]
+    names = ("angle", "low", "high")
+    return Rectangles(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+
+def _fit(outlines: Polygons, angle: Floats | None) -> Rectangles:
     points = resample(outlines, _POINTS)
     centre = points.mean(axis=1)
     points = points - centre[:, None]
@@ -87,6 +101,66 @@ def fit_rectangles(outlines: Polygons, angle: Floats | None = None) -> Rectangle
     fitted = _anchored(fitted, shapely.area(outlines), centroids)
     shift = (fitted.axes @ centre[:, :, None])[..., 0]
     return Rectangles(fitted.angle, fitted.low + shift, fitted.high + shift)
+
+
+def rectangle_iou(outlines: Polygons, rectangles: Rectangles) -> Floats:
+    """Compute the IoU (intersection over union) of each polygon with its rectangle.
+
+    The common area is an integral along the rings, side by side, which needs no overlay. It takes
+    a tenth of the time of `iou`.
+
+    Source: Green's theorem. The common area is the integral over dy of x, limited to the rectangle,
+    along those parts of the rings that lie between its lower and its upper side.
+
+    Args:
+        outlines: Polygons, with or without holes.
+        rectangles: Their partners, in the same order.
+    """
+    blocks = [slice(start, start + _BLOCK) for start in range(0, len(outlines), _BLOCK)]
+    common = [_common_areas(outlines[block], rectangles.take(block)) for block in blocks]
+    shared = np.concatenate([np.zeros(0), *common])
+    either = shapely.area(outlines) + rectangles.areas() - shared
+    return np.asarray(shared / np.maximum(either, 1e-12))
+
+
+def _common_areas(outlines: Polygons, rectangles: Rectangles) -> Floats:
+    rings, owner = shapely.get_rings(outlines, return_index=True)
+    points, ring = shapely.get_coordinates(rings, return_index=True)
+    axes = rectangles.axes[owner[ring]]
+    x, y = ((axes[:, k] * points).sum(axis=1) for k in (0, 1))
+    low, high = rectangles.low[owner[ring]], rectangles.high[owner[ring]]
+    side = np.flatnonzero(ring[1:] == ring[:-1])  # from each point to the next one of its ring
+    x, y, width = x - low[:, 0], y - low[:, 1], (high - low)[side]
+    common = _integral(x[side], x[side + 1], y[side], y[side + 1], *width.T)
+    twice = x[side] * y[side + 1] - x[side + 1] * y[side]
+    count = len(rings)
+    common, twice = (
+        np.bincount(ring[side], part, count).astype(np.float64) for part in (common, twice)
+    )
+    # Rings run either way; those after the first of a polygon are holes.
+    is_hole = np.diff(owner, prepend=-1) == 0
+    signed = common * np.sign(twice) * np.where(is_hole, -1, 1)
+    return np.asarray(np.bincount(owner, signed, len(outlines)))
+
+
+def _integral(
+    x1: Floats, x2: Floats, y1: Floats, y2: Floats, width: Floats, height: Floats
+) -> Floats:
+    """Integrate x, limited to [0, width], over dy along sides, where y lies in [0, height]."""
+    rise, run = y2 - y1, x2 - x1
+    slope = np.divide(run, rise, out=np.zeros_like(run), where=rise != 0)
+    start, end = (np.minimum(np.maximum(y, 0), height) for y in (y1, y2))
+    first, last = x1 + (start - y1) * slope, x1 + (end - y1) * slope
+
+    def antiderivative(x: Floats) -> Floats:
+        inside = np.minimum(np.maximum(x, 0), width)
+        return inside * inside / 2 + width * np.maximum(x - width, 0)
+
+    steep = np.abs(last - first) < 1e-6  # the mean over the side is that of its middle
+    change = np.where(steep, 1, last - first)
+    mean = (antiderivative(last) - antiderivative(first)) / change
+    middle = np.minimum(np.maximum((first + last) / 2, 0), width)
+    return np.asarray(np.where(steep, middle, mean) * (end - start))
 
 
 def resample(outlines: Polygons, count: int) -> Floats:

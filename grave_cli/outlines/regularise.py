@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from grave_cli.outlines.orthogonal import square_up
 from grave_cli.outlines.polygons import Outlines, Polygons, iou, largest_parts
-from grave_cli.outlines.rectangles import fit_rectangles
+from grave_cli.outlines.rectangles import fit_rectangles, rectangle_iou
 from grave_cli.outlines.row_directions import follow_rows
 from grave_cli.outlines.shared_sides import share_sides
 from grave_cli.outlines.topology import close_gaps, lay_as_coverage, resolve_overlaps
@@ -32,7 +32,7 @@ def regularise(
         return Outlines(raw, raw, np.array([], np.str_), np.array([]), np.array([], np.intp))
     # Fit twice: freely to measure directions, then along the direction of the row.
     free = fit_rectangles(raw)
-    fits = iou(raw, free.polygons()) >= settings.rectangle_iou
+    fits = rectangle_iou(raw, free) >= settings.rectangle_iou
     lengths = (free.high - free.low).max(axis=1)
     # A line fitted to a side has a direction whose variance falls with the cube of the length.
     weights = np.where(fits, lengths**3, 0)
@@ -41,7 +41,7 @@ def regularise(
     within = settings.snap_m / gsd_m / (lengths / 2)
     angles = follow_rows(free.angle, weights, centres, settings.row_radius_m / gsd_m, within)
     aligned = fit_rectangles(raw, angles)
-    fit = iou(raw, aligned.polygons())
+    fit = rectangle_iou(raw, aligned)
     fits = fit >= settings.rectangle_iou
     gap = settings.shared_gap_m / gsd_m
     regular, shape = np.empty_like(raw), np.full(len(raw), "rectangle", np.dtype("<U10"))

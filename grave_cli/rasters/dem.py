@@ -3,7 +3,7 @@
 `dem_heights.py` reads the heights, `height_rules.py` tells them from markers.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +47,8 @@ class Dem:
         has_alpha: Its second band is an alpha channel.
         notes: Notes for the surveyor on how the file is read, one line each.
         doubts: Reasons to doubt its heights, one line each.
+        terrain: A DTM, the ground without the things on it, from which heights are measured; None:
+            the ground is estimated from the DEM itself.
     """
 
     path: Path
@@ -55,6 +57,7 @@ class Dem:
     has_alpha: bool
     notes: tuple[str, ...]
     doubts: tuple[str, ...] = ()
+    terrain: "Dem | None" = None
 
     @property
     def name(self) -> str:
@@ -62,18 +65,37 @@ class Dem:
         return self.path.name
 
 
-def inspect_dem(path: Path) -> Dem:
+def inspect_dem(path: Path, terrain: Path | None = None) -> Dem:
     """Read everything but the heights of a DEM, and check that it can be used.
 
     Args:
         path: Raster of heights, on any grid and in any CRS.
+        terrain: A DTM below it, also on any grid; None without one.
 
     Raises:
-        GridError: It has no usable CRS or geotransform.
-        RasterReadError: It cannot be opened, or holds no heights.
+        GridError: One has no usable CRS or geotransform.
+        RasterReadError: One cannot be opened, or holds no heights.
     """
     with open_raster(path) as dataset:
-        return describe_dem(dataset, path)
+        return above(describe_dem(dataset, path), terrain)
+
+
+def above(dem: Dem, terrain: Path | None) -> Dem:
+    """Return a DEM whose heights are measured from a DTM; unchanged without one.
+
+    Args:
+        dem: The DEM.
+        terrain: The DTM.
+
+    Raises:
+        GridError: The DTM has no usable CRS or geotransform.
+        RasterReadError: It cannot be opened, or holds no heights.
+    """
+    if terrain is None:
+        return dem
+    ground = inspect_dem(terrain)
+    notes, doubts = (*dem.notes, *ground.notes), (*dem.doubts, *ground.doubts)
+    return replace(dem, terrain=ground, notes=notes, doubts=doubts)
 
 
 def describe_dem(dataset: DatasetReader, path: Path) -> Dem:

@@ -6,7 +6,7 @@ then interpolated: an undeclared marker such as -32767 never bleeds into the hei
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from rasterio.warp import reproject
 from rasterio.windows import Window
 from rasterio.windows import transform as window_transform
 
-from grave_cli.rasters.dem import Dem, describe_dem
+from grave_cli.rasters.dem import Dem, above, describe_dem
 from grave_cli.rasters.georeference import Georeference, operation, transformer
 from grave_cli.rasters.grid import WorkingGrid, iter_windows
 from grave_cli.rasters.grid_reads import WARP
@@ -38,10 +38,12 @@ class DemReader:
     Args:
         dem: The inspected file.
         dataset: The open file.
+        terrain: Its DTM, open; None without one.
     """
 
     dem: Dem
     dataset: DatasetReader
+    terrain: "DemReader | None" = None
 
     def read(self, grid: WorkingGrid) -> Heights:
         """Read heights onto a grid: interpolated where the DEM is coarser, averaged where finer.
@@ -116,20 +118,23 @@ class DemReader:
 
 
 @contextmanager
-def open_dem(dem: Dem | Path) -> Iterator[DemReader]:
+def open_dem(dem: Dem | Path, terrain: Path | None = None) -> Iterator[DemReader]:
     """Open a DEM for one thread to read its heights.
 
     Args:
         dem: An inspected DEM; a path is inspected while it is open.
+        terrain: The DTM of a DEM that is inspected here; None without one.
 
     Raises:
-        GridError: It has no usable CRS or geotransform.
-        RasterReadError: It cannot be opened, or holds no heights.
+        GridError: One has no usable CRS or geotransform.
+        RasterReadError: One cannot be opened, or holds no heights.
     """
     path = dem if isinstance(dem, Path) else dem.path
-    with open_raster(path) as dataset:
-        known = describe_dem(dataset, path) if isinstance(dem, Path) else dem
-        yield DemReader(known, dataset)
+    with ExitStack() as stack:
+        dataset = stack.enter_context(open_raster(path))
+        known = above(describe_dem(dataset, path), terrain) if isinstance(dem, Path) else dem
+        below = None if known.terrain is None else stack.enter_context(open_dem(known.terrain))
+        yield DemReader(known, dataset, below)
 
 
 def read_dem(dem: Dem, grid: WorkingGrid) -> Heights:

@@ -2,7 +2,7 @@
 
 Everything a feature needs from the whole cemetery (local ground, mean, percentiles) is computed
 once, on a coarse grid, and reused by every window: a chip and a streamed window of the same place
-agree.
+agree. The height above ground is measured from a DTM if there is one (DSM - DTM).
 """
 
 from collections.abc import Sequence
@@ -14,12 +14,15 @@ from rasterio.windows import Window
 from scipy import ndimage
 
 from grave_cli.errors import RasterReadError
+from grave_cli.rasters.dem import Dem
 from grave_cli.rasters.dem_heights import DemReader, Heights
 from grave_cli.rasters.grid import WorkingGrid
 from grave_cli.settings.inputs import ElevationFeature, ElevationSettings
 
 _GROUND_PERCENTILE = 25
 _QUANTILES = np.linspace(0, 1, 101)
+_APART_M = 3.0  # nowhere nearer to its ground than this, or mostly below it: another datum
+_APART_ENDS = (5, 50)  # percentiles of the heights above a DTM that show it
 _MAD_TO_SIGMA = 1.4826  # median absolute deviation of a normal distribution to its sigma
 
 
@@ -63,20 +66,17 @@ def measure_elevation(
         settings: Cell size and radius of the local ground.
 
     Raises:
-        RasterReadError: The DEM is damaged, or has no heights under the orthophoto.
+        RasterReadError: The DEM or its DTM is damaged or has no heights under the orthophoto, or
+            they do not fit each other.
     """
     cell_m = max(settings.ground_cell_m, grid.gsd_m)  # the coarse grid is never finer than `grid`
     coarse = grid.coarsened(cell_m / grid.gsd_m)
     heights = dem.read(coarse)
     known = np.isfinite(heights)
     if not known.any():
-        raise RasterReadError(
-            "DEM has no heights under the orthophoto",
-            where=dem.dem.path,
-            found=f"a DEM within {_rounded(dem.dem.georeference.bounds_in(grid.crs))}",
-            expected=f"within {_rounded(grid.bounds)}",
-            remedy="it belongs to another place, or its CRS is wrong",
-        )
+        raise _elsewhere("DEM", dem.dem, grid)
+    if dem.terrain is not None:
+        check_terrain(dem.terrain.dem, heights, dem.terrain.read(coarse), coarse)
     filled = _fill_nearest(heights, known)
     radius = settings.ground_radius_m / cell_m
     values = heights[known].astype(np.float64)
@@ -89,6 +89,48 @@ def measure_elevation(
         median=median,
         robust_std=float(np.median(np.abs(values - median))) * _MAD_TO_SIGMA,
         quantiles=np.quantile(values, _QUANTILES).astype(np.float32),
+    )
+
+
+def check_terrain(terrain: Dem, heights: Heights, ground: Heights, grid: WorkingGrid) -> None:
+    """Refuse a DTM that cannot be the ground under a DEM.
+
+    A drone counts heights from the ellipsoid, a survey office from the sea: both differ by up to
+    100 m, and every grave would be a tower or a pit.
+
+    Args:
+        terrain: The DTM.
+        heights: Heights of the DEM on `grid`, metres, NaN where unknown.
+        ground: Heights of the DTM there.
+        grid: A grid over the whole cemetery.
+
+    Raises:
+        RasterReadError: It has no heights there, or lies far below or above the surface.
+
+    Shapes:
+        heights: (H, W); ground: (H, W)
+    """
+    difference = (heights - ground)[np.isfinite(heights) & np.isfinite(ground)]
+    if not difference.size:
+        raise _elsewhere("DTM", terrain, grid)
+    lowest, middle = np.percentile(difference, _APART_ENDS)
+    if lowest > _APART_M or middle < -_APART_M:
+        raise RasterReadError(
+            "DTM does not fit the DEM",
+            where=terrain.path,
+            found=f"a surface {middle:.1f} m above it",
+            expected="ground that shows between the graves",
+            remedy="give both the same vertical datum, or leave the DTM out",
+        )
+
+
+def _elsewhere(what: str, dem: Dem, grid: WorkingGrid) -> RasterReadError:
+    return RasterReadError(
+        f"{what} has no heights under the orthophoto",
+        where=dem.path,
+        found=f"a {what} within {_rounded(dem.georeference.bounds_in(grid.crs))}",
+        expected=f"within {_rounded(grid.bounds)}",
+        remedy="it belongs to another place, or its CRS is wrong",
     )
 
 
@@ -115,7 +157,8 @@ def read_elevation(
     # The slope of a pixel needs its neighbours, also along the edge of the grid.
     margin = 1 if "slope" in features else 0
     wider = grid.crop(Window(-margin, -margin, grid.width + 2 * margin, grid.height + 2 * margin))
-    made = elevation_features(dem.read(wider), wider, statistics, features)
+    ground = dem.terrain.read(wider) if dem.terrain and "height" in features else None
+    made = elevation_features(dem.read(wider), wider, statistics, features, ground)
     return made[:, margin : margin + grid.height, margin : margin + grid.width]
 
 
@@ -124,6 +167,7 @@ def elevation_features(
     grid: WorkingGrid,
     statistics: ElevationStatistics,
     features: Sequence[ElevationFeature],
+    ground: Heights | None = None,
 ) -> Heights:
     """Turn heights into features, each in its own unit.
 
@@ -134,18 +178,26 @@ def elevation_features(
         features: Features to compute, in order: height (metres above local ground), slope
             (degrees), zscore and robust_zscore (standard deviations from the cemetery's mean or
             median), percentile (0 to 1).
+        ground: Heights of a DTM on `grid`, metres; the local ground serves where it is unknown, and
+            everywhere if it is None.
 
     Shapes:
-        heights: (H, W); returns: (features, H, W), NaN where the height is unknown.
+        heights: (H, W); ground: (H, W); returns: (features, H, W), NaN where the height is unknown.
     """
-    return np.stack([_feature(name, heights, grid, statistics) for name in features])
+    return np.stack([_feature(name, heights, grid, statistics, ground) for name in features])
 
 
 def _feature(
-    name: ElevationFeature, heights: Heights, grid: WorkingGrid, statistics: ElevationStatistics
+    name: ElevationFeature,
+    heights: Heights,
+    grid: WorkingGrid,
+    statistics: ElevationStatistics,
+    ground: Heights | None,
 ) -> Heights:
     if name == "height":
-        return np.asarray(heights - _ground_on(grid, statistics))
+        local = _ground_on(grid, statistics)
+        below = local if ground is None else np.where(np.isfinite(ground), ground, local)
+        return np.asarray(heights - below)
     if name == "slope":
         down, right = (_gradient(heights, grid.gsd_m, axis) for axis in (0, 1))
         return np.asarray(np.degrees(np.arctan(np.hypot(down, right))), np.float32)

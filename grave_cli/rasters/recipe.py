@@ -132,9 +132,20 @@ class InputRecipe(BaseModel):
         result *= valid
         return result
 
-    def _scale(self, name: ElevationFeature, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    def feature_scale(self, name: ElevationFeature) -> tuple[float, float, float, float]:
+        """Return how a feature is scaled: clipped to low and high, less zero, divided by reach.
+
+        Args:
+            name: One of the recipe's features.
+
+        Returns:
+            low, high, zero, reach, in the unit of the feature.
+        """
         low, high, zero = _RANGES.get(name) or (*self._height_range(), 0.0)
-        reach = max(abs(low - zero), abs(high - zero))
+        return low, high, zero, max(abs(low - zero), abs(high - zero))
+
+    def _scale(self, name: ElevationFeature, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        low, high, zero, reach = self.feature_scale(name)
         scaled = (np.clip(values, low, high) - np.float32(zero)) / np.float32(reach)
         return np.asarray(np.nan_to_num(scaled, copy=False, nan=0.0))
 

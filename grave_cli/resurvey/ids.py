@@ -75,7 +75,7 @@ def carry_ids(
     check_ids(old, settings)
     column = settings.compare.id_column
     given = _given_ids(old, column)
-    book = _Book(given)
+    book = IdBook([*given, *old.retired])
     old_ids = _unique_ids(old, given, book)
     known = known_places(old, given)
     carriers = [
@@ -84,7 +84,7 @@ def carry_ids(
     ]
     kept = [known[one] if one >= 0 and old_ids[one] else None for one in carriers]
     asked = [i for i, one in enumerate(carriers) if one < 0 or not old_ids[one]]
-    named = (place_in(one) for one in given)
+    named = (place_in(one) for one in (*given, *old.retired))
     taken = [place for place in (*known, *named) if place]
     fresh = new_places(outlines, kept, set(asked), taken, settings.register)
     cemetery = cemetery_of(old, given, cemetery)
@@ -110,13 +110,18 @@ def carry_ids(
     )
 
 
-class _Book:
-    """The ids that are taken."""
+class IdBook:
+    """The ids that are taken.
+
+    Args:
+        ids: Ids that must not be given again; None for none.
+    """
 
     def __init__(self, ids: Iterable[str | None]) -> None:
         self._taken = {one for one in ids if one}
 
     def new(self, wanted: str) -> str:
+        """Take an id, with a letter if another grave has it."""
         return self.lettered(wanted) if wanted in self._taken else self._take(wanted)
 
     def lettered(self, one: str) -> str:
@@ -159,7 +164,7 @@ def _given_ids(old: Survey, column: str) -> list[str | None]:
     return [value or None for value in values]
 
 
-def _unique_ids(old: Survey, given: Sequence[str | None], book: _Book) -> list[str | None]:
+def _unique_ids(old: Survey, given: Sequence[str | None], book: IdBook) -> list[str | None]:
     """Add letters to ids that several graves have; the largest grave keeps it as it is.
 
     QGIS gives both parts of an outline that is cut the columns of the whole.

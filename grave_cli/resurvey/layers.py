@@ -27,7 +27,14 @@ GRAVES, CHANGES, BEFORE_LAYER = "graves", "changes", "graves_before"
 
 def comparison_layers(comparison: Comparison) -> list[Layer]:
     """Return all layers of a comparison, in the CRS of the new survey."""
-    return [graves_layer(comparison), changes_layer(comparison), before_layer(comparison)]
+    return [graves_layer(comparison), *further_layers(comparison)]
+
+
+def further_layers(comparison: Comparison) -> tuple[Layer, ...]:
+    """Return the layers besides the graves: changes, the old survey, what reviews removed of it."""
+    layers = (changes_layer(comparison), before_layer(comparison))
+    removed = comparison.old.removed
+    return layers if removed is None else (*layers, removed)
 
 
 def graves_layer(comparison: Comparison) -> Layer:

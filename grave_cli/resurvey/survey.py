@@ -9,8 +9,10 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from grave_cli.delivery.layer import Layer
 from grave_cli.errors import DatasetError
 from grave_cli.outlines.polygons import Polygons
+from grave_cli.resurvey.removed import read_removed
 from grave_cli.vectors.outline_repair import clean_outlines
 from grave_cli.vectors.vector_io import GRAVE_LAYER, Features, LayerChoice, read_features
 
@@ -29,6 +31,7 @@ class Survey:
         types: fiona's type of each column.
         rows: The columns of each grave, by name; None where empty.
         coverage: Footprint of the imagery, in `crs`; None if it is unknown.
+        removed: What reviews of the survey removed, in `crs`; None if nothing is recorded.
         notes: Repairs and omissions, one line each.
     """
 
@@ -38,11 +41,18 @@ class Survey:
     types: Mapping[str, str]
     rows: tuple[Mapping[str, Any], ...]
     coverage: shapely.Geometry | None = None
+    removed: Layer | None = None
     notes: tuple[str, ...] = ()
 
     def column(self, name: str) -> list[Any]:
         """Return a column, None where it is empty or missing."""
         return [row.get(name) for row in self.rows]
+
+    @property
+    def retired(self) -> list[str]:
+        """Ids of graves that a review removed: they are not given again."""
+        rows = self.removed.rows if self.removed else ()
+        return [str(row["grave_id"]) for row in rows if row["grave_id"]]
 
     def take(self, keep: NDArray[np.bool_] | NDArray[np.intp]) -> "Survey":
         """Select graves by a mask, or by indices in the wanted order."""
@@ -79,6 +89,7 @@ def read_survey(path: Path, layer: str, option: str, crs: str | None = None) -> 
         dict(found.types),
         rows_of(found, owners.tolist()),
         _read_coverage(path, found.crs),
+        read_removed(path, found.crs),
         (*words, *found.notes),
     )
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from grave_cli.settings.load import flatten
 from grave_cli.settings.record import masked_value
+from grave_cli.settings.schema import DIRECTIVE
 from grave_cli.settings.studies import Study
 from grave_cli.settings.tree import Settings
 
@@ -31,8 +32,11 @@ _ENTRIES = ("search_space", "variants")
 def example_toml() -> str:
     """Write all settings with their defaults as TOML, each below its help text."""
     import tomlkit
+    from tomlkit.items import Comment, Trivia
 
     document = tomlkit.document()
+    document.add(Comment(Trivia(comment=DIRECTIVE)))
+    document.add(tomlkit.nl())
     _comment(document, _HEADER)
     document.add(tomlkit.nl())
     _fill(document, Settings())

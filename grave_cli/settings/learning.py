@@ -173,7 +173,7 @@ class TrainingSettings(Section):
     result."""
 
     validate_every: Annotated[int, Field(ge=1, le=1000), OnResume.MAY_CHANGE] = 1
-    """Interval between validations, in epochs."""
+    """Interval between validations, in epochs. The last epoch is always validated."""
 
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
     """Random seed of a training."""

@@ -56,6 +56,7 @@ def load_settings(
     assignments: Sequence[str] = (),
     options: Mapping[str, Any] | None = None,
     environ: Mapping[str, str] | None = None,
+    values: tuple[str, Mapping[str, Any]] | None = None,
 ) -> LoadedSettings:
     """Resolve the settings of one command.
 
@@ -64,6 +65,7 @@ def load_settings(
         assignments: `section.key=value` texts of `--set`, values in TOML notation.
         options: Dotted keys set by options of the command; None values are left out.
         environ: Environment; None for that of the process.
+        values: Dotted keys that a caller sets, above the environment, and the name of their origin.
 
     Raises:
         SettingsError: The file is missing or not TOML, a key is unknown, a value out of bounds.
@@ -74,6 +76,7 @@ def load_settings(
         (THREADS_NAME, _threads_layer(environ)),
         _toml_layer(config),
         (f"environment ({ENV_PREFIX}…)", _environment_layer(environ)),
+        *([] if values is None else [(values[0], _nest(dict(values[1])))]),
         (_SET, _nest(dict(_parse_assignment(text) for text in assignments))),
         (_OPTION, _nest(chosen)),
     ]

@@ -161,6 +161,10 @@ class ReviewSettings(Section):
     """Flag a grave as nodata if the orthophoto shows nothing beyond at least this share of its
     rim."""
 
+    candidates_per_grave: Share = 0.2
+    """Show at most this many candidates for each drawn grave: places that may be graves but fell
+    below a threshold. 0 means none."""
+
     without_review: tuple[Flag, ...] = ("possible_split",)
     """Flags that do not call for a review. possible_split is one of them because double graves are
     often rightly drawn as two."""

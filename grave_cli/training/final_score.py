@@ -18,6 +18,7 @@ from grave_cli.settings.tree import Settings
 from grave_cli.training.final_picture import draw_part
 from grave_cli.training.judged_part import judge_part
 from grave_cli.training.mapped_parts import MappedPart
+from grave_cli.training.reviewed_part import review_metrics, review_part
 
 
 def score_parts(
@@ -45,10 +46,10 @@ def score_parts(
         show: Receives the name of each cemetery and a picture of it.
 
     Returns:
-        `test/object_f1` and every other name of `Scorecard.metrics` and `ReviewCurve.metrics`, over
-        the graves of all parts.
+        `test/object_f1` and every other name of `Scorecard.metrics`, `ReviewCurve.metrics` and
+        `review_metrics`, over the graves of all parts.
     """
-    judgements, flagged = [], []
+    judgements, flagged, reviews = [], [], []
     card = bundle.card
     for part in parts:
         result = extract_graves(
@@ -58,16 +59,18 @@ def score_parts(
             settings,
             describe_origin(part.scene, bundle, card.decoding, engine),
             card.calibration,
+            card.review,
             progress,
         )
         path = folder / f"{result.cemetery}.gpkg"
         write_geopackage(result, path, language=settings.output.language)
         judged = judge_part(part.plan, result.polygons, result.column("confidence"))
         judgements.append(judged)
+        reviews.append(review_part(part.plan, result, judged))
         flagged.append(result.column("needs_review")[part.plan.owns(result.polygons)])
         if show is not None:
             show(result.cemetery, draw_part(part.plan, result, judged))
     whole = join_judgements(judgements)
     review = review_curve(whole, np.concatenate(flagged).astype(np.bool_))
-    scores = fill_scorecard(whole).metrics() | review.metrics()
+    scores = fill_scorecard(whole).metrics() | review.metrics() | review_metrics(reviews)
     return {f"test/{name}": value for name, value in scores.items()}

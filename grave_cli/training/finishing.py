@@ -30,6 +30,7 @@ from grave_cli.training.champion import register_model
 from grave_cli.training.final_score import score_parts
 from grave_cli.training.mapped_parts import MappedPart, TruthMap, beside_truth, map_parts
 from grave_cli.training.rescoring import score_maps
+from grave_cli.training.review_fitting import fit_review
 from grave_cli.training.thresholds import changed_thresholds, tune_thresholds
 
 
@@ -108,15 +109,16 @@ def _draft_card(fitted: Fitted, plan: TrainingPlan, run: TrackedRun) -> ModelCar
 def _settle(
     bundle: Bundle, parts: list[MappedPart], run: TrackedRun, progress: Progress
 ) -> tuple[Bundle, Mapping[str, float]]:
-    """Choose thresholds and calibration on the validation parts, and score them there."""
+    """Choose thresholds, calibration and review on the validation parts; score them there."""
     maps = [beside_truth(part) for part in parts]
     decoding = _choose_thresholds(maps, bundle.card.decoding, run, progress)
     calibration = calibrate(parts, decoding, run.settings, progress)
     if calibration is None:
         progress.warn("confidence: the mean probability, because validation graves are too few")
+    review = fit_review(parts, decoding, calibration, run.settings, progress)
     scores = score_maps(maps, decoding)
     run.log_metrics({"tuned/object_f1": scores["val/object_f1"]})
-    return _with(bundle, decoding=decoding, calibration=calibration), scores
+    return _with(bundle, decoding=decoding, calibration=calibration, review=review), scores
 
 
 def _choose_thresholds(

@@ -16,7 +16,7 @@ from lightning.pytorch import Callback, Trainer, seed_everything
 from lightning.pytorch.loggers import Logger
 
 from grave_cli.dataset.training_data import TrainingData, plan_training
-from grave_cli.errors import TrainingError
+from grave_cli.errors import SettingsError, TrainingError
 from grave_cli.learning import ranks
 from grave_cli.learning.callbacks import (
     AverageWeights,
@@ -105,6 +105,8 @@ def run_training(
     training_device(settings)  # before anything is recorded
     # A pruned trial could not tell other processes, and folds have a run of their own each.
     place = Place() if callbacks or parent_run_id else find_place(settings)
+    if place.node:
+        raise SettingsError("only machine 0 keeps a run", found=f"NODE_RANK {place.node}")
     settings, start = settle_start(settings)
     if data is None:
         check_places(settings)

@@ -1,6 +1,5 @@
 """The record in a map: where it comes from, and its rows as gravecli wrote them."""
 
-import json
 import os
 import sqlite3
 from collections.abc import Mapping
@@ -8,6 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from grave_cli.dataset.recorded_files import recorded_data
 from grave_cli.delivery.geopackage_seal import (
     content_seal,
     open_unlocked,
@@ -79,7 +79,7 @@ def read_record(path: Path) -> MapRecord:
             where=path,
             expected=f"a GeoPackage of predict-cemetery, with the table {PROVENANCE}",
         ) from None
-    return MapRecord(path, values, is_sealed, changes, graves, _data_settings(values))
+    return MapRecord(path, values, is_sealed, changes, graves, recorded_data(values))
 
 
 def _count(database: sqlite3.Connection) -> int:
@@ -88,12 +88,3 @@ def _count(database: sqlite3.Connection) -> int:
     except sqlite3.OperationalError:  # somebody has removed the table
         return 0
     return int(number)
-
-
-def _data_settings(values: Mapping[str, str]) -> DataSettings:
-    """Read the data settings of the training; the defaults if they cannot be read."""
-    try:
-        chosen = json.loads(values["settings"])["settings"]["data"]
-        return DataSettings(root=chosen["root"], annotations=chosen["annotations"])
-    except (KeyError, TypeError, ValueError, RecursionError):
-        return DataSettings()

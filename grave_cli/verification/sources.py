@@ -1,14 +1,15 @@
 """What a map was made from, compared with what is here now: model, rasters, data set."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from grave_cli.dataset.file_kinds import DEM, GROUND, Kind
+from grave_cli.dataset.file_kinds import DEM, DTM, Kind
 from grave_cli.dataset.identity.dataset_id import dataset_id
 from grave_cli.dataset.manifest import manifest_of
+from grave_cli.dataset.recorded_files import recorded_places
 from grave_cli.errors import DatasetError, GraveError
 from grave_cli.model.bundle import Bundle
 from grave_cli.model.shipped import STARTER, starter_model
@@ -46,12 +47,14 @@ class Sources:
         orthophoto: The orthophoto.
         dem: The DEM.
         data: The data folder of the training.
+        dtm: The DTM below the DEM.
     """
 
     model: str | None = None
     orthophoto: Path | None = None
     dem: Path | None = None
     data: Path | None = None
+    dtm: Path | None = None
 
     def check(self) -> None:
         """Check that the files and folders exist.
@@ -59,7 +62,7 @@ class Sources:
         Raises:
             DatasetError: One is missing.
         """
-        for path in (self.orthophoto, self.dem, self.data):
+        for path in (self.orthophoto, self.dem, self.dtm, self.data):
             if path is not None and not os.path.exists(path):
                 raise DatasetError(
                     "there is no such file or folder", where=path, remedy="check the name"
@@ -97,7 +100,7 @@ def check_model(record: MapRecord, name: str | None, settings: Settings) -> Part
 def check_raster(
     record: MapRecord, keys: tuple[str, str], kind: Kind, given: Path | None, settings: Settings
 ) -> Part:
-    """Compare an orthophoto or a DEM by its fingerprint.
+    """Compare an orthophoto, a DEM or a DTM by its fingerprint.
 
     Args:
         record: The record of the map.
@@ -111,9 +114,11 @@ def check_raster(
         return Part("none", "none was used")
     if not fingerprint:
         return Part("no record", f"{name}; its content was not recorded")
-    files = [given] if given is not None else list(_places(record, name, kind, settings))
+    roots = (settings.data.root, record.data.root)
+    found_here = recorded_places(record.path, name, kind, roots)
+    files = [given] if given is not None else list(found_here)
     if not files:
-        option = "--dem" if kind is DEM else "--orthophoto"
+        option = {DEM: "--dem", DTM: "--dtm"}.get(kind, "--orthophoto")
         return Part("not here", f"{name}; name it with {option}")
     found = {path: source_of(path) for path in files}
     equal = next((path for path, now in found.items() if now == fingerprint), None)
@@ -165,19 +170,6 @@ def _compare_model(bundle: Bundle, record: Mapping[str, str] | MapRecord) -> Par
     if found == recorded:
         return Part("equal", shown)
     return Part("changed", f"{shown}; the map was made with {recorded[:_SHOWN_DIGITS]}")
-
-
-def _places(record: MapRecord, name: str, kind: Kind, settings: Settings) -> Iterator[Path]:
-    """Yield the files of a name where gravecli usually has them.
-
-    Only the name counts, not a path in it: a map may come from anybody.
-    """
-    roots = (settings.data.root, record.data.root)
-    folders = [root / part / kind.folder for root in roots for part in ("", GROUND)]
-    for folder in dict.fromkeys((record.path.parent, Path(), Path(kind.folder), *folders)):
-        path = folder / Path(name).name
-        if os.path.lexists(path):
-            yield path
 
 
 def _compare_dataset(record: MapRecord, root: Path) -> Part:

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from grave_cli.dataset.file_kinds import DEM, ORTHOPHOTO
-from grave_cli.delivery.geopackage_seal import DEM_KEY, ORTHOPHOTO_KEY
+from grave_cli.dataset.file_kinds import DEM, DTM, ORTHOPHOTO
+from grave_cli.delivery.geopackage_seal import DEM_KEY, DTM_KEY, ORTHOPHOTO_KEY, TIDIED_KEY
 from grave_cli.delivery.row_record import PROVENANCE, SEAL_KEY, RowChanges
 from grave_cli.errors import SettingsError
 from grave_cli.settings.tree import Settings
+from grave_cli.tidying.tidy import earlier_corrections
 from grave_cli.verification.record import MapRecord, read_record
 from grave_cli.verification.sources import Part, Sources, check_dataset, check_model, check_raster
 
-PARTS = ("graves", "tables", "model", "orthophoto", "dem", "dataset")
+PARTS = ("graves", "tables", "model", "orthophoto", "dem", "dtm", "dataset")
 """The parts of a record, in the order in which they are shown."""
 
 
@@ -68,14 +69,16 @@ def verify_map(
     rasters = (
         (("orthophoto", ORTHOPHOTO_KEY), ORTHOPHOTO, sources.orthophoto),
         (("dem", DEM_KEY), DEM, sources.dem),
+        (("dtm", DTM_KEY), DTM, sources.dtm),
     )
-    orthophoto, dem = (partial(check_raster, record, *one, settings) for one in rasters)
+    orthophoto, dem, dtm = (partial(check_raster, record, *one, settings) for one in rasters)
     compare: dict[str, Callable[[], Part]] = {
         "graves": lambda: _check_graves(record),
         "tables": lambda: _check_tables(record),
         "model": lambda: check_model(record, sources.model, settings),
         "orthophoto": orthophoto,
         "dem": dem,
+        "dtm": dtm,
         "dataset": lambda: check_dataset(record, sources.data, settings),
     }
     parts = {name: compare[name]() for name in PARTS if name in only or not only}
@@ -92,6 +95,7 @@ def _check_choice(sources: Sources, only: Collection[str]) -> None:
         "model": sources.model,
         "orthophoto": sources.orthophoto,
         "dem": sources.dem,
+        "dtm": sources.dtm,
         "dataset": sources.data,
     }
     for part, source in given.items():
@@ -106,8 +110,9 @@ def _check_choice(sources: Sources, only: Collection[str]) -> None:
 
 def _check_graves(record: MapRecord) -> Part:
     changes = record.changes
+    written = f"{record.graves} as {_written(record)}"
     if record.is_sealed:
-        return Part("equal", f"{record.graves} as written")
+        return Part("equal", written)
     if changes is None:
         return Part("no record", "the map does not tell whether graves were changed")
     numbers = {
@@ -120,8 +125,17 @@ def _check_graves(record: MapRecord) -> Part:
     if changes.columns:
         words.append(f"columns added or removed: {', '.join(changes.columns)}")
     if not words:
-        return Part("equal", f"{record.graves} as written")
+        return Part("equal", written)
     return Part("changed", f"{', '.join(words)}; {changes.written} were written")
+
+
+def _written(record: MapRecord) -> str:
+    """Say who is the author of the graves: gravecli alone, or people as well."""
+    if not record[TIDIED_KEY]:
+        return "written"
+    numbers = earlier_corrections(record.values)
+    words = [f"{number} {kind}" for kind, number in numbers.items() if number]
+    return f"tidied on {record[TIDIED_KEY][:10]}; by hand: {', '.join(words) or 'other columns'}"
 
 
 def _check_tables(record: MapRecord) -> Part:

@@ -4,7 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from grave_cli.batch.jobs import Shard, are_many, list_jobs, read_shard, slurm_shard
+from grave_cli.batch.jobs import (
+    Shard,
+    are_many,
+    list_jobs,
+    read_shard,
+    single_orthophoto,
+    slurm_shard,
+)
 from grave_cli.errors import DatasetError, SettingsError
 
 
@@ -58,6 +65,28 @@ def test_a_folder_of_dems_replaces_the_layout(here: Path) -> None:
     assert found == {"a": ("a.tif", "a_dtm.tif"), "b": ("b.tif", "")}
 
 
+PROJECT = ("odm_orthophoto/odm_orthophoto.tif", "odm_dem/dsm.tif", "odm_dem/dtm.tif")
+
+
+def test_a_project_of_opendronemap_is_one_cemetery_and_a_folder_of_projects_are_many(
+    here: Path,
+) -> None:
+    touch(*(f"flights/st_anna-all/{name}" for name in PROJECT))
+    touch(f"flights/north/assets/{PROJECT[0]}", "flights/notes/read.txt")
+    project = Path("flights/st_anna-all")
+    assert not are_many([project])
+    assert single_orthophoto(project) == project / PROJECT[0]
+    assert are_many([Path("flights")])
+    found = {"st_anna": ("odm_orthophoto.tif", "dsm.tif"), "north": ("odm_orthophoto.tif", "")}
+    assert listed("flights") == found
+    assert listed("flights/st_anna-all", "flights/north") == found
+    Path("list.txt").write_text("flights/st_anna-all\nflights/north\n")
+    assert listed("@list.txt") == found
+    (job,) = list_jobs([project], Path("maps"))
+    assert job.heights.dtm == project / PROJECT[2]
+    assert job.out == Path("maps/st_anna.gpkg")
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
@@ -80,7 +109,7 @@ def test_wrong_arguments_are_refused_before_any_work(
 
 
 def test_two_dems_beside_one_orthophoto_are_refused(here: Path) -> None:
-    touch("a.tif", "a_dsm.tif", "a_dtm.tif")
+    touch("a.tif", "a_dsm.tif", "a_dem.tif")
     with pytest.raises(DatasetError, match="two files for cemetery a"):
         listed("a.tif", "a.tif")
 

@@ -271,7 +271,7 @@ def test_what_cannot_be_a_start_is_refused(
 
 
 def test_a_threshold_that_is_set_leaves_the_model_s_others_alone(trained: Settings) -> None:
-    from grave_cli.cli.predict import chosen_thresholds
+    from grave_cli.api.prediction import chosen_thresholds
     from grave_cli.settings.load import load_settings
     from grave_cli.tracking.models import FoundModel, resolve_model
 

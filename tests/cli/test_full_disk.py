@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from deliveries import GRAVES, write
 from terminal import PROGRAM, SETS, gravecli
+from tidy_scene import delete, edit, grave_id, write_map
 
 from grave_cli.model.bundle import Bundle
 
@@ -66,6 +67,18 @@ def test_a_map_and_its_preview(
     result = on_small_disk(4, *command, "--out", "a.gpkg", "--preview", "small/a.png")
     assert result.stderr == f"gravecli: small/a.png: {FULL}; the map is in a.gpkg\n"
     assert (tmp_path / "a.gpkg").is_file()
+
+
+@pytest.mark.parametrize("room", [0.5, 1.05])
+def test_a_map_that_is_tidied(on_small_disk: Run, tmp_path: Path, room: float) -> None:
+    """The copy, or the layer that is added to it, does not fit."""
+    (tmp_path / "anna.tif").write_bytes(b"pixels")
+    write_map(tmp_path / "anna.gpkg", tmp_path / "anna.tif")
+    edit(tmp_path / "anna.gpkg", delete(grave_id(1, 1)))
+    kilobytes = round((tmp_path / "anna.gpkg").stat().st_size / 1024 * (1 + room))
+    result = on_small_disk(kilobytes, "tidy", "small/anna.gpkg", prepare="cp anna.gpkg small")
+    assert_one_line(result, "small/anna.gpkg")
+    assert result.stdout == "small/anna.gpkg\n"
 
 
 def test_sample_data_and_settings(on_small_disk: Run) -> None:

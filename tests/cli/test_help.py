@@ -109,6 +109,8 @@ def help_texts(callback: Callable[..., object]) -> Iterator[str]:
     for name, hint in get_type_hints(callback, include_extras=True).items():
         if name != "return":
             (parameter,) = hint.__metadata__
+            if getattr(parameter, "hidden", False):  # another name, told by the first
+                continue
             assert parameter.help, f"{name} has no help text"
             yield parameter.help
 

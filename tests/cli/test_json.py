@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,12 @@ from typing import Any
 import fiona
 import pytest
 from ports import unused_port
+from support import copy_bundle
 from terminal import SETS, finish, gravecli, start_gravecli
+
+from grave_cli.graves.review_model import DEFAULT_REVIEW, Step
+from grave_cli.model.bundle import write_card
+from grave_cli.model.shipped import starter_model
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "json.md"
 SECTION = re.compile(r"^## `gravecli ([^`]+)`\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
@@ -68,8 +74,14 @@ def test_a_key_that_is_missing_on_either_side_is_found() -> None:
 
 @pytest.fixture(scope="module")
 def here(sample_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with `data`."""
+    """A folder with `data`, and the starter with the proof of a review, `proven`."""
     folder = tmp_path_factory.mktemp("json")
+    starter = starter_model()
+    proof = (Step(below=0.3, graves=400, wrong=9),)
+    card = starter.card.model_copy(
+        update={"review": DEFAULT_REVIEW.model_copy(update={"proof": proof})}
+    )
+    write_card(copy_bundle(starter, folder / "proven").folder, card)
     (folder / "data").symlink_to(sample_data)
     (folder / "maps.txt").write_text("data/orthophotos/sample_01.tif\n", "utf-8")
     return folder
@@ -90,7 +102,7 @@ def test_maps_and_their_scores(here: Path) -> None:
     truth = "data/annotations/sample_01.gpkg"
     with fiona.open(here / truth) as layer:
         column = next(iter(layer.schema["properties"]))
-    arguments = ["--model", "starter", "--truth", truth, "--out", "m.gpkg"]
+    arguments = ["--model", "proven", "--truth", truth, "--out", "m.gpkg"]
     arguments += ["--preview", "p.png", "--report", "p.html"]
     photo = "data/orthophotos/sample_01.tif"
     summary = printed(here, "predict-cemetery", photo, *arguments)
@@ -105,6 +117,7 @@ def test_maps_and_their_scores(here: Path) -> None:
     assert (summary["model"], summary["graves"] > 0) == ("starter", True)
     with fiona.open(here / "m.gpkg", layer="graves") as layer:
         assert summary["to_review"] == sum(bool(f.properties["needs_review"]) for f in layer)
+    compare("tidy", printed(here, "tidy", "m.gpkg"))
     files = ["--orthophoto", photo, "--dem", "data/dems/sample_01.tif"]
     compare("verify", printed(here, "verify", "m.gpkg", *files))
     many = printed(here, "predict-cemetery", "@maps.txt", "--out", "maps", "--model", "starter")
@@ -127,12 +140,20 @@ def test_data_sets(here: Path, sample_data: Path) -> None:
     compare("sample-data", made)
     assert (here / made["cemeteries"][0]["orthophoto"]).is_file()
     compare("check", printed(here, "check", "one", code=2), printed(here, "check", "data"))
+    chips = printed(here, "export-chips", "data", "--out", "chips", "--no-split")
+    compare("export-chips", chips)
+    labels = ["chips/annotations/instances_all.json", "--orthophotos", "chips", "--out", "drawn"]
+    imported = printed(here, "import-annotations", *labels)
+    compare("import-annotations", imported)
+    assert len(imported["files"]) == 3
 
 
 def test_settings_and_models(here: Path) -> None:
     compare("config", printed(here, "config"))
     compare("config --init", printed(here, "config", "--init", "--config", "new.toml"))
-    compare("model-info", printed(here, "model-info", "starter"))
+    compare("model-info", printed(here, "model-info", "proven"))
+    compare("qgis-plugin", printed(here, "qgis-plugin", "--program", sys.executable))
+    compare("export", printed(here, "export", "starter", "--deepness", "graves.onnx"))
     (here / "runs" / "unfinished" / "0123abcd").mkdir(parents=True)
     compare("runs --prune", printed(here, "runs", "--prune"))
     compare("train --dry-run", printed(here, "train", "--dry-run", *SETS))

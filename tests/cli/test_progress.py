@@ -1,5 +1,6 @@
 """What a user sees while a command works: the time left, and warnings although it is quiet."""
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -7,6 +8,7 @@ import pytest
 from terminal import SETS, gravecli
 
 from grave_cli.cli.console import TimeLeftColumn
+from grave_cli.model.bundle import Bundle
 from grave_cli.settings.tree import Settings
 
 
@@ -58,3 +60,22 @@ def test_quiet_still_shows_warnings(trained: Settings, sample_data: Path, tmp_pa
     assert " in alone.gpkg, " in last
     assert " to review (model starter, " in last
     assert last.endswith(" s)")
+
+
+def test_another_program_gets_progress_as_lines(
+    sample_data: Path, untrained: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRAVECLI_PROGRESS", "lines")
+    photo = sample_data / "orthophotos" / "sample_01.tif"
+    arguments = ["predict-cemetery", photo, "--model", untrained.folder, *SETS, "--json"]
+    result = gravecli(*arguments, cwd=tmp_path)
+    assert result.returncode == 0
+    assert json.loads(result.stdout)["model"] == "untrained"
+    news = [json.loads(line) for line in result.stderr.splitlines()]
+    assert {"task": "Mapping sample_01.tif", "progress": 0.0} in news
+    assert {"progress": 1.0} in news
+    assert any(one.get("note", "").startswith("Model: folder") for one in news)
+    quiet = gravecli(*arguments, "-q", cwd=tmp_path).stderr
+    assert not any("note" in json.loads(line) for line in quiet.splitlines())
+    refused = gravecli("predict-cemetery", "nothing.tif", cwd=tmp_path)
+    assert refused.stderr.startswith("gravecli: nothing.tif: file is missing")

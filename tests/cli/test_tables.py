@@ -144,7 +144,7 @@ def show_study() -> None:
 
 
 def show_many_maps() -> None:
-    one = Outcome(NAMES[0], "already mapped", 812, 34, 1234.5, "a.tif", "", "a.gpkg")
+    one = Outcome(NAMES[0], "already mapped", 812, 34, 17, 1234.5, "a.tif", "", "a.gpkg")
     predict_many._show([one, replace(one, cemetery=NAMES[1])], Path("summary.csv"), json=False)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from grave_cli.dataset.manifest import read_manifest, unread_notes
-from grave_cli.dataset.named_files import sibling_dem
+from grave_cli.dataset.named_files import HeightFiles, sibling_heights
 from grave_cli.dataset.splits import assign_parts
 from grave_cli.errors import DatasetError
 from grave_cli.settings.inputs import DataSettings
@@ -82,7 +82,7 @@ def test_names_that_other_programs_give_find_each_other(
     write(tmp_path, f"orthophotos/{orthophoto}", f"dems/{dem}", f"annotations/{annotations}")
     (cemetery,) = read_manifest(tmp_path).cemeteries
     assert len(list(cemetery.files)) == 3
-    assert sibling_dem(cemetery.orthophoto) == cemetery.dem
+    assert sibling_heights(cemetery.orthophoto) == HeightFiles(cemetery.dem)
 
 
 def test_data_that_is_not_read_is_named_with_what_is_taken_instead(tmp_path: Path) -> None:
@@ -191,9 +191,44 @@ def test_an_unknown_cemetery_is_answered_with_those_there_are(tmp_path: Path) ->
 
 def test_the_dem_beside_an_orthophoto_is_found(tmp_path: Path) -> None:
     write(tmp_path, "orthophotos/a_ortho.tif", "orthophotos/b.tif", "dems/a_dem.tif", "loose.tif")
-    assert sibling_dem(tmp_path / "orthophotos/a_ortho.tif") == tmp_path / "dems/a_dem.tif"
-    assert sibling_dem(tmp_path / "orthophotos/b.tif") is None
-    assert sibling_dem(tmp_path / "loose.tif") is None
+    found = sibling_heights(tmp_path / "orthophotos/a_ortho.tif")
+    assert found == HeightFiles(tmp_path / "dems/a_dem.tif")
+    assert sibling_heights(tmp_path / "orthophotos/b.tif") == HeightFiles()
+    assert sibling_heights(tmp_path / "loose.tif") == HeightFiles()
+
+
+@pytest.mark.parametrize(
+    ("dem", "dtm"), [("a_dsm.tif", "a_dtm.tif"), ("a.vrt", "a-dtm.tif"), ("a_DEM.tif", "a_DTM.tif")]
+)
+def test_a_dtm_beside_another_dem_is_the_ground_below_it(
+    tmp_path: Path, dem: str, dtm: str
+) -> None:
+    write(tmp_path, "orthophotos/a_ortho.tif", f"dems/{dem}", f"dems/{dtm}")
+    (cemetery,) = read_manifest(tmp_path).cemeteries
+    assert (cemetery.dem, cemetery.dtm) == (tmp_path / "dems" / dem, tmp_path / "dems" / dtm)
+    assert cemetery.dtm in cemetery.files  # it changes the id of the data set
+    assert sibling_heights(cemetery.orthophoto) == HeightFiles(cemetery.dem, cemetery.dtm)
+
+
+def test_the_pair_of_ground_without_graves_and_a_pair_beside_an_orthophoto_are_found(
+    tmp_path: Path,
+) -> None:
+    write(tmp_path, "orthophotos/a.tif", "ground/orthophotos/g.tif")
+    write(tmp_path, "ground/dems/g_dsm.tif", "ground/dems/g_dtm.tif")
+    (ground,) = read_manifest(tmp_path).ground
+    assert ground.dtm == tmp_path / "ground/dems/g_dtm.tif"
+    write(tmp_path, "flat/b_ortho.tif", "flat/b_dsm.tif", "flat/b_ortho_dtm.tif")
+    beside = HeightFiles(tmp_path / "flat/b_dsm.tif", tmp_path / "flat/b_ortho_dtm.tif")
+    assert sibling_heights(tmp_path / "flat/b_ortho.tif") == beside
+
+
+def test_two_surfaces_or_two_grounds_are_still_one_too_many(tmp_path: Path) -> None:
+    write(tmp_path, "orthophotos/a.tif", "dems/a_dsm.tif", "dems/a_dem.tif", "dems/a_dtm.tif")
+    with pytest.raises(DatasetError, match=r"\(found a_dem\.tif and a_dsm"):
+        read_manifest(tmp_path)
+    (tmp_path / "dems/a_dem.tif").rename(tmp_path / "dems/a-dtm.vrt")
+    with pytest.raises(DatasetError, match=r"\(found a-dtm\.vrt and a_dtm"):
+        read_manifest(tmp_path)
 
 
 def test_ground_without_graves_has_a_folder_of_its_own(tmp_path: Path) -> None:

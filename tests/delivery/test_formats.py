@@ -83,7 +83,8 @@ def test_flatgeobuf_and_shapefile_hold_every_column(
     wanted = sorted(layer.cells(), key=lambda cells: (cells["confidence"], cells["grave_id"]))
     names = shapefile_names(GRAVE_COLUMNS) if ending == ".shp" else {n: n for n in GRAVE_COLUMNS}
     for record, cells in zip(records, wanted, strict=True):
-        cells["flags"] = cells["flags"] or None if ending == ".shp" else cells["flags"]
+        if ending == ".shp":
+            cells |= {name: cells[name] or None for name in ("flags", "review_reason")}
         assert record == {names[name]: value for name, value in cells.items()}
     found = sorted(outlines_of(path), key=lambda outline: outline.bounds)
     assert same(np.array(found), layer)

@@ -22,7 +22,7 @@ from grave_cli.mapping.geopackage import write_geopackage
 from grave_cli.outputs import check_outputs, source_of
 
 OGRINFO = shutil.which("ogrinfo")
-LAYERS = ("graves", "graves_raw", "coverage", "gravecli_provenance")
+LAYERS = ("graves", "candidates", "graves_raw", "coverage", "gravecli_provenance")
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def test_every_layer_opens_whole_and_without_a_warning(seen: dict[str, Any]) -> 
         assert tuple(layers) == LAYERS
         assert all(layer["valid"] for layer in layers.values())
         spatial = [layer for layer in layers.values() if layer["features"] and "invalid" in layer]
-        assert len(spatial) == 3
+        assert len(spatial) == 4
         assert all(layer["invalid"] == 0 for layer in spatial)
         assert all(layer["spatial_index"] == 2 for layer in spatial)  # 2: there is one
         assert layers["graves"]["features"] == len(GRAVES)
@@ -83,6 +83,13 @@ def test_the_graves_are_styled_by_review_and_confidence(seen: dict[str, Any]) ->
 
 
 @needs_qgis
+def test_candidates_are_styled_by_decision(seen: dict[str, Any]) -> None:
+    english, german = (seen["maps"][name]["candidates"] for name in ("en", "de"))
+    assert english["rules"] == {"accepted": 0, "refused": 0, "perhaps a grave": 2}
+    assert list(german["rules"]) == ["übernommen", "verworfen", "vielleicht ein Grab"]
+
+
+@needs_qgis
 def test_numbers_show_from_1_to_300_on_and_raw_outlines_too(seen: dict[str, Any]) -> None:
     for layers in seen["maps"].values():
         assert layers["graves"]["label"] == ['"number"', True, 300]
@@ -105,6 +112,7 @@ def test_every_column_has_its_title_in_both_languages(seen: dict[str, Any]) -> N
             assert all(layer["aliases"][field] != field for field in layer["fields"][1:])
     assert seen["maps"]["de"]["graves"]["widgets"]["shape"] == "ValueMap"
     assert seen["maps"]["de"]["graves"]["widgets"]["needs_review"] == "CheckBox"
+    assert seen["maps"]["de"]["candidates"]["widgets"]["decision"] == "ValueMap"
     assert "geringe Sicherheit" in seen["maps"]["de"]["graves"]["tip"]
 
 
@@ -176,7 +184,7 @@ def test_the_file_keeps_the_rules_of_geopackage(database: sqlite3.Connection) ->
     extents = database.execute(
         "SELECT min_x, min_y, max_x, max_y FROM gpkg_contents WHERE data_type = 'features'"
     ).fetchall()
-    assert len(extents) == 3
+    assert len(extents) == 4
     assert all(None not in extent for extent in extents)
     extensions = database.execute("SELECT table_name, extension_name FROM gpkg_extensions")
     assert {
@@ -191,7 +199,7 @@ def test_columns_are_described_and_have_no_name(database: sqlite3.Connection) ->
     described = database.execute(
         "SELECT table_name, column_name, name, title, description FROM gpkg_data_columns"
     ).fetchall()
-    assert len({row[:2] for row in described}) == len(described) == 14 + 1 + 1 + 2
+    assert len({row[:2] for row in described}) == len(described) == 16 + 6 + 1 + 1 + 2
     assert all(row[2] is None and row[3] and row[4] for row in described)
     (title,) = database.execute(
         "SELECT identifier FROM gpkg_contents WHERE table_name = 'graves'"

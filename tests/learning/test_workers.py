@@ -2,6 +2,7 @@
 
 import pickle
 from dataclasses import replace
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +89,16 @@ def test_parts_of_mapped_arrays_are_handed_over_as_they_are(data: TrainingData) 
 def assert_same_arrays(one: CemeteryArrays, other: CemeteryArrays) -> None:
     for name in ("rgb", "valid", "elevation", "instances"):
         assert np.array_equal(getattr(one, name), getattr(other, name), equal_nan=name[0] == "e")
+
+
+def test_what_a_process_is_sent_fits_into_a_pipe(data: TrainingData, settings: Settings) -> None:
+    """So that twenty processes start in the time of one, however many cemeteries there are."""
+    recipe = InputRecipe.from_settings(settings, HALF, HALF)
+    module = GraveDataModule(data.train * 100, data.val * 100, recipe, settings)
+    for dataset in (module.chips, module.tiles):
+        assert len(ForkingPickler.dumps(dataset)) < 32_000
+    copied = pickle.loads(ForkingPickler.dumps(module.tiles))
+    assert torch.equal(copied[5]["input"], module.tiles[5]["input"])
 
 
 def test_a_cpu_prepares_its_chips_itself_unless_the_settings_ask_for_workers(

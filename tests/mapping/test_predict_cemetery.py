@@ -90,7 +90,7 @@ def test_layers_columns_and_provenance_are_written(
 ) -> None:
     path = tmp_path / "out" / "graves.gpkg"
     write_geopackage(result, path)
-    layers = {"graves", "graves_raw", "coverage", "gravecli_provenance"}
+    layers = {"graves", "candidates", "graves_raw", "coverage", "gravecli_provenance"}
     assert layers <= set(fiona.listlayers(path))
     graves = rows(path, "graves")
     assert [row["grave_id"] for row in graves] == [r["grave_id"] for r in result.attributes]

@@ -1,4 +1,5 @@
 import os
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -22,12 +23,15 @@ GRID = WorkingGrid("EPSG:25832", Affine(0.05, 0, 0, 0, -0.05, 0), 25, 19, 0.05)
 LEVELS = np.random.default_rng(0).integers(1, 256, (3, 19, 25), dtype=np.uint8)
 
 
-def in_sections(height: int, width: int, shelf: object) -> ProbabilityMap:
-    kept = ProbabilityMap(GRID, height, width, shelf)  # type: ignore[arg-type]
-    for row in range(0, 19, height):
-        for column in range(0, 25, width):
-            piece = LEVELS[:, row : row + height, column : column + width]
-            kept.shelf[row // height, column // width] = piece
+def in_sections(height: int, width: int, shelf: object, margin: int = 0) -> ProbabilityMap:
+    kept = ProbabilityMap(GRID, height, width, shelf, margin)  # type: ignore[arg-type]
+    rows, columns = (
+        [0, *range(margin + step, size - margin, step), size]
+        for step, size in ((height, 19), (width, 25))
+    )
+    for row, (top, bottom) in enumerate(pairwise(rows)):
+        for column, (left, right) in enumerate(pairwise(columns)):
+            kept.shelf[row, column] = LEVELS[:, top:bottom, left:right]
     return kept
 
 
@@ -38,11 +42,12 @@ def in_sections(height: int, width: int, shelf: object) -> ProbabilityMap:
     row=st.integers(-5, 22),
     column=st.integers(-5, 28),
     size=st.tuples(st.integers(1, 30), st.integers(1, 30)),
+    margin=st.integers(0, 14),
 )
 def test_a_window_over_any_sections_is_that_of_the_whole(
-    height: int, width: int, row: int, column: int, size: tuple[int, int]
+    height: int, width: int, row: int, column: int, size: tuple[int, int], margin: int
 ) -> None:
-    found = in_sections(height, width, {}).read(Window(column, row, size[1], size[0]))
+    found = in_sections(height, width, {}, margin).read(Window(column, row, size[1], size[0]))
     around = np.pad(LEVELS, ((0, 0), (5, 60), (5, 60)))
     expected = around[:, row + 5 : row + 5 + size[0], column + 5 : column + 5 + size[1]]
     assert (found == expected).all()

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from grave_cli.mapping.report.content import make_report, review_order
 from grave_cli.mapping.report.write import report_output, write_report
 from grave_cli.mapping.result import PredictionResult
 from grave_cli.outputs import check_outputs
+from grave_cli.review.guarantee import Promise
 
 HOSTILE = "<img src=x onerror=document.title='hacked'>"
 
@@ -71,8 +73,8 @@ def chosen(page: Page) -> list[str]:
     return [text[-11:] for text in page.locator("tr.chosen td:first-child").all_text_contents()]
 
 
-def test_the_review_queue_has_the_least_confident_first(result: PredictionResult) -> None:
-    assert review_order(result).tolist() == [5, 4]
+def test_the_review_queue_is_in_the_order_of_the_ranks(result: PredictionResult) -> None:
+    assert review_order(result).tolist() == [5, 4, 6, 7]
 
 
 def test_the_picture_lies_under_the_outlines(orthophoto: Path, result: PredictionResult) -> None:
@@ -145,18 +147,42 @@ def test_a_click_on_a_row_and_on_a_card_chooses_the_outline(page: Page) -> None:
 
 
 @needs_chromium
-def test_keys_go_from_grave_to_grave(page: Page) -> None:
+def test_keys_go_from_grave_to_grave_and_candidate(page: Page) -> None:
     page.locator(".map").focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
     assert chosen(page) == ["F01-R01-002"]
     page.keyboard.press("ArrowUp")
     page.keyboard.press("ArrowUp")
-    assert chosen(page) == ["F00-R00-001"]  # around the end
+    assert chosen(page) == ["candidate 2"]  # around the end
     page.keyboard.press("Enter")
-    assert page.evaluate("document.activeElement.dataset.grave") == "5"
+    assert page.evaluate("document.activeElement.dataset.grave") == "7"
     page.keyboard.press("Escape")
     assert chosen(page) == []
+
+
+@needs_chromium
+def test_candidates_are_a_layer_of_their_own_and_take_part_in_the_queue(page: Page) -> None:
+    assert page.locator(".map .faint path").count() == 2
+    card = page.locator(".card").nth(2)
+    assert "candidate 1" in card.inner_text()
+    assert "too faint to be drawn, a gap in its row" in card.inner_text()
+    assert "rank 4" in card.inner_text()
+    card.locator("button").click()
+    assert page.locator(".map path.chosen").get_attribute("data-grave") == "6"
+    page.locator('.keys input[value="faint"]').uncheck()
+    assert not page.locator(".map .faint path").first.is_visible()
+
+
+def test_a_promise_is_told_and_a_hostile_reason_is_text(
+    orthophoto: Path, result: PredictionResult, tmp_path: Path
+) -> None:
+    rows = tuple({**row, "review_reason": HOSTILE} for row in result.attributes)
+    review = SimpleNamespace(promises=(Promise(looked_at=2, unseen=3),))
+    write_report(orthophoto, replace(result, attributes=rows, review=review), tmp_path / "a.html")
+    text = (tmp_path / "a.html").read_text("utf-8")
+    assert "a look at the first 2 by rank leaves at most 3 wrong graves unseen" in text
+    assert HOSTILE not in text
 
 
 @needs_chromium
@@ -179,12 +205,12 @@ def test_columns_sort_as_numbers_and_empty_cells_come_last(page: Page) -> None:
     heading = page.locator("th button", has_text="Confidence")
     heading.click()
     first = ids(page)
-    assert (first[0], first[-1]) == ("F00-R00-001", "F01-R01-001")
+    assert (first[0], first[-1]) == ("candidate 1", "F01-R01-001")
     heading.press("Enter")
-    assert ids(page) == first[::-1]
+    assert ids(page)[0] == "F01-R01-001"
     assert page.locator("th[aria-sort=descending]").text_content() == "Confidence"
     page.locator("th button", has_text="Height").click()
-    assert ids(page)[-1] == "F00-R00-001"  # it has no height
+    assert set(ids(page)[-3:]) == {"F00-R00-001", "candidate 1", "candidate 2"}  # no height
 
 
 @needs_chromium
@@ -192,10 +218,10 @@ def test_filters_hide_rows_and_fade_outlines(page: Page) -> None:
     page.locator(".search").fill("partly HIDDEN")
     assert ids(page) == ["F00-R00-001"]
     assert page.locator(".shown").text_content() == "1"
-    assert page.locator(".map path.out").count() == 5
+    assert page.locator(".map path.out").count() == 7
     page.locator(".search").fill("")
     page.locator(".only-review").check()
-    assert ids(page) == ["F02-R01-001", "F00-R00-001"]
+    assert ids(page) == ["F02-R01-001", "F00-R00-001", "candidate 1", "candidate 2"]
     page.locator(".map").focus()
     page.keyboard.press("ArrowRight")
     assert chosen(page) == ["F02-R01-001"]  # keys keep to what is shown

@@ -29,13 +29,18 @@ def test_each_pixel_belongs_to_one_section_and_to_one_of_its_tiles(
     owners = np.zeros((height, width), int)
     for section in plan.sections:
         row, column = section.index
-        assert section.core.row_off == row * plan.height
-        assert section.core.col_off == column * plan.width
+        assert section.core.row_off == (row * plan.height + halo if row else 0)
+        assert section.core.col_off == (column * plan.width + halo if column else 0)
         inside = np.zeros_like(owners)
         for one in section.tiles:
             inside[one.core.toslices()] += 1
             assert (one.window.height, one.window.width) == tile
-            assert one.core_in_tile[0].start == one.core_in_tile[1].start == halo
+            for inner, core, size, whole in (
+                (one.core_in_tile[0], one.core.toslices()[0], tile[0], height),
+                (one.core_in_tile[1], one.core.toslices()[1], tile[1], width),
+            ):
+                assert inner.start == (halo if core.start else 0)  # no halo beyond the grid
+                assert inner.stop == size - halo or core.stop == whole
         assert (inside[section.core.toslices()] == 1).all()
         assert inside.sum() == section.core.height * section.core.width
         owners += inside

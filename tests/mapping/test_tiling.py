@@ -1,5 +1,4 @@
 import json
-import math
 import time
 from pathlib import Path
 
@@ -8,7 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grave_cli.mapping.tiling import choose_tiling, fit_tile, measure_speeds, usable_edges
+from grave_cli.mapping.tiling import (
+    choose_tiling,
+    count_tiles,
+    fit_tile,
+    measure_speeds,
+    usable_edges,
+)
 from grave_cli.settings.load import load_settings
 from grave_cli.settings.mapping import PredictionSettings
 
@@ -32,7 +37,7 @@ class Slow:
 
 
 def test_the_example_of_the_docstring() -> None:
-    assert fit_tile(1000, 512, 48) == 448
+    assert fit_tile(1000, 512, 48) == 416
 
 
 @settings(deadline=None)
@@ -43,7 +48,14 @@ def test_fitted_tiles_cover_the_grid_with_as_few_as_the_largest_would(
     tile = fit_tile(size, edge, halo)
     assert tile % 32 == 0
     assert tile <= edge
-    assert math.ceil(size / (tile - 2 * halo)) == math.ceil(size / (edge - 2 * halo))
+    count = count_tiles(size, tile - 2 * halo, halo)
+    assert count == count_tiles(size, edge - 2 * halo, halo)
+    assert count * (tile - 2 * halo) + 2 * halo >= size
+
+
+def test_a_grid_of_one_tile_needs_no_halo() -> None:
+    assert fit_tile(700, 768, 48) == 704
+    assert fit_tile(5, 512, 48) == 128
 
 
 def test_what_is_set_stays() -> None:
@@ -54,7 +66,7 @@ def test_what_is_set_stays() -> None:
 
 def test_unmeasured_tiles_compute_the_fewest_pixels() -> None:
     tiling = choose_tiling((1000, 660), 0.6, MEASURED)
-    assert (tiling.height, tiling.width) == (608, 768)  # two of them; 256 would compute 1.9 times
+    assert (tiling.height, tiling.width) == (576, 672)  # two of them; 256 would compute 1.9 times
     assert tiling.batch == 1
 
 

@@ -19,6 +19,7 @@ from support import another_account, write_model
 
 from grave_cli.errors import ModelError
 from grave_cli.graves.confidence import Calibration
+from grave_cli.graves.review_model import DEFAULT_REVIEW, Step
 from grave_cli.mapping.onnx_engine import OnnxEngine
 from grave_cli.model.architecture import Architecture
 from grave_cli.model.bundle import (
@@ -31,12 +32,15 @@ from grave_cli.model.bundle import (
     write_card,
 )
 from grave_cli.model.export import load_network
+from grave_cli.model.model_readme import README_FILE
 from grave_cli.model.network import build_network
+from grave_cli.model.stac_item import STAC_FILE
 from grave_cli.rasters.recipe import InputRecipe
 from grave_cli.settings.mapping import DecodingSettings
 from grave_cli.settings.tree import Settings
 
 ARCHITECTURE = Architecture(encoder="resnet18", decoder_channels=(16, 8, 8, 8, 8), in_channels=4)
+FILES = (CARD_FILE, WEIGHTS_FILE, ONNX_FILE, README_FILE, STAC_FILE)
 SETTINGS = Settings(data={"channels": "rgb+dem"})
 
 
@@ -107,9 +111,18 @@ def test_a_calibration_is_kept_and_may_be_missing(folder: Path) -> None:
     assert "calibration.weights.body" in refusal(lambda: read_bundle(folder))
 
 
-def test_a_bundle_is_three_files_and_may_be_named_by_any_of_them(folder: Path) -> None:
-    assert {path.name for path in folder.iterdir()} == {CARD_FILE, WEIGHTS_FILE, ONNX_FILE}
-    for path in (folder / CARD_FILE, folder / WEIGHTS_FILE, folder / ONNX_FILE):
+def test_odds_of_a_review_are_kept_and_may_be_missing(folder: Path) -> None:
+    assert read_bundle(folder).card.review is None  # as in models of earlier versions
+    review = DEFAULT_REVIEW.model_copy(update={"proof": (Step(below=0.1, graves=60, wrong=1),)})
+    write_card(folder, card(review=review))
+    assert read_bundle(folder).card.review == review
+    change_card(folder, lambda content: content["review"].update(min_probability=2))
+    assert "review.min_probability" in refusal(lambda: read_bundle(folder))
+
+
+def test_a_bundle_is_five_files_and_may_be_named_by_any_of_them(folder: Path) -> None:
+    assert {path.name for path in folder.iterdir()} == set(FILES)
+    for path in (folder / name for name in FILES):
         assert read_bundle(path) == read_bundle(folder)
 
 
@@ -130,7 +143,7 @@ def test_other_accounts_can_read_a_model(network: torch.nn.Module, tmp_path: Pat
     finally:
         os.umask(before)
     modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "model").iterdir()}
-    assert modes == dict.fromkeys((CARD_FILE, WEIGHTS_FILE, ONNX_FILE), 0o640)
+    assert modes == dict.fromkeys(FILES, 0o640)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="modes of POSIX")

@@ -10,7 +10,7 @@ from shapely import affinity
 
 from grave_cli.graves.contours import trace_instances
 from grave_cli.outlines.polygons import iou
-from grave_cli.outlines.rectangles import fit_rectangles, resample
+from grave_cli.outlines.rectangles import Rectangles, fit_rectangles, rectangle_iou, resample
 
 angles = st.floats(0, 180)
 
@@ -88,3 +88,48 @@ def test_points_lie_at_equal_distances_along_each_ring() -> None:
     assert (
         shapely.distance(shapely.points(points[1]), shapely.box(10, 0, 18, 8).exterior).max() < 1e-9
     )
+
+
+def test_the_overlap_with_a_rectangle_is_that_of_an_overlay() -> None:
+    """Of stars, with and without holes, whichever way their rings run, near and far."""
+    rng = np.random.default_rng(0)
+    outlines, shapes = [], []
+    for size in rng.integers(3, 60, 400):
+        angle = np.sort(rng.uniform(0, 2 * np.pi, size))
+        radius = rng.uniform(5, 20, size)
+        centre = rng.uniform(-1000, 1000, 2)
+        spokes = np.column_stack([np.cos(angle), np.sin(angle)]) * radius[:, None]
+        star = shapely.Polygon(spokes + centre)
+        if not star.is_valid:
+            continue
+        if rng.random() < 0.4:
+            star = star.difference(shapely.Point(centre).buffer(2))
+        if rng.random() < 0.5:
+            star = shapely.reverse(star)
+        if star.geom_type == "Polygon":
+            outlines.append(star)
+            shapes.append([*centre, rng.uniform(0, np.pi), *rng.uniform(-8, 8, 2)])
+    x, y, turn, *shift = np.array(shapes).T
+    axes = Rectangles(turn, np.zeros((len(turn), 2)), np.zeros((len(turn), 2))).axes
+    middle = (axes @ np.column_stack([x, y])[..., None])[..., 0] + np.column_stack(shift)
+    half = rng.uniform(2, 25, middle.shape)
+    rectangles = Rectangles(turn, middle - half, middle + half)
+    expected = iou(array(*outlines), rectangles.polygons())
+    assert rectangle_iou(array(*outlines), rectangles) == pytest.approx(expected, abs=1e-6)
+    assert expected.min() < 0.1 < 0.5 < expected.max()
+
+
+def test_axis_parallel_sides_are_no_special_case() -> None:
+    outline = shapely.box(0, 0, 10, 20)
+    rectangle = Rectangles(np.zeros(1), np.array([[5.0, -5.0]]), np.array([[15.0, 10.0]]))
+    assert rectangle_iou(array(outline), rectangle) == pytest.approx([50 / (200 + 150 - 50)])
+    same = Rectangles(np.zeros(1), np.array([[0.0, 0.0]]), np.array([[10.0, 20.0]]))
+    assert rectangle_iou(array(outline), same) == pytest.approx([1])
+
+
+def test_many_outlines_are_fitted_like_one() -> None:
+    many = array(*(affinity.rotate(shapely.box(0, 0, 20, 40), k) for k in range(600)))
+    alone = fit_rectangles(many[555:556])
+    together = fit_rectangles(many)
+    assert together.low[555] == pytest.approx(alone.low[0], abs=1e-9)
+    assert rectangle_iou(many, together) == pytest.approx(iou(many, together.polygons()), abs=1e-6)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
+from grave_cli.errors import RasterReadError
 from grave_cli.rasters.dem_heights import open_dem
 from grave_cli.rasters.elevation import (
     ElevationStatistics,
@@ -142,3 +143,69 @@ def test_a_slope_beside_a_hole_is_taken_from_the_known_side() -> None:
     assert np.isnan(slope[:, 5]).all()
     np.testing.assert_allclose(slope[:, [0, 4, 6]][:, :2], 45, atol=1e-3)
     np.testing.assert_allclose(slope[:, 6], 45, atol=1e-3)
+
+
+def dtm_of(dem: Path, path: Path, lower_m: float = 0.0, hole: bool = False) -> Path:
+    """Write the plane below a DEM on a coarser grid, with a hole that no tag marks."""
+    write_dem(path, cell_m=0.5)
+    with rasterio.open(path, "r+") as file:
+        heights = file.read(1) - lower_m
+        if hole:
+            heights[20:40, 20:40] = -9999
+        file.write(heights, 1)
+    return path
+
+
+@pytest.fixture
+def building(tmp_path: Path) -> Path:
+    """A plane on which a roof of 3 m covers 15 m x 15 m: what is around it shows no ground."""
+    path = write_dem(tmp_path / "dsm.tif")
+    with rasterio.open(path, "r+") as file:
+        heights = file.read(1)
+        heights[20:80, 20:80] += 3
+        file.write(heights, 1)
+    return path
+
+
+def test_heights_above_a_dtm_are_the_difference_of_both(building: Path, tmp_path: Path) -> None:
+    dtm = dtm_of(building, tmp_path / "dtm.tif")
+    with open_dem(building, dtm) as dem:
+        statistics = measure_elevation(dem, GRID, ElevationSettings(ground_radius_m=2))
+        with_dtm = read_elevation(dem, GRID, statistics, FEATURES)
+    with open_dem(building) as dem:
+        without = read_elevation(dem, GRID, statistics, FEATURES)
+
+    roof = (slice(60, 140), slice(60, 140))  # 8 m to 16 m from the corner of the working grid
+    np.testing.assert_allclose(with_dtm[0][roof], 3, atol=0.01)
+    assert np.median(without[0][roof]) < 0.5  # the roof is taken for ground
+    np.testing.assert_array_equal(with_dtm[1:], without[1:])  # only the height has changed
+
+
+def test_where_a_dtm_has_a_hole_the_local_ground_serves(rough: Path, tmp_path: Path) -> None:
+    dtm = dtm_of(rough, tmp_path / "dtm.tif", hole=True)
+    with open_dem(rough, dtm) as dem, open_dem(rough) as alone:
+        statistics = measure_elevation(dem, GRID, ElevationSettings())
+        (above,) = read_elevation(dem, GRID, statistics, ("height",))
+        (local,) = read_elevation(alone, GRID, statistics, ("height",))
+        (part,) = read_elevation(dem, GRID.crop(Window(70, 70, 40, 40)), statistics, ("height",))
+
+    hole = (slice(90, 170), slice(90, 170))
+    np.testing.assert_array_equal(above[hole], local[hole])
+    assert (above[:60, :60] != local[:60, :60]).any()
+    assert (np.isfinite(above) == np.isfinite(local)).all()
+    np.testing.assert_allclose(part, above[70:110, 70:110], atol=1e-3, equal_nan=True)
+
+
+@pytest.mark.parametrize("lower_m", [48.0, -48.0])
+def test_a_dtm_of_another_vertical_datum_is_refused(
+    building: Path, tmp_path: Path, lower_m: float
+) -> None:
+    dtm = dtm_of(building, tmp_path / "dtm.tif", lower_m)
+    with open_dem(building, dtm) as dem, pytest.raises(RasterReadError, match="vertical datum"):
+        measure_elevation(dem, GRID, ElevationSettings())
+
+
+def test_a_dtm_of_another_place_is_refused(building: Path, tmp_path: Path) -> None:
+    dtm = edited(write_dem(tmp_path / "dtm.tif"), transform=place()[0] @ Affine.translation(900, 0))
+    with open_dem(building, dtm) as dem, pytest.raises(RasterReadError, match="DTM has no heights"):
+        measure_elevation(dem, GRID, ElevationSettings())

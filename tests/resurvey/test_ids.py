@@ -1,6 +1,7 @@
 """Ids go on: to the largest part, to the eldest of merged graves; new graves get free numbers."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from survey_scene import MAP_TYPES, halves, map_rows, plant, survey
 
 from grave_cli.errors import DatasetError
 from grave_cli.resurvey.compare import Comparison, compare_surveys
+from grave_cli.resurvey.layers import comparison_layers
+from grave_cli.resurvey.removed import empty_layer, removed_row
 from grave_cli.settings.load import with_values
 from grave_cli.settings.tree import Settings
 
@@ -204,3 +207,17 @@ def test_a_grave_outside_the_new_imagery_is_not_gone() -> None:
     result = compare_surveys(before, after, Settings(), "st_anna")
     assert result.counts["gone"] == 1
     assert result.counts["outside"] == 12
+
+
+def test_ids_that_a_review_removed_are_not_given_again() -> None:
+    old = graves()
+    rows = map_rows(old, "st_anna")
+    end = rows[7]["grave_id"]
+    layer = replace(empty_layer("EPSG:25832"), rows=[removed_row("deleted", "", grave_id=end)])
+    without = [one for index, one in enumerate(old) if index != 7]
+    before = survey(without, rows[:7] + rows[8:], MAP_TYPES)
+    after = survey(old, [EMPTY] * len(old), MAP_TYPES, "new.gpkg")
+    for removed, expected in ((None, end), (layer, end[:-1] + "9")):
+        result = compare_surveys(replace(before, removed=removed), after, Settings(), "st_anna")
+        assert result.identities.ids[7] == expected
+        assert (layer in comparison_layers(result)) == (removed is not None)

@@ -32,6 +32,7 @@ WITH_MODEL = {
     "info": "model-info model",
     "train": f"{TRAIN} --init-from model",
     "verify": "verify anna.gpkg --model model",
+    "export": "export model --deepness graves.onnx -q",
 }
 
 
@@ -134,6 +135,45 @@ def test_a_bad_onnx_file(office: Path, own_model: Path, name: str) -> None:
     spoil, words = ONNX[name]
     spoil(own_model)
     assert_refuses(office, PREDICT, "model.onnx", words)
+
+
+@pytest.mark.parametrize("name", ONNX)
+def test_a_bad_onnx_file_is_not_exported(office: Path, own_model: Path, name: str) -> None:
+    spoil, words = ONNX[name]
+    card(lambda content: content["settings"].update(chips={"dem_dropout": 0.5}))(own_model)
+    spoil(own_model)
+    assert_refuses(office, "export model --deepness graves.onnx -q", "model.onnx", words)
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("graves.onnx", "needs heights above ground"),
+        ("model/model.onnx", "needs heights"),
+    ],
+)
+def test_a_model_that_deepness_cannot_feed(office: Path, target: str, words: str) -> None:
+    assert_refuses(office, f"export model --deepness {target} -q", "untrained", words)
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("model/model.onnx", "--deepness and model.onnx of MODEL are the same file"),
+        ("notes.txt", "expected a name that ends in .onnx"),
+        ("data", "path is a folder"),
+        ("notes.onnx", "was not written by gravecli"),
+        ("drawn/none/notes.txt/a.onnx", "a.onnx"),
+    ],
+)
+def test_a_bad_place_for_an_exported_model(
+    office: Path, own_model: Path, target: str, words: str
+) -> None:
+    card(lambda content: content["settings"].update(chips={"dem_dropout": 0.5}))(own_model)
+    (office / "notes.onnx").write_text("not to be lost")
+    (office / "drawn" / "none").mkdir()
+    (office / "drawn" / "none" / "notes.txt").write_text("a file")
+    assert_refuses(office, f"export model --deepness {target} -q", words)
 
 
 def test_a_model_that_needs_a_dem(office: Path, own_model: Path) -> None:

@@ -200,6 +200,17 @@ DEMS: Table = {
     "another zone": (dem(crs="EPSG:25833"), "no heights"),
 }
 
+DTM = "data/dems/anna_dtm.tif"
+DTMS: Table = {
+    "missing": (nothing, "missing"),
+    "empty": DAMAGE["empty"],
+    "half": DAMAGE["half"],
+    "no CRS": (dem(crs=None), "no CRS"),
+    "picture": DEMS["picture"],
+    "elsewhere": (dem(transform=HERE @ Affine.translation(5000, 0)), "DTM has no heights"),
+    "another datum": (dem(base_m=252.0), "vertical datum"),
+}
+
 MASKS: Table = {
     **DAMAGE,
     **misplaced(partial(raster, count=1)),
@@ -230,6 +241,34 @@ def test_a_bad_dem(
     how = f"--dem {DEM}" if command == PREDICT else WITH_DEM
     assert_refuses(office, f"{command} {how}", "anna", words)
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("command", [PREDICT, TRAIN, CHECK], ids=lambda text: text.split()[0])
+@pytest.mark.parametrize("name", DTMS)
+def test_a_bad_dtm(
+    office: Path, name: str, command: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    if name == "missing" and command != PREDICT:
+        pytest.skip("without its DTM, a DEM is used alone")
+    spoil, words = DTMS[name]
+    spoil(write_dem(office / DTM))
+    how = f"--dem {DEM} --dtm {DTM}" if command == PREDICT else WITH_DEM
+    assert_refuses(office, f"{command} {how}", "anna_dtm", words)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (f"{PREDICT} --dtm {ORTHOPHOTO}", "--dtm needs a DEM above it"),
+        (PREDICT.replace(ORTHOPHOTO, f"data --dtm {DEM}"), "--dtm belongs to one orthophoto"),
+    ],
+)
+def test_a_dtm_belongs_to_a_dem_and_to_one_orthophoto(
+    office: Path, command: str, words: str
+) -> None:
+    (office / DEM).unlink()
+    assert_refuses(office, command, "", words)
 
 
 @pytest.mark.parametrize("command", [TRAIN, CHECK], ids=lambda text: text.split()[0])

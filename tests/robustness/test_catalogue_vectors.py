@@ -203,6 +203,16 @@ def test_a_bad_file_that_is_named(
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize("name", DAMAGE)
+def test_a_bad_file_that_is_to_be_tidied(
+    office: Path, name: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (office / "bad").mkdir()
+    path = DAMAGE[name][0](office / "bad").relative_to(office)
+    assert_refuses(office, f"tidy {path} -q", "bad/anna")
+    assert capfd.readouterr() == ("", "")
+
+
 @pytest.mark.parametrize("command", [TRAIN, CHECK], ids=lambda text: text.split()[0])
 @pytest.mark.parametrize("name", [name for name in DAMAGE | NO_GRAVES if name not in NOT_TAKEN])
 def test_bad_annotations(

@@ -50,6 +50,44 @@ def write_sound(folder: Path) -> None:
     files = [{"path": "a.tif", "size": 1, "mtime_ns": 2, "sha256": None}]
     content = {"id": "0" * 8, "basis": "times", "files": files}
     (folder / "list.json").write_text(json.dumps(content), encoding="utf-8")
+    _write_annotations(folder)
+
+
+def _write_annotations(folder: Path) -> None:
+    """Write annotations of each tool on an orthophoto, and a list of chips with some on them."""
+    (folder / "photos").mkdir()
+    tif(folder / "photos" / "a.tif")
+    with rasterio.open(folder / "photos" / "a.tif") as photo:
+        size, transform, crs = (photo.width, photo.height), photo.transform, photo.crs.to_wkt()
+    ring = [1, 1, 9, 1, 9, 8, 1, 8]
+    mask = {"size": [size[1], size[0]], "counts": [5, 3, size[0] * size[1] - 8]}
+    drawn = [{"segmentation": [ring]}, {"bbox": [1, 2, 3, 4]}, {"segmentation": mask}]
+    coco = {
+        "images": [{"id": 1, "file_name": "a.png", "width": size[0], "height": size[1]}],
+        "annotations": [{"image_id": 1, "category_id": 1, **one} for one in drawn],
+        "categories": [{"id": 1, "name": "grave"}],
+    }
+    (folder / "coco.json").write_text(json.dumps(coco))
+    about = {"original_width": size[0], "original_height": size[1]}
+    points = {"points": [[1, 1], [9, 1], [9, 9]], "polygonlabels": ["grave"]}
+    box = {"x": 1, "y": 2, "width": 3, "height": 4, "rotation": 5, "rectanglelabels": ["grave"]}
+    result = [{**about, "value": points}, {**about, "value": box}]
+    tasks = [{"data": {"image": "a.png"}, "annotations": [{"result": result}]}]
+    (folder / "tasks.json").write_text(json.dumps(tasks))
+    sides = "<xmin>1</xmin><ymin>2</ymin><xmax>5</xmax><ymax>6</ymax>"
+    voc = f"<object><name>grave</name><bndbox>{sides}</bndbox></object>"
+    (folder / "voc.xml").write_text(f"<annotation><filename>a.png</filename>{voc}</annotation>")
+    chip = {"file": "all/b.png", "split": "all", "cemetery": "b", "column": 0, "row": 0}
+    index = {
+        "format": "gravecli chips 1",
+        "dataset_id": "0" * 8,
+        "gsd_m": 0.1,
+        "grids": {"b": {"crs": crs, "transform": list(transform)[:6]}},
+        "chips": [{**chip, "size_px": 64, "annotations": 1}],
+    }
+    (folder / "photos" / "chips.json").write_text(json.dumps(index))
+    coco["images"] = [{"id": 1, "file_name": "b.png"}]
+    (folder / "on_chips.json").write_text(json.dumps(coco))
 
 
 def _write_plain(path: Path, driver: str, shapes: list[fiona.Geometry]) -> None:

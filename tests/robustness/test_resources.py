@@ -184,7 +184,7 @@ UNREADABLE = {
     "data/annotations": [TRAIN, CHECK, "dataset-id data"],
     "data/annotations/anna.gpkg": [TRAIN, CHECK],
     "drawn/truth.gpkg": [EVALUATE, f"{PREDICT} --truth drawn/truth.gpkg"],
-    "anna.gpkg": ["verify anna.gpkg"],
+    "anna.gpkg": ["verify anna.gpkg", "tidy anna.gpkg"],
     "model": ["model-info model", PREDICT],
     "model/model.onnx": [PREDICT],
     "notes.txt": ["config --config notes.txt", "dataset-id data --diff notes.txt"],
@@ -223,6 +223,7 @@ def test_a_refused_store_is_one_line_without_its_password(
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes of Unix")
-def test_a_pipe_in_the_place_of_a_map_is_not_waited_for(office: Path) -> None:
+@pytest.mark.parametrize("command", ["verify", "tidy"])
+def test_a_pipe_in_the_place_of_a_map_is_not_waited_for(office: Path, command: str) -> None:
     os.mkfifo(office / "pipe.gpkg")
-    assert_refused(gravecli("verify", "pipe.gpkg", cwd=office), "pipe.gpkg", "not a file")
+    assert_refused(gravecli(command, "pipe.gpkg", cwd=office), "pipe.gpkg", "a file")

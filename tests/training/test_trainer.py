@@ -99,6 +99,18 @@ def test_a_training_leaves_nothing_outside_of_the_work_dir(
     assert list((here / "runs" / "unfinished").iterdir()) == []
 
 
+@pytest.mark.parametrize("limit", [{"epochs": 3}, {"epochs": 500, "max_time_s": 0.5}])
+@pytest.mark.usefixtures("work_dir")
+def test_the_last_epoch_is_validated_whatever_the_interval(
+    sample_data: Path, tmp_path: Path, limit: dict[str, float]
+) -> None:
+    given = {f"training__{name}": value for name, value in limit.items()}
+    settings = tiny_settings(sample_data, tmp_path / "runs", training__validate_every=100, **given)
+    result = run_training(settings, finish=False)
+    assert math.isfinite(result.metrics["val/dice"])
+    assert result.epochs < 100
+
+
 def test_the_same_seed_gives_the_same_scores(
     sample_data: Path, new_work_dir: Callable[[Path], Path], tmp_path: Path
 ) -> None:

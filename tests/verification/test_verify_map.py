@@ -85,6 +85,7 @@ def test_an_edit_that_was_taken_back_is_none(written: Path) -> None:
     [
         ("UPDATE graves_raw SET grave_id = 'x'", "graves_raw"),
         ("DROP TABLE coverage", "coverage"),
+        ("INSERT INTO candidates (decision) VALUES ('accept')", "candidates"),
         ("CREATE TABLE qgis_projects (name TEXT)", "qgis_projects"),
         ("UPDATE gravecli_provenance SET value = 'x' WHERE key = 'orthophoto'", "_provenance"),
         ("UPDATE gravecli_provenance SET value = '{}' WHERE key = 'row_record'", "_provenance"),
@@ -177,6 +178,7 @@ def test_the_sources_of_a_map_are_found_and_compared(
         "model": "not here",
         "orthophoto": "not here",
         "dem": "changed",
+        "dtm": "none",
         "dataset": "unreadable",  # a DEM without its orthophoto
     }
     named = ["--orthophoto", "moved.tif", "--model", "starter", "--data", sample_data]
@@ -192,10 +194,10 @@ def test_a_source_may_be_unreadable_or_unknown(
     orthophoto.unlink()
     orthophoto.mkdir()
     result = verify_map(written, Settings(data={"root": tmp_path / "none"}))
-    assert statuses(result) == ["equal", "equal", "no record", "unreadable", "none", "none"]
+    assert statuses(result) == ["equal", "equal", "no record", "unreadable", "none", "none", "none"]
     write_geopackage(two_graves(orthophoto, dem="anna.tif", dataset_id="12345678"), written)
     result = verify_map(written, Settings(data={"root": tmp_path / "none"}))
-    assert statuses(result)[3:] == ["no record", "no record", "not here"]
+    assert statuses(result)[3:] == ["no record", "no record", "none", "not here"]
 
 
 def test_a_name_in_a_record_is_not_followed_as_a_path(written: Path, tmp_path: Path) -> None:

@@ -10,15 +10,18 @@ from numpy.typing import NDArray
 
 from grave_cli.delivery.grave_columns import FLAG_WORDS, GRAVE_COLUMNS, SHAPES
 from grave_cli.mapping.report.pictures import Picture, neighbours, read_pictures
+from grave_cli.mapping.report.texts import texts
 from grave_cli.mapping.result import PredictionResult
 from grave_cli.outlines.polygons import Polygons
 from grave_cli.pages.paths import PER_M, bar_m, svg_path
+from grave_cli.review.guarantee import Promise, usual_promise
 from grave_cli.settings.output import Language
 
 MAX_CARDS = 300
 """Most graves that are shown in the review queue with a picture."""
 _BINS = 20
 _TOP_PERCENTILE = 99  # of the areas; larger graves belong to the last bar
+_FIRST = 0.15  # of the order: worth a look, flagged or not
 _HIDDEN = ("cemetery_id", "needs_review")
 
 
@@ -43,16 +46,17 @@ class Image:
 
 @dataclass(frozen=True)
 class Grave:
-    """A grave of the report.
+    """A grave or a candidate of the report.
 
     Args:
-        index: Its place among the graves.
-        name: Its id.
+        index: Its place among them all; candidates follow the graves.
+        name: Its id, or number in words.
         path: Its outline as SVG.
         cells: Its values by column.
         reasons: Why somebody should look at it, in words.
         confidence: Probability that it is right.
         needs_review: Whether somebody should look at it.
+        is_candidate: Whether it may be a grave but was not drawn as one.
     """
 
     index: int
@@ -62,14 +66,15 @@ class Grave:
     reasons: str
     confidence: float
     needs_review: bool
+    is_candidate: bool = False
 
 
 @dataclass(frozen=True)
 class Card:
-    """A grave of the review queue.
+    """A grave or a candidate of the review queue.
 
     Args:
-        index: Its place among the graves.
+        index: Its place among them all.
         image: Its picture.
         others: Places of the graves that show on the picture beside it.
     """
@@ -104,8 +109,10 @@ class Report:
         background: The orthophoto.
         columns: Titles of the columns of the table, by name.
         decimals: Decimals of the columns with numbers.
-        graves: All graves.
-        cards: The review queue, worst first.
+        places: All graves, then all candidates.
+        cards: The review queue, in the order of the ranks.
+        in_queue: Number of graves and candidates in the queue, with or without a picture.
+        promise: What a review in this order leaves unseen; None if that is not known.
         to_review: Number of graves to review.
         fields: Number of fields.
         rows: Number of rows.
@@ -121,14 +128,26 @@ class Report:
     background: Image
     columns: Mapping[str, str]
     decimals: Mapping[str, int]
-    graves: Sequence[Grave]
+    places: Sequence[Grave]
     cards: Sequence[Card]
+    in_queue: int
+    promise: Promise | None
     to_review: int
     fields: int
     rows: int
     areas: Histogram | None
     confidences: Histogram | None
     origin: Mapping[str, str]
+
+    @property
+    def graves(self) -> Sequence[Grave]:
+        """The drawn graves."""
+        return [place for place in self.places if not place.is_candidate]
+
+    @property
+    def candidates(self) -> Sequence[Grave]:
+        """The candidates."""
+        return [place for place in self.places if place.is_candidate]
 
     @property
     def area_m2(self) -> float:
@@ -147,13 +166,15 @@ def make_report(orthophoto: Path, result: PredictionResult, language: Language) 
     Raises:
         RasterReadError: The orthophoto is damaged.
     """
-    polygons, grid = result.polygons, result.grid
-    queue = review_order(result)[:MAX_CARDS]
+    polygons = np.concatenate([result.polygons, result.candidates.polygons])
+    grid, order = result.grid, review_order(result)
+    queue = order[:MAX_CARDS]
     whole, crops = read_pictures(orthophoto, grid, list(polygons[queue]))
     left, _, _, top = whole.bounds
     corner = np.array([left, top])
     background = _place(whole, corner, grid.metres_per_unit)
-    graves = list(_graves(result, corner, language))
+    places = [*_graves(result, corner, language), *_candidates(result, corner, language)]
+    promises = () if result.review is None else result.review.promises
     names = _columns(result)
     rows = result.attributes
     return Report(
@@ -168,9 +189,11 @@ def make_report(orthophoto: Path, result: PredictionResult, language: Language) 
             for name in names
             if GRAVE_COLUMNS[name].kind == "float"
         },
-        graves=graves,
+        places=places,
         cards=list(_cards(polygons, queue, crops, corner, grid.metres_per_unit)),
-        to_review=sum(grave.needs_review for grave in graves),
+        in_queue=len(order),
+        promise=usual_promise(promises, len(places)),
+        to_review=int(np.count_nonzero(result.column("needs_review"))),
         fields=len({row["field"] for row in rows if row["field"]}),
         rows=len({(row["field"], row["row"]) for row in rows if row["row"]}),
         areas=_histogram([row["area_m2"] for row in rows]),
@@ -180,10 +203,17 @@ def make_report(orthophoto: Path, result: PredictionResult, language: Language) 
 
 
 def review_order(result: PredictionResult) -> NDArray[np.intp]:
-    """Return the graves that need a review, the least confident first."""
-    confidence = result.column("confidence").astype(float)
-    needed = np.flatnonzero(result.column("needs_review").astype(bool))
-    return np.asarray(needed[np.argsort(confidence[needed], kind="stable")], dtype=np.intp)
+    """Return what to look at, by rank: the first places of the order, flagged graves, candidates.
+
+    Candidates follow the graves: the third candidate of a map of 90 graves is number 92.
+    """
+    candidates = result.candidates.attributes
+    ranks = [row["review_rank"] for row in (*result.attributes, *candidates)]
+    flagged = [row["needs_review"] for row in result.attributes]
+    ranked = np.array(ranks, dtype=np.intp)
+    needed = np.array([*flagged, *(True for _ in candidates)], dtype=np.bool_)
+    needed |= ranked <= round(_FIRST * len(ranked))
+    return np.flatnonzero(needed)[np.argsort(ranked[needed], kind="stable")]
 
 
 def _columns(result: PredictionResult) -> list[str]:
@@ -202,9 +232,10 @@ def _graves(
     scale = result.grid.metres_per_unit
     for index, row in enumerate(result.attributes):
         flags = [flag for flag in str(row["flags"]).split(",") if flag]
-        reasons = ", ".join(FLAG_WORDS[flag][language] for flag in flags)
+        flagged = ", ".join(FLAG_WORDS[flag][language] for flag in flags)
+        reasons = str(row["review_reason"] or flagged)
         cells = {name: column.cell(row[name]) for name, column in GRAVE_COLUMNS.items()}
-        cells |= {"flags": reasons, "shape": SHAPES[str(row["shape"])][language]}
+        cells |= {"flags": flagged, "shape": SHAPES[str(row["shape"])][language]}
         yield Grave(
             index=index,
             name=str(row["grave_id"]),
@@ -213,6 +244,29 @@ def _graves(
             reasons=reasons,
             confidence=float(row["confidence"]),
             needs_review=bool(row["needs_review"]),
+        )
+
+
+def _candidates(
+    result: PredictionResult, corner: NDArray[np.float64], language: Language
+) -> Iterator[Grave]:
+    scale, first = result.grid.metres_per_unit, len(result.polygons)
+    rows = zip(result.candidates.polygons, result.candidates.attributes, strict=True)
+    for index, (polygon, row) in enumerate(rows):
+        cells = dict.fromkeys(GRAVE_COLUMNS)
+        name = f"{texts(language)['candidate']} {row['candidate_id']}"
+        confidence = GRAVE_COLUMNS["confidence"].cell(row["probability"])
+        told = {name: row[name] for name in ("review_rank", "review_reason")}
+        cells |= {"grave_id": name, "confidence": confidence, "flags": row["reason"], **told}
+        yield Grave(
+            index=first + index,
+            name=name,
+            path=svg_path(polygon, corner, scale),
+            cells=cells,
+            reasons=", ".join(text for text in (row["reason"], row["review_reason"]) if text),
+            confidence=float(row["probability"]),
+            needs_review=True,
+            is_candidate=True,
         )
 
 

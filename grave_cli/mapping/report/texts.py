@@ -15,6 +15,8 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
     "imagery": ("orthophoto", "Orthofoto"),
     "sound": ("graves", "Gräber"),
     "doubtful": ("graves to review", "zu prüfende Gräber"),
+    "candidate": ("candidate", "Kandidat"),
+    "candidates": ("candidates", "Kandidaten"),
     "hint": (
         "Scroll to zoom, drag to pan, double-click to reset. With the map selected: arrow keys go "
         "from grave to grave, + and − zoom, 0 resets, Enter goes to the row of the grave. North is "
@@ -24,8 +26,17 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
         "setzt zurück, die Eingabetaste geht zur Zeile des Grabes. Norden ist oben.",
     ),
     "none": ("No graves were found.", "Es wurden keine Gräber gefunden."),
-    "queue": ("To review, worst first", "Zu prüfen, Zweifelhaftestes zuerst"),
+    "queue": ("In the order of the review", "In der Reihenfolge der Prüfung"),
     "queue_empty": ("No grave needs a review.", "Kein Grab muss geprüft werden."),
+    "promise": (
+        "With 90 % confidence, a look at the first {looked_at} by rank leaves at most {unseen} "
+        "wrong graves unseen, in a cemetery like those of the validation.",
+        "Mit 90 % Sicherheit bleiben nach einem Blick auf die ersten {looked_at} nach Rang "
+        "höchstens {unseen} falsche Gräber ungesehen, wenn der Friedhof denen der Validierung "
+        "gleicht.",
+    ),
+    "rank": ("rank", "Rang"),
+    "probability": ("probability", "Wahrscheinlichkeit"),
     "queue_cut": (
         "Pictures are shown of the first {shown} of {all}; the table lists all.",
         "Bilder zeigen die ersten {shown} von {all}; die Tabelle enthält alle.",
