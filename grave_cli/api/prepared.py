@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from grave_cli.errors import SettingsError
 from grave_cli.leftovers import sweep_work_dir
+from grave_cli.remote import permit
 from grave_cli.settings.load import LoadedSettings, flatten, load_settings, with_values
 from grave_cli.settings.tree import Settings
 
@@ -35,7 +36,9 @@ def resolve(given: SettingsLike, chosen: Mapping[str, Any] | None = None) -> Loa
 
 
 def prepare(loaded: LoadedSettings) -> LoadedSettings:
-    """Check the work folder and sweep what killed processes left in it.
+    """Check the work folder, sweep what killed processes left in it, and permit remote data.
+
+    The permission of this process for remote data becomes that of the settings.
 
     Args:
         loaded: The settings.
@@ -52,6 +55,7 @@ def prepare(loaded: LoadedSettings) -> LoadedSettings:
                 found=f"the file {path}",
                 expected="a folder, or a name for a new one",
             )
+    permit(loaded.settings.data.allow_remote)
     sweep_work_dir(work_dir)
     return loaded
 

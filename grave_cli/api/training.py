@@ -100,6 +100,32 @@ def train_model(
     return run_training(settings, data, name=name, unfinished=unfinished, progress=progress)
 
 
+def follow_machine(settings: Settings, unfinished: "Unfinished | None", progress: Progress) -> int:
+    """Train along with machine 0, unless this is it; machine 0 keeps the run.
+
+    Args:
+        settings: All settings, as on machine 0.
+        unfinished: A run to continue; None for a new one.
+        progress: Receives progress and notes.
+
+    Returns:
+        Number of this machine. If it is 0, nothing has been done.
+
+    Raises:
+        GraveError: Data, settings or model weights cannot be used, or the training failed.
+    """
+    from grave_cli.dataset.training_data import plan_training
+    from grave_cli.training.chip_workers import read_for_workers
+    from grave_cli.training.peers import find_place
+    from grave_cli.training.trainer import follow_training
+
+    place = find_place(settings)
+    if place.node:
+        data = read_for_workers(plan_training(settings, progress), settings, progress)
+        follow_training(place, settings, data, unfinished.checkpoint if unfinished else None)
+    return place.node
+
+
 def _list_parts(parts: "Sequence[PartPlan]") -> str:
     graves = sum(len(part.graves) for part in parts)
     names = ", ".join(part.part.name for part in parts[:_NAMED])

@@ -1,7 +1,7 @@
 """The cemeteries to map, from files, folders and lists: each with its DEM and its map's place."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,13 +89,19 @@ def is_list(path: Path) -> bool:
     return str(path).startswith(LIST_MARK) and not os.path.exists(path)
 
 
-def list_jobs(given: Sequence[Path], out: Path, dem_folder: Path | None = None) -> tuple[Job, ...]:
+def list_jobs(
+    given: Sequence[Path],
+    out: Path,
+    dem_folder: Path | None = None,
+    link: Callable[[Path], Path] = lambda path: path,
+) -> tuple[Job, ...]:
     """List the cemeteries to map, sorted by name.
 
     Args:
         given: Orthophotos, folders with orthophotos, and lists of orthophotos ("@list.txt").
         out: Folder of the maps.
         dem_folder: Where the DEMs lie; None: see `sibling_heights`.
+        link: Makes a link file of an address in a list, and leaves paths as they are.
 
     Raises:
         DatasetError: A file or folder is missing, a folder holds no orthophoto, or two orthophotos
@@ -104,7 +110,7 @@ def list_jobs(given: Sequence[Path], out: Path, dem_folder: Path | None = None) 
     if dem_folder is not None and not os.path.isdir(dem_folder):
         raise DatasetError("folder of DEMs is missing", where=dem_folder, remedy="check --dem-dir")
     jobs: dict[str, Job] = {}
-    for orthophoto in _orthophotos(given):
+    for orthophoto in _orthophotos(given, link):
         name = cemetery_name(orthophoto)
         if (other := jobs.get(name)) is not None:
             raise DatasetError(
@@ -147,10 +153,10 @@ def slurm_shard(environ: Mapping[str, str] = os.environ) -> Shard | None:
     return Shard(index, count) if 0 <= index < count else None
 
 
-def _orthophotos(given: Sequence[Path]) -> Iterator[Path]:
+def _orthophotos(given: Sequence[Path], link: Callable[[Path], Path]) -> Iterator[Path]:
     seen: set[Path] = set()
     for path in given:
-        for orthophoto in _of_argument(path):
+        for orthophoto in _of_argument(path, link):
             if not os.path.isfile(orthophoto):
                 raise DatasetError("orthophoto is missing", where=orthophoto)
             if (place := orthophoto.resolve()) not in seen:
@@ -158,9 +164,9 @@ def _orthophotos(given: Sequence[Path]) -> Iterator[Path]:
                 yield orthophoto
 
 
-def _of_argument(path: Path) -> Iterator[Path]:
+def _of_argument(path: Path, link: Callable[[Path], Path]) -> Iterator[Path]:
     if is_list(path):
-        for line in _of_list(Path(str(path)[len(LIST_MARK) :])):
+        for line in _of_list(Path(str(path)[len(LIST_MARK) :]), link):
             yield single_orthophoto(line)
     elif (project := read_project(path)) is not None:
         yield project.orthophoto
@@ -170,7 +176,7 @@ def _of_argument(path: Path) -> Iterator[Path]:
         yield path
 
 
-def _of_list(path: Path) -> Iterator[Path]:
+def _of_list(path: Path, link: Callable[[Path], Path]) -> Iterator[Path]:
     """Read a list: one orthophoto a line, relative to the list; # starts a comment."""
     check_regular(path, DatasetError, "a list of orthophotos")
     try:
@@ -187,7 +193,8 @@ def _of_list(path: Path) -> Iterator[Path]:
     if not names:
         raise DatasetError("list is empty", where=path, expected="one orthophoto a line")
     for name in names:
-        yield path.parent / name
+        linked = link(Path(name))
+        yield path.parent / name if linked == Path(name) else linked
 
 
 def _of_folder(folder: Path) -> Iterator[Path]:

@@ -15,6 +15,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "gravecli train --data data --channels rgb --max-time 30m --name first",
         "gravecli train --dry-run",
         "gravecli train --resume first --epochs 80",
+        "gravecli train --devices 2",
         "gravecli train --init-from models:/graves@champion",
         """gravecli train --set 'data.test=["st_anna"]'""",
     ),
@@ -47,6 +48,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "gravecli predict-cemetery flights --dem-dir heights --out maps --preview maps",
         "gravecli predict-cemetery @list.txt --out maps --shard 1/4",
         "gravecli predict-cemetery flights --out maps --ray head.office:6379",
+        "gravecli predict-cemetery s3://county/st_anna.tif --set data.allow_remote=true",
     ),
     "evaluate": (
         "gravecli evaluate st_anna.gpkg surveyed.gpkg",

@@ -14,7 +14,8 @@ def predict_cemetery(
         typer.Argument(
             metavar="ORTHOPHOTO",
             help="Orthophoto of the cemetery (GeoTIFF), or its folder of OpenDroneMap or WebODM. "
-            "Or several: files, folders, or @LIST, a text file with one orthophoto a line.",
+            "Or several: files, folders, or @LIST, a text file with one orthophoto a line. With "
+            "data.allow_remote, also https:// and s3:// addresses.",
         ),
     ],
     dem: Annotated[
@@ -135,8 +136,11 @@ def predict_cemetery(
     Several orthophotos: one failure does not stop the rest, cemeteries that have a map by the same
     model are skipped unless --overwrite is given, and a summary is written beside the maps.
     """
+    from functools import partial
+
     from grave_cli.api.prediction import Extent, choose_heights, map_into
     from grave_cli.batch.jobs import are_many, single_orthophoto
+    from grave_cli.cli.addresses import as_link
     from grave_cli.cli.prediction_lines import print_summary
     from grave_cli.dataset.named_files import cemetery_name
     from grave_cli.delivery.formats import parse_formats
@@ -149,6 +153,9 @@ def predict_cemetery(
     extent = Extent(aoi, None if bounds is None else parse_bounds(bounds), resume)
     chosen = {"prediction.device": device, "prediction.tta": tta, "output.language": lang}
     loaded = options.load(config, assignments, chosen)
+    links = partial(as_link, work_dir=loaded.settings.work_dir)
+    orthophotos = [links(path) for path in orthophotos]
+    dem, dtm = (links(path) if path else None for path in (dem, dtm))
     progress = options.show_progress(quiet, verbose)
     if are_many(orthophotos):
         from grave_cli.cli.predict_many import ManyCemeteries, refuse_single_options

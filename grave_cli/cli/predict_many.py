@@ -95,9 +95,13 @@ class ManyCemeteries:
 
     @cached_property
     def _jobs(self) -> "tuple[Job, ...]":
-        from grave_cli.batch.jobs import list_jobs
+        from functools import partial
 
-        jobs = list_jobs(self.given, self.out, self.dem_folder)
+        from grave_cli.batch.jobs import list_jobs
+        from grave_cli.cli.addresses import as_link
+
+        link = partial(as_link, work_dir=self.loaded.settings.work_dir)
+        jobs = list_jobs(self.given, self.out, self.dem_folder, link)
         if self._shard is None:
             return jobs
         taken = self._shard.take(jobs)

@@ -34,6 +34,10 @@ def train(
             "Default: model.start in the settings.",
         ),
     ] = None,
+    devices: Annotated[
+        int | None,
+        typer.Option(help="Number of devices of this machine that train together. Default: 1."),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Estimate time and memory; write nothing.")
     ] = False,
@@ -48,7 +52,7 @@ def train(
 
     check_names(name, resume, init_from)
     chosen = options.training_settings(data, channels, epochs, max_time, seed)
-    chosen["model.start"] = init_from
+    chosen |= {"model.start": init_from, "training.devices": devices}
     loaded = options.load(config, assignments, chosen)
     progress = options.show_progress(quiet, verbose)
     settings, unfinished = begin_training(loaded, resume, progress)
@@ -70,6 +74,12 @@ def _train(
     from grave_cli.api.training import train_model
     from grave_cli.cli.console import print_json, print_line
 
+    if settings.training.nodes > 1:
+        from grave_cli.api.training import follow_machine
+
+        if (node := follow_machine(settings, unfinished, progress)) > 0:
+            print_line(f"machine {node} has done its part; machine 0 finishes and keeps the run")
+            return
     result = train_model(settings, unfinished, name, progress)
     if json:
         print_json(asdict(result))

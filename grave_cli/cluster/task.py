@@ -11,6 +11,7 @@ from grave_cli.batch.mapper import ChosenModel, Engines, Mapper
 from grave_cli.batch.outcomes import Outcome
 from grave_cli.batch.run import describe
 from grave_cli.model.shipped import STARTER, starter_model
+from grave_cli.remote import permit
 
 _ENGINES = Engines()
 """A worker process maps many cemeteries one after the other."""
@@ -46,6 +47,7 @@ def map_here(order: Order, job: Job) -> Outcome:
     if fault := why_unable(order.folder, order.version):
         outcome = describe(job, "failed", 0.0, error=fault)
     else:
+        permit(order.mapper.settings.data.allow_remote)
         mapper = replace(order.mapper, models=_at_home(order.mapper.models))
         outcome = mapper.outcome(job, _ENGINES)
     return replace(outcome, node=ray.get_runtime_context().get_node_id())

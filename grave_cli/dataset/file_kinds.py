@@ -4,7 +4,9 @@ import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
-RASTER_ENDINGS = (".tif", ".tiff", ".vrt", ".gpkg", ".jp2")
+from grave_cli.remote import LINK_ENDING
+
+RASTER_ENDINGS = (".tif", ".tiff", ".vrt", ".gpkg", ".jp2", LINK_ENDING)
 VECTOR_ENDINGS = (".gpkg", ".geojson", ".shp", ".fgb")
 OTHER_VECTOR_ENDINGS = (".json", ".kml", ".gml", ".dxf", ".gdb", ".parquet")
 """Endings of vector files that are taken if there is none of `VECTOR_ENDINGS`."""

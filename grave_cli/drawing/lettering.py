@@ -27,7 +27,7 @@ def letters(size: int) -> Font:
     for folder in (found.submodule_search_locations or ()) if found else ():
         path = Path(folder) / _FONT
         if path.is_file():
-            return ImageFont.truetype(path, round(size * _AS_WIDE))
+            return ImageFont.truetype(str(path), round(size * _AS_WIDE))
     return ImageFont.load_default(size)
 
 

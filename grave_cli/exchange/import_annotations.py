@@ -170,11 +170,11 @@ def _refuse_beyond(
     reach = frame.buffer(_BEYOND * max(right - left, bottom - top), join_style="mitre")
     for outline in outlines:
         if not reach.covers(shapely.box(*outline.bounds)):
-            x, y = (outline.bounds[i] - (left, top)[i % 2] for i in (2, 3))
+            x, y, x_end, y_end = np.array(outline.bounds) - (left, top, left, top)
             raise DatasetError(
                 f"an annotation lies outside of its image {image.name}",
                 where=where,
-                found=f"pixel {x:.0f}, {y:.0f}",
+                found=f"columns {x:.5g} to {x_end:.5g}, rows {y:.5g} to {y_end:.5g}",
                 expected=f"an image of {right - left:.0f} x {bottom - top:.0f} pixels",
                 remedy="it was probably drawn on another image of that name",
             )

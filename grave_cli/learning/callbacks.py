@@ -11,6 +11,8 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor, nn
 
+from grave_cli.errors import TrainingError
+from grave_cli.learning import ranks
 from grave_cli.learning.task import GraveTask
 from grave_cli.progress import Advance, Progress
 from grave_cli.wording import duration
@@ -68,7 +70,7 @@ class FreezeEncoderNorm(Callback):
         """Normalise by the stored statistics, and stop updating them."""
         assert isinstance(pl_module, GraveTask)
         for module in pl_module.network.get_submodule("encoder").modules():
-            if isinstance(module, nn.BatchNorm2d):
+            if isinstance(module, nn.BatchNorm2d | nn.SyncBatchNorm):
                 module.eval()
 
 
@@ -78,7 +80,15 @@ class StopAtTime(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Stop at once if a resumed training has already used up its time."""
         assert isinstance(pl_module, GraveTask)
+        pl_module.share_clock()
         trainer.should_stop |= pl_module.schedule.time_is_up()
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, *args: Any, **kwargs: Any
+    ) -> None:
+        """Go by one clock in this step, for its learning rate and its end."""
+        assert isinstance(pl_module, GraveTask)
+        pl_module.share_clock()
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Validate after the last of all epochs."""
@@ -93,6 +103,27 @@ class StopAtTime(Callback):
         if pl_module.schedule.time_is_up():
             trainer.should_stop = True
             trainer.check_val_every_n_epoch = 1
+
+
+class SameData(Callback):
+    """Refuses to train in several processes that have different data.
+
+    Args:
+        dataset_id: Id of the data of this process.
+    """
+
+    def __init__(self, dataset_id: str) -> None:
+        self._dataset_id = dataset_id
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Compare the ids of all processes."""
+        found = set(ranks.gathered(self._dataset_id))
+        if len(found) > 1:
+            raise TrainingError(
+                "the machines of this training have different data sets",
+                found=", ".join(sorted(found)),
+                remedy="copy the data folder with its times (`rsync -t`), or share it",
+            )
 
 
 class MeasureSpeed(Callback):
@@ -128,10 +159,10 @@ class MeasureSpeed(Callback):
         training_s = max(self._trained - self._start, 1e-9)
         values = {
             "epoch_seconds": time.monotonic() - self._start,
-            "samples_per_second": self._samples / training_s,
+            "samples_per_second": self._samples * ranks.world_size() / training_s,
             "peak_memory_gb": _peak_memory_gb(pl_module.device),
         }
-        pl_module.log_dict(values)
+        pl_module.log_dict(values, sync_dist=True)
 
 
 class ShowProgress(Callback):

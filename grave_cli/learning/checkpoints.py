@@ -51,6 +51,9 @@ class KeepCheckpoints(Checkpoint):
         self._validated = False
         if is_best:
             self._best_score = max(score, self._best_score)
+        if not trainer.is_global_zero:
+            trainer.save_checkpoint(self._last, weights_only=False)  # takes part, writes nothing
+            return
         with whole_file(self._last) as new:
             trainer.save_checkpoint(new, weights_only=False)
             # The best one first: a kill in between costs an epoch, and never leaves a best score

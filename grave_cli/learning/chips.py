@@ -77,16 +77,29 @@ class ChipDataset(Dataset[dict[str, Tensor]]):
 class EpochSampler(Sampler[tuple[int, int]]):
     """Yields the epoch and the index of each chip, so that workers live on from epoch to epoch.
 
-    Lightning calls `set_epoch` before each epoch.
+    Lightning calls `set_epoch` before each epoch. Of several processes, each yields its share of
+    every batch: with batches of 4, rank 0 of 2 yields 0, 1, 4, 5, … and rank 1 2, 3, 6, 7, ….
 
     Args:
         length: Chips per epoch.
         epoch: First epoch; a resumed training begins with a later one.
+        batch_size: Chips in a batch of all processes.
+        rank: Number of this process.
+        world_size: Number of processes; it divides the batch.
     """
 
-    def __init__(self, length: int, epoch: int) -> None:
-        self.length = length
+    def __init__(
+        self, length: int, epoch: int, batch_size: int = 1, rank: int = 0, world_size: int = 1
+    ) -> None:
         self.epoch = epoch
+        share = min(batch_size, length) // world_size
+        if world_size == 1:
+            self.indices = list(range(length))
+        else:
+            starts = range(0, length - share * world_size + 1, max(1, share * world_size))
+            self.indices = [
+                start + rank * share + index for start in starts for index in range(share)
+            ]
 
     def set_epoch(self, epoch: int) -> None:
         """Yield the chips of an epoch from now on."""
@@ -95,11 +108,11 @@ class EpochSampler(Sampler[tuple[int, int]]):
     def __iter__(self) -> Iterator[tuple[int, int]]:
         """Yield epoch and index."""
         epoch = self.epoch
-        return ((epoch, index) for index in range(self.length))
+        return ((epoch, index) for index in self.indices)
 
     def __len__(self) -> int:
-        """Return the number of chips per epoch."""
-        return self.length
+        """Return the number of chips per epoch in this process."""
+        return len(self.indices)
 
 
 def to_tensors(

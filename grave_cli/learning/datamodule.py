@@ -1,5 +1,6 @@
 """Cemetery arrays in, batches out: random chips for training, fixed tiles for validation."""
 
+import math
 from typing import Any
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from grave_cli.dataset.cemetery_arrays import CemeteryArrays
+from grave_cli.learning import ranks
 from grave_cli.learning.chips import ChipDataset, EpochSampler, to_tensors
 from grave_cli.learning.cutting import cut_chip
 from grave_cli.learning.handing_over import SharedState
@@ -57,6 +59,36 @@ class TileDataset(SharedState, Dataset[dict[str, Tensor]]):
         return {**tensors, "valid": valid, "instances": instances, "core": core}
 
 
+class TileShare(Dataset[dict[str, Tensor]]):
+    """The validation tiles of one of several processes; all have equally many.
+
+    Each process takes every n-th tile. Where the tiles do not suffice, one is read again and
+    counts nothing, because the processes must take the same number of steps.
+
+    Args:
+        tiles: All tiles.
+        rank: Number of this process.
+        world_size: Number of processes.
+    """
+
+    def __init__(self, tiles: TileDataset, rank: int, world_size: int) -> None:
+        self.tiles = tiles
+        self.rank = rank
+        self.world_size = world_size
+
+    def __len__(self) -> int:
+        """Return the number of tiles of each process."""
+        return math.ceil(len(self.tiles) / self.world_size)
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        """Return a tile; see `TileDataset`."""
+        number = index * self.world_size + self.rank
+        tensors = self.tiles[number % len(self.tiles)]
+        if number >= len(self.tiles):
+            tensors["core"] = torch.zeros_like(tensors["core"])
+        return tensors
+
+
 class GraveDataModule(LightningDataModule):
     """Batches for training and validation.
 
@@ -85,20 +117,22 @@ class GraveDataModule(LightningDataModule):
     def train_dataloader(self) -> DataLoader[dict[str, Tensor]]:
         """Return a loader of the chips of all epochs from the current one on."""
         epoch = self.trainer.current_epoch if self.trainer else 0
-        sampler = EpochSampler(len(self.chips), epoch)
+        whole, count = self.settings.chips.batch_size, ranks.world_size()
+        sampler = EpochSampler(len(self.chips), epoch, whole, ranks.rank(), count)
         # Whole batches only, unless there is less than one.
-        drop_last = len(self.chips) > self.batch_size
+        drop_last = len(sampler) > self.batch_size
         return self._loader(self.chips, self.workers, sampler=sampler, drop_last=drop_last)
 
     def val_dataloader(self) -> DataLoader[dict[str, Tensor]]:
-        """Return a loader of the validation tiles."""
+        """Return a loader of the validation tiles, of this process's share of them."""
+        tiles = TileShare(self.tiles, ranks.rank(), ranks.world_size())
         # A network judges faster than it learns, but tiles are prepared without augmentation.
-        return self._loader(self.tiles, -(-self.workers // 4))
+        return self._loader(tiles, -(-self.workers // 4))
 
     @property
     def batch_size(self) -> int:
-        """Number of chips or tiles per batch."""
-        return self.settings.chips.batch_size
+        """Number of chips or tiles per batch of this process."""
+        return max(1, self.settings.chips.batch_size // ranks.world_size())
 
     def _loader(
         self, dataset: Dataset[dict[str, Tensor]], workers: int, **options: Any

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from grave_cli.learning import ranks
+
 _MAX_EXAMPLES = 256
 _DECAY = 0.5  # of an example's weight, per epoch
 _NEAR_PX = 4  # within this distance of a grave, a false positive is an imprecise edge
@@ -57,10 +59,11 @@ class HardExamples:
     def end_epoch(self) -> None:
         """Let older examples fade, and keep the worst of the old and the new ones."""
         places, shares = self.places, self.shares * _DECAY
-        if self._new:
-            found = [torch.cat(tensors).cpu().numpy() for tensors in zip(*self._new, strict=True)]
-            places = np.concatenate([places, found[0]])
-            shares = np.concatenate([shares, found[1]])
+        found = [torch.cat(tensors).cpu().numpy() for tensors in zip(*self._new, strict=True)]
+        for new in ranks.gathered(found):  # the chips of all processes
+            if new:
+                places = np.concatenate([places, new[0]])
+                shares = np.concatenate([shares, new[1]])
         # A stable sort keeps the order of ties, so that runs are reproducible.
         worst = np.argsort(-shares, kind="stable")[:_MAX_EXAMPLES]
         worst = worst[shares[worst] > 0]

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from grave_cli.learning import ranks
 from grave_cli.settings.learning import TrainingSettings
 
 _SMOOTH = 1.0  # pixels; keeps an empty chip from dividing by zero
@@ -60,14 +61,17 @@ class GraveLoss(nn.Module):
         """
         logits = logits.float()  # sums over a batch exceed the range of 16 bits
         dims = (0, 2, 3)
-        count = scored.sum().clamp_min(1.0)  # a batch may have no scored pixel
         bce = functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
         if self.focal_gamma > 0:
             bce = bce * (1 - torch.exp(-bce)) ** self.focal_gamma  # exp(-BCE) is p_t
-        bce = (bce * scored).sum(dims) / count
         probability = torch.sigmoid(logits) * scored
         targets = targets * scored
-        common = 2 * (probability * targets).sum(dims) + _SMOOTH
-        dice = common / (probability.sum(dims) + targets.sum(dims) + _SMOOTH)
+        parts = [bce * scored, probability * targets, probability + targets, scored]
+        sums = torch.cat([part.sum(dims) for part in parts])
+        if self.training:  # the batch of a step is that of all processes
+            sums = ranks.summed(sums)
+        bce, common, both, count = sums[:3], sums[3:6], sums[6:9], sums[9]
+        bce = bce / count.clamp_min(1.0)  # a batch may have no scored pixel
+        dice = (2 * common + _SMOOTH) / (both + _SMOOTH)
         per_channel = self.bce_weight * bce + (1 - self.bce_weight) * (1 - dice)
         return (self.weights * per_channel).sum()

@@ -11,6 +11,7 @@ from torchmetrics.classification import BinaryStatScores
 from grave_cli.evaluation.score import ObjectScore, add_scores, score_labels
 from grave_cli.graves.instances import decode, owned_labels
 from grave_cli.graves.targets import BODY
+from grave_cli.learning import ranks
 from grave_cli.settings.mapping import DecodingSettings
 
 _IGNORED = -1
@@ -90,8 +91,8 @@ class TileScores(nn.Module):
             )
 
     def take(self) -> dict[str, float]:
-        """Return the scores since the last call, and reset them."""
-        graves = add_scores(self._graves)
+        """Return the scores since the last call, of all processes together, and reset them."""
+        graves = add_scores(ranks.gathered(add_scores(self._graves)))
         scores = {f"val/{name}": value for name, value in self.pixels.rates().items()}
         scores["val/object_f1"] = graves.f1
         scores["val/object_precision"] = graves.precision

@@ -34,6 +34,11 @@ class Schedule:
         self._clock = clock
         self._start: float | None = None
         self._first_step = 0
+        self._pinned_s: float | None = None
+
+    def pin(self, elapsed_s: float) -> None:
+        """Let this time count until the next is pinned: several processes go by one clock."""
+        self._pinned_s = elapsed_s
 
     def start(self, step: int = 0) -> None:
         """Start the clock; time spent before an interruption still counts.
@@ -83,5 +88,11 @@ class Schedule:
 
     def elapsed_s(self) -> float:
         """Return the seconds spent on the training so far, interruptions excluded."""
+        if self._pinned_s is not None:
+            return self._pinned_s
+        return self.own_elapsed_s()
+
+    def own_elapsed_s(self) -> float:
+        """Return these seconds by the clock of this process."""
         since_start = 0.0 if self._start is None else self._clock() - self._start
         return self.spent_before_s + since_start

@@ -8,12 +8,15 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 from grave_cli.graves.targets import BODY
+from grave_cli.learning import ranks
 from grave_cli.learning.hard_examples import false_positive_shares
 from grave_cli.learning.losses import GraveLoss
 from grave_cli.learning.metrics import TileScores
 from grave_cli.learning.schedule import Schedule
 from grave_cli.model.device import choose_device, memory_layout
 from grave_cli.settings.tree import Settings
+
+_REDUCED: dict[str, Any] = {"sync_dist": True}  # over all processes; alone, it changes nothing
 
 
 class GraveTask(LightningModule):
@@ -49,7 +52,15 @@ class GraveTask(LightningModule):
         logits = self(batch["input"])
         loss: Tensor = self.loss(logits, batch["targets"], batch["scored"])
         size = len(batch["input"])
-        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=size, prog_bar=True)
+        self.log(
+            "train/loss",
+            loss,
+            on_step=False,
+            on_epoch=True,
+            batch_size=size,
+            prog_bar=True,
+            **_REDUCED,
+        )
         body = torch.sigmoid(logits.detach()[:, BODY].float())
         shares = false_positive_shares(body, batch["targets"][:, BODY], batch["scored"][:, 0])
         return {"loss": loss, "false_positive_shares": shares}
@@ -58,7 +69,7 @@ class GraveTask(LightningModule):
         """Log the learning rate at the end of the epoch."""
         optimizer = self.optimizers()
         assert not isinstance(optimizer, list)
-        self.log("learning_rate", optimizer.param_groups[0]["lr"])
+        self.log("learning_rate", optimizer.param_groups[0]["lr"], **_REDUCED)
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Score the cores of a batch of tiles."""
@@ -66,22 +77,31 @@ class GraveTask(LightningModule):
         in_core = batch["core"][:, None] * batch["scored"]
         loss = self.loss(logits, batch["targets"], in_core)
         # Weighted by pixels: a tile at the edge of a cemetery scores only a few.
-        self.log("val/loss", loss, on_epoch=True, batch_size=int(in_core.sum()))
+        self.log("val/loss", loss, on_epoch=True, batch_size=int(in_core.sum()), **_REDUCED)
         self.scores.add(torch.sigmoid(logits), batch)
+
+    def on_validation_epoch_start(self) -> None:
+        """Score the same network in all processes."""
+        ranks.copy_from_first(self.network)
 
     def on_validation_epoch_end(self) -> None:
         """Log the scores of the whole epoch."""
-        self.log_dict(self.scores.take(), prog_bar=False)
+        self.log_dict(self.scores.take(), prog_bar=False, **_REDUCED)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Save the epoch's scores and the time spent so far with the weights."""
         values = self.trainer.callback_metrics
         checkpoint["scores"] = {k: float(v) for k, v in values.items() if k.startswith("val/")}
-        checkpoint["elapsed_s"] = self.schedule.elapsed_s()
+        checkpoint["elapsed_s"] = self.schedule.own_elapsed_s()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Restore the time spent before the interruption."""
         self.schedule.spent_before_s = checkpoint["elapsed_s"]
+
+    def share_clock(self) -> None:
+        """Let all processes go by the clock of rank 0, if the time is limited."""
+        if ranks.world_size() > 1 and self.schedule.max_time_s > 0:
+            self.schedule.pin(ranks.from_first(self.schedule.own_elapsed_s()))
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return AdamW with warm-up and cosine annealing."""
@@ -92,6 +112,7 @@ class GraveTask(LightningModule):
         # Known only now, when the trainer has the loaders.
         self.schedule.total_steps = max(1, int(self.trainer.estimated_stepping_batches))
         self.schedule.start()
+        self.share_clock()
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self.schedule.factor)
         return {
             "optimizer": optimizer,

@@ -13,7 +13,8 @@ import grave_cli.rasters.warning_filters  # noqa: F401 - sets them
 from grave_cli.errors import RasterReadError
 from grave_cli.rasters.gdal_messages import unprinted
 from grave_cli.rasters.raster_check import check_raster, refuse_linked_overviews
-from grave_cli.rasters.raster_formats import FORMATS
+from grave_cli.rasters.raster_formats import FORMATS, TIFF
+from grave_cli.remote import find_remote, is_link, shown
 
 _MOST_PIXELS = 4e11  # 6.3 km a side at 1 cm: more than any cemetery
 READ_ERRORS = (RasterioError, CPLE_BaseError, UnicodeError)
@@ -24,27 +25,20 @@ def open_raster(path: Path, **options: str) -> Iterator[DatasetReader]:
     """Open a raster; whatever GDAL cannot read in it while it is open is one error.
 
     Args:
-        path: The file, of a format of `raster_formats.py`.
+        path: The file, of a format of `raster_formats.py`, or a link to a GeoTIFF on a server.
         options: Options of GDAL's driver. With OVERVIEW_LEVEL, GDAL looks for overviews at once:
             the file has been opened without it before.
 
     Raises:
         RasterReadError: The file is missing, is not a raster, is damaged, or would open other
-            files than those of its folder.
+            files than those of its folder; or it is a link, and remote data is not allowed.
     """
-    driver = check_raster(path)
+    name, driver = _place_of(path)
     try:
         with unprinted():
-            # A path that starts at the root is never taken for a connection string.
-            dataset = rasterio.open(path.absolute(), driver=driver, **options)
+            dataset = rasterio.open(name, driver=driver, **options)
     except READ_ERRORS as error:
-        raise RasterReadError(
-            "cannot be opened as a raster",
-            where=path,
-            found=error,
-            expected=FORMATS,
-            remedy="copy or export it again",
-        ) from None
+        raise _unopened(path, error) from None
     # `with dataset` would enter an environment that only the same thread can leave.
     with closing(dataset):
         try:
@@ -53,6 +47,25 @@ def open_raster(path: Path, **options: str) -> Iterator[DatasetReader]:
             yield dataset
         except READ_ERRORS as error:
             raise damaged_file(path, error) from None
+
+
+def _place_of(path: Path) -> tuple[Path | str, str]:
+    """Return the name by which GDAL opens a raster, and the only driver that may open it."""
+    if is_link(path):
+        return find_remote(path).gdal_name, TIFF
+    driver = check_raster(path)
+    return path.absolute(), driver  # from the root on, never taken for a connection string
+
+
+def _unopened(path: Path, error: Exception) -> RasterReadError:
+    is_remote = is_link(path)
+    return RasterReadError(
+        "cannot be opened as a raster",
+        where=path,
+        found=shown(error, path) if is_remote else error,
+        expected="a GeoTIFF on a server that gives ranges of files" if is_remote else FORMATS,
+        remedy="check the address and the network" if is_remote else "copy or export it again",
+    )
 
 
 def _refuse_endless(dataset: DatasetReader, path: Path) -> None:
@@ -69,6 +82,14 @@ def _refuse_endless(dataset: DatasetReader, path: Path) -> None:
 
 def damaged_file(path: Path, error: Exception) -> RasterReadError:
     """Make the error for a file whose pixels cannot all be read."""
+    if is_link(path):
+        return RasterReadError(
+            "some of its pixels cannot be fetched",
+            where=path,
+            found=shown(error.__cause__ or error, path),
+            expected="all of its pixels",
+            remedy="try again, or check the file on the server",
+        )
     return RasterReadError(
         "file is damaged",
         where=path,

@@ -60,6 +60,11 @@ class DataSettings(Section):
     """SQL condition that selects the graves among the annotations, for example "NAME = 'Grab
     belegt'". Empty: every feature is a grave."""
 
+    allow_remote: Annotated[bool, OnResume.MAY_CHANGE] = False
+    """Read rasters from servers: https:// and s3:// addresses, and link files (.url) in the data
+    folder. GDAL fetches only the parts of a cloud-optimised GeoTIFF that are needed. Otherwise
+    nothing is fetched."""
+
     area_layer: str = ""
     """Layer of the annotation files that outlines the labelled part of the cemetery. Training and
     scores ignore the rest. A file in areas/ takes precedence. Empty: none."""

@@ -182,6 +182,19 @@ class TrainingSettings(Section):
     """Device for training. "auto": a GPU if there is one, otherwise the CPU. "cuda" is an NVIDIA or
     AMD GPU, "mps" the GPU of a Mac."""
 
+    devices: Annotated[int, Field(ge=1, le=64), OnResume.MAY_CHANGE] = 1
+    """Number of devices of this machine that train together: GPUs, or processes on a CPU. They
+    share each batch, so chips.batch_size stays that of the whole."""
+
+    nodes: Annotated[int, Field(ge=1, le=256), OnResume.MAY_CHANGE] = 1
+    """Number of machines that train together. Start the same command on each, with its number in
+    NODE_RANK, and with MASTER_ADDR and MASTER_PORT of machine 0, which keeps the run. They share
+    work_dir."""
+
+    strategy: Annotated[Literal["auto", "ddp"], OnResume.MAY_CHANGE] = "auto"
+    """How several devices train together. "ddp": each computes its share of the batch with a copy
+    of the network. "auto": ddp for more than one device, otherwise none."""
+
     precision: Annotated[
         Literal["auto", "32-true", "16-mixed", "bf16-mixed"], OnResume.MAY_CHANGE
     ] = "auto"

@@ -23,11 +23,16 @@ def count_workers(settings: Settings) -> int:
         return workers
     if training_device(settings) == "cpu":
         return 0
-    return max(1, min(_MAX_WORKERS, (os.cpu_count() or 1) - 1))
+    cores = (os.cpu_count() or 1) // settings.training.devices
+    return max(1, min(_MAX_WORKERS, cores - 1))
 
 
 def read_for_workers(
     plan: TrainingPlan, settings: Settings, progress: Progress = SILENT
 ) -> TrainingData:
-    """Read the data of a training, into files if workers must open it; see `read_training_data`."""
-    return read_training_data(plan, settings, progress, in_files=count_workers(settings) > 0)
+    """Read the data of a training, into files if other processes open it.
+
+    See `read_training_data`.
+    """
+    in_files = count_workers(settings) > 0 or settings.training.devices > 1
+    return read_training_data(plan, settings, progress, in_files=in_files)

@@ -13,6 +13,7 @@ from grave_cli.tracking.resuming import check_same_data
 from grave_cli.tracking.run_files import check_places
 from grave_cli.tracking.unfinished import Unfinished
 from grave_cli.training.device import training_device
+from grave_cli.training.peers import find_place
 from grave_cli.training.start import build_start, parts_known_to, settle_start
 
 
@@ -33,6 +34,7 @@ def check_ready(settings: Settings, plan: TrainingPlan, unfinished: Unfinished |
         SettingsError: The run to resume has trained more epochs than wanted.
     """
     training_device(settings)
+    find_place(settings)
     check_places(settings)
     if unfinished is not None:
         unfinished.check_free()

@@ -13,13 +13,16 @@ from datetime import datetime
 from pathlib import Path
 
 from lightning.pytorch import Callback, Trainer, seed_everything
+from lightning.pytorch.loggers import Logger
 
 from grave_cli.dataset.training_data import TrainingData, plan_training
-from grave_cli.errors import TrainingError
+from grave_cli.errors import SettingsError, TrainingError
+from grave_cli.learning import ranks
 from grave_cli.learning.callbacks import (
     AverageWeights,
     FreezeEncoderNorm,
     MeasureSpeed,
+    SameData,
     ShowProgress,
     StopAtTime,
 )
@@ -43,12 +46,14 @@ from grave_cli.tracking.unfinished import CHECKPOINT, Unfinished
 from grave_cli.training.chip_workers import count_workers, read_for_workers
 from grave_cli.training.device import memory_named, training_device, training_precision
 from grave_cli.training.finishing import Fitted, finish_model
+from grave_cli.training.peers import Place, find_place, make_strategy, sharing_cores, with_peers
 from grave_cli.training.readiness import check_resumption, note_known_parts
 from grave_cli.training.sample_panels import SamplePanels
 from grave_cli.training.shown_places import choose_samples
 from grave_cli.training.start import NONE, build_start, settle_start
 
 ORIGIN_TAG = "gravecli.init_from"
+_BEST = "best.ckpt"
 
 
 @dataclass(frozen=True)
@@ -98,15 +103,16 @@ def run_training(
         TrainingError: The training was aborted, or yielded no usable score.
     """
     training_device(settings)  # before anything is recorded
+    # A pruned trial could not tell other processes, and folds have a run of their own each.
+    place = Place() if callbacks or parent_run_id else find_place(settings)
+    if place.node:
+        raise SettingsError("only machine 0 keeps a run", found=f"NODE_RANK {place.node}")
     settings, start = settle_start(settings)
     if data is None:
         check_places(settings)
         data = read_for_workers(plan_training(settings, progress), settings, progress)
     note_known_parts(start, data.plan, progress)
-    seed_everything(settings.training.seed, workers=True, verbose=False)
-    value_range, resumed = data.features.value_range, unfinished is not None
-    recipe, network = build_start(settings, start, value_range, resumed=resumed)
-    task = GraveTask(network, settings, fine_tunes=start is not None)
+    task, recipe = _build_task(settings, start, data, resumed=unfinished is not None)
     with _open_run(settings, data, start, unfinished, name, parent_run_id) as run:
         log_dataset(run, data.plan)
         # No pictures in trials: nobody looks at those of forty trials.
@@ -115,7 +121,7 @@ def run_training(
         listeners = [*callbacks, ShowProgress(progress)]
         hints = SILENT if parent_run_id else progress  # trials and folds are not resumed by name
         with _saying_how_to_resume(run, hints), system_metrics(run):
-            fitted = _fit(task, data, recipe, run, panels, listeners)
+            fitted = _fit(task, data, recipe, run, panels, listeners, place)
         panels.draw(fitted.task, fitted.best_epoch)
         metrics = dict(fitted.metrics)
         if finish:
@@ -125,6 +131,40 @@ def run_training(
             | {best_score("epoch"): fitted.best_epoch}
         )
     return TrainingResult(run.run_id, run.name, data.plan.dataset_id, metrics, fitted.epochs)
+
+
+def follow_training(
+    place: Place, settings: Settings, data: TrainingData, checkpoint: Path | None
+) -> None:
+    """Train along with process 0 until it stops; nothing is recorded here.
+
+    Args:
+        place: Place of this process.
+        settings: All settings, as in process 0.
+        data: The same data.
+        checkpoint: Checkpoint of a training that is resumed; None for a new one.
+
+    Raises:
+        GraveError: Data, settings or model weights cannot be used.
+        TrainingError: Another process failed, or trains on something else.
+    """
+    settings, start = settle_start(settings)
+    task, recipe = _build_task(settings, start, data, resumed=checkpoint is not None)
+    chips = GraveDataModule(data.train, data.val, recipe, settings, count_workers(settings))
+    # Reading the scores of an epoch adds them up over the processes, so all must read them.
+    readers = [ShowProgress(SILENT), SameData(data.plan.dataset_id)]
+    trainer = _build_trainer(settings, settings.work_dir, chips, readers, place)
+    with with_peers(place, follow_training, settings, data, checkpoint):
+        _run_fit(trainer, task, chips, checkpoint, place)
+
+
+def _build_task(
+    settings: Settings, start: Bundle | None, data: TrainingData, *, resumed: bool
+) -> tuple[GraveTask, InputRecipe]:
+    """Build the network as every process of a training does, from the seed or from a model."""
+    seed_everything(settings.training.seed, workers=True, verbose=False)
+    recipe, network = build_start(settings, start, data.features.value_range, resumed=resumed)
+    return GraveTask(network, settings, fine_tunes=start is not None), recipe
 
 
 @contextmanager
@@ -178,20 +218,23 @@ def _fit(
     run: TrackedRun,
     panels: SamplePanels,
     callbacks: Sequence[Callback],
+    place: Place,
 ) -> Fitted:
     """Train from the beginning, or from the checkpoint in the folder of an unfinished run."""
     training = run.settings.training
-    last, best = run.folder / CHECKPOINT, run.folder / "best.ckpt"
+    last, best = run.folder / CHECKPOINT, run.folder / _BEST
     workers = count_workers(run.settings)
     chips = GraveDataModule(data.train, data.val, recipe, run.settings, workers)
-    mine = MineHardExamples(chips.chips.hard_examples)
-    keep = KeepCheckpoints(last, best, training.monitor, training.monitor_tolerance)
-    trainer = _build_trainer(run, [*callbacks, panels, mine, keep])
+    logger = run.lightning_logger()
+    listeners = [*callbacks, panels, SameData(data.plan.dataset_id)]
+    trainer = _build_trainer(run.settings, run.folder, chips, listeners, place, logger)
+    checkpoint = last if last.is_file() else None
     run.tag("gravecli.device", describe_device(training_device(run.settings)))
     with warnings.catch_warnings():
         # The training process prepares the chips unless the settings ask for workers.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-        _run_fit(trainer, task, chips, last if last.is_file() else None)
+        with with_peers(place, follow_training, run.settings, data, checkpoint):
+            _run_fit(trainer, task, chips, checkpoint, place)
     if not best.is_file():
         raise TrainingError(f"training ended without a value of {training.monitor}")
     panels.draw(task, trainer.current_epoch)  # the last epoch, also after early stopping
@@ -207,9 +250,22 @@ def _fit(
     )
 
 
-def _build_trainer(run: TrackedRun, callbacks: Sequence[Callback]) -> Trainer:
-    training, model = run.settings.training, run.settings.model
-    extra: list[Callback] = [StopAtTime(), MeasureSpeed()]
+def _build_trainer(
+    settings: Settings,
+    folder: Path,
+    chips: GraveDataModule,
+    callbacks: Sequence[Callback],
+    place: Place,
+    logger: Logger | None = None,
+) -> Trainer:
+    training, model = settings.training, settings.model
+    last, best = folder / CHECKPOINT, folder / _BEST
+    extra: list[Callback] = [
+        MineHardExamples(chips.chips.hard_examples),
+        KeepCheckpoints(last, best, training.monitor, training.monitor_tolerance),
+        StopAtTime(),
+        MeasureSpeed(),
+    ]
     if model.freeze_encoder_norm and model.start != NONE:  # random: no statistics
         extra.append(FreezeEncoderNorm())
     if training.ema_decay > 0:
@@ -219,34 +275,43 @@ def _build_trainer(run: TrackedRun, callbacks: Sequence[Callback]) -> Trainer:
             StopEarly(training.monitor, mode="max", patience=training.patience, strict=True)
         )
     return Trainer(
-        accelerator=training_device(run.settings),  # "gpu" would be MPS on a Mac
-        devices=1,
-        precision=training_precision(run.settings),  # type: ignore[arg-type]
+        accelerator=training_device(settings),  # "gpu" would be MPS on a Mac
+        devices=place.devices,
+        num_nodes=place.nodes,
+        strategy=make_strategy(settings, place),
+        use_distributed_sampler=False,  # ours knows the processes
+        sync_batchnorm=place.count > 1 and training_device(settings) == "cuda",
+        precision=training_precision(settings),  # type: ignore[arg-type]
         max_epochs=training.epochs,
         min_epochs=0,
         gradient_clip_val=training.gradient_clip or None,
         check_val_every_n_epoch=training.validate_every,
         num_sanity_val_steps=0,
         log_every_n_steps=1,
-        logger=run.lightning_logger(),
+        logger=logger or False,
         # After validation the averaging callback swaps the averaged weights out again: callbacks
         # that need them stand before it.
         callbacks=[*callbacks, *extra],
-        default_root_dir=run.folder,
+        default_root_dir=folder,
         enable_progress_bar=False,
         enable_model_summary=False,
     )
 
 
 def _run_fit(
-    trainer: Trainer, task: GraveTask, data: GraveDataModule, checkpoint: Path | None
+    trainer: Trainer,
+    task: GraveTask,
+    data: GraveDataModule,
+    checkpoint: Path | None,
+    place: Place,
 ) -> None:
     """Fit, and raise Ctrl-C and SIGTERM, which Lightning turns into an exit, as an interruption."""
     handler = signal.getsignal(signal.SIGINT)
     try:
-        with memory_named(data.settings.chips.batch_size):
+        with sharing_cores(place), memory_named(data.settings.chips.batch_size):
             trainer.fit(task, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     except SystemExit:
         raise KeyboardInterrupt from None
     finally:
+        ranks.leave()
         signal.signal(signal.SIGINT, handler)

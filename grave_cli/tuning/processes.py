@@ -15,6 +15,7 @@ from grave_cli.errors import GraveError, TuningError
 from grave_cli.interrupts import interrupt_main, none_lost, was_interrupted
 from grave_cli.processes import kill_children
 from grave_cli.progress import SILENT, Progress
+from grave_cli.remote import permit
 from grave_cli.settings.load import with_values
 from grave_cli.settings.studies import Study
 from grave_cli.settings.tree import Settings
@@ -136,6 +137,7 @@ def work_alone(assignment: Assignment) -> None:
         TuningError: Several trials failed in a row, or the storage cannot be used.
     """
     settings, plan = assignment.settings, assignment.plan
+    permit(settings.data.allow_remote)
     with open_study(settings, assignment.study, plan) as shared:
         work_here(assignment, plan_trials(settings, plan, assignment.model), shared)
 

@@ -44,6 +44,10 @@ def test_mapping_with_a_model_folder_on_a_cpu_needs_no_torch_and_no_tracking(
     assert (tmp_path / "sample_01.gpkg").is_file()
 
 
+def test_exporting_a_model_needs_no_learning(tmp_path: Path) -> None:
+    assert loaded_by(tmp_path, "export", "starter", "--deepness", "graves.onnx") == "[]"
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

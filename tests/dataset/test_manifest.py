@@ -103,7 +103,7 @@ def test_data_that_is_not_read_is_named_with_what_is_taken_instead(tmp_path: Pat
     assert notes == [
         "all.gpkg is not read; expected in orthophotos, dems, annotations, masks, areas",
         "annotations/north.kml is not read; north.gpkg is used",
-        "dems/north.asc is not read; expected .tif, .tiff, .vrt, .gpkg, .jp2",
+        "dems/north.asc is not read; expected .tif, .tiff, .vrt, .gpkg, .jp2, .url",
         "orthophotos/north.jpg is not read; north.tif is used",
     ]
     assert list(unread_notes(read_manifest(tmp_path, tmp_path / "all.gpkg"))) == [

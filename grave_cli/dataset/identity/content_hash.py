@@ -8,14 +8,17 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from grave_cli.atomic_writes import whole_file
 from grave_cli.dataset.identity.sidecars import DatasetFile
 from grave_cli.errors import DatasetError, ExportError
 from grave_cli.progress import SILENT, Advance, Progress
+from grave_cli.remote import Remote, find_remote, is_link, open_bytes, stamp_of
 
 _MEGA = 1e6
 _BLOCK = 1 << 20  # bytes per read
@@ -88,22 +91,43 @@ def _hash_all(files: Sequence[DatasetFile], cache: Path, progress: Progress) -> 
 def _hash(file: DatasetFile, advance: Advance) -> str:
     digest = hashlib.sha256()
     try:
-        with open(file.location, "rb", buffering=0) as source:
+        with _opened(file) as (source, stamp):
             while block := source.read(_BLOCK):
                 digest.update(block)
                 advance(len(block) / _MEGA)
-            status = os.fstat(source.fileno())
+            now = stamp()
     except OSError as error:
         raise DatasetError(
             "file of the data set cannot be read", where=file.location, found=error.strerror
         ) from None
-    if (status.st_size, status.st_mtime_ns) != _stamp(file):
+    if now != _stamp(file):
         raise DatasetError(
             "file changes while it is being read",
             where=file.location,
             remedy="wait until it is complete, then try again",
         )
     return digest.hexdigest()
+
+
+@contextmanager
+def _opened(file: DatasetFile) -> Iterator[tuple[IO[bytes], Callable[[], Stamp]]]:
+    """Open the bytes of a file, on this machine or behind a link, and a way to ask its state."""
+    if is_link(Path(file.path)):
+        remote = find_remote(Path(file.location))
+        with open_bytes(remote) as answer:
+            yield answer, lambda: _remote_stamp(remote)
+        return
+    with open(file.location, "rb") as source:
+        yield source, lambda: _local_stamp(os.fstat(source.fileno()))
+
+
+def _remote_stamp(remote: Remote) -> Stamp:
+    found = stamp_of(remote)
+    return found.size, found.mtime_ns
+
+
+def _local_stamp(status: os.stat_result) -> Stamp:
+    return status.st_size, status.st_mtime_ns
 
 
 def _load(cache: Path) -> dict[str, _Known]:
@@ -128,7 +152,8 @@ def _digest(value: object) -> str:
 def _remember(fresh: dict[str, _Known], cache: Path, progress: Progress) -> None:
     """Add digests to the cache as it is by now: another process may have added its own."""
     settled = time.time_ns() - _SETTLED_NS
-    fresh = {place: entry for place, entry in fresh.items() if entry.stamp[1] < settled}
+    # A server that tells no time gives 0.
+    fresh = {place: entry for place, entry in fresh.items() if 0 < entry.stamp[1] < settled}
     if not fresh:
         return
     rows = {place: [*entry.stamp, entry.sha256] for place, entry in (_load(cache) | fresh).items()}

@@ -7,6 +7,7 @@ These sidecars count (names in any case):
     .vrt                all sources and their own sidecars; also VRTs within VRTs
     any raster          .aux.xml, if it states nodata, a CRS, a position, colours, units or a scale
     .gdb                all files in this folder
+    .url                size and time of the raster behind this link, and its .prj
     .gpkg of outlines   -wal and -journal with edits that QGIS has saved but not put into the file
 
 Files that GIS tools leave behind do not count: .aux.xml with statistics, .ovr, -shm, an empty -wal,
@@ -36,6 +37,7 @@ from grave_cli.dataset.identity.vrt_sources import vrt_sources
 from grave_cli.dataset.manifest import Manifest
 from grave_cli.errors import DatasetError
 from grave_cli.rasters.geopackage_edits import logs_with_edits
+from grave_cli.remote import LINK_ENDING, find_remote, is_link, stamp_of
 from grave_cli.wording import counted
 
 _SHAPEFILE_PARTS = frozenset({"shx", "dbf", "prj", "cpg"})
@@ -138,6 +140,8 @@ def _part_endings(ending: str) -> frozenset[str]:
     """Return the endings of the sidecars of a file: tif -> tfw, tifw, wld, prj."""
     if ending == "shp":
         return _SHAPEFILE_PARTS
+    if f".{ending}" == LINK_ENDING:
+        return frozenset({"prj"})
     if ending in _SELF_CONTAINED:
         return frozenset()
     return frozenset({f"{ending[:1]}{ending[-1:]}w", f"{ending}w", "wld", "prj"})
@@ -227,6 +231,9 @@ class _Collector:
 
 
 def _size_and_time(location: str, listed: str) -> tuple[int, int]:
+    if is_link(Path(listed)):
+        stamp = stamp_of(find_remote(Path(location)))
+        return stamp.size, stamp.mtime_ns
     try:
         status = os.stat(location)
     except OSError as error:
