@@ -17,7 +17,7 @@ SETTINGS = {
     "prediction.device": "cpu",
     "prediction.decoding.min_peak_body": 0.01,  # an untrained network is sure of nothing
 }
-SECTIONS = 7  # of a cemetery of 30 m, with these tiles
+SECTIONS = 6  # of a cemetery of 30 m, with these tiles
 
 
 def make_place(folder: Path, model: Bundle) -> Path:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grave_cli import errors
-from grave_cli.errors import GraveError, TrainingError
+from grave_cli.errors import GraveError, OutOfMemoryError, TrainingError
 
 # Without the signs that the sentence itself is built of, so that the parts can be found again.
 words = st.text(st.characters(categories=("L", "N"), include_characters="/._- \n\t"), min_size=1)
@@ -73,8 +73,8 @@ def test_a_sentence_is_one_line_and_loses_no_word(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_only_a_failed_training_is_not_the_users_to_mend(kind: type[GraveError]) -> None:
-    assert kind("x").exit_code == (1 if issubclass(kind, TrainingError) else 2)
+def test_only_failed_work_is_not_the_users_to_mend(kind: type[GraveError]) -> None:
+    assert kind("x").exit_code == (1 if issubclass(kind, TrainingError | OutOfMemoryError) else 2)
 
 
 def test_the_tree_in_the_docstring_is_the_tree() -> None:

@@ -83,12 +83,19 @@ def read_parts(
 
     # Large parts are read one after the other, because several would need too much memory.
     threads = max(1, int(_BYTES_AT_A_TIME // max(sizes, default=1)))
-    arrays = []
+    # The parts of a cemetery are read in one thread: they share what is measured of it.
+    wholes: dict[int, list[int]] = {}
+    for number, plan in enumerate(plans):
+        wholes.setdefault(id(plan.whole), []).append(number)
+    arrays: dict[int, CemeteryArrays] = {}
     with progress.task("Reading cemeteries", len(plans), "parts") as advance:
-        for part in map_in_threads(read, plans, threads):
-            arrays.append(part)
-            advance(1)
-    return arrays
+        together = map_in_threads(
+            lambda numbers: [read(plans[number]) for number in numbers], wholes.values(), threads
+        )
+        for numbers, parts in zip(wholes.values(), together, strict=True):
+            arrays.update(zip(numbers, parts, strict=True))
+            advance(len(numbers))
+    return [arrays[number] for number in range(len(plans))]
 
 
 def _cached(plan: PartPlan, recipe: InputRecipe, cache: Path, progress: Progress) -> CemeteryArrays:

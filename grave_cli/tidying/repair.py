@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from grave_cli.outlines.polygons import Polygons
 from grave_cli.vectors.outline_repair import clean_outlines
+from grave_cli.wording import counted
 
 
 @dataclass(frozen=True)
@@ -74,4 +75,5 @@ def _one_outline(
         return whole
     if with_parts:
         return whole
-    return f"has an outline of {len(parts)} parts: make one grave of each, or delete the wrong ones"
+    many = counted(len(parts), "part")
+    return f"has an outline of {many}: make one grave of each, or delete the wrong ones"

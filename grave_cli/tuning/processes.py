@@ -82,7 +82,7 @@ def run_workers(
     ended = finished_trials(shared)
     gpus = gpus_here()
     if 0 < len(gpus) < count:
-        progress.note(f"{count} workers share {counted(len(gpus), 'GPU')}")
+        progress.note(f"{counted(count, 'worker')} share {counted(len(gpus), 'GPU')}")
     limits = _environment(dict.fromkeys(_THREAD_NAMES, str(threads)))
     with limits, _processes(assignment, count, gpus) as workers:
         while living := [process.sentinel for process, _ in workers if process.is_alive()]:

@@ -5,6 +5,7 @@ import pytest
 from grave_cli.errors import OutOfMemoryError, TrainingError
 from grave_cli.settings.tree import Settings
 from grave_cli.training import trainer as trainer_room
+from grave_cli.training.peers import Place
 from grave_cli.training.trainer import _run_fit
 
 
@@ -21,7 +22,7 @@ class Chips:
 
 def test_exhausted_memory_names_the_setting() -> None:
     with pytest.raises(OutOfMemoryError, match=r"batches of .*chips\.batch_size") as caught:
-        _run_fit(FullTrainer(), None, Chips(), None)  # type: ignore[arg-type]
+        _run_fit(FullTrainer(), None, Chips(), None, Place())  # type: ignore[arg-type]
     assert caught.value.exit_code == 1
 
 

@@ -55,6 +55,7 @@ def test_only_where_how_long_and_what_is_shown_may_change() -> None:
     single = {
         "work_dir",
         "data.root",
+        "data.allow_remote",
         "chips.max_memory_gb",
         "training.epochs",
         "training.max_time_s",
@@ -63,6 +64,9 @@ def test_only_where_how_long_and_what_is_shown_may_change() -> None:
         "training.device",
         "training.precision",
         "training.workers",
+        "training.devices",
+        "training.nodes",
+        "training.strategy",
     }
     for key in KEYS:
         expected = key in single or (key.startswith(sections) and not key.startswith(thresholds))
