@@ -45,7 +45,7 @@ def kubernetes() -> tuple[str, dict[str, str]]:
 
 
 def snakemake() -> tuple[str, dict[str, str]]:
-    command = re.search(r'shell: "(.*)"', recipe("python"))
+    command = re.search(r'shell: "(.*)"', recipe("snakemake"))
     assert command
     return command[1].replace("{threads}", "1").replace("{wildcards.i}", "2"), {}
 
