@@ -161,7 +161,7 @@ def test_without_permission_nothing_is_fetched(tmp_path: Path, untrained: Bundle
         ("https://127.0.0.1/two words.tif", "address is not read"),
         ("http://127.0.0.1/a.tif", "address is not read"),
         ("ftp://127.0.0.1/a.tif", "address is not read"),
-        ("file:///etc/passwd", "address is not read"),
+        ("file:///maps/a.tif", "address is not read"),
         ("/vsicurl/https://127.0.0.1/a.tif", "address is not read"),
         ("https://anna:pa55word@127.0.0.1/a.tif", "address is not read"),
         ("https://127.0.0.1", "address is not read"),

@@ -86,8 +86,8 @@ def recolored(
 ) -> NDArray[np.uint8]:
     """Change brightness, contrast, saturation, hue and sharpness at random.
 
-    Hue is turned about the grey axis, so that luma stays. All four are linear: one matrix and one
-    offset change every pixel, a tenth of the time of four passes through other colour spaces.
+    Hue is turned about the grey axis, so that luma stays. All four are linear, so
+    one matrix and one offset change every pixel.
 
     Args:
         rgb: Colours, 0 to 255.

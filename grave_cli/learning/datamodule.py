@@ -126,7 +126,7 @@ class GraveDataModule(LightningDataModule):
     def val_dataloader(self) -> DataLoader[dict[str, Tensor]]:
         """Return a loader of the validation tiles, of this process's share of them."""
         tiles = TileShare(self.tiles, ranks.rank(), ranks.world_size())
-        # A network judges faster than it learns, but tiles are prepared without augmentation.
+        # Without augmentation, a quarter of the workers prepares tiles fast enough.
         return self._loader(tiles, -(-self.workers // 4))
 
     @property

@@ -71,9 +71,7 @@ def _one_outline(
     if with_parts and drawn.is_valid:
         return drawn
     whole = shapely.union_all(parts)
-    if whole.geom_type == "Polygon":
-        return whole
-    if with_parts:
+    if with_parts or whole.geom_type == "Polygon":
         return whole
     many = counted(len(parts), "part")
     return f"has an outline of {many}: make one grave of each, or delete the wrong ones"
