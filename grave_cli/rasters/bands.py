@@ -12,7 +12,14 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from grave_cli.errors import RasterReadError
-from grave_cli.rasters.band_names import COLOURS, BandName, agree, name_of, named_colours
+from grave_cli.rasters.band_names import (
+    COLOURS,
+    BandName,
+    agree,
+    name_of,
+    named_colours,
+    stated_wavelength,
+)
 from grave_cli.rasters.bit_depth import DEPTHS, range_of_floats, to_eight_bits
 from grave_cli.wording import counted
 
@@ -21,6 +28,7 @@ _SAMPLE_PX = 512  # longer side of the sample taken of a whole file
 _FULL = 255
 _NEAR = 16  # a lossy alpha channel holds values this close to 0 and to 255
 _NEAR_SHARE = 0.98  # at least this share of them; the rest lies along edges
+_PICTURE_SHARE = 0.5  # a band with more values between transparent and opaque is a picture
 _PROBED_BLOCKS = 64
 
 
@@ -59,7 +67,7 @@ def read_bands(dataset: DatasetReader, path: Path) -> Bands:
     Raises:
         RasterReadError: Its bands are not those of an orthophoto.
     """
-    names = [name_of(description) for description in dataset.descriptions]
+    names = [name_of(text) for text in _descriptions(dataset)]
     colours = _find_colours(dataset, names)
     _check(dataset, path, colours)
     if colours is None:
@@ -101,6 +109,8 @@ def _find_alpha(
         full = _largest(dataset, marked[0])
         if full == 0:
             raise _all_transparent(path, marked[0])
+        if names[marked[0] - 1] != "alpha" and _is_picture(dataset, marked[0], full):
+            raise _mistagged(dataset, path, marked[0], others)
         return marked[0], full
     if not others or names[others[0] - 1] == "other":
         return None, _FULL
@@ -112,6 +122,22 @@ def _find_alpha(
     if both_ends and counts[near].sum() >= _NEAR_SHARE * counts.sum():
         return others[0], _FULL
     return None, _FULL
+
+
+def _is_picture(dataset: DatasetReader, band: int, full: int) -> bool:
+    """Tell whether a band holds a picture, such as near infrared, instead of transparency.
+
+    Most programs tag the fourth band as an alpha channel, whatever it is. One block tells in most
+    files; all of the file is sampled only if that one looks like a picture.
+    """
+    middle = dataset.read(band, window=next(_spread_blocks(dataset, band)))
+    return _looks_pictured(middle, full) and _looks_pictured(sample_pixels(dataset, band), full)
+
+
+def _looks_pictured(values: NDArray[Any], full: int) -> bool:
+    near = full * _NEAR / _FULL
+    between = values[(values > near) & (values < full - near)]
+    return between.size > _PICTURE_SHARE * values.size and len(np.unique(between)) > _NEAR
 
 
 def _largest(dataset: DatasetReader, band: int) -> int:
@@ -136,8 +162,8 @@ def _spread_blocks(dataset: DatasetReader, band: int) -> Iterator[Window]:
     middle = (rows - 1) / 2, (columns - 1) / 2
     places = [
         (row, column)
-        for row in range(step // 2, rows, step)
-        for column in range(step // 2, columns, step)
+        for row in range(min(step // 2, rows // 2), rows, step)
+        for column in range(min(step // 2, columns // 2), columns, step)
     ]
     places.sort(key=lambda place: (place[0] - middle[0]) ** 2 + (place[1] - middle[1]) ** 2)
     for row, column in places[:_PROBED_BLOCKS]:
@@ -211,7 +237,17 @@ def _check(dataset: DatasetReader, path: Path, colours: tuple[int, int, int] | N
 
 
 def _has_names(dataset: DatasetReader) -> bool:
-    return any(name_of(description) for description in dataset.descriptions)
+    return any(name_of(text) for text in _descriptions(dataset))
+
+
+def _descriptions(dataset: DatasetReader) -> Iterator[str | None]:
+    """Yield the description of each band; one that names no colour may have a wavelength."""
+    for band, description in enumerate(dataset.descriptions, start=1):
+        if name_of(description) is not None:
+            yield description
+            continue
+        tags = dataset.tags(band) | dataset.tags(band, ns="IMAGERY")
+        yield stated_wavelength(tags) or description
 
 
 def _eight_bit_remedy(dataset: DatasetReader, path: Path, colours: tuple[int, int, int]) -> str:
@@ -244,11 +280,15 @@ def _mistagged(
     dataset: DatasetReader, path: Path, band: int, others: tuple[int, ...]
 ) -> RasterReadError:
     kept = " ".join(f"-b {one}" for one in range(1, dataset.count + 1) if one not in others)
+    described = name_of(dataset.descriptions[band - 1]) == "other"
+    really = "described as something else" if described else "holds a picture, such as infrared"
     return RasterReadError(
-        f"band {band} is tagged as an alpha channel but described as something else",
+        f"band {band} is tagged as an alpha channel but {really}",
         where=path,
-        found=f"bands {_described(dataset)}",
-        expected="an alpha channel, or none",
+        found=f"bands {_described(dataset)}"
+        if described
+        else "more half-transparent than other pixels",
+        expected="transparent and opaque pixels, or no alpha channel",
         remedy=f"`gdal_translate {kept} {path.name} rgb.tif` keeps the colours",
     )
 
@@ -265,4 +305,4 @@ def _all_transparent(path: Path, band: int) -> RasterReadError:
 
 
 def _described(dataset: DatasetReader) -> str:
-    return ", ".join(str(description or "-") for description in dataset.descriptions)
+    return ", ".join(text or "-" for text in _descriptions(dataset))

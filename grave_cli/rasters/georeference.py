@@ -136,7 +136,7 @@ def read_georeference(dataset: DatasetReader, path: Path) -> Georeference:
             where=path,
             found=f"{points} ground control points" if points else "neither a tag nor a world file",
             expected="a position for every pixel",
-            remedy="`gdalwarp -tps` applies ground control points"
+            remedy=f"`gdalwarp -tps {path.name} {path.stem}-placed.tif` applies them"
             if points
             else "export it as GeoTIFF again, or add its world file (.tfw)",
         )

@@ -1,6 +1,6 @@
 """Orthophotos that cannot be read say why; those that can say what is peculiar about them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import fiona
@@ -85,6 +85,23 @@ def described(
 def transparent(path: Path) -> Path:
     with rasterio.open(deliver(path), "r+") as file:
         file.write(np.zeros(file.shape, np.uint8), 4)
+    return path
+
+
+def infrared_alpha(path: Path) -> Path:
+    """Four bands, of which the last one, a picture, bears the tag that most programs give it."""
+    with rasterio.open(deliver(path), "r+") as file:
+        file.write(np.random.default_rng(0).integers(60, 250, file.shape, np.uint8), 4)
+    return path
+
+
+def with_wavelengths(path: Path, tags: Sequence[dict[str, str]]) -> Path:
+    with rasterio.open(write(path, count=len(tags)), "r+") as file:
+        for band, items in enumerate(tags, start=1):
+            file.write(np.full(file.shape, band * 10, np.uint8), band)
+            file.update_tags(
+                band, ns="IMAGERY" if "CENTRAL_WAVELENGTH_UM" in items else "", **items
+            )
     return path
 
 
@@ -186,10 +203,20 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], type[GraveError], str]] = {
         RasterReadError,
         "band 4 is tagged as an alpha channel.*-b 1 -b 2 -b 3",
     ),
+    "infrared tagged as alpha": (
+        infrared_alpha,
+        RasterReadError,
+        "band 4 is tagged as an alpha channel but holds a picture.*-b 1 -b 2 -b 3",
+    ),
+    "wavelengths without blue": (
+        lambda path: described(path, "560 nm", "668 nm", "717 nm", "840 nm"),
+        RasterReadError,
+        "no blue band .*found bands 560 nm, 668 nm, 717 nm, 840 nm",
+    ),
     "transparent": (transparent, RasterReadError, r"alpha channel \(band 4\) of 0"),
     "no CRS": (lambda path: write(path, crs=None), GridError, "no CRS"),
     "no geotransform": (lambda path: write(path, transform=None), GridError, "world file"),
-    "control points": (control_points, GridError, "3 ground control points.*-tps"),
+    "control points": (control_points, GridError, "3 ground control points.*-tps ortho.tif"),
     "local CRS": (lambda path: write(path, crs=LOCAL), GridError, r"site \(Engineering CRS\)"),
     "metres called degrees": (nonsense, GridError, "expected degrees"),
     "beyond its projection": (
@@ -264,6 +291,8 @@ def test_what_is_peculiar_is_said(tmp_path: Path) -> None:
         (("B", "G", "R", "A"), (30, 20, 10)),
         (("Band 1 (Blau)", "Band 2 (Grün)", "Band 3 (Rot)", "RedEdge", "NIR"), (30, 20, 10)),
         (("Layer_1", "Layer_2", "Layer_3"), (10, 20, 30)),
+        (("475 nm", "560 nm", "668 nm"), (30, 20, 10)),
+        (("0,45-0,51 µm", "0,53-0,59 µm", "0,64-0,67 µm", "0,85-0,88 µm"), (30, 20, 10)),
         (("", "", "", "NIR"), (10, 20, 30)),
     ],
 )
@@ -277,6 +306,23 @@ def test_descriptions_of_bands_say_which_are_the_colours(
     assert read.rgb[:, 20, 20].tolist() == list(expected)
     said = any("by their descriptions" in note for note in inspect_orthophoto(path).notes)
     assert said == (expected != (10, 20, 30))
+
+
+@pytest.mark.parametrize(
+    ("key", "unit", "factor"),
+    [
+        ("wavelength", {"wavelength_units": "Nanometers"}, 1),
+        ("wavelength", {"WavelengthUnits": "Micrometers"}, 1e-3),
+        ("CENTRAL_WAVELENGTH_UM", {}, 1e-3),
+    ],
+)
+def test_wavelengths_of_bands_say_which_are_the_colours(
+    tmp_path: Path, key: str, unit: dict[str, str], factor: float
+) -> None:
+    tags = [{key: str(nm * factor)} | unit for nm in (475, 560, 668, 717, 840)]
+    path = with_wavelengths(tmp_path / "ortho.tif", tags)
+
+    assert read_whole(path).rgb[:, 20, 20].tolist() == [30, 20, 10]
 
 
 @pytest.mark.parametrize("place", [layout(), turned(20)])
