@@ -221,7 +221,8 @@ def _check(dataset: DatasetReader, path: Path, colours: tuple[int, int, int] | N
         found += " with a colour table"
         remedy = f"`gdal_translate -expand rgb {path.name} rgb.tif` converts it"
     elif dataset.count < 3:
-        remedy = "export it in colour"
+        is_dem = dataset.count == 1 and dtypes[0] not in DEPTHS
+        remedy = "this looks like a DEM: name the orthophoto" if is_dem else "export it in colour"
     elif (len(dtypes) != 1 or dtypes[0] not in DEPTHS) and colours is not None:
         remedy = _eight_bit_remedy(dataset, path, colours)
     elif colours is None and not _has_names(dataset):

@@ -3,6 +3,7 @@
 `dem_heights.py` reads the heights, `height_rules.py` tells them from markers.
 """
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from grave_cli.rasters.bands import sample_pixels
 from grave_cli.rasters.georeference import Georeference, ground_pixel_m, read_georeference
 from grave_cli.rasters.height_rules import (
     HeightRules,
+    equal_notes,
     find_rules,
     marker_notes,
     refuse_no_heights,
@@ -26,14 +28,18 @@ from grave_cli.rasters.height_rules import (
 )
 from grave_cli.rasters.raster_file import open_raster, refuse_complex
 
+_US_FOOT = 1200 / 3937
 _METRES = {
     **dict.fromkeys(("m", "metre", "meter", "metres", "meters"), 1.0),
-    **dict.fromkeys(("ft", "foot", "feet", "international foot"), 0.3048),
-    **dict.fromkeys(("us-ft", "ftus", "us survey foot", "us foot", "foot_us"), 1200 / 3937),
+    **dict.fromkeys(("ft", "foot", "international foot", "foot international"), 0.3048),
+    **dict.fromkeys(("us ft", "ft us", "ftus", "usft", "us survey foot", "us foot"), _US_FOOT),
+    **dict.fromkeys(("foot us", "survey foot", "foot us survey"), _US_FOOT),
     **dict.fromkeys(("cm", "centimetre", "centimeter", "centimetres", "centimeters"), 0.01),
-    **dict.fromkeys(("dm", "decimetre", "decimeter"), 0.1),
+    **dict.fromkeys(("dm", "decimetre", "decimeter", "decimetres", "decimeters"), 0.1),
     **dict.fromkeys(("mm", "millimetre", "millimeter", "millimetres", "millimeters"), 0.001),
 }
+_FOOT_TOLERANCE = 1e-3
+_COARSE_M = 0.5  # pixels larger than half the width of a grave do not show its shape
 
 
 @dataclass(frozen=True)
@@ -111,20 +117,23 @@ def describe_dem(dataset: DatasetReader, path: Path) -> Dem:
     """
     _check(dataset, path)
     place = read_georeference(dataset, path)
-    unit, unit_note = _metres_per_unit(dataset, path)
+    unit = find_unit(dataset, path)
     sample = _sample(dataset)
     rules = find_rules(
         sample[np.isfinite(sample)],
-        scale=dataset.scales[0] * unit,
-        offset=dataset.offsets[0] * unit,
+        scale=dataset.scales[0] * unit.metres,
+        offset=dataset.offsets[0] * unit.metres,
         is_scaled=_is_scaled(dataset),
     )
     refuse_no_heights(sample[np.isfinite(sample)], rules, path)
     across, down = ground_pixel_m(place)
     spacing = down * place.height / sample.shape[0], across * place.width / sample.shape[1]
-    notes = [*unit_note, *marker_notes(sample, rules, path)]
-    doubts = list(steepness_notes(sample, rules, spacing, path))
-    if _is_in_whole_metres(dataset, unit):
+    notes = [*unit.notes, *marker_notes(sample, rules, path)]
+    doubts = [*unit.doubts, *steepness_notes(sample, rules, spacing, path)]
+    doubts += equal_notes(sample, rules, path)
+    if (edge := max(across, down)) > _COARSE_M:
+        doubts.append(f"{path}: its pixels of {edge:.1f} m are too coarse to show graves")
+    if _is_in_whole_metres(dataset, unit.metres):
         doubts.append(
             f"{path}: heights in whole metres show no graves; if they are centimetres, "
             f"`gdal_edit.py -scale 0.01 {path.name}` says so"
@@ -174,26 +183,65 @@ def _check(dataset: DatasetReader, path: Path) -> None:
         )
 
 
-def _metres_per_unit(dataset: DatasetReader, path: Path) -> tuple[float, list[str]]:
+@dataclass(frozen=True)
+class HeightUnit:
+    """The unit of the heights of a file.
+
+    Args:
+        metres: Metres per unit.
+        notes: How it was found, one line each.
+        doubts: Reasons to doubt it, one line each.
+    """
+
+    metres: float = 1.0
+    notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+
+
+def find_unit(dataset: DatasetReader, path: Path) -> HeightUnit:
     """Find the unit of heights in the band's tag or the vertical CRS; the default is the metre.
 
-    Returns:
-        Metres per unit, and a note if the unit is unknown or is not the metre.
+    Args:
+        dataset: The open file.
+        path: Its path, named in notes.
     """
-    stated = (dataset.units[0] or "").strip().lower()
+    stated = _plain_unit(dataset.units[0] or "")
     if stated and stated not in _METRES:
-        return 1.0, [f"{path}: unknown unit of heights {stated!r}, metres are assumed"]
-    factor = _METRES[stated] if stated else _vertical_unit(dataset)
-    if factor == 1.0:
-        return 1.0, []
-    return factor, [f"{path}: heights are converted to metres (times {factor:.6g})"]
+        unknown = f"{path}: unknown unit of heights {dataset.units[0]!r}, metres are assumed"
+        return HeightUnit(doubts=(unknown,))
+    crs = None if stated else _crs_of(dataset)
+    factor = _METRES[stated] if stated else _vertical_unit(crs)
+    if factor is None and _counts_in_feet(crs):
+        unsaid = (
+            f"{path}: its coordinates are in feet, but its heights are taken as metres; if they are"
+            f" feet as well, `gdal_edit.py -units ft {path.name}` says so"
+        )
+        return HeightUnit(doubts=(unsaid,))
+    if factor in (None, 1.0):
+        return HeightUnit()
+    return HeightUnit(factor, (f"{path}: heights are converted to metres (times {factor:.6g})",))
 
 
-def _vertical_unit(dataset: DatasetReader) -> float:
+def _plain_unit(text: str) -> str:
+    """Spell a unit in one way: `US survey feet`, `us_ft` and `Foot (US survey)` are known ones."""
+    words = re.findall(r"[a-zµ]+", text.lower())
+    return " ".join(dict(feet="foot").get(word, word) for word in words)
+
+
+def _crs_of(dataset: DatasetReader) -> CRS | None:
     try:
-        crs = CRS.from_wkt(dataset.crs.to_wkt()) if dataset.crs else None
+        return CRS.from_wkt(dataset.crs.to_wkt()) if dataset.crs else None
     except (CRSError, RasterioCRSError):
-        return 1.0
+        return None
+
+
+def _vertical_unit(crs: CRS | None) -> float | None:
     if crs is None or not crs.is_compound:
-        return 1.0
+        return None
     return float(crs.sub_crs_list[1].axis_info[0].unit_conversion_factor)
+
+
+def _counts_in_feet(crs: CRS | None) -> bool:
+    if crs is None or not crs.is_projected:
+        return False
+    return abs(crs.axis_info[0].unit_conversion_factor - 0.3048) < _FOOT_TOLERANCE

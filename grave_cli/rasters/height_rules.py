@@ -20,6 +20,7 @@ _ZERO_APART_M = 3.0  # ground this far from 0 has no pixel of exactly 0; water h
 _APART_M = 20.0  # any other marker lies at least this far from all heights
 _APART_SPANS = 3.0  # and this many times as far as the heights reach
 _MARKED_SHARE = 1e-3  # of the sample; a marker other than 0 is at least as frequent
+_ZERO_SHARE = 0.02  # more heights of exactly 0 are voids, or water
 _ENDS = (2, 98)  # percentiles of the heights
 _DISTINCT = 5  # more different impossible values than these are no markers
 _STEP_M = 5.0  # distance over which the rise of the ground is measured
@@ -118,6 +119,27 @@ def marker_notes(sample: NDArray[np.float64], rules: HeightRules, path: Path) ->
         yield (
             f"{path}: heights of {value:g} are taken as missing, though no nodata tag says so "
             f"(`gdal_edit.py -a_nodata {value:g} {path.name}` adds it)"
+        )
+
+
+def equal_notes(sample: NDArray[np.float64], rules: HeightRules, path: Path) -> Iterator[str]:
+    """Say that all heights are equal, or that many are exactly 0 near the sea, where 0 is a height.
+
+    Args:
+        sample: Stored values; NaN where the file itself says that there is none.
+        rules: Which of them are heights.
+        path: The file, named in the note.
+    """
+    known = sample[np.isfinite(sample)]
+    heights = known[~rules.is_no_height(known)]
+    if heights.size and np.ptp(heights) == 0:
+        yield f"{path}: all of its heights are {rules.metres(heights[:1])[0]:g} m; it shows no graves"
+        return
+    share = float((heights == 0).mean()) if heights.size else 0.0
+    if share > _ZERO_SHARE:
+        yield (
+            f"{path}: {share:.0%} of its heights are exactly 0; if nothing was measured there, "
+            f"`gdal_edit.py -a_nodata 0 {path.name}` says so"
         )
 
 

@@ -269,7 +269,48 @@ def test_units_are_said(tmp_path: Path) -> None:
 
     expected = (f"{feet}: heights are converted to metres (times 0.304801)",)
     assert inspect_dem(feet).notes == expected
-    assert "unknown unit of heights 'fathom', metres are assumed" in inspect_dem(fathoms).notes[0]
+    assert "unknown unit of heights 'fathom', metres are assumed" in inspect_dem(fathoms).doubts[0]
+
+
+@pytest.mark.parametrize("unit", ["US survey feet", "Foot (US survey)", "us_ft", "ftUS", "usft"])
+def test_a_foot_is_known_in_any_spelling(tmp_path: Path, unit: str) -> None:
+    (note,) = inspect_dem(edited(write_dem(tmp_path / "dem.tif"), units=(unit,))).notes
+    assert "times 0.304801" in note
+
+
+def test_coordinates_in_feet_raise_the_question_of_heights_in_feet(tmp_path: Path) -> None:
+    path = write_dem(tmp_path / "dem.tif", crs="EPSG:2263")
+
+    (doubt,) = inspect_dem(path).doubts
+
+    assert "`gdal_edit.py -units ft dem.tif`" in doubt
+    assert inspect_dem(edited(path, units=("m",))).doubts == ()
+
+
+def test_heights_that_can_show_no_graves_are_said(tmp_path: Path) -> None:
+    (doubt,) = inspect_dem(write_dem(tmp_path / "dem.tif", cell_m=1.0)).doubts
+    assert "pixels of 1.0 m are too coarse to show graves" in doubt
+
+
+def test_equal_heights_are_said(tmp_path: Path) -> None:
+    path = write_dem(tmp_path / "dem.tif")
+    with rasterio.open(path, "r+") as file:
+        file.write(np.full(file.shape, 300, np.float32), 1)
+    assert inspect_dem(path).doubts == (
+        f"{path}: all of its heights are 300 m; it shows no graves",
+    )
+
+
+def test_many_heights_of_0_near_the_sea_are_said(tmp_path: Path) -> None:
+    path = write_dem(tmp_path / "dem.tif")
+    with rasterio.open(path, "r+") as file:
+        heights = file.read(1) - 40
+        heights[:20] = 0
+        file.write(heights, 1)
+
+    (doubt,) = inspect_dem(path).doubts
+
+    assert "of its heights are exactly 0" in doubt
 
 
 def picture(path: Path, count: int) -> Path:

@@ -182,6 +182,7 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], type[GraveError], str]] = {
     "palette": (palette, RasterReadError, "-expand rgb"),
     "five bands": (lambda path: write(path, count=5), RasterReadError, r"5 band\(s\)"),
     "float": (lambda path: write(path, dtype="float32"), RasterReadError, "float32"),
+    "a DEM": (lambda path: write(path, count=1, dtype="float32"), RasterReadError, "like a DEM"),
     "int16": (lambda path: write(path, dtype="int16"), RasterReadError, "int16"),
     "float with its range": (
         lambda path: described(path, "Blue", "Green", "Red", dtype="float32", nodata=-9999),
