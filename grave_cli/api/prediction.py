@@ -14,11 +14,14 @@ from grave_cli.settings.mapping import DecodingSettings
 from grave_cli.settings.tree import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from grave_cli.dataset.named_files import HeightFiles
     from grave_cli.mapping.map_files import MapFiles
     from grave_cli.tracking.models import FoundModel
     from grave_cli.vectors.areas import MapBounds
 
+_LISTED = 3  # files that may be the DEM
 _SHOWN = ("val/dice", "val/object_f1", "test/object_f1")
 
 
@@ -62,7 +65,7 @@ def choose_heights(orthophoto: Path, dem: Path | None, dtm: Path | None) -> Chos
         DatasetError: There are two DEMs beside the orthophoto.
         SettingsError: A DTM is named, but there is no DEM.
     """
-    from grave_cli.dataset.named_files import HeightFiles, sibling_heights
+    from grave_cli.dataset.named_files import HeightFiles, sibling_heights, unnamed_heights
     from grave_cli.dataset.odm_project import project_of
 
     if dem is not None:
@@ -76,11 +79,25 @@ def choose_heights(orthophoto: Path, dem: Path | None, dtm: Path | None) -> Chos
             found="no DEM beside the orthophoto",
             remedy="name it with --dem",
         )
-    notes = [f"DEM: {found.dem}" if found.dem else "DEM: none (name one with --dem)"]
+    others = () if found.dem else unnamed_heights(orthophoto)
+    notes = [f"DEM: {found.dem}" if found.dem else _no_dem(others)]
     if found.dtm is not None and dtm is None:
         notes.append(f"DTM: {found.dtm}")
     project = project_of(orthophoto)
     return ChosenHeights(found, (*notes, *(project.notes if project else ())))
+
+
+def _no_dem(others: "Sequence[Path]") -> str:
+    """Say that there is no DEM, with the files that may be one."""
+    from grave_cli.dataset.file_kinds import DEM
+
+    if not others:
+        return "DEM: none (name one with --dem)"
+    usable = [path for path in others if path.suffix.lower() in DEM.endings]
+    names = ", ".join(str(path) for path in (usable or others)[:_LISTED])
+    if not usable:
+        return f"DEM: none; {names}: not read, convert to GeoTIFF and name that with --dem"
+    return f"DEM: none; perhaps {names}: if it is of the same place, name it with --dem"
 
 
 def find_model(

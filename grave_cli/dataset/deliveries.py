@@ -1,7 +1,8 @@
 """The rasters of a data set as delivered: notes on how they are read, and their bit depths."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
+from grave_cli.dataset.file_kinds import DTM, bears_tag
 from grave_cli.rasters.bands import sample_colours
 from grave_cli.rasters.bit_depth import ValueRange, range_of
 from grave_cli.rasters.datum_shift import shift_note
@@ -44,7 +45,12 @@ def delivery_doubts(orthophoto: Orthophoto, dem: Dem | None) -> tuple[str, ...]:
     left, bottom, right, top = place.bounds
     middle = (left + right) / 2, (bottom + top) / 2
     shift = shift_note(place.crs, orthophoto.georeference.crs, middle, dem.path)
-    return dem.doubts + ((shift,) if shift else ())
+    return (*dem.doubts, *_terrain_doubts(dem), *((shift,) if shift else ()))
+
+
+def _terrain_doubts(dem: Dem) -> Iterator[str]:
+    if dem.terrain is None and bears_tag(dem.path, DTM):
+        yield f"{dem.path}: by its name it is a DTM, which shows no graves; a DSM shows them"
 
 
 def measure_value_range(orthophotos: Iterable[Orthophoto]) -> ValueRange | None:

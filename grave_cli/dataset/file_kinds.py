@@ -1,5 +1,6 @@
 """The kinds of files of a data set: their folders, their endings, and how they are named."""
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,42 @@ UNREAD = frozenset(
     {
         *(".jpg", ".jpeg", ".png", ".bmp", ".asc", ".img", ".ecw", ".sid", ".bil", ".hgt", ".xyz"),
         *(".las", ".laz", ".nc", ".grd", ".webp", ".kmz", ".dwg", ".dgn", ".tab", ".mif", ".gpx"),
-        *(".csv", ".sqlite", ".mdb", ".pdf", ".zip", ".rar", ".7z"),
+        *(
+            ".csv",
+            ".sqlite",
+            ".mdb",
+            ".pdf",
+            ".zip",
+            ".rar",
+            ".7z",
+            ".shz",
+            ".xlsx",
+            ".xls",
+            ".ods",
+        ),
+        *(
+            ".geotiff",
+            ".gtiff",
+            ".gtif",
+            ".flt",
+            ".dem",
+            ".dt2",
+            ".adf",
+            ".ers",
+            ".pix",
+            ".mbtiles",
+        ),
+        *(
+            ".gif",
+            ".heic",
+            ".jpx",
+            ".jpf",
+            ".j2k",
+            ".geojsonl",
+            ".geojsons",
+            ".ndjson",
+            ".topojson",
+        ),
         *(*RASTER_ENDINGS, *VECTOR_ENDINGS, *OTHER_VECTOR_ENDINGS),
     }
 )
@@ -26,6 +62,31 @@ ASTRAY = frozenset(
 """Endings of data that is expected in the folder of its kind."""
 
 _SEPARATORS = "_-. "
+_HEIGHT_WORDS = frozenset(
+    ("dem", "dsm", "dtm", "ndsm", "dgm", "dom", "gsddsm", "elevation", "height", "heights")
+)
+_CLOSE_NAMES = {
+    "orthophotos": ("orthophoto", "orthofoto", "orthomosaic", "ortho"),
+    "dems": ("dem", "dsm", "dtm", "height", "elevation"),
+    "annotations": ("annotation", "annotationen", "label", "outline", "grave", "vector"),
+    "masks": ("mask",),
+    "areas": ("area", "aoi"),
+}
+"""Names that people give to the folders of each kind, in lower case and without a final s."""
+_WITHOUT_CRS = (
+    ".asc",
+    ".bil",
+    ".flt",
+    ".xyz",
+    ".jpg",
+    ".jpeg",
+    ".png",
+    ".bmp",
+    ".gif",
+    ".webp",
+    ".grd",
+)
+_GEOTIFF_ENDINGS = (".geotiff", ".gtiff", ".gtif")
 
 
 @dataclass(frozen=True)
@@ -45,7 +106,8 @@ class Kind:
     other_endings: tuple[str, ...] = ()
 
 
-ORTHOPHOTO = Kind("orthophotos", RASTER_ENDINGS, ("orthophoto", "orthomosaic", "ortho"))
+_PIX4D = ("transparent_mosaic_group1", "mosaic_group1")
+ORTHOPHOTO = Kind("orthophotos", RASTER_ENDINGS, ("orthophoto", "orthomosaic", "ortho", *_PIX4D))
 DEM = Kind("dems", RASTER_ENDINGS, ("dem", "dsm", "dtm"))
 DTM = Kind("dems", RASTER_ENDINGS, ("dtm",))
 """The ground without the things on it, beside a DEM that shows these; alone, it is the DEM."""
@@ -87,10 +149,50 @@ def kind_of(path: Path) -> Kind:
     return next((kind for kind in KINDS if kind.folder == path.parent.name), ANNOTATIONS)
 
 
+def looks_like_heights(path: Path) -> bool:
+    """Return whether a word in the name of a file says that it holds heights."""
+    words = re.split(r"[^a-z]+", composed(path.stem).lower())
+    return not _HEIGHT_WORDS.isdisjoint(words)
+
+
+def misnamed(folder: Path) -> str | None:
+    """Return the name that a folder in a data folder should have; None if it is no folder of data.
+
+    Args:
+        folder: A folder such as `DEM` or `annotation`.
+    """
+    name = composed(folder.name).lower().removesuffix("s")
+    for right, close in _CLOSE_NAMES.items():
+        if name == right.removesuffix("s") or name in close:
+            return None if folder.name == right or _is_same(folder, right) else right
+    return None
+
+
+def _is_same(folder: Path, name: str) -> bool:
+    """Tell whether the system finds a folder by another name: case may not matter."""
+    other = folder.with_name(name)
+    return other.is_dir() and other.samefile(folder)
+
+
 def conversion(path: Path) -> str:
-    """Name the way to make a file that is read from one that is not."""
-    if kind_of(path).endings == RASTER_ENDINGS:
-        beside = path.with_suffix(".prj")
-        crs = beside.name if beside.is_file() else "EPSG:25832"
-        return f"`gdal_translate -a_srs {crs} {path.name} {path.stem}.tif` converts it"
-    return "export it as GeoPackage (QGIS: Export > Save Features As)"
+    """Name the way to make a file that is read from one that is not.
+
+    Args:
+        path: The file, or a folder whose name is not the expected one.
+    """
+    if (name := misnamed(path)) is not None and path.is_dir():
+        return f"rename the folder to {name}"
+    ending = path.suffix.lower()
+    if kind_of(path).endings != RASTER_ENDINGS:
+        return "export it as GeoPackage (QGIS: Export > Save Features As)"
+    if ending in _GEOTIFF_ENDINGS:
+        return f"rename it to {path.stem}.tif"
+    if ending not in _WITHOUT_CRS:
+        return f"`gdal_translate {path.name} {path.stem}.tif` converts it"
+    beside = path.with_suffix(".prj")
+    if beside.is_file():
+        return f"`gdal_translate -a_srs {beside.name} {path.name} {path.stem}.tif` converts it"
+    return (
+        f"`gdal_translate -a_srs EPSG:25832 {path.name} {path.stem}.tif` converts it, with its own "
+        "CRS instead of EPSG:25832"
+    )

@@ -2,7 +2,7 @@
 
 The layout (only orthophotos/ and labels are required):
 
-    orthophotos/<cemetery>.tif    may end in _ortho, _orthophoto, _orthomosaic
+    orthophotos/<cemetery>.tif    may end in _ortho, _orthophoto, _orthomosaic, or as Pix4D writes
     dems/<cemetery>.tif           may end in _dem, _dsm, _dtm; a _dtm beside another is its ground
     annotations/<cemetery>.gpkg   may end in _graves, _annotations
     masks/<cemetery>.tif          instead of annotations; may end in _mask
@@ -22,7 +22,6 @@ from pathlib import Path
 from grave_cli.dataset.file_kinds import (
     ANNOTATIONS,
     AREA,
-    ASTRAY,
     DEM,
     DTM,
     GROUND,
@@ -31,9 +30,15 @@ from grave_cli.dataset.file_kinds import (
     ORTHOPHOTO,
     Kind,
     composed,
-    conversion,
     kind_of,
+    misnamed,
     name_of,
+)
+from grave_cli.dataset.misplaced import (
+    find_astray,
+    misnamed_folder,
+    no_folder,
+    no_orthophotos,
 )
 from grave_cli.dataset.named_files import find_files, readable, take_file
 from grave_cli.dataset.odm_project import OdmProject, read_project
@@ -131,22 +136,12 @@ def _read(root: Path, annotations: Path | None) -> Manifest:
             "file is missing", where=annotations, remedy="correct the setting data.annotations"
         )
     if not root.is_dir():
-        raise DatasetError(
-            "data folder is missing",
-            where=root,
-            remedy="name one with --data, or create one with `gravecli sample-data`",
-        )
+        raise no_folder(root)
     project = read_project(root)
     found = _find_all(root, annotations, project)
     orthophotos = found.files[ORTHOPHOTO]
     if not orthophotos:
-        raise DatasetError(
-            "no orthophotos",
-            where=root / ORTHOPHOTO.folder,
-            found=_listing(found.unread, ORTHOPHOTO),
-            expected="<cemetery>.tif",
-            remedy=_conversion(found.unread, ORTHOPHOTO),
-        )
+        raise no_orthophotos(root, found.unread)
     files = found.files
     cemeteries = tuple(
         Cemetery(
@@ -164,7 +159,7 @@ def _read(root: Path, annotations: Path | None) -> Manifest:
     for cemetery in cemeteries:
         _refuse_two_labels(cemetery)
     ground = _find_all(root / GROUND, None)
-    unread = tuple(sorted([*found.unread, *ground.unread, *_astray(root, annotations)]))
+    unread = tuple(sorted([*found.unread, *ground.unread, *find_astray(root, annotations)]))
     return Manifest(root, cemeteries, _as_ground(ground, orthophotos), unread, project)
 
 
@@ -177,6 +172,9 @@ def unread_notes(manifest: Manifest) -> Iterator[str]:
         for path in cemetery.files
     }
     for path in manifest.unread:
+        if (name := misnamed(path)) is not None and path.is_dir():
+            yield f"{path} is not read; expected a folder named {name}"
+            continue
         if path.parent == manifest.root:
             folders = dict.fromkeys(one.folder for one in KINDS)
             yield f"{path} is not read; expected in {', '.join(folders)}"
@@ -188,11 +186,11 @@ def unread_notes(manifest: Manifest) -> Iterator[str]:
 
 
 def unread_file(manifest: Manifest, cemetery: str, kind: Kind) -> Path | None:
-    """Return a file of a cemetery that is there but not read, for error messages."""
+    """Return a file of a cemetery, or a folder, that is there but not read, for error messages."""
     for path in manifest.unread:
         if path.parent.name == kind.folder and name_of(path, kind) == cemetery:
             return path
-    return None
+    return misnamed_folder(manifest.unread, kind)
 
 
 def manifest_of(data: DataSettings) -> Manifest:
@@ -243,17 +241,6 @@ def _take_project(found: _Found, project: OdmProject) -> None:
             take_file(found.files[kind], project.name, path)
 
 
-def _astray(root: Path, shared: Path | None) -> list[Path]:
-    """Find data that lies in the data folder itself instead of in the folder of its kind."""
-    return [
-        path
-        for path in root.iterdir()
-        if path.suffix.lower() in ASTRAY
-        and not path.name.startswith(".")
-        and not (shared is not None and path.samefile(shared))
-    ]
-
-
 def _as_ground(found: _Found, cemeteries: dict[str, Path]) -> tuple[Cemetery, ...]:
     """Make ground without graves of the files in its folder."""
     for kind in (ANNOTATIONS, MASK):
@@ -279,15 +266,6 @@ def _as_ground(found: _Found, cemeteries: dict[str, Path]) -> tuple[Cemetery, ..
         )
         for name, path in sorted(orthophotos.items())
     )
-
-
-def _listing(unread: list[Path], kind: Kind) -> str | None:
-    names = [path.name for path in unread if path.parent.name == kind.folder]
-    return ", ".join(names) or None
-
-
-def _conversion(unread: list[Path], kind: Kind) -> str | None:
-    return next((conversion(path) for path in unread if path.parent.name == kind.folder), None)
 
 
 def _refuse_orphans(

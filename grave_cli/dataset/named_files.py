@@ -10,11 +10,15 @@ from grave_cli.dataset.file_kinds import (
     DEM,
     DTM,
     ORTHOPHOTO,
+    OTHER_VECTOR_ENDINGS,
+    RASTER_ENDINGS,
     UNREAD,
+    VECTOR_ENDINGS,
     Kind,
     bears_tag,
     belongs,
     composed,
+    looks_like_heights,
     name_of,
 )
 from grave_cli.dataset.odm_project import project_of
@@ -142,6 +146,32 @@ def sibling_heights(orthophoto: Path) -> HeightFiles:
             kind = DTM if belongs(path, DTM) else DEM
             take_file(found[kind], name_of(path, DEM), path)
     return _paired(found[DEM], found[DTM], names)
+
+
+def unnamed_heights(orthophoto: Path) -> tuple[Path, ...]:
+    """Find files beside an orthophoto that may be its heights, though their names do not say so.
+
+    Args:
+        orthophoto: An orthophoto for which `sibling_heights` found no DEM.
+
+    Returns:
+        Rasters with a word for heights in their names, and files of heights that are not read.
+    """
+    folder = Path(os.path.realpath(orthophoto)).parent
+    if folder.name == ORTHOPHOTO.folder:
+        name = cemetery_name(orthophoto)
+        unread = find_files(folder.parent / DEM.folder, DEM)[1]
+        return tuple(path for path in unread if name_of(path, DEM) == name)
+    endings = UNREAD.difference(VECTOR_ENDINGS, OTHER_VECTOR_ENDINGS).union(RASTER_ENDINGS)
+    with readable(folder):
+        return tuple(
+            path
+            for path in sorted(folder.iterdir())
+            if path.suffix.lower() in endings
+            and not path.name.startswith(".")
+            and path.name != orthophoto.name
+            and looks_like_heights(path)
+        )
 
 
 def heights_of(orthophoto: Path, folder: Path) -> HeightFiles:

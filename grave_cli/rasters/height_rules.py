@@ -133,7 +133,8 @@ def equal_notes(sample: NDArray[np.float64], rules: HeightRules, path: Path) -> 
     known = sample[np.isfinite(sample)]
     heights = known[~rules.is_no_height(known)]
     if heights.size and np.ptp(heights) == 0:
-        yield f"{path}: all of its heights are {rules.metres(heights[:1])[0]:g} m; it shows no graves"
+        height = rules.metres(heights[:1])[0]
+        yield f"{path}: all of its heights are {height:g} m; it shows no graves"
         return
     share = float((heights == 0).mean()) if heights.size else 0.0
     if share > _ZERO_SHARE:

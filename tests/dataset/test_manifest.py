@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from grave_cli.dataset.manifest import read_manifest, unread_notes
-from grave_cli.dataset.named_files import HeightFiles, sibling_heights
+from grave_cli.dataset.named_files import HeightFiles, sibling_heights, unnamed_heights
 from grave_cli.dataset.splits import assign_parts
 from grave_cli.errors import DatasetError
 from grave_cli.settings.inputs import DataSettings
@@ -71,6 +71,7 @@ def test_files_of_every_kind_find_their_cemetery(tmp_path: Path) -> None:
             "Task-of-2024-05-01.gpkg",
         ),
         ("Task-orthophoto.tif", "Task-dtm.tif", "Task-orthophoto.gpkg"),
+        ("north_transparent_mosaic_group1.tif", "north_dsm.tif", "north.gpkg"),
         ("north Orthomosaic.tif", "north DEM.tif", "north.graves.shp"),
         (unicodedata.normalize("NFC", "Jörgen.tif"),) * 2
         + (unicodedata.normalize("NFD", "Jörgen.gpkg"),),
@@ -128,6 +129,67 @@ def test_errors_about_missing_files_name_the_one_that_is_not_read(tmp_path: Path
     write(tmp_path, "annotations/north.gpkg")
     with pytest.raises(DatasetError, match=r"found north\.asc, .*gdal_translate .*north\.tif"):
         assign_parts(read_manifest(tmp_path), DataSettings(channels="rgb+dem"))
+
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        (["Ortho/north.tif", "DEM/north.tif"], "found Ortho/, .*; rename it to orthophotos"),
+        (["../orthophotos/north.tif", "north.tif"], "found a folder of a data folder: here, "),
+        (["data/orthophotos/north.tif"], "found a data folder in it, .*; name .*data"),
+        (
+            ["north.tif", "north_dsm.tif", "north.gpkg"],
+            "found north.gpkg, north.tif, north_dsm.tif",
+        ),
+        (["orthophotos/north.geotiff"], "found north.geotiff, .*; rename it to north.tif"),
+        (["orthophotos/north.img"], "found north.img, .*`gdal_translate north.img north.tif`"),
+    ],
+)
+def test_data_in_another_place_is_named(tmp_path: Path, names: list[str], says: str) -> None:
+    root = tmp_path / "here"
+    root.mkdir()
+    write(root, *names)
+    with pytest.raises(DatasetError, match=says):
+        read_manifest(root)
+
+
+def test_a_file_is_no_data_folder(tmp_path: Path) -> None:
+    write(tmp_path, "orthophotos/north.tif")
+    with pytest.raises(DatasetError, match="data folder is a file"):
+        read_manifest(tmp_path / "orthophotos/north.tif")
+
+
+def test_folders_of_another_name_are_named(tmp_path: Path) -> None:
+    write(
+        tmp_path, "orthophotos/north.tif", "DSM/north.tif", "Annotation/north.gpkg", "images/a.jpg"
+    )
+    manifest = read_manifest(tmp_path)
+    assert list(unread_notes(manifest)) == [
+        f"{tmp_path / 'Annotation'} is not read; expected a folder named annotations",
+        f"{tmp_path / 'DSM'} is not read; expected a folder named dems",
+    ]
+    with pytest.raises(
+        DatasetError, match=r"found Annotation, .*; rename the folder to annotations"
+    ):
+        assign_parts(manifest, DataSettings())
+
+
+def test_files_that_may_be_heights_are_found(tmp_path: Path) -> None:
+    write(tmp_path, "orthophotos/north.tif", "orthophotos/south.tif", "dems/north.asc")
+    flat = (
+        "orthomosaic.tif",
+        "dem.tif",
+        "Site_DSM_export.tif",
+        "elevation.bil",
+        "dsm.shp",
+        "roof.tif",
+    )
+    write(tmp_path / "flat", *flat)
+
+    assert unnamed_heights(tmp_path / "orthophotos/north.tif") == (tmp_path / "dems/north.asc",)
+    assert unnamed_heights(tmp_path / "orthophotos/south.tif") == ()
+    found = unnamed_heights(tmp_path / "flat/orthomosaic.tif")
+    assert [path.name for path in found] == ["Site_DSM_export.tif", "dem.tif", "elevation.bil"]
 
 
 def test_a_name_that_is_no_utf8_has_its_place_among_the_splits(tmp_path: Path) -> None:
