@@ -21,7 +21,7 @@ from scipy import ndimage
 from grave_cli.dataset.manifest import Cemetery
 from grave_cli.errors import DatasetError, RasterReadError
 from grave_cli.outlines.polygons import Polygons
-from grave_cli.rasters.georeference import read_georeference
+from grave_cli.rasters.georeference import LONLAT, read_georeference, transformer
 from grave_cli.rasters.grid import WorkingGrid
 from grave_cli.rasters.raster_file import READ_ERRORS, damaged_file, open_raster, refuse_complex
 from grave_cli.settings.inputs import DataSettings
@@ -34,6 +34,7 @@ _REVIEWED = "reviewed"
 _NOT_REVIEWED = ("", "0", "false", "no", "nein", "f", "n")
 _CLIPPED_SHARE = 0.01  # of its area: a grave that loses less counts as whole (rounding)
 _REST_SHARE = 0.05  # of its area: a grave with less than this within the orthophoto is outside
+_MOST_MARKED = 0.8  # share of an orthophoto; no cemetery has so many graves
 
 
 @dataclass(frozen=True)
@@ -189,8 +190,22 @@ def _outside_error(path: Path, outlines: Polygons, grid: WorkingGrid, shared: bo
         where=path,
         found=f"graves {where}",
         expected=f"within {_rounded(grid.bounds)}",
-        remedy="the CRS of one of them is probably wrong",
+        remedy="x and y of the graves are swapped: swap them in QGIS (Processing > Swap X and Y "
+        "coordinates)"
+        if _are_swapped(outlines, grid)
+        else "the CRS of one of them is probably wrong",
     )
+
+
+def _are_swapped(outlines: Polygons, grid: WorkingGrid) -> bool:
+    """Tell whether outlines lie on the grid with x and y, or longitude and latitude, swapped."""
+    points = shapely.get_coordinates(shapely.centroid(outlines))
+    lon, lat = transformer(grid.crs, LONLAT).transform(*points.T)
+    left, bottom, right, top = grid.bounds
+    for x, y in (points[:, ::-1].T, transformer(LONLAT, grid.crs).transform(lat, lon)):
+        if ((left <= x) & (x <= right) & (bottom <= y) & (y <= top)).any():
+            return True
+    return False
 
 
 def _rounded(bounds: object) -> tuple[int, ...]:
@@ -239,7 +254,17 @@ def _read_mask(path: Path, grid: WorkingGrid) -> NDArray[np.bool_]:
                 values, known = vrt.read(1), vrt.dataset_mask()
         except READ_ERRORS as error:
             raise damaged_file(path, error) from None
-    return np.asarray((values > 0) & (known > 0))
+    marked = np.asarray((values > 0) & (known > 0))
+    if marked.mean() > _MOST_MARKED:
+        raise RasterReadError(
+            "mask marks nearly everything as graves",
+            where=path,
+            found=f"{marked.mean():.0%} of the orthophoto above 0",
+            expected="0 on the ground between the graves",
+            remedy=f"if it marks the ground, `gdal_calc.py -A {path.name} --calc 'A==0' --outfile "
+            "mask.tif` inverts it",
+        )
+    return marked
 
 
 def read_labelled_area(cemetery: Cemetery, grid: WorkingGrid, data: DataSettings) -> Area | None:

@@ -28,7 +28,7 @@ _BORDER_SHARE = 0.02  # of an image; a smaller part of one pure colour may be a 
 _FAR_M = 12.0  # ground farther from any labelled grave may be unlabelled
 _FAR_SHARE = 0.35
 _LEAST_DEM_SHARE = 0.9
-_LEAST_GRAVE_SHARE = 0.01
+_LEAST_GRAVE_SHARE, _MOST_GRAVE_SHARE = 0.01, 0.8
 
 
 def check_scale(patient: Patient) -> Iterator[Finding]:
@@ -89,9 +89,18 @@ def check_validity(patient: Patient) -> Iterator[Finding]:
 
 
 def check_annotations(patient: Patient) -> Iterator[Finding]:
-    """Report repaired and ignored outlines, and graves of an implausible size."""
+    """Report repaired and ignored outlines, graves that are not to be seen or of odd size."""
     for sentence in patient.whole.graves.findings.sentences():
         yield Finding("warning", patient.name, sentence, f"check {patient.cemetery.labels}")
+    hidden, count = _count_hidden(patient), len(patient.areas_m2)
+    if hidden:
+        yield Finding(
+            "warning",
+            patient.name,
+            f"{hidden} of {counted(count, 'grave')} {'lies' if hidden == 1 else 'lie'} where "
+            f"{patient.cemetery.orthophoto.name} shows nothing",
+            "check its alpha channel, mask or nodata value",
+        )
     areas, (small, large) = patient.areas_m2, _PLAUSIBLE_M2
     odd = int(((areas < small) | (areas > large)).sum())
     if odd:
@@ -116,7 +125,7 @@ def check_annotations(patient: Patient) -> Iterator[Finding]:
 
 
 def check_labelled_part(patient: Patient) -> Iterator[Finding]:
-    """Find large parts without labels although no labelled area is given, and rare graves."""
+    """Find large parts without labels that no area excludes, and too few or too many graves."""
     valid, graves = patient.pixels.valid, _graves_drawn(patient)
     extent = "orthophoto"
     share = float(graves[valid].mean()) if valid.any() else 0.0
@@ -136,6 +145,13 @@ def check_labelled_part(patient: Patient) -> Iterator[Finding]:
         extent = "labelled area"
         inside = valid & rasterize_area(area, patient.grid)
         share = float(graves[inside].mean()) if inside.any() else 0.0
+    if share > _MOST_GRAVE_SHARE:
+        yield Finding(
+            "warning",
+            patient.name,
+            f"graves cover {share:.0%} of the {extent}",
+            "exclude outlines of whole cemeteries or fields with data.annotation_filter",
+        )
     if share < _LEAST_GRAVE_SHARE:
         yield Finding(
             "warning",
@@ -214,6 +230,20 @@ CHECKS: tuple[Check, ...] = (
     check_dem,
     check_annotations_lie_right,
 )
+
+
+def _count_hidden(patient: Patient) -> int:
+    """Count the graves whose middle is not valid in an orthophoto that shows something."""
+    valid, grid = patient.pixels.valid, patient.grid
+    if not valid.any():
+        return 0
+    points = shapely.get_coordinates(shapely.point_on_surface(patient.whole.graves.polygons))
+    columns, rows = ~grid.transform @ (points[:, 0], points[:, 1])
+    inside = [
+        np.clip(np.floor(axis).astype(int), 0, size - 1)
+        for axis, size in ((rows, grid.height), (columns, grid.width))
+    ]
+    return int((~valid[inside[0], inside[1]]).sum())
 
 
 def _graves_drawn(patient: Patient) -> np.ndarray:

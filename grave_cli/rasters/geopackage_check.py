@@ -36,7 +36,10 @@ def check_geopackage(path: Path, error: type[GraveError], where: Path | None = N
     where = where or path
     try:
         with _open(path) as base:
-            for kind, name, sql in base.execute("SELECT type, name, sql FROM sqlite_master"):
+            listed = base.execute("SELECT type, name, sql FROM sqlite_master").fetchall()
+            if "gpkg_contents" not in {str(name).lower() for _, name, _ in listed}:
+                raise _no_geopackage(where, error, {str(name).lower() for _, name, _ in listed})
+            for kind, name, sql in listed:
                 text = str(sql or "")
                 if _VIRTUAL.match(text) and not _INDEX.match(text):
                     raise _refused(where, error, f"{name} is a virtual table", text)
@@ -49,6 +52,17 @@ def check_geopackage(path: Path, error: type[GraveError], where: Path | None = N
             expected="an undamaged GeoPackage",
             remedy="copy or export it again",
         ) from None
+
+
+def _no_geopackage(where: Path, error: type[GraveError], tables: set[str]) -> GraveError:
+    is_spatialite = "geometry_columns" in tables
+    return error(
+        "is no GeoPackage",
+        where=where,
+        found="a SpatiaLite database" if is_spatialite else "another SQLite database",
+        expected="a GeoPackage",
+        remedy=_REMEDY,
+    )
 
 
 def _check_view(path: Path, name: str, error: type[GraveError], where: Path) -> None:

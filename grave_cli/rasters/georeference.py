@@ -365,4 +365,4 @@ def _prj_text(path: Path) -> str | None:
 
 
 def _short(bounds: Bounds) -> str:
-    return ", ".join(f"{value:g}" for value in bounds)
+    return ", ".join(f"{value:.8g}" for value in bounds)

@@ -13,7 +13,7 @@ import grave_cli.rasters.warning_filters  # noqa: F401 - sets them
 from grave_cli.errors import RasterReadError
 from grave_cli.rasters.gdal_messages import unprinted
 from grave_cli.rasters.raster_check import check_raster, refuse_linked_overviews
-from grave_cli.rasters.raster_formats import FORMATS, TIFF
+from grave_cli.rasters.raster_formats import FORMATS, GEOPACKAGE, TIFF
 from grave_cli.remote import find_remote, is_link, shown
 
 _MOST_PIXELS = 4e11  # 6.3 km a side at 1 cm: more than any cemetery
@@ -38,7 +38,7 @@ def open_raster(path: Path, **options: str) -> Iterator[DatasetReader]:
         with unprinted():
             dataset = rasterio.open(name, driver=driver, **options)
     except READ_ERRORS as error:
-        raise _unopened(path, error) from None
+        raise _unopened(path, error, driver) from None
     # `with dataset` would enter an environment that only the same thread can leave.
     with closing(dataset):
         try:
@@ -57,14 +57,22 @@ def _place_of(path: Path) -> tuple[Path | str, str]:
     return path.absolute(), driver  # from the root on, never taken for a connection string
 
 
-def _unopened(path: Path, error: Exception) -> RasterReadError:
-    is_remote = is_link(path)
+def _unopened(path: Path, error: Exception, driver: str) -> RasterReadError:
+    if is_link(path):
+        return RasterReadError(
+            "cannot be opened as a raster",
+            where=path,
+            found=shown(error, path),
+            expected="a GeoTIFF on a server that gives ranges of files",
+            remedy="check the address and the network",
+        )
+    is_vector = driver == GEOPACKAGE and "not recognized" in str(error)
     return RasterReadError(
         "cannot be opened as a raster",
         where=path,
-        found=shown(error, path) if is_remote else error,
-        expected="a GeoTIFF on a server that gives ranges of files" if is_remote else FORMATS,
-        remedy="check the address and the network" if is_remote else "copy or export it again",
+        found="a GeoPackage without pixels" if is_vector else error,
+        expected=FORMATS,
+        remedy="name a raster" if is_vector else "copy or export it again",
     )
 
 

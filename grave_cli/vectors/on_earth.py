@@ -11,6 +11,8 @@ from grave_cli.errors import DatasetError
 from grave_cli.outlines.polygons import Polygons
 from grave_cli.rasters.georeference import LONLAT, transformer
 
+_PREFIXED = {31: 5649, 32: 4647, 33: 5650}
+"""EPSG codes of ETRS89 / UTM whose eastings begin with the zone, as German offices write them."""
 _SOUND_SHARE = 0.5  # of the coordinates: with fewer on the Earth, the CRS is wrong
 
 
@@ -38,11 +40,21 @@ def on_earth(shapes: Polygons, crs: str, where: Path) -> Polygons:
     raise DatasetError(
         "its coordinates lie nowhere on the Earth",
         where=where,
-        found=f"x {low[0]:.6g} to {high[0]:.6g}, y {low[1]:.6g} to {high[1]:.6g} in {parsed.name}",
+        found=f"x {low[0]:.8g} to {high[0]:.8g}, y {low[1]:.8g} to {high[1]:.8g} in {parsed.name}",
         expected="degrees" if parsed.is_geographic else "coordinates of that CRS",
         remedy="the CRS is probably wrong: set the right one in QGIS (Layer > Set CRS) and export "
-        "it as GeoPackage; GeoJSON without a CRS is in degrees",
+        f"it as GeoPackage{_hint(parsed, low[0], where)}",
     )
+
+
+def _hint(crs: CRS, x: float, where: Path) -> str:
+    """Name the usual cause of coordinates that lie nowhere."""
+    if where.suffix.lower() in (".json", ".geojson"):
+        return "; GeoJSON without a CRS is in degrees"
+    zone = int(x // 1e6)
+    if crs.is_projected and zone in _PREFIXED:
+        return f"; x begins with the zone {zone}, as in EPSG:{_PREFIXED[zone]}"
+    return ""
 
 
 def _sound(points: NDArray[np.float64], crs: str) -> NDArray[np.bool_]:

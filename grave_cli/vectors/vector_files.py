@@ -23,6 +23,7 @@ from grave_cli.rasters.geopackage_check import check_geopackage
 from grave_cli.rasters.geopackage_edits import with_edits
 from grave_cli.regular_files import check_regular
 from grave_cli.vectors.geojson_crs import refuse_linked_crs
+from grave_cli.vectors.other_json import other_json
 from grave_cli.vectors.text_ends import refuse_cut_text
 from grave_cli.wording import counted
 
@@ -107,7 +108,7 @@ def identify(path: Path) -> VectorFile:
     driver = _driver(head, path.suffix.lower())
     if driver == "GeoJSON" and lines[0].rstrip().endswith(b"}") and lines[1].startswith(b"{"):
         driver = "GeoJSONSeq"  # the other driver would read the first line alone
-    if driver is None:
+    if driver is None or (driver == "GeoJSON" and other_json(head) is not None):
         raise _not_read(path, head)
     if driver == "GPKG":
         with with_edits(path, DatasetError) as whole:
@@ -195,7 +196,7 @@ def _not_read(path: Path, head: bytes) -> DatasetError:
     ending = f"a file ending in {path.suffix}" if path.suffix else "a file without an ending"
     unknown = (ending, "export it as GeoPackage (QGIS: Export > Save Features As)")
     known = (what for magic, what in _OTHER_FORMATS.items() if head.startswith(magic))
-    name, remedy = next(known, unknown)
+    name, remedy = other_json(head) or next(known, unknown)
     return DatasetError(
         "cannot be read as a vector file",
         where=path,

@@ -140,6 +140,7 @@ def test_graves_of_a_mask_that_touch_at_a_corner_are_two(tmp_path: Path) -> None
     [
         (np.zeros((100, 200), np.uint8), {}, "no graves"),
         (np.ones((3, 100, 200), np.uint8), {}, "3 bands"),
+        (1 - mask_of_graves(), {}, "nearly everything as graves.*inverts it"),
         (np.ones((100, 200), np.uint8), {"crs": None}, "no CRS"),
         (np.ones((9, 9), np.uint8), {"transform": Affine(2, 0, 0, 0, -2, 0)}, "position is wrong"),
     ],

@@ -293,6 +293,23 @@ def test_an_orthophoto_that_shows_nothing_stops_training(data: Path) -> None:
     assert not found(report, "error", "DEM")
 
 
+def test_graves_where_the_orthophoto_shows_nothing_are_found(data: Path) -> None:
+    def invert(profile: dict, pixels: np.ndarray) -> np.ndarray:
+        pixels[3] = 255 - pixels[3]
+        return pixels
+
+    rewrite_raster(next((data / "orthophotos").iterdir()), invert)
+
+    assert found(check(data), "warning", "lie where", "shows nothing", "alpha channel")
+
+
+def test_outlines_of_whole_cemeteries_are_found(data: Path) -> None:
+    (path,) = (data / "annotations").iterdir()
+    rewrite_graves(path, lambda graves: [*graves, shapely.box(*shapely.total_bounds(graves))])
+
+    assert found(check(data), "warning", "graves cover", "data.annotation_filter")
+
+
 def test_data_that_is_not_read_is_noted(data: Path) -> None:
     (data / "orthophotos" / "sample_01.jpg").write_bytes(b"x")
     assert found(check(data), "note", "sample_01.jpg is not read; sample_01.tif is used")

@@ -174,7 +174,7 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], type[GraveError], str]] = {
     "missing": (lambda path: path, RasterReadError, "missing"),
     "text": (text, RasterReadError, "GeoTIFF"),
     "VRT that is no text": (garbled_vrt, RasterReadError, "VRT cannot be read"),
-    "vector file": (vector, RasterReadError, "raster"),
+    "vector file": (vector, RasterReadError, "found a GeoPackage without pixels"),
     "cut short": (cut_short, RasterReadError, "damaged"),
     "several rasters": (several_rasters, RasterReadError, "2 rasters"),
     "grey": (lambda path: write(path, count=1), RasterReadError, r"1 band\(s\) of uint8"),

@@ -11,6 +11,7 @@ import fiona
 import numpy as np
 import pytest
 import shapely
+import shapely.affinity
 from deliveries import (
     GRAVES,
     GRID,
@@ -379,6 +380,32 @@ def metres_in_geojson(folder: Path) -> Path:
     return path
 
 
+def spatialite(folder: Path) -> Path:
+    """The tables by which a SpatiaLite database is known."""
+    path = folder / "g.sqlite"
+    with sqlite3.connect(path) as base:
+        base.execute("CREATE TABLE geometry_columns (f_table_name TEXT)")
+        base.execute("CREATE TABLE g (geometry BLOB)")
+    base.close()
+    return path
+
+
+def swapped(folder: Path) -> Path:
+    moved = [shapely.transform(one, lambda points: points[:, ::-1]) for one in GRAVES]
+    return write(folder / "g.gpkg", moved)
+
+
+def latitude_first(folder: Path) -> Path:
+    to_degrees = Transformer.from_crs("EPSG:25832", "EPSG:4326").transform  # latitude, longitude
+    moved = [shapely.transform(one, to_degrees, interleaved=False) for one in GRAVES]
+    return write(folder / "g.geojson", moved, crs="EPSG:4326")
+
+
+def with_zone(folder: Path) -> Path:
+    moved = [shapely.affinity.translate(one, 32e6) for one in GRAVES]
+    return write(folder / "g.gpkg", moved)
+
+
 POINTS = [shapely.Point(500001, 5400001)]
 REFUSALS: dict[str, tuple[Delivery, dict[str, Any], str]] = {
     "missing": (lambda f: f / "g.gpkg", {}, "missing"),
@@ -416,6 +443,18 @@ REFUSALS: dict[str, tuple[Delivery, dict[str, Any], str]] = {
         lambda f: write(f / "g.gpkg", [grave(900, 900)]),
         {},
         "CRS of one of them is probably wrong",
+    ),
+    "swapped": (swapped, {}, "x and y of the graves are swapped"),
+    "latitude first": (latitude_first, {}, "x and y of the graves are swapped"),
+    "zone before the easting": (with_zone, {}, "x begins with the zone 32, as in EPSG:4647"),
+    "SpatiaLite": (spatialite, {}, "found a SpatiaLite database"),
+    "COCO": (of_bytes("g.json", b'{"images": [], "annotations": []}'), {}, "import-annotations"),
+    "Label Studio": (of_bytes("g.json", b'[{"id": 1}]'), {}, "import-annotations"),
+    "TopoJSON": (of_bytes("g.json", b'{"type": "Topology"}'), {}, "found TopoJSON"),
+    "JSON of Esri": (
+        of_bytes("g.json", b'{"geometryType": "esriGeometryPolygon"}'),
+        {},
+        "found JSON of Esri",
     ),
     "zipped": (of_bytes("g.zip", b"PK\x03\x04..."), {}, "found a zip archive"),
     "GeoParquet": (of_bytes("g.parquet", b"PAR1..."), {}, "GeoParquet cannot be read"),
