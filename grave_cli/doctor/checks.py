@@ -19,6 +19,10 @@ Check = Callable[[Patient], Iterator[Finding]]
 
 _SCALE_TOLERANCE = 0.02  # difference between map and ground metres that deserves a note
 _SHIFT_REACH_M = 3.0
+_MISSING_GRID = (
+    "the missing grid of datum shifts may be the cause, and the true shift may be larger: get the "
+    "grid and check again"
+)
 _LEAST_SHIFT_M = 0.3  # about the width of a curb and its shadow
 _IMAGE_CEILING = 20.0  # grey levels per pixel
 _DEM_CEILING = 0.15  # metres per pixel
@@ -263,5 +267,7 @@ def _report_shift(patient: Patient, shift: Shift, what: str) -> Iterator[Finding
             patient.name,
             f"{what} {verb} shifted by {abs(east):.1f} m to the {'east' if east >= 0 else 'west'} "
             f"and {abs(north):.1f} m to the {'north' if north >= 0 else 'south'}",
-            "check the CRS and the georeferencing",
+            _MISSING_GRID
+            if what != "DEM" and patient.whole.graves.notes
+            else "check the CRS and the georeferencing",
         )

@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 import rasterio
 import shapely
+import shapely.affinity
 from affine import Affine
+from pyproj import Transformer
 from support import SHARED_DATA
 
 from grave_cli.doctor import checks
@@ -130,6 +132,29 @@ def test_shifted_annotations_are_found_with_their_distance(data: Path) -> None:
     )
     west, north = reported_shift(check(data), "annotations appear shifted", "west", "north")
     assert (west, north) == pytest.approx((1.0, 0.6), abs=0.15)
+
+
+def test_a_shift_without_the_grid_of_its_datum_is_not_blamed_on_the_file(data: Path) -> None:
+    (path,) = (data / "annotations").iterdir()
+    with fiona.open(path) as layer:
+        crs = layer.crs_wkt
+        graves = [shapely.geometry.shape(row.geometry) for row in layer]
+    to_old = Transformer.from_crs(crs, "EPSG:31467", always_xy=True).transform
+    moved = [
+        shapely.transform(shapely.affinity.translate(grave, 1.0), to_old, interleaved=False)
+        for grave in graves
+    ]
+    path.unlink()
+    schema = {"geometry": "Polygon", "properties": {}}
+    with fiona.open(path, "w", driver="GPKG", crs="EPSG:31467", schema=schema) as file:
+        for grave in moved:
+            file.write({"geometry": shapely.geometry.mapping(grave), "properties": {}})
+
+    report = check(data)
+
+    if not found(report, "warning", "positions can be off"):
+        pytest.skip("PROJ has the grid of this datum")
+    assert found(report, "warning", "annotations appear shifted", "missing grid")
 
 
 def test_map_metres_that_are_no_ground_metres_are_noted(tmp_path: Path) -> None:
