@@ -60,6 +60,8 @@ def compare(
     before = read_survey(old, settings.compare.layer, "--old-layer", after.crs)
     result = compare_surveys(before, after, settings, cemetery_name(new))
     write_comparison(result, out, settings, settings.output.language)
+    if old.samefile(new):
+        progress.warn("OLD and NEW are the same file")
     for note in result.notes:
         progress.note(note)
     for doubt in result.doubts:

@@ -1,6 +1,7 @@
 """A map and the ground truth as vector files in, an evaluation of the map out."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -116,8 +117,17 @@ def _evaluate(mapped: PlacedGraves, graves: PlacedGraves, attribute: str) -> Eva
         attribute=attribute,
         by_attribute=by_values(judgement, graves.values[attribute]) if attribute else (),
         review=None if asked is None else review_curve(judgement, asked, ranks),
-        notes=(*mapped.notes, *graves.notes, *complaints),
+        notes=(*mapped.notes, *graves.notes, *complaints, *_odd_files(mapped, graves)),
     )
+
+
+def _odd_files(mapped: PlacedGraves, graves: PlacedGraves) -> Iterator[str]:
+    """Say what makes scores meaningless: a file without graves, or one file as both."""
+    for file in (mapped, graves):
+        if not len(file.polygons):
+            yield f"{file.path}: holds no graves"
+    if os.path.exists(mapped.path) and mapped.path.samefile(graves.path):
+        yield "map and ground truth are the same file"
 
 
 def _truth_choice(data: DataSettings) -> LayerChoice:

@@ -114,10 +114,14 @@ def join_list(
     if numbered:
         claims = claim_by_key(known, records.rows, numbered, settings.max_range)
     if points is not None:
+        given = points
         # Into the CRS of the map first: by way of a third CRS, datum shifts can differ by metres.
         points = _to_crs(points, found_crs, graves.crs)
         placed = _to_crs(points, graves.crs, frame.crs)
         claim_by_place(claims, known, placed, settings.max_distance_m)
+        if not any(claims.graves) and "x" in keys:
+            turned = _to_crs(_to_crs(given[:, ::-1], found_crs, graves.crs), graves.crs, frame.crs)
+            _refuse_swapped(records, keys, known, turned, settings)
     if not any(claims.graves):
         raise _nothing_joined(graves, records, keys, claims)
     notes = (*graves.notes, *records.notes, *notes)
@@ -170,6 +174,26 @@ def _to_crs(points: NDArray[np.float64], crs: str, target: str) -> NDArray[np.fl
     moved[known] = np.column_stack(transformer(crs, target).transform(*points[known].T))
     moved[~np.isfinite(moved).all(axis=1)] = np.nan
     return moved
+
+
+def _refuse_swapped(
+    records: OfficeList,
+    keys: Mapping[Role, str],
+    known: Graves,
+    turned: NDArray[np.float64],
+    settings: JoinSettings,
+) -> None:
+    """Refuse coordinates that lie on graves once x and y change places."""
+    claims = Claims([[] for _ in turned], [""] * len(turned), [""] * len(turned))
+    claim_by_place(claims, known, turned, settings.max_distance_m)
+    if any(claims.graves):
+        raise DatasetError(
+            "x and y of the list are swapped",
+            where=records.name,
+            found=f"x = {keys['x']}, y = {keys['y']}",
+            expected=f"x = {keys['y']}, y = {keys['x']}",
+            remedy=f"--map x={keys['y']} --map y={keys['x']}",
+        )
 
 
 def _nothing_joined(

@@ -221,6 +221,12 @@ def test_surveys_that_cannot_be_compared_are_refused_in_one_line(
     assert not (here / "changes.gpkg").exists()
 
 
+def test_one_file_as_both_surveys_is_said(here: Path) -> None:
+    result = gravecli("compare", "old.gpkg", "old.gpkg", cwd=here)
+    assert result.returncode == 0
+    assert "OLD and NEW are the same file" in result.stderr
+
+
 def test_of_few_graves_it_is_said_that_no_shift_could_be_estimated(
     planted: Planted, tmp_path: Path
 ) -> None:

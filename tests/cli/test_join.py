@@ -187,6 +187,20 @@ def test_records_are_joined_by_place(here: Path, crs: str) -> None:
         assert first.geometry["coordinates"] == pytest.approx(middle(7, 60), abs=0.01)
 
 
+@pytest.mark.parametrize("crs", [UTM, "EPSG:4326"])
+def test_swapped_coordinates_are_refused_with_the_option_that_mends_them(
+    here: Path, crs: str
+) -> None:
+    x, y = Transformer.from_crs(UTM, crs, always_xy=True).transform(*middle(0))
+    (here / "places.csv").write_text(f"Name,lon,lat\nA,{y:.9f},{x:.9f}\n", "utf-8")
+
+    refused = gravecli("join", "map.gpkg", "places.csv", cwd=here)
+
+    assert_refused(refused, "x and y of the list are swapped", "--map x=lat --map y=lon")
+    mended = ("--map", "x=lat", "--map", "y=lon")
+    assert gravecli("join", "map.gpkg", "places.csv", *mended, cwd=here).returncode == 0
+
+
 def test_a_number_and_coordinates_that_contradict_are_in_doubt(here: Path) -> None:
     book = Workbook()
     book.active.append(["Feld", "Reihe", "Nr", "Ost", "Nord"])

@@ -225,6 +225,12 @@ def test_empty_files_are_scored_as_what_they_are(tmp_path: Path, drawn: list, kn
     assert result.scorecard.at_50.f1 == 0
     assert result.scorecard.boundary_mean_cm is None
     assert "NaN" not in json.dumps(result.as_dict())
+    empty = [file for file, graves in zip(files, (drawn, known), strict=True) if not graves]
+    assert result.notes == tuple(f"{file}: holds no graves" for file in empty)
+
+
+def test_one_file_as_map_and_truth_is_said(truth: Path) -> None:
+    assert evaluate(truth, truth).notes == ("map and ground truth are the same file",)
 
 
 def test_confidence_and_flags_are_judged_when_they_are_there(tmp_path: Path, truth: Path) -> None:
