@@ -129,6 +129,10 @@ class PlainCommand(TyperCommand):
         super().__init__(*arguments, **how)
         _escape_texts(self)
 
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return all arguments and options, also those that Typer adds."""
+        return [_without_odd_type(parameter) for parameter in super().get_params(ctx)]
+
 
 class PlainGroup(TyperGroup):
     """A group of commands whose help texts are not markup."""
@@ -136,6 +140,10 @@ class PlainGroup(TyperGroup):
     def __init__(self, *arguments: Any, **how: Any) -> None:
         super().__init__(*arguments, **how)
         _escape_texts(self)
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return all arguments and options, also those that Typer adds."""
+        return [_without_odd_type(parameter) for parameter in super().get_params(ctx)]
 
 
 def examples_of(command: str) -> str:
@@ -151,6 +159,18 @@ def _escape_texts(command: Any) -> None:
     for parameter in command.params:
         if text := getattr(parameter, "help", None):
             parameter.help = _escaped(text)
+
+
+def _without_odd_type(parameter: Any) -> Any:
+    """Hide `<bool>` of switches, which take no value, and `<list[Path]>` of repeated arguments."""
+    display = getattr(parameter, "display_type_rich", None)  # Typer before 0.29 has none
+    if display is not None and "display_type_rich" not in vars(parameter):
+        parameter.display_type_rich = lambda ctx: _plain_type(display(ctx))
+    return parameter
+
+
+def _plain_type(shown: str | None) -> str | None:
+    return None if shown == "<bool>" or (shown or "").startswith("<list[") else shown
 
 
 def _escaped(text: str | None) -> str | None:

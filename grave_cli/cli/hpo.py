@@ -40,7 +40,8 @@ def hpo(
         typer.Option(
             metavar="ADDRESS",
             help="Start the workers on a Ray cluster: HOST:PORT of its head, auto (the cluster of "
-            "this computer), or local. Needs databases on a server.",
+            "this computer), or local. Except with local, studies and runs must be in databases "
+            "on a server.",
         ),
     ] = None,
     timeout: Annotated[

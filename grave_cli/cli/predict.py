@@ -96,7 +96,11 @@ def predict_cemetery(
         str | None, typer.Option(metavar="EPSG:…", hidden=True)
     ] = None,
     device: Annotated[
-        str | None, typer.Option(metavar="auto|cpu|cuda|mps", help="Device for prediction.")
+        str | None,
+        typer.Option(
+            metavar="auto|cpu|cuda|mps",
+            help="Device that computes. Default: prediction.device in the settings (auto).",
+        ),
     ] = None,
     tta: Annotated[
         int | None,

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def sample_data(
-    folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Data folder to create. Default: data.")
-    ] = Path("data"),
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Data folder to create.")] = Path(
+        "data"
+    ),
     cemeteries: Annotated[int, typer.Option(min=1, max=1000, help="Number of cemeteries.")] = 4,
     size_m: Annotated[
         float, typer.Option(min=10, max=200, help="Edge of a cemetery, in metres.")

@@ -32,6 +32,15 @@ def test_help_shows_every_word(command: str, columns: int) -> None:
             assert word in shown, f"{word!r} of {text!r}"
 
 
+@pytest.mark.parametrize("command", [None, *COMMANDS])
+def test_switches_show_no_type(command: str | None) -> None:
+    """A switch with a type reads as if it took a value."""
+    arguments = ["--help"] if command is None else [command, "--help"]
+    screen = CliRunner(env={"COLUMNS": "120"}).invoke(app, arguments).stdout
+    assert "<bool>" not in screen
+    assert "<list" not in screen
+
+
 BRACKETS = ("[data]", "rgb[+dem]", "[bold]", "[/bold]", "[1, 2]", "[A-Z]", "[red]x[/red]", "a[]b")
 
 
