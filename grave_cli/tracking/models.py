@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -252,4 +253,14 @@ def _no_such_model(name: str, settings: Settings) -> ModelError:
         "no such model",
         where=name,
         expected=f"a model folder, or a run or registered model of {shown_uri(settings)}",
+        remedy=_other_name(name),
     )
+
+
+def _other_name(name: str) -> str:
+    """Say what a user who mistyped the name of a model may have meant."""
+    if get_close_matches(name.lower(), [STARTER]):
+        return f"{STARTER} is the model that comes with gravecli"
+    if "@" in name and not name.startswith(_REGISTRY_URI):
+        return f"a registered model is named {_REGISTRY_URI}{name}"
+    return "`gravecli runs` lists the runs"

@@ -123,3 +123,18 @@ def test_a_run_without_a_model_is_named(work_dir: Path) -> None:
         pass
     with pytest.raises(ModelError, match="run bare has no model"):
         resolve_model("bare", settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("startr", "starter is the model that comes with gravecli"),
+        ("graves@champion", "a registered model is named models:/graves@champion"),
+        ("oak", "`gravecli runs` lists the runs"),
+    ],
+)
+def test_a_mistyped_model_is_answered_with_the_right_form(
+    tmp_path: Path, name: str, says: str
+) -> None:
+    with pytest.raises(ModelError, match=says):
+        resolve_model(name, tiny_settings(tmp_path, tmp_path / "runs"))
