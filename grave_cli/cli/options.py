@@ -41,7 +41,7 @@ MaxTime = Annotated[
     typer.Option(
         "--max-time",
         metavar="DURATION",
-        help="Time limit of a training, such as 90s, 10m or 1h30m.",
+        help="Time limit of a training, such as 90s, 10m or 1h30m; in seconds without a unit.",
     ),
 ]
 Seed = Annotated[int | None, typer.Option("--seed", help="Random seed of the training.")]

@@ -162,6 +162,8 @@ def unnamed_heights(orthophoto: Path) -> tuple[Path, ...]:
         name = cemetery_name(orthophoto)
         unread = find_files(folder.parent / DEM.folder, DEM)[1]
         return tuple(path for path in unread if name_of(path, DEM) == name)
+    if not folder.is_dir():
+        return ()
     endings = UNREAD.difference(VECTOR_ENDINGS, OTHER_VECTOR_ENDINGS).union(RASTER_ENDINGS)
     with readable(folder):
         return tuple(

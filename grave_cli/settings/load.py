@@ -17,6 +17,7 @@ from pydantic_settings import EnvSettingsSource
 
 from grave_cli.errors import SettingsError
 from grave_cli.regular_files import check_regular
+from grave_cli.settings.nearest import nearest_setting, nearest_variable
 from grave_cli.settings.studies import DOMAIN_KINDS
 from grave_cli.settings.tree import ENV_DELIMITER, ENV_PREFIX, Settings
 
@@ -147,9 +148,12 @@ def _check_sections(tree: Tree, origins: Mapping[str, str]) -> None:
         if section not in Settings.model_fields:
             names = {name for key, name in origins.items() if _on_one_branch(section, key)}
             source = f" (from {', '.join(sorted(names))})" if names else ""
+            key = next((key for key in origins if _on_one_branch(section, key)), section)
             known = section.lower() if section.lower() in Settings.model_fields else None
             raise SettingsError(
-                f"unknown setting {section}{source}", expected=known, remedy=_SEE_CONFIG
+                f"unknown setting {section}{source}",
+                expected=known or nearest_setting(key) or nearest_setting(section),
+                remedy=_SEE_CONFIG,
             )
 
 
@@ -225,7 +229,11 @@ def _check_known(parts: Sequence[str], name: str) -> None:
             return
         is_section = isinstance(annotation, type) and issubclass(annotation, BaseModel)
         if not is_section or part not in annotation.model_fields:
-            raise SettingsError(f"unknown setting in the environment: {name}", remedy=_SEE_CONFIG)
+            raise SettingsError(
+                f"unknown setting in the environment: {name}",
+                expected=nearest_variable(parts),
+                remedy=_SEE_CONFIG,
+            )
         annotation = annotation.model_fields[part].annotation
 
 
@@ -307,10 +315,14 @@ def _explain(error: ValidationError, origins: Mapping[str, str]) -> SettingsErro
     names = dict.fromkeys(name for k, name in origins.items() if _on_one_branch(key, k))
     source = f" (from {', '.join(names)})" if names else ""
     if first["type"] == "extra_forbidden":
-        return SettingsError(f"unknown setting {key}{source}", remedy=_SEE_CONFIG)
+        return SettingsError(
+            f"unknown setting {key}{source}", expected=nearest_setting(key), remedy=_SEE_CONFIG
+        )
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "model_type":  # pydantic's message names a class of ours
         message = "Input should be a table"
+    if first["type"] in ("tuple_type", "list_type"):
+        message = f'Input should be a list, such as ["{first.get("input")}"]'
     return SettingsError(
         f"setting {key or 'tree'}{source}: {message}", found=repr(first.get("input"))
     )

@@ -62,7 +62,8 @@ def parse_bounds(given: str | Sequence[float]) -> MapBounds:
         raise SettingsError(
             "bounds are no rectangle",
             found=text,
-            expected="LEFT,BOTTOM,RIGHT,TOP, or LEFT,BOTTOM,RIGHT,TOP,EPSG:4326",
+            expected="LEFT,BOTTOM,RIGHT,TOP with LEFT < RIGHT and BOTTOM < TOP, and a CRS such as "
+            "EPSG:4326 if it is not that of the orthophoto",
         )
     crs = parse_crs(parts[4].strip()) if len(parts) > 4 else None
     return MapBounds((left, bottom, right, top), crs, text)
@@ -91,8 +92,10 @@ def bounds_area(bounds: MapBounds, grid: WorkingGrid, crs: str) -> Area:
         raise DatasetError(
             "bounds lie outside the orthophoto",
             found=bounds.text,
-            expected="within " + ",".join(f"{side:.6g}" for side in shapely.bounds(back)),
-            remedy="name their CRS as a fifth value, as in 11.5,48.1,11.6,48.2,EPSG:4326",
+            expected="within " + ",".join(f"{side:.9g}" for side in shapely.bounds(back)),
+            remedy="name their CRS as a fifth value, as in 11.5,48.1,11.6,48.2,EPSG:4326"
+            if bounds.crs is None
+            else "give LEFT,BOTTOM,RIGHT,TOP: x before y, longitude before latitude",
         )
     area: Area = shapely.intersection(moved, frame)
     shapely.prepare(area)

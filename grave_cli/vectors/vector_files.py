@@ -49,6 +49,9 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 }
 _OTHER_FORMATS = {
     b"PK\x03\x04": ("a zip archive", "unpack it and name the file in it"),
+    b"II*\0": ("a raster", "name a file of outlines"),
+    b"MM\0*": ("a raster", "name a file of outlines"),
+    b"II+\0": ("a raster", "name a file of outlines"),
     b"%PDF": ("PDF", "export it as GeoPackage (QGIS: Export > Save Features As)"),
     b"AC10": ("DWG", "save it as DXF, or import it in QGIS and export it as GeoPackage"),
 }

@@ -188,6 +188,7 @@ def test_files_that_may_be_heights_are_found(tmp_path: Path) -> None:
 
     assert unnamed_heights(tmp_path / "orthophotos/north.tif") == (tmp_path / "dems/north.asc",)
     assert unnamed_heights(tmp_path / "orthophotos/south.tif") == ()
+    assert unnamed_heights(tmp_path / "missing/south.tif") == ()
     found = unnamed_heights(tmp_path / "flat/orthomosaic.tif")
     assert [path.name for path in found] == ["Site_DSM_export.tif", "dem.tif", "elevation.bil"]
 

@@ -408,3 +408,32 @@ def test_threads_set_for_all_programs_count_where_nothing_else_sets_them() -> No
     assert threads({"OMP_NUM_THREADS": "4,2"}) == 0
     assert threads({"OMP_NUM_THREADS": "3", "GRAVE_PREDICTION__THREADS": "2"}) == 2
     assert threads({"OMP_NUM_THREADS": "3"}, "prediction.threads=1") == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [
+        ("predicton.tta", "prediction.tta"),
+        ("tta", "prediction.tta"),
+        ("grid.gsd", "grid.gsd_m"),
+        ("training.epoch", "training.epochs"),
+        ("prediction.decoding.body_treshold", "prediction.decoding.body_threshold"),
+    ],
+)
+def test_a_misspelt_setting_is_answered_with_the_right_name(key: str, meant: str) -> None:
+    with pytest.raises(SettingsError, match=rf"\(expected {meant}\)"):
+        load_settings(assignments=[f"{key}=1"], environ={})
+    variable, right = (f"GRAVE_{name.upper().replace('.', '__')}" for name in (key, meant))
+    with pytest.raises(SettingsError, match=rf"\(expected {right}\)"):
+        load_settings(environ={variable: "1"})
+
+
+def test_a_word_that_is_like_no_setting_gets_no_guess() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(assignments=["foo.bar=1"], environ={})
+    assert "expected" not in str(caught.value)
+
+
+def test_a_word_where_a_list_belongs_is_answered_with_a_list() -> None:
+    with pytest.raises(SettingsError, match=r'should be a list, such as \["hof"\]'):
+        load_settings(assignments=["data.test=hof"], environ={})

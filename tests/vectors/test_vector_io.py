@@ -458,6 +458,7 @@ REFUSALS: dict[str, tuple[Delivery, dict[str, Any], str]] = {
     ),
     "zipped": (of_bytes("g.zip", b"PK\x03\x04..."), {}, "found a zip archive"),
     "GeoParquet": (of_bytes("g.parquet", b"PAR1..."), {}, "GeoParquet cannot be read"),
+    "a raster": (of_bytes("g.tif", b"II*\0..."), {}, "found a raster"),
     "another format": (of_bytes("g.tab", b"!table"), {}, "found a file ending in .tab"),
     "empty file": (of_bytes("g.gpkg", b""), {}, "found an empty file"),
     "links to another file": (
