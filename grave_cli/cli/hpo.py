@@ -48,7 +48,8 @@ def hpo(
         str | None,
         typer.Option(
             metavar="DURATION",
-            help="Start no trial after this time, such as 90s, 10m or 1h30m; in seconds without a unit.",
+            help="Start no trial after this time, such as 90s, 10m or 1h30m; in seconds without a "
+            "unit.",
         ),
     ] = None,
     storage: Annotated[
