@@ -272,7 +272,15 @@ def _refuse_orphans(
     root: Path, kind: Kind, files: dict[str, Path], orthophotos: dict[str, Path]
 ) -> None:
     folder = f"{GROUND}/{kind.folder}" if root.name == GROUND else kind.folder
+    lower = {name.lower(): path for name, path in orthophotos.items()}
     for name, path in files.items():
+        if name not in orthophotos and name.lower() in lower:
+            raise DatasetError(
+                "its name differs from that of the orthophoto in capital letters",
+                where=path,
+                found=lower[name.lower()].name,
+                remedy="rename one of them",
+            )
         if name not in orthophotos:
             raise DatasetError(
                 f"no orthophoto for this file in {folder}",

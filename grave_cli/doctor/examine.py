@@ -18,6 +18,7 @@ from grave_cli.dataset.plans import PartPlan, plan_cemetery, plan_part
 from grave_cli.dataset.splits import Part, assign_parts
 from grave_cli.dataset.truth_notes import truth_notes
 from grave_cli.doctor.checks import CHECKS, GROUND_CHECKS
+from grave_cli.doctor.overlaps import check_overlaps
 from grave_cli.doctor.patient import Patient
 from grave_cli.doctor.report import SEVERITIES, CemeteryRow, CheckReport, Finding
 from grave_cli.errors import GraveError
@@ -57,6 +58,7 @@ def examine(settings: Settings, progress: Progress = SILENT) -> CheckReport:
     findings += _count_validating(plans)
     findings += _check_depths(patients)
     shown = () if _is_flight(manifest) else parts
+    findings += check_overlaps(patients, _splits_of(patients, shown))
     rows = tuple(_row(patient, shown) for patient in patients)
     unique = dict.fromkeys(findings)
     ordered = sorted(unique, key=lambda finding: SEVERITIES.index(finding.severity))
@@ -168,6 +170,14 @@ def _check_depths(patients: Sequence[Patient]) -> Iterator[Finding]:
         check_depths(orthophotos, measure_value_range(orthophotos))
     except GraveError as error:
         yield Finding("error", "", str(error))
+
+
+def _splits_of(patients: Sequence[Patient], parts: Sequence[Part]) -> dict[str, frozenset[str]]:
+    names = [patient.name for patient in patients]
+    return {
+        name: frozenset(part.split for part in parts if part.cemetery.name == name)
+        for name in names
+    }
 
 
 def _row(patient: Patient, parts: Sequence[Part]) -> CemeteryRow:

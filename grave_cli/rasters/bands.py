@@ -12,14 +12,8 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from grave_cli.errors import RasterReadError
-from grave_cli.rasters.band_names import (
-    COLOURS,
-    BandName,
-    agree,
-    name_of,
-    named_colours,
-    stated_wavelength,
-)
+from grave_cli.rasters.band_names import COLOURS, BandName, agree, name_of, named_colours
+from grave_cli.rasters.band_tags import describe_bands, names_of_bands
 from grave_cli.rasters.bit_depth import DEPTHS, range_of_floats, to_eight_bits
 from grave_cli.wording import counted
 
@@ -67,7 +61,7 @@ def read_bands(dataset: DatasetReader, path: Path) -> Bands:
     Raises:
         RasterReadError: Its bands are not those of an orthophoto.
     """
-    names = [name_of(text) for text in _descriptions(dataset)]
+    names = names_of_bands(dataset)
     colours = _find_colours(dataset, names)
     _check(dataset, path, colours)
     if colours is None:
@@ -225,7 +219,7 @@ def _check(dataset: DatasetReader, path: Path, colours: tuple[int, int, int] | N
         remedy = "this looks like a DEM: name the orthophoto" if is_dem else "export it in colour"
     elif (len(dtypes) != 1 or dtypes[0] not in DEPTHS) and colours is not None:
         remedy = _eight_bit_remedy(dataset, path, colours)
-    elif colours is None and not _has_names(dataset):
+    elif colours is None and not any(names_of_bands(dataset)):
         remedy = "`gdal_translate -b RED -b GREEN -b BLUE` keeps three bands, named by number"
     if remedy is not None:
         raise RasterReadError(
@@ -235,20 +229,6 @@ def _check(dataset: DatasetReader, path: Path, colours: tuple[int, int, int] | N
             expected="3 or 4 bands (RGB, RGBA) of uint8 or uint16",
             remedy=remedy,
         )
-
-
-def _has_names(dataset: DatasetReader) -> bool:
-    return any(name_of(text) for text in _descriptions(dataset))
-
-
-def _descriptions(dataset: DatasetReader) -> Iterator[str | None]:
-    """Yield the description of each band; one that names no colour may have a wavelength."""
-    for band, description in enumerate(dataset.descriptions, start=1):
-        if name_of(description) is not None:
-            yield description
-            continue
-        tags = dataset.tags(band) | dataset.tags(band, ns="IMAGERY")
-        yield stated_wavelength(tags) or description
 
 
 def _eight_bit_remedy(dataset: DatasetReader, path: Path, colours: tuple[int, int, int]) -> str:
@@ -264,14 +244,15 @@ def _eight_bit_remedy(dataset: DatasetReader, path: Path, colours: tuple[int, in
 def _not_in_colour(
     dataset: DatasetReader, path: Path, names: list[BandName | None]
 ) -> RasterReadError:
-    missing = [colour for colour in COLOURS if colour not in names]
+    tags = {tag.name for tag in dataset.colorinterp}
+    missing = [colour for colour in COLOURS if colour not in {*names, *tags}]
     remedy = "export the orthophoto of the colour camera"
     if not missing:
         remedy = "`gdal_translate -b RED -b GREEN -b BLUE` keeps one band of each, named by number"
     return RasterReadError(
         f"orthophoto has no {missing[0]} band" if missing else "colours are ambiguous",
         where=path,
-        found=f"bands {_described(dataset)}",
+        found=f"bands {describe_bands(dataset)}",
         expected="red, green and blue, each once",
         remedy=remedy,
     )
@@ -286,7 +267,7 @@ def _mistagged(
     return RasterReadError(
         f"band {band} is tagged as an alpha channel but {really}",
         where=path,
-        found=f"bands {_described(dataset)}"
+        found=f"bands {describe_bands(dataset)}"
         if described
         else "more half-transparent than other pixels",
         expected="transparent and opaque pixels, or no alpha channel",
@@ -303,7 +284,3 @@ def _all_transparent(path: Path, band: int) -> RasterReadError:
         remedy=f"export it again, or `gdal_translate -b 1 -b 2 -b 3 {path.name} rgb.tif` drops "
         "the alpha channel",
     )
-
-
-def _described(dataset: DatasetReader) -> str:
-    return ", ".join(text or "-" for text in _descriptions(dataset))

@@ -32,6 +32,7 @@ class Orthophoto:
         is_stored_in_rows: Each block reaches from the left to the right edge of the image.
         overviews: Decimation factors of its overviews, such as (2, 4, 8).
         nodata: Stored value that marks pixels without a colour; None without one.
+        pictures: Number of pictures in the file; the first one is read.
     """
 
     path: Path
@@ -41,6 +42,7 @@ class Orthophoto:
     is_stored_in_rows: bool
     overviews: tuple[int, ...]
     nodata: float | None = None
+    pictures: int = 1
 
     @property
     def name(self) -> str:
@@ -77,6 +79,8 @@ class Orthophoto:
             one = len(self.bands.unused) == 1
             words = f"band {names} is" if one else f"bands {names} are"
             notes.append(f"{self.path}: {words} not an alpha channel and ignored")
+        if self.pictures > 1:
+            notes.append(f"{self.path}: holds {self.pictures} pictures; the first one is read")
         if self.georeference.from_prj:
             notes.append(f"{self.path}: its CRS is taken from the .prj file beside it")
         return tuple(notes)
@@ -116,6 +120,7 @@ def inspect_orthophoto(path: Path) -> Orthophoto:
             is_stored_in_rows=dataset.block_shapes[0][1] >= dataset.width,
             overviews=tuple(dataset.overviews(1)),
             nodata=dataset.nodata,
+            pictures=max(1, len(dataset.subdatasets)),
         )
 
 

@@ -28,6 +28,7 @@ from grave_cli.wording import counted
 GRAVE_LAYER = "graves"
 Bounds = tuple[float, float, float, float]
 
+_LISTED = 30  # columns named in an error
 _POLYGONAL = ("Polygon", "MultiPolygon", "CurvePolygon", "MultiSurface", "Surface")
 _MIXED = ("Unknown", "GeometryCollection")
 _LINEAR = (
@@ -295,7 +296,8 @@ def _shape(geometry: fiona.Geometry | None) -> shapely.Geometry | None:
 
 
 def _condition_error(what: str, path: Path, layer: LayerSchema, condition: str) -> DatasetError:
-    columns = ", ".join(layer.columns) or "none"
+    shown = layer.columns[:_LISTED]
+    columns = ", ".join([*shown, "…"] if len(shown) < len(layer.columns) else shown) or "none"
     return DatasetError(
         what,
         where=path,

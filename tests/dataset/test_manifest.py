@@ -153,6 +153,12 @@ def test_data_in_another_place_is_named(tmp_path: Path, names: list[str], says: 
         read_manifest(root)
 
 
+def test_names_that_differ_in_capital_letters_are_named(tmp_path: Path) -> None:
+    write(tmp_path, "orthophotos/north.tif", "annotations/North.gpkg")
+    with pytest.raises(DatasetError, match=r"capital letters \(found north.tif\); rename"):
+        read_manifest(tmp_path)
+
+
 def test_a_file_is_no_data_folder(tmp_path: Path) -> None:
     write(tmp_path, "orthophotos/north.tif")
     with pytest.raises(DatasetError, match="data folder is a file"):

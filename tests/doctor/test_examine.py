@@ -328,6 +328,14 @@ def test_graves_where_the_orthophoto_shows_nothing_are_found(data: Path) -> None
     assert found(check(data), "warning", "lie where", "shows nothing", "alpha channel")
 
 
+def test_one_place_in_two_splits_is_found(data: Path) -> None:
+    for folder in ("orthophotos", "annotations"):
+        (path,) = (data / folder).iterdir()
+        shutil.copy(path, path.with_name(f"again{path.suffix}"))
+
+    assert found(check(data), "warning", "again and sample_01 show the same place", "data.train")
+
+
 def test_outlines_of_whole_cemeteries_are_found(data: Path) -> None:
     (path,) = (data / "annotations").iterdir()
     rewrite_graves(path, lambda graves: [*graves, shapely.box(*shapely.total_bounds(graves))])

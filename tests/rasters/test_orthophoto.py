@@ -105,6 +105,12 @@ def with_wavelengths(path: Path, tags: Sequence[dict[str, str]]) -> Path:
     return path
 
 
+def tagged(path: Path, *tags: str) -> Path:
+    with rasterio.open(write(path, count=len(tags)), "r+") as file:
+        file.colorinterp = [rasterio.enums.ColorInterp[tag] for tag in tags]
+    return path
+
+
 def palette(path: Path) -> Path:
     with rasterio.open(write(path, count=1), "r+") as file:
         file.write_colormap(1, {7: (255, 0, 0, 255)})
@@ -180,6 +186,16 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], type[GraveError], str]] = {
     "grey": (lambda path: write(path, count=1), RasterReadError, r"1 band\(s\) of uint8"),
     "grey and alpha": (lambda path: write(path, count=2), RasterReadError, r"2 band\(s\)"),
     "palette": (palette, RasterReadError, "-expand rgb"),
+    "CMYK by tags": (
+        lambda path: tagged(path, "cyan", "magenta", "yellow", "black"),
+        RasterReadError,
+        "no red band .*found bands cyan, magenta, yellow, black",
+    ),
+    "infrared by tags": (
+        lambda path: tagged(path, "nir", "red", "green"),
+        RasterReadError,
+        "no blue band .*found bands nir, red, green",
+    ),
     "five bands": (lambda path: write(path, count=5), RasterReadError, r"5 band\(s\)"),
     "float": (lambda path: write(path, dtype="float32"), RasterReadError, "float32"),
     "a DEM": (lambda path: write(path, count=1, dtype="float32"), RasterReadError, "like a DEM"),
@@ -281,6 +297,10 @@ def test_what_is_peculiar_is_said(tmp_path: Path) -> None:
     notes = {path: inspect_orthophoto(path).notes for path in (plain, infrared, bare)}
 
     assert notes[plain] == ()
+    pages = tmp_path / "pages.tif"
+    for append in ("NO", "YES"):
+        rasterio.shutil.copy(plain, pages, driver="GTiff", append_subdataset=append, strict=False)
+    assert inspect_orthophoto(pages).notes == (f"{pages}: holds 2 pictures; the first one is read",)
     assert notes[infrared] == (f"{infrared}: band 4 is not an alpha channel and ignored",)
     assert notes[bare] == (f"{bare}: its CRS is taken from the .prj file beside it",)
 
