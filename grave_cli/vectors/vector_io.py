@@ -203,10 +203,10 @@ def _find_layer(path: Path, file: VectorFile, choice: LayerChoice) -> LayerSchem
         fitting = {
             name: layer
             for name, layer in layers.items()
-            if layer.kind in family and name != choice.besides
+            if layer.kind in family and name.lower() != choice.besides.lower()
         }
-        if choice.preferred in fitting:
-            return fitting[choice.preferred]
+        if (known := _spelt(choice.preferred, fitting)) is not None:
+            return fitting[known]
         if len(fitting) == 1:
             return next(iter(fitting.values()))
         if fitting:
@@ -225,9 +225,17 @@ def _find_layer(path: Path, file: VectorFile, choice: LayerChoice) -> LayerSchem
     )
 
 
-def _named_layer(path: Path, name: str, layers: Mapping[str, LayerSchema]) -> LayerSchema:
+def _spelt(name: str, layers: Mapping[str, LayerSchema]) -> str | None:
+    """Find a layer by its name, or the only one whose name differs in capital letters alone."""
     if name in layers:
-        return layers[name]
+        return name
+    like = [other for other in layers if other.lower() == name.lower()]
+    return like[0] if len(like) == 1 else None
+
+
+def _named_layer(path: Path, name: str, layers: Mapping[str, LayerSchema]) -> LayerSchema:
+    if (known := _spelt(name, layers)) is not None:
+        return layers[known]
     raise DatasetError(
         "layer is missing", where=path, found=_listing(layers) or "no layers", expected=name
     )

@@ -57,6 +57,11 @@ def prediction_file(folder: Path) -> Path:
     return write(path, [shapely.box(500000, 5400000, 500020, 5400010)], layer="coverage")
 
 
+def capital_layers(folder: Path) -> Path:
+    path = write(folder / "g.gpkg", GRAVES, layer="Graves")
+    return write(path, [grave(10, 5)], layer="Paths")
+
+
 def one_polygon_layer(folder: Path) -> Path:
     path = write(folder / "g.gpkg", [shapely.Point(500001, 5400001)], kind="Point", layer="trees")
     write(path, [None], kind="None", crs=None, layer="table")
@@ -223,7 +228,10 @@ DELIVERIES: dict[str, tuple[Delivery, dict[str, Any]]] = {
     ),
     "US feet": (lambda f: write(f / "g.gpkg", moved(GRAVES, US_FOOT), crs=US_FOOT), {}),
     "layer by name": (several_layers, {"annotation_layer": "plots"}),
+    "layer by name in capitals": (several_layers, {"annotation_layer": "PLOTS"}),
+    "besides the area in capitals": (several_layers, {"area_layer": "Paths"}),
     "layer graves": (prediction_file, {}),
+    "layer Graves": (capital_layers, {}),
     "only polygon layer": (one_polygon_layer, {}),
     "besides the area": (several_layers, {"area_layer": "paths"}),
     "filter": (cad_layers, {"annotation_filter": "NAME = 'Grab belegt'"}),
