@@ -197,12 +197,16 @@ def _of_list(path: Path, link: Callable[[Path], Path]) -> Iterator[Path]:
         yield path.parent / name if linked == Path(name) else linked
 
 
+def _is_heights(path: Path) -> bool:
+    return bears_tag(path, DEM) or path.stem.lower() in DEM.tags
+
+
 def _of_folder(folder: Path) -> Iterator[Path]:
     """Find the orthophotos of a data folder, of projects in a folder, or beside their DEMs."""
     layout = folder / ORTHOPHOTO.folder
     place = layout if layout.is_dir() else folder
     found, unread = find_files(place, ORTHOPHOTO)
-    photos = [path for path in found.values() if place is layout or not bears_tag(path, DEM)]
+    photos = [path for path in found.values() if place is layout or not _is_heights(path)]
     if place is not layout:
         with readable(folder):
             projects = [read_project(one) for one in sorted(folder.iterdir()) if one.is_dir()]

@@ -24,6 +24,8 @@ from grave_cli.dataset.file_kinds import (
 from grave_cli.dataset.odm_project import project_of
 from grave_cli.errors import DatasetError
 
+_PICTURE_ENDINGS = (".tif", ".tiff", ".vrt", ".jp2")  # a GeoPackage beside is usually a map
+
 
 @dataclass(frozen=True)
 class HeightFiles:
@@ -145,7 +147,26 @@ def sibling_heights(orthophoto: Path) -> HeightFiles:
         if is_dem and name_of(path, DEM) in names:
             kind = DTM if belongs(path, DTM) else DEM
             take_file(found[kind], name_of(path, DEM), path)
-    return _paired(found[DEM], found[DTM], names)
+    paired = _paired(found[DEM], found[DTM], names)
+    return paired if paired.dem else _nameless(orthophoto, folder)
+
+
+def _nameless(orthophoto: Path, folder: Path) -> HeightFiles:
+    """Find heights called `dsm.tif`, `dem.tif` or `dtm.tif` beside the only orthophoto of a folder.
+
+    Metashape, DJI Terra and single downloads of WebODM deliver `orthomosaic.tif` and `dem.tif`, or
+    `odm_orthophoto.tif`, `dsm.tif` and `dtm.tif`.
+    """
+    rasters = [
+        path
+        for path in sorted(folder.glob("[!.]*.*"))
+        if path.suffix.lower() in _PICTURE_ENDINGS and path.name != orthophoto.name
+    ]
+    by_word = {path.stem.lower(): path for path in rasters if looks_like_heights(path)}
+    if any(not looks_like_heights(path) for path in rasters) or by_word.keys() - set(DEM.tags):
+        return HeightFiles()
+    surfaces = [by_word[word] for word in ("dsm", "dem") if word in by_word]
+    return HeightFiles(surfaces[0], by_word.get("dtm")) if len(surfaces) == 1 else HeightFiles()
 
 
 def unnamed_heights(orthophoto: Path) -> tuple[Path, ...]:

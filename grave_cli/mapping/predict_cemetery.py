@@ -30,6 +30,7 @@ from grave_cli.settings.mapping import DecodingSettings
 from grave_cli.settings.tree import Settings
 from grave_cli.vectors.areas import Area, MapBounds, both_areas, bounds_area, read_area
 
+_SPARSE_SHARE = 0.15  # of the frame; a flight fills more of it, unless the mask is inverted
 _WORTH_MEASURING_MPX = 50  # below this, measuring tile speeds takes longer than it saves
 
 
@@ -110,6 +111,11 @@ def predict_cemetery(
                 found=f"no valid pixel{' in the area to map' if scene.aoi else ''}",
                 expected="an image",
                 remedy="check its alpha channel, mask or nodata value",
+            )
+        if scene.aoi is None and result.computed_share < _SPARSE_SHARE:
+            progress.warn(
+                f"{orthophoto}: shows something in only {result.computed_share:.0%} of its frame; "
+                "if that is too little, check its alpha channel, mask or nodata value"
             )
         if receiver is not None:
             receiver.receive(result)

@@ -187,7 +187,12 @@ def _toml_layer(config: Path | None) -> tuple[str, Tree]:
     except OSError as error:
         raise SettingsError(f"cannot be read: {error.strerror}", where=path) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise SettingsError(f"not a TOML file: {error}", where=path) from None
+        remedy = None
+        if isinstance(error, UnicodeDecodeError):
+            remedy = "save it as UTF-8"
+        elif "\\" in str(error):
+            remedy = "write paths with / or in 'single quotes'"
+        raise SettingsError(f"not a TOML file: {error}", where=path, remedy=remedy) from None
     return str(path), _flat_studies(tree)
 
 

@@ -215,7 +215,7 @@ def _find_layer(path: Path, file: VectorFile, choice: LayerChoice) -> LayerSchem
                 where=path,
                 found=f"{len(fitting)} layers: {', '.join(fitting)}",
                 expected="one layer, or its name",
-                remedy=f"name it with {choice.named_with}=NAME",
+                remedy=f"name it with {choice.named_with}=NAME, or merge them into one layer",
             )
     raise DatasetError(
         "no polygon layer",

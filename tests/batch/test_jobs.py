@@ -53,6 +53,11 @@ def test_a_flat_folder_gives_orthophotos_with_the_dems_beside_them(here: Path) -
     assert listed("flat") == {"a": ("a-orthophoto.tif", "a-dsm.tif"), "b": ("b.tif", "")}
 
 
+def test_a_dem_without_a_name_is_no_orthophoto(here: Path) -> None:
+    touch("flat/orthomosaic.tif", "flat/dem.tif")
+    assert listed("flat") == {"orthomosaic": ("orthomosaic.tif", "dem.tif")}
+
+
 def test_a_list_names_one_orthophoto_a_line_relative_to_itself(here: Path) -> None:
     touch("lists/a.tif", "b.tif")
     Path("lists/all.txt").write_text("\ufeff# spring\na.tif\n\n../b.tif\n", encoding="utf-8")

@@ -180,6 +180,25 @@ def test_folders_of_another_name_are_named(tmp_path: Path) -> None:
         assign_parts(manifest, DataSettings())
 
 
+@pytest.mark.parametrize(
+    ("names", "dem", "dtm"),
+    [
+        (["orthomosaic.tif", "dem.tif", "map.gpkg", "report.pdf"], "dem.tif", None),
+        (["odm_orthophoto.tif", "dsm.tif", "dtm.tif"], "dsm.tif", "dtm.tif"),
+        (["result.tif", "DSM.tif"], "DSM.tif", None),
+        (["orthomosaic.tif", "dem.tif", "dsm.tif"], None, None),
+        (["orthomosaic.tif", "dtm.tif"], None, None),
+        (["north.tif", "south.tif", "dem.tif"], None, None),
+    ],
+)
+def test_heights_without_a_name_belong_to_the_only_orthophoto(
+    tmp_path: Path, names: list[str], dem: str | None, dtm: str | None
+) -> None:
+    write(tmp_path, *names)
+    expected = HeightFiles(*(None if name is None else tmp_path / name for name in (dem, dtm)))
+    assert sibling_heights(tmp_path / names[0]) == expected
+
+
 def test_files_that_may_be_heights_are_found(tmp_path: Path) -> None:
     write(tmp_path, "orthophotos/north.tif", "orthophotos/south.tif", "dems/north.asc")
     flat = (

@@ -11,6 +11,7 @@ import shapely
 from image_store import runs_of
 from PIL import Image
 from pyproj import CRS
+from support import Listener
 
 from grave_cli.dataset.annotations import rasterize_instances, read_graves
 from grave_cli.dataset.manifest import Cemetery, read_manifest
@@ -208,6 +209,23 @@ def test_an_orthophoto_without_a_valid_pixel_is_refused(
     engine = open_engine(bundle, trained.prediction)
     with pytest.raises(RasterReadError, match=r"blank\.tif: orthophoto shows nothing .*nodata"):
         predict_cemetery(path, cemetery.dem, bundle, engine, trained)
+
+
+def test_an_orthophoto_that_hardly_shows_anything_is_doubted(
+    trained: Settings, bundle: Bundle, cemetery: Cemetery, tmp_path: Path
+) -> None:
+    path = tmp_path / "corner.tif"
+    with rasterio.open(cemetery.orthophoto) as file:
+        profile, pixels = {**file.profile, "count": 3, "nodata": 0}, file.read((1, 2, 3))
+    pixels[:, :, pixels.shape[2] // 10 :] = 0
+    with rasterio.open(path, "w", **profile) as file:
+        file.write(pixels)
+    listener = Listener()
+
+    engine = open_engine(bundle, trained.prediction)
+    predict_cemetery(path, cemetery.dem, bundle, engine, trained, progress=listener)
+
+    assert any("of its frame; if that is too little" in note for note in listener.notes)
 
 
 def test_the_preview_shows_found_false_and_missed_graves(

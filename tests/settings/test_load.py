@@ -98,6 +98,19 @@ def test_a_config_file_that_is_no_toml_is_named(content: bytes) -> None:
     assert len(str(error.value).splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("content", "remedy"),
+    [
+        ("# Größe\n".encode("cp1252"), "save it as UTF-8"),
+        (b'[data]\nroot = "C:\\daten"\n', "write paths with / or in 'single quotes'"),
+    ],
+)
+def test_slips_of_windows_in_a_config_file_have_a_remedy(content: bytes, remedy: str) -> None:
+    Path("bad.toml").write_bytes(content)
+    with pytest.raises(SettingsError, match=remedy):
+        load_settings(Path("bad.toml"), environ={})
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_a_config_file_of_any_windows_editor_is_read(encoding: str) -> None:
     text = "[training]\r\nepochs = 7\r\n[data]\r\nannotation_filter = \"ART = 'Gräber'\"\r\n"
