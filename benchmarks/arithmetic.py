@@ -68,7 +68,8 @@ def measured(rates: Rates) -> Rates:
     print_table("Measured here, one thread", list(Cost.__dataclass_fields__), cost_rows(costs))
     print(f"\nlargest deviation of the fitted rates: {fit.error:.0%} of a cemetery's time")
     source_px = sum(cost.source_mpx for cost in costs) * 1e6
-    maps = np.polyfit([cost.graves for cost in costs], [cost.map_bytes for cost in costs], 1)
+    alike = [cost for cost in costs if cost.gsd_m == SCENES[0][1]]  # in graves on a hectare
+    maps = np.polyfit([cost.graves for cost in alike], [cost.map_bytes for cost in alike], 1)
     input_bytes = sum(cost.input_bytes for cost in costs)
     print(f"bytes of a pixel of these orthophotos: {input_bytes / source_px:.2f}")
     read_bytes = sum(cost.read_bytes for cost in costs)
@@ -91,9 +92,10 @@ def totals(bills: Sequence[Bill]) -> list[list[object]]:
     """List what all cemeteries cost, a column for each number of them."""
 
     def row(name: str, value: Any, unit: str = "") -> list[object]:
-        return [name, *(f"{value(bill):,.3g}{unit}" for bill in bills)]
+        return [name, *(f"{rounded(value(bill))}{unit}" for bill in bills)]
 
     return [
+        row("area of the cemeteries", lambda bill: bill.hectares.sum(), " ha"),
         row("orthophoto pixels", lambda bill: bill.source_mpx.sum() / 1e3, " Gpx"),
         row("working pixels", lambda bill: bill.working_mpx.sum() / 1e3, " Gpx"),
         row("of the largest", lambda bill: bill.working_mpx.max(), " Mpx"),
@@ -101,7 +103,7 @@ def totals(bills: Sequence[Bill]) -> list[list[object]]:
         row("core hours", lambda bill: bill.core_h),
         row("core-seconds of the median", lambda bill: np.median(bill.core_s)),
         row("core-seconds of the largest", lambda bill: bill.core_s.max()),
-        row("H200 hours of the network, at most", Bill.h200_hours_at_most),
+        row("H200 hours of the model alone, at most", Bill.h200_hours_at_most),
         row("input on disk", lambda bill: bill.input_bytes / 1e12, " TB"),
         row("maps on disk", lambda bill: bill.map_bytes / 1e9, " GB"),
         row("over the network", lambda bill: bill.network_bytes / 1e12, " TB"),
@@ -127,7 +129,7 @@ def limits(bill: Bill, rates: Rates, cores: int) -> str:
     """Say where one driver, one file server and one large cemetery end the gain."""
     mean_s = float(bill.core_s.mean())
     gbit_s = bill.network_bytes * 8 / (bill.core_h * 3600) * cores / 1e9
-    alone = int(bill.core_h * 3600 / bill.core_s.max())
+    alone = round(bill.core_h * 3600 / bill.core_s.max())
     return (
         f"A node of {cores} cores reads {gbit_s:.2f} Gbit/s: a file server with {STORE_GBIT_S:g} "
         f"Gbit/s serves {STORE_GBIT_S / gbit_s:.0f} of them.\n"
@@ -136,6 +138,11 @@ def limits(bill: Bill, rates: Rates, cores: int) -> str:
         f"From {alone} cores on, the largest of {len(bill.core_s):,} cemeteries takes longer than "
         "all the others."
     )
+
+
+def rounded(value: float) -> str:
+    """Write a number with three digits, or all of a larger one."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def in_words(seconds: float) -> str:

@@ -12,6 +12,8 @@ FILES_ABOVE_MPX = 25.0  # prediction.memory_mpx: larger cemeteries keep probabil
 H200_CHIPS_S, CHIP_MPX = 1042.0, 0.256**2
 """Training steps of batch 32 with chips of 256 px on an NVIDIA H200 (docs/performance.md)."""
 
+_MEASURED = "--measure, 27 November"
+
 
 def _noted(default: float, note: str) -> Any:
     return field(default=default, metadata={"note": note})
@@ -69,19 +71,27 @@ class Survey(Numbers):
 class Rates(Numbers):
     """What a cemetery costs: measured."""
 
-    cemetery_s: float = _noted(1.0, "core-seconds of each cemetery")
-    source_mpx_s: float = _noted(0.02, "core-seconds of each Mpx of the orthophoto")
-    working_mpx_s: float = _noted(1.5, "core-seconds of each working Mpx")
+    cemetery_s: float = _noted(0.04, f"core-seconds of each cemetery: {_MEASURED}")
+    source_mpx_s: float = _noted(0.041, f"core-seconds of each Mpx of the orthophoto: {_MEASURED}")
+    working_mpx_s: float = _noted(1.63, f"core-seconds of each working Mpx: {_MEASURED}")
     grave_s: float = _noted(
         0.0013, "core-seconds of each grave: docs/performance.md, 80,256 graves, 27 November"
     )
-    start_s: float = _noted(0.92, "seconds until a process can map: docs/performance.md")
-    driver_s: float = _noted(0.02, "seconds of the driver of --ray for each cemetery")
-    source_px_bytes: float = _noted(1.1, "bytes of each pixel of the orthophoto, with its DEM")
-    read_share: float = _noted(1.0, "bytes read for each byte of the orthophoto")
-    map_bytes: float = _noted(400e3, "bytes of a map without graves")
-    grave_bytes: float = _noted(1500.0, "bytes of each grave on a map")
-    scratch_px_bytes: float = _noted(3.0, "bytes of scratch for each working pixel: memory.py")
+    start_s: float = _noted(
+        0.92, "seconds until a process can map: docs/performance.md, startup.py"
+    )
+    driver_s: float = _noted(
+        0.006, "core-seconds of the driver of --ray for each cemetery: scheduling.py --replay"
+    )
+    source_px_bytes: float = _noted(
+        1.7, "bytes of each pixel: a real drone orthophoto, RGBA, deflate (JPEG: 0.35 to 0.5)"
+    )
+    read_share: float = _noted(1.6, f"bytes read for each byte of the orthophoto: {_MEASURED}")
+    map_bytes: float = _noted(257e3, f"bytes of a map without graves: {_MEASURED}")
+    grave_bytes: float = _noted(4140.0, f"bytes of each grave on a map: {_MEASURED}")
+    scratch_px_bytes: float = _noted(
+        3.0, "bytes of scratch for each working pixel: docs/performance.md, memory.py"
+    )
     working_gsd_m: float = _noted(0.04, "pixel of the working grid, m: the default of grid.gsd_m")
 
 
@@ -90,6 +100,7 @@ class Bill:
     """What cemeteries cost.
 
     Args:
+        hectares: Area of each.
         source_mpx: Pixels of each orthophoto.
         working_mpx: Working pixels of each.
         graves: Graves on each.
@@ -101,6 +112,7 @@ class Bill:
         scratch_bytes: Scratch of each, while it is mapped.
     """
 
+    hectares: np.ndarray
     source_mpx: np.ndarray
     working_mpx: np.ndarray
     graves: np.ndarray
@@ -126,7 +138,7 @@ class Bill:
         return float(np.sort(self.scratch_bytes)[::-1][:slots].sum())
 
     def h200_hours_at_most(self, overlap: float = 1.5) -> float:
-        """Bound the hours of an H200 for the network alone.
+        """Bound the hours of an H200 for the model alone.
 
         A training step holds a prediction, so it takes no less. Reading, copying to the GPU, and
         graves are not in it.
@@ -150,14 +162,15 @@ def add_up(hectares: np.ndarray, survey: Survey, rates: Rates) -> Bill:
     working_mpx = area_m2 / rates.working_gsd_m**2 / 1e6
     graves = hectares * survey.graves_per_ha
     parts_s = {
-        "network, per working pixel": rates.working_mpx_s * working_mpx,
-        "reading, per pixel": rates.source_mpx_s * source_mpx,
+        "working pixels, mostly the model": rates.working_mpx_s * working_mpx,
+        "pixels of the orthophotos": rates.source_mpx_s * source_mpx,
         "graves": rates.grave_s * graves,
         "each cemetery": np.full(len(hectares), rates.cemetery_s),
     }
     by_size = sorted(parts_s, key=lambda part: -parts_s[part].sum())
     input_bytes = float(source_mpx.sum()) * 1e6 * rates.source_px_bytes
     return Bill(
+        hectares,
         source_mpx,
         working_mpx,
         graves,
@@ -190,7 +203,11 @@ def sensitivity(
             replace(rates, working_gsd_m=rates.working_gsd_m / 2),
         ),
         ("twice as many graves", replace(survey, graves_per_ha=2 * survey.graves_per_ha), rates),
-        ("network twice as fast", survey, replace(rates, working_mpx_s=rates.working_mpx_s / 2)),
+        (
+            "working pixels computed twice as fast",
+            survey,
+            replace(rates, working_mpx_s=rates.working_mpx_s / 2),
+        ),
     )
     base = add_up(survey.draw_hectares(count, seed), survey, rates)
     found = []

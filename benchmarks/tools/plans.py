@@ -4,10 +4,9 @@ Cemeteries are numbered by name. The scheduler of gravecli takes its rules from 
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
-from typing import cast
+from collections.abc import Sequence
 
-from grave_cli.batch.jobs import Job, Shard
+from grave_cli.batch.jobs import Shard
 from grave_cli.cluster.waiting import TRIES_AGAIN, Waiting
 
 
@@ -125,9 +124,8 @@ class ShardPlan(Plan):
     """
 
     def __init__(self, cemeteries: int, shards: int) -> None:
-        numbers = cast(Sequence[Job], range(cemeteries))
-        take: Callable[[int], Sequence[Job]] = lambda one: Shard(one, shards).take(numbers)
-        self._queue = deque(deque(cast(Sequence[int], take(one))) for one in range(shards))
+        numbers = range(cemeteries)
+        self._queue = deque(deque(Shard(one, shards).take(numbers)) for one in range(shards))
         self._running: dict[int, deque[int]] = {}
 
     def take(self, slot: int) -> tuple[int, bool] | None:

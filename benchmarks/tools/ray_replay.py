@@ -1,7 +1,7 @@
 """The real scheduler on a real Ray cluster of this machine, with cemeteries that only take time.
 
-A task sleeps for as long as its cemetery would take, so that many nodes fit on a few cores. All else
-is what `predict-cemetery --ray` runs.
+A task sleeps for as long as its cemetery would take, so that many nodes fit on a few cores. All
+else is what `predict-cemetery --ray` runs.
 """
 
 import os
@@ -22,7 +22,7 @@ from grave_cli.batch.run import describe
 from grave_cli.cluster.map_jobs import map_jobs_on_cluster
 from grave_cli.dataset.named_files import HeightFiles
 from grave_cli.model.shipped import starter_model
-from grave_cli.progress import SILENT, Progress
+from grave_cli.progress import SILENT, Progress, Silent
 from grave_cli.settings.load import load_settings
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def replay(
     return found, lost_s
 
 
-class _Clock(type(SILENT)):  # type: ignore[misc]
+class _Clock(Silent):
     """Takes the time of the driver's first note, after which it hands over the first cemetery."""
 
     begin_s = begin_core_s = 0.0

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from grave_cli.dataset.file_kinds import DEM, ORTHOPHOTO, bears_tag
 from grave_cli.dataset.named_files import (
@@ -22,6 +23,8 @@ LIST_MARK = "@"
 
 SLURM_TASK, SLURM_COUNT = "SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_COUNT"
 _SLURM_FIRST, _SLURM_STEP = "SLURM_ARRAY_TASK_MIN", "SLURM_ARRAY_TASK_STEP"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class Shard:
         """Name the shard as `--shard` does, from 1."""
         return f"{self.index + 1}/{self.count}"
 
-    def take(self, jobs: Sequence[Job]) -> tuple[Job, ...]:
+    def take(self, jobs: Sequence[T]) -> tuple[T, ...]:
         """Return every `count`-th job."""
         return tuple(jobs[self.index :: self.count])
 

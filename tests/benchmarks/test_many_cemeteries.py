@@ -28,11 +28,11 @@ def test_a_hectare_and_four_are_added_up() -> None:
     # 2 and 8 ha are flown: 50 and 200 Mpx of 2 cm, 12.5 and 50 Mpx of 4 cm
     assert bill.source_mpx == pytest.approx([50, 200])
     assert bill.working_mpx == pytest.approx([12.5, 50])
-    # network + reading + graves + each
+    # model + reading + graves + each
     assert bill.core_s == pytest.approx([12.5 + 5 + 1 + 2, 50 + 20 + 4 + 2])
     assert list(bill.parts_h) == [
-        "network, per working pixel",
-        "reading, per pixel",
+        "working pixels, mostly the model",
+        "pixels of the orthophotos",
         "graves",
         "each cemetery",
     ]

@@ -27,7 +27,7 @@ def test_the_largest_first_end_together_and_the_other_orders_leave_it_over() -> 
 
 def test_more_shards_than_slots_share_the_work_more_evenly() -> None:
     work_s = [1.0, 1.0, 1.0, 5.0, 1.0, 5.0, 1.0, 1.0]
-    # 2 shards: 1 1 1 1 | 1 5 5 1; 4 shards: 1 1 | 1 5 | 1 1 | 5 1, of which a slot takes 1 1, 1 1, 5 1
+    # 2 shards: 1 1 1 1 | 1 5 5 1. 4 shards: 1 1 | 1 5 | 1 1 | 5 1; a slot takes all but the second.
     assert simulate(work_s, TWO_SLOTS, ShardPlan(8, 2)).makespan_s == 12
     assert simulate(work_s, TWO_SLOTS, ShardPlan(8, 4)).makespan_s == 10
 
