@@ -6,8 +6,8 @@
 Simulated are cemeteries as in `benchmarks/arithmetic.py`, by four plans: the driver of
 `predict-cemetery --ray`, with the rules of the program; a plain queue by name, which repeats lost
 cemeteries for ever; and `--shard` with a shard for each core, or four, under a scheduler that
-repeats lost shards. A lost cemetery begins again from zero. (Cemeteries above 25 working Mpx may
-continue in fact, so this is the worse case.)
+repeats lost shards. A lost cemetery begins again from zero. (Above 25 working Mpx, a computer goes
+on with what it has lost itself, so this is the worse case.)
 
 The replay runs the real driver on Ray nodes of this machine, whose tasks sleep instead of mapping;
 one node is lost in the middle.
@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("--cemeteries", type=int, default=10_000)
     parser.add_argument("--nodes", type=int, default=8)
     parser.add_argument("--cores", type=int, default=16, help="cores of each node")
-    parser.add_argument("--seeds", type=int, default=5, help="repetitions with other chances")
+    parser.add_argument("--seeds", type=int, default=10, help="repetitions with other chances")
     parser.add_argument(
         "--mtbf-h", nargs="+", type=float, default=[1128, 10, 1],
         help="hours between failures of a node: 47 days of an 8-GPU node (arXiv:2410.21680), ...",
