@@ -130,28 +130,69 @@ def cemetery_name(orthophoto: Path) -> str:
 def sibling_heights(orthophoto: Path) -> HeightFiles:
     """Find the heights of an orthophoto: in dems/ of its data folder, its ODM project, or beside.
 
-    Beside it, only a file with a word for DEMs in its name ("_dsm") is one.
+    Beside it, only a file with a word for DEMs in its name ("_dsm") is one, or `dem.tif` beside the
+    only orthophoto of a folder.
 
     Raises:
         DatasetError: There are two of a kind.
     """
-    if (project := project_of(orthophoto)) is not None:
-        return HeightFiles(project.dem, project.dtm)
-    folder = Path(os.path.realpath(orthophoto)).parent  # resolve() fails on links in a circle
-    if folder.name == ORTHOPHOTO.folder:
-        return heights_of(orthophoto, folder.parent / DEM.folder)
-    names = (cemetery_name(orthophoto), composed(orthophoto.stem))
-    found: dict[Kind, dict[str, Path]] = {DEM: {}, DTM: {}}
+    return HeightSearch().siblings(orthophoto)
+
+
+class HeightSearch:
+    """Finds the heights of many orthophotos, and lists each folder only once."""
+
+    def __init__(self) -> None:
+        self._folders: dict[Path, tuple[dict[str, Path], dict[str, Path]]] = {}
+        self._tagged: dict[Path, dict[str, list[Path]]] = {}
+        self._nameless: dict[Path, HeightFiles] = {}
+
+    def siblings(self, orthophoto: Path) -> HeightFiles:
+        """See `sibling_heights`.
+
+        Raises:
+            DatasetError: There are two of a kind.
+        """
+        if (project := project_of(orthophoto)) is not None:
+            return HeightFiles(project.dem, project.dtm)
+        folder = Path(os.path.realpath(orthophoto)).parent  # resolve() fails on links in a circle
+        if folder.name == ORTHOPHOTO.folder:
+            return self.in_folder(orthophoto, folder.parent / DEM.folder)
+        if folder not in self._tagged:
+            self._tagged[folder] = _tagged_heights(folder)
+        names = _names(orthophoto)
+        found: dict[Kind, dict[str, Path]] = {DEM: {}, DTM: {}}
+        for name in dict.fromkeys(names):
+            for path in self._tagged[folder].get(name, ()):
+                take_file(found[DTM if belongs(path, DTM) else DEM], name, path)
+        paired = _paired(found[DEM], found[DTM], names)
+        if paired.dem is not None:
+            return paired
+        if folder not in self._nameless:
+            self._nameless[folder] = _nameless_heights(folder)
+        return self._nameless[folder]
+
+    def in_folder(self, orthophoto: Path, folder: Path) -> HeightFiles:
+        """Find the heights in a folder, by the name of the cemetery or of the file.
+
+        Raises:
+            DatasetError: There are two of a kind.
+        """
+        if folder not in self._folders:
+            self._folders[folder] = (find_files(folder, DEM)[0], find_files(folder, DTM)[0])
+        return _paired(*self._folders[folder], _names(orthophoto))
+
+
+def _tagged_heights(folder: Path) -> dict[str, list[Path]]:
+    """List the files with a word for DEMs in their names, by cemetery."""
+    found: dict[str, list[Path]] = {}
     for path in sorted(folder.glob("*.*")):
-        is_dem = path.suffix.lower() in DEM.endings and bears_tag(path, DEM)
-        if is_dem and name_of(path, DEM) in names:
-            kind = DTM if belongs(path, DTM) else DEM
-            take_file(found[kind], name_of(path, DEM), path)
-    paired = _paired(found[DEM], found[DTM], names)
-    return paired if paired.dem else _nameless(orthophoto, folder)
+        if path.suffix.lower() in DEM.endings and bears_tag(path, DEM):
+            found.setdefault(name_of(path, DEM), []).append(path)
+    return found
 
 
-def _nameless(orthophoto: Path, folder: Path) -> HeightFiles:
+def _nameless_heights(folder: Path) -> HeightFiles:
     """Find heights called `dsm.tif`, `dem.tif` or `dtm.tif` beside the only orthophoto of a folder.
 
     Metashape, DJI Terra and single downloads of WebODM deliver `orthomosaic.tif` and `dem.tif`, or
@@ -159,14 +200,14 @@ def _nameless(orthophoto: Path, folder: Path) -> HeightFiles:
     """
     rasters = [
         path
-        for path in sorted(folder.glob("[!.]*.*"))
-        if path.suffix.lower() in _PICTURE_ENDINGS and path.name != orthophoto.name
+        for path in sorted(folder.glob("*.*"))
+        if path.suffix.lower() in _PICTURE_ENDINGS and not path.name.startswith(".")
     ]
     by_word = {path.stem.lower(): path for path in rasters if looks_like_heights(path)}
-    if any(not looks_like_heights(path) for path in rasters) or by_word.keys() - set(DEM.tags):
-        return HeightFiles()
     surfaces = [by_word[word] for word in ("dsm", "dem") if word in by_word]
-    return HeightFiles(surfaces[0], by_word.get("dtm")) if len(surfaces) == 1 else HeightFiles()
+    if len(rasters) != len(by_word) + 1 or by_word.keys() - set(DEM.tags) or len(surfaces) != 1:
+        return HeightFiles()
+    return HeightFiles(surfaces[0], by_word.get("dtm"))
 
 
 def unnamed_heights(orthophoto: Path) -> tuple[Path, ...]:
@@ -183,28 +224,19 @@ def unnamed_heights(orthophoto: Path) -> tuple[Path, ...]:
         name = cemetery_name(orthophoto)
         unread = find_files(folder.parent / DEM.folder, DEM)[1]
         return tuple(path for path in unread if name_of(path, DEM) == name)
-    if not folder.is_dir():
-        return ()
     endings = UNREAD.difference(VECTOR_ENDINGS, OTHER_VECTOR_ENDINGS).union(RASTER_ENDINGS)
-    with readable(folder):
-        return tuple(
-            path
-            for path in sorted(folder.iterdir())
-            if path.suffix.lower() in endings
-            and not path.name.startswith(".")
-            and path.name != orthophoto.name
-            and looks_like_heights(path)
-        )
+    return tuple(
+        path
+        for path in sorted(folder.glob("*.*"))
+        if path.suffix.lower() in endings
+        and not path.name.startswith(".")
+        and path.name != orthophoto.name
+        and looks_like_heights(path)
+    )
 
 
-def heights_of(orthophoto: Path, folder: Path) -> HeightFiles:
-    """Find the heights of an orthophoto in a folder, by the name of the cemetery or of the file.
-
-    Raises:
-        DatasetError: There are two of a kind.
-    """
-    dems, dtms = (find_files(folder, kind)[0] for kind in (DEM, DTM))
-    return _paired(dems, dtms, (cemetery_name(orthophoto), composed(orthophoto.stem)))
+def _names(orthophoto: Path) -> tuple[str, str]:
+    return cemetery_name(orthophoto), composed(orthophoto.stem)
 
 
 def _paired(dems: dict[str, Path], dtms: dict[str, Path], names: tuple[str, str]) -> HeightFiles:
