@@ -15,7 +15,7 @@ from io import FileIO
 from pathlib import Path
 
 from grave_cli.errors import ExportError, RasterReadError
-from grave_cli.leftovers import kept_folder, sweep
+from grave_cli.owners.leftovers import kept_folder, sweep
 from grave_cli.remote import fingerprint_of, is_link
 
 _SAMPLES = 16

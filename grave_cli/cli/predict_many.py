@@ -1,8 +1,8 @@
 """`gravecli predict-cemetery` for several orthophotos: one map each, and a summary."""
 
 from bisect import insort
-from collections.abc import Generator, Sequence
-from contextlib import closing
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -86,7 +86,7 @@ class ManyCemeteries:
         for note in shortcomings(self.formats, self.crs):
             self.progress.note(note)
         outcomes: list[Outcome] = []
-        with closing(self._outcomes(jobs)) as found:
+        with _alone(summary.csv), closing(self._outcomes(jobs)) as found:
             for outcome in found:
                 insort(outcomes, outcome, key=lambda one: one.cemetery)
                 summary.write(outcomes)
@@ -160,6 +160,20 @@ class ManyCemeteries:
             self.extent.resume,
             self.overwrite,
         )
+
+
+@contextmanager
+def _alone(summary: Path) -> Iterator[None]:
+    """Refuse a second command that would write the same summary."""
+    from grave_cli.errors import InUseError
+    from grave_cli.owners.claims import claimed
+
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(claimed(summary))
+        except InUseError as error:
+            raise error.with_news("to share the work, start each command with --shard") from None
+        yield
 
 
 def refuse_single_options(**given: object) -> None:

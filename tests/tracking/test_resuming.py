@@ -330,7 +330,7 @@ def test_a_work_folder_without_a_record_is_removed_unless_it_is_new(work_dir: Pa
     folders = [work_dir / "unfinished" / name for name in ("old", "new")]
     for folder in folders:
         folder.mkdir(parents=True)
-        (folder / "lock").touch()
-    os.utime(folders[0] / "lock", (1e9, 1e9))
+        (folder / "epoch").touch()
+    os.utime(folders[0] / "epoch", (1e9, 1e9))
     list_runs(settings)
     assert [folder.exists() for folder in folders] == [False, True]
