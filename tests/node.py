@@ -9,7 +9,7 @@ often; it counts as dead after the seconds. Without arguments it obeys the lines
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -24,12 +24,14 @@ DEAD_AFTER_S = 0.6
 BEATS = 6  # in this time
 
 
-def become(machine: str, dead_after_s: float = DEAD_AFTER_S) -> None:
-    """Make this process one of another machine."""
-    heartbeat.PULSE = heartbeat.Pulse(dead_after_s / BEATS, dead_after_s)
+def become(
+    machine: str, patch: Callable[..., None] = setattr, dead_after_s: float = DEAD_AFTER_S
+) -> None:
+    """Make this process one of another machine, which gives signs of life more often."""
+    patch(heartbeat, "PULSE", heartbeat.Pulse(dead_after_s / BEATS, dead_after_s))
     if machine != HERE:
-        tags._host = lambda: machine  # type: ignore[assignment]
-        tags._machine = lambda: machine.encode().hex()  # type: ignore[assignment]
+        patch(tags, "_host", lambda: machine)
+        patch(tags, "_machine", lambda: machine.encode().hex())
 
 
 class Node:
@@ -98,7 +100,7 @@ def _obey(word: str, path: Path, count: int, stack: ExitStack) -> None:
 
 def main() -> None:
     """Obey, or run a command of gravecli."""
-    become(sys.argv[1], float(sys.argv[2]))
+    become(sys.argv[1], dead_after_s=float(sys.argv[2]))
     if sys.argv[3:]:
         from grave_cli.cli.entry import main as gravecli
 
@@ -109,9 +111,11 @@ def main() -> None:
         word, count, path = line.rstrip("\n").split(" ", 2)
         try:
             _obey(word, Path(path), int(count), stack)
-            print("done", flush=True)
+            answer = "done"
         except GraveError as error:
-            print(error, flush=True)
+            answer = str(error)
+        sys.stdout.write(f"{answer}\n")
+        sys.stdout.flush()
     with suppress(GraveError):
         stack.close()
 

@@ -44,7 +44,8 @@ def claimed(
     """Work on a thing alone while the block runs.
 
     Args:
-        thing: A file or folder, which need not exist; its parent is created.
+        thing: A file or folder, which need not exist. Missing folders are created, and removed if
+            they are empty at the end.
         wait_s: Longest wait for another process that holds it, in seconds; infinity for no limit.
         on_wait: Called once if another process holds it.
         with_neighbours: Other processes of this machine may claim it in the same way.
@@ -54,15 +55,21 @@ def claimed(
         OSError: Its parent cannot be written.
     """
     thing = _true_place(thing)
-    with ExitStack() as stack:
-        claim = _claim(thing, wait_s, on_wait, with_neighbours, stack)
-        with _lock:
-            _held[claim] = thing
-        try:
-            yield
-        finally:
+    missing = [folder for folder in thing.parents if not folder.exists()]
+    try:
+        with ExitStack() as stack:
+            claim = _claim(thing, wait_s, on_wait, with_neighbours, stack)
             with _lock:
-                del _held[claim]
+                _held[claim] = thing
+            try:
+                yield
+            finally:
+                with _lock:
+                    del _held[claim]
+    finally:
+        for folder in missing:
+            with suppress(OSError):  # it is not empty
+                folder.rmdir()
 
 
 def is_claimed(thing: Path, *, with_neighbours: bool = False) -> bool:

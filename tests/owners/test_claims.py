@@ -8,10 +8,10 @@ import time
 from pathlib import Path
 
 import pytest
-from node import DEAD_AFTER_S, HERE, nodes
+from node import DEAD_AFTER_S, HERE, become, nodes
 
 from grave_cli.errors import InUseError
-from grave_cli.owners import heartbeat, leftovers, tags
+from grave_cli.owners import leftovers, tags
 from grave_cli.owners.claims import claimed, is_claimed, refuse_claimed
 from grave_cli.owners.leftovers import sweep
 
@@ -23,7 +23,7 @@ needs_signals = pytest.mark.skipif(os.name == "nt", reason="Windows stops no pro
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a silent process count as dead after a moment."""
-    monkeypatch.setattr(heartbeat, "PULSE", heartbeat.Pulse(DEAD_AFTER_S / 6, DEAD_AFTER_S))
+    become(HERE, monkeypatch.setattr)
 
 
 def await_free(thing: Path) -> float:
@@ -150,8 +150,9 @@ def test_files_of_the_living_stay_whatever_the_clocks_say(
         assert one.ask("begin", tmp_path / "a.gpkg") == "done"
         left = set(beats_in(tmp_path))
         assert len(left) == 2  # the file and its heartbeat
-        for clock_s in (-1e6, 1e6):
-            monkeypatch.setattr(time, "time", lambda now=time.time() + clock_s: now)
+        now_s = time.time()
+        for clock_s in (now_s - 1e6, now_s + 1e6):
+            monkeypatch.setattr(time, "time", lambda clock_s=clock_s: clock_s)
             sweep(tmp_path)
             assert set(beats_in(tmp_path)) == left
 
