@@ -3,7 +3,7 @@
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -114,12 +114,13 @@ def tracked_run(
         TrackingError: The store cannot be opened.
         InUseError: It is a file, and a process of another machine uses it.
     """
-    with one_machine(settings), presence(settings):
+    all_tags = {**provenance_tags(), PROCESS_TAG: owner_tag(), **tags}
+    if parent_run_id:
+        all_tags[PARENT_TAG] = parent_run_id
+    with one_machine(settings), ExitStack() as stack:
         client = open_client(settings)
         settle(client, settings)
-        all_tags = {**provenance_tags(), PROCESS_TAG: owner_tag(), **tags}
-        if parent_run_id:
-            all_tags[PARENT_TAG] = parent_run_id
+        stack.enter_context(presence(settings))
         run = client.create_run(experiment_id(client, settings), run_name=name, tags=all_tags)
         record_locations(settings, run.info.run_id)
         with _kept_true(client, run, settings) as tracked:
