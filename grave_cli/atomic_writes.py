@@ -96,6 +96,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
 @contextmanager
 def _beside(path: Path) -> Iterator[Path]:
     """Yield a unique name beside a path; in the end, remove everything that still has it."""
+    check_claims()
     try:
         with kept_folder(path.parent):
             sweep(path.parent)
