@@ -10,7 +10,7 @@ from grave_cli.batch.outcomes import Outcome, State
 from grave_cli.delivery.geopackage_seal import MapCounts
 from grave_cli.errors import GraveError
 from grave_cli.interrupts import was_interrupted
-from grave_cli.owners.claims import claimed
+from grave_cli.outputs import written_alone
 from grave_cli.progress import SILENT, Progress
 
 MapOne = Callable[[Job], MapCounts]
@@ -59,7 +59,8 @@ def map_job(
     state: State = "failed"
     error = ""
     try:
-        with claimed(job.out, math.inf, partial(progress.note, f"{job.cemetery}: {_WAITING}")):
+        say_wait = partial(progress.note, f"{job.cemetery}: {_WAITING}")
+        with written_alone(job.out, wait_s=math.inf, on_wait=say_wait):
             if (counts := find_finished(job)) is not None:
                 state = "already mapped"
             else:

@@ -166,11 +166,11 @@ class ManyCemeteries:
 def _alone(summary: Path) -> Iterator[None]:
     """Refuse a second command that would write the same summary."""
     from grave_cli.errors import InUseError
-    from grave_cli.owners.claims import claimed
+    from grave_cli.outputs import written_alone
 
     with ExitStack() as stack:
         try:
-            stack.enter_context(claimed(summary))
+            stack.enter_context(written_alone(summary))
         except InUseError as error:
             raise error.with_news("to share the work, start each command with --shard") from None
         yield

@@ -5,8 +5,8 @@ even if the place it was meant for has become unusable meanwhile.
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,7 @@ from grave_cli.mapping.report.write import report_output, write_report
 from grave_cli.mapping.result import PredictionResult, ScoredMap, score_map
 from grave_cli.mapping.scene import Scene
 from grave_cli.outlines.polygons import Polygons
-from grave_cli.outputs import Output, check_outputs, free_name
-from grave_cli.owners.claims import claimed
+from grave_cli.outputs import Output, check_outputs, free_name, written_alone
 from grave_cli.rasters.raster_file import open_raster
 from grave_cli.resurvey.survey import Survey
 from grave_cli.review.guarantee import CONFIDENCE, usual_promise
@@ -98,17 +97,13 @@ class MapFiles:
             if path is not None:
                 identify(path)
 
-    @contextmanager
-    def alone(self) -> Iterator[None]:
+    def alone(self) -> AbstractContextManager[None]:
         """Keep other processes from mapping into the same files while the block runs.
 
         Raises:
             InUseError: Another process does so.
         """
-        with ExitStack() as stack:
-            for path in sorted({output.path for output in self._outputs()}):
-                stack.enter_context(claimed(path))
-            yield
+        return written_alone(*(output.path for output in self._outputs()))
 
     def prepare(self, scene: Scene) -> None:
         """Check the CRS and read the ground truth, like annotations, within the mapped area.

@@ -23,7 +23,8 @@ from grave_cli.errors import InUseError
 from grave_cli.owners import heartbeat
 from grave_cli.owners.leftovers import BEAT, PREFIX, is_dead, kept_folder, maker_of, silence_s
 
-_PATIENCE_S = 2.0  # others may have claimed a thing only to see whether it is free
+PATIENCE_S = 2.0
+"""Others may have claimed a thing only to see whether it is free."""
 _PAUSE_S = 0.05
 _RACE_S = 1.0
 _MARK_DIGITS = 12
@@ -36,7 +37,7 @@ _lock = threading.Lock()
 @contextmanager
 def claimed(
     thing: Path,
-    wait_s: float = _PATIENCE_S,
+    wait_s: float = PATIENCE_S,
     on_wait: Callable[[], None] | None = None,
     *,
     with_neighbours: bool = False,

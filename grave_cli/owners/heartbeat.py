@@ -132,4 +132,7 @@ def _time(path: Path) -> float | None:
 def _write(file: Path, mode: str) -> None:
     """Write a byte, because it is the server that then sets the time of the file."""
     with open(file, mode, buffering=0) as opened:
-        opened.write(b".")
+        try:
+            opened.write(b".")
+        except OSError:  # the disk is full
+            os.utime(file)
