@@ -52,6 +52,7 @@ def main() -> None:
     )
     parser.add_argument("--channels", default="rgb+dem", help="rgb or rgb+dem")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE")
+    parser.add_argument("--keep", type=Path, help="folder for the trained models; default: none")
     given = parser.parse_args()
     for seed in given.seeds:
         for train, test in folds(given.data, given.scenes, given.tests):
@@ -93,13 +94,14 @@ def compute(
     key = key_of(given, start, seed) | {"train": list(train), "test": test}
     if any(key.items() <= result.items() for result in results(given)):
         return
+    name = f"{start}-{test}-{len(train)}-{given.chips}-{seed}"
     with tempfile.TemporaryDirectory(prefix="gravecli-fine-tuning-") as scratch:
         chosen = {
             "data.root": given.data,
             "data.channels": given.channels,
             "data.train": train,  # all of them train, and strips of them validate
             "data.test": (test,),
-            "work_dir": Path(scratch),
+            "work_dir": given.keep / name if given.keep else Path(scratch),
             "model.start": start,
             "training.seed": seed,
             "chips.per_epoch": PER_EPOCH,

@@ -90,10 +90,14 @@ def find_components(
     pieces = [_nothing()]
     count = 0
     for window in iter_windows(probabilities.grid, cell_px):
-        labels = label_parts(inside[probabilities.read(window)[BODY]])
-        pieces.append(_measure(labels, window))
+        labels = np.zeros((int(window.height), int(window.width)), np.int32)
+        found = _nothing()
+        if probabilities.shows(window):
+            labels = label_parts(inside[probabilities.read(window)[BODY]])
+            found = _measure(labels, window)
         seams.add(labels, window, count)
-        count += len(pieces[-1])
+        pieces.append(found)
+        count += len(found)
     return _join(_concatenate(pieces), seams.pairs(), max_px)
 
 
@@ -144,29 +148,35 @@ class _Seams:
 
     def add(self, labels: Labels, window: Window, offset: int) -> None:
         """Compare the edges of a cell with its neighbours; `offset` parts precede its own."""
-        named = np.where(labels > 0, labels.astype(np.int64) + offset, 0)
         first, last = int(window.col_off), int(window.col_off + window.width)
         if first == 0:
             self._above, self._below = self._below, np.zeros(self._width, np.int64)
         else:
-            self._compare(self._left, named[:, 0])
+            self._compare(self._left, _named(labels[:, 0], offset))
         around = slice(max(0, first - 1), last + 1)  # including the corners of the next cells
         above = self._above[around]
         top = np.zeros(len(above), np.int64)
-        top[first - around.start :][: last - first] = named[0]
+        top[first - around.start :][: last - first] = _named(labels[0], offset)
         self._compare(above, top)
-        self._below[first:last], self._left = named[-1], named[:, -1].copy()
+        self._below[first:last] = _named(labels[-1], offset)
+        self._left = _named(labels[:, -1], offset)
 
     def _compare(self, before: Numbers, after: Numbers) -> None:
         """Pair the parts on both sides of a seam that meet at an edge or a corner."""
         for one, other in ((before, after), (before[1:], after[:-1]), (before[:-1], after[1:])):
             touching = (one > 0) & (other > 0)
+            if not touching.any():
+                continue
             pairs = np.column_stack([one[touching], other[touching]])
             self._found.append(np.unique(pairs, axis=0))
 
     def pairs(self) -> Numbers:
         """Return the numbers, from 0, of parts that touch, (pairs, 2)."""
         return np.concatenate([np.zeros((0, 2), np.int64), *self._found]) - 1
+
+
+def _named(edge: Labels, offset: int) -> Numbers:
+    return np.where(edge > 0, edge.astype(np.int64) + offset, 0)
 
 
 def _join(pieces: Components, pairs: Numbers, max_px: int) -> FoundComponents:

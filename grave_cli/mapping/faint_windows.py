@@ -57,7 +57,7 @@ def find_faint_between(
     search = partial(
         _search, probabilities, reach, shapely.STRtree(reach), decoding, largest_m2, margin
     )
-    cores = list(_cores(probabilities.grid.shape, core))
+    cores = [one for one in _cores(probabilities.grid.shape, core) if probabilities.shows(one)]
     found = []
     with (
         progress.task("Looking for candidates", len(cores), "windows") as advance,

@@ -103,6 +103,10 @@ class ProbabilityMap:
                 result[:, *here] = self.shelf[index][:, *there]
         return result
 
+    def shows(self, window: Window) -> bool:
+        """Return False where a section is missing everywhere under a window: it reads as zeros."""
+        return any(index in self.shelf for index, _, _ in self._overlaps(window))
+
     def _overlaps(
         self, window: Window
     ) -> Iterator[tuple[Index, tuple[slice, slice], tuple[slice, slice]]]:

@@ -48,8 +48,8 @@ def map_probabilities(
     """Compute the probabilities of a whole orthophoto.
 
     Each tile is read with a halo, which gives the network context and is discarded. Empty tiles are
-    not computed. Tiles outside the area of interest, or empty in a coarse overview, are not even
-    read.
+    not computed, and sections of empty tiles are not kept. Tiles outside the area of interest, or
+    empty in a coarse overview, are not even read.
 
     Args:
         scene: The scene.
@@ -77,7 +77,8 @@ def map_probabilities(
     ):
         advance(total - sum(map(_megapixels, todo)))
         for section, levels in run_sections(inputs, engine, plan.tiling.batch):
-            shelf[section.index] = levels
+            if levels is not None:
+                shelf[section.index] = levels
             advance(_megapixels(section))
     return ProbabilityMap(scene.grid, plan.height, plan.width, shelf, plan.tiling.halo)
 

@@ -50,6 +50,8 @@ def look_over(probabilities: ProbabilityMap, aoi: Area | None = None) -> Overvie
     sampled = np.zeros([-(-side // cell) for side in grid.shape], np.bool_)
     valid_px = 0
     for window in iter_windows(grid, max(1, _WINDOW_PX // step) * step):
+        if not probabilities.shows(window):
+            continue
         levels = probabilities.read(window)
         valid = is_valid(levels)
         valid_px += int(np.count_nonzero(valid))

@@ -26,13 +26,13 @@ def run_tiles(area: SectionInput, engine: Engine, batch: int) -> Levels:
     Shapes:
         returns: (3, H, W) over the section's core
     """
-    ((_, levels),) = run_sections([area], engine, batch)
-    return levels
+    ((section, levels),) = run_sections([area], engine, batch)
+    return _blank(section) if levels is None else levels
 
 
 def run_sections(
     areas: Iterable[SectionInput], engine: Engine, batch: int
-) -> Iterator[tuple[Section, Levels]]:
+) -> Iterator[tuple[Section, Levels | None]]:
     """Compute the probabilities of sections, and yield each when it is finished.
 
     An engine that can start a batch without waiting for it computes while the next batch is read,
@@ -45,7 +45,7 @@ def run_sections(
 
     Yields:
         The section and its probabilities times 255; 0 where the orthophoto has no pixels, and at
-        least 1 in the body elsewhere.
+        least 1 in the body elsewhere. None where a section shows nothing.
 
     Shapes:
         levels: (3, H, W) over the section's core
@@ -56,10 +56,10 @@ def run_sections(
     ahead = 1 if isinstance(engine, StartingEngine) else 0
     started: deque[_Started] = deque()
     for area in areas:
-        core = area.section.core
-        levels = np.zeros((3, int(core.height), int(core.width)), np.uint8)
         if not area.tiles:
-            yield area.section, levels
+            yield area.section, None
+            continue
+        levels = _blank(area.section)
         for at in range(0, len(area.tiles), batch):
             tiles = area.tiles[at : at + batch]
             is_last = at + batch >= len(area.tiles)
@@ -99,6 +99,10 @@ class _Started:
             self.levels[:, *place] = mark_valid(kept, self.area.core_valid(tile))
         if self.is_last:
             yield self.area.section, self.levels
+
+
+def _blank(section: Section) -> Levels:
+    return np.zeros((3, int(section.core.height), int(section.core.width)), np.uint8)
 
 
 def _start(engine: Engine, area: SectionInput, tiles: Sequence[Tile]) -> Result:

@@ -15,8 +15,10 @@ from grave_cli.graves.evidence import Evidence, measure_evidence
 from grave_cli.graves.instances import decode
 from grave_cli.graves.targets import encode
 from grave_cli.mapping.blocks import RawGraves, find_graves
+from grave_cli.mapping.faint_windows import find_faint_between
 from grave_cli.mapping.probability_map import ProbabilityMap, to_levels, to_probabilities
 from grave_cli.mapping.scene import Scene
+from grave_cli.mapping.summary import look_over
 from grave_cli.rasters.bands import Bands
 from grave_cli.rasters.georeference import Georeference
 from grave_cli.rasters.grid import WorkingGrid
@@ -131,3 +133,32 @@ def test_no_body_gives_no_graves() -> None:
     probabilities = map_of(np.zeros((3, 50, 60), np.float32))
     found = blockwise(probabilities, 32)
     assert len(found.polygons) == len(found.evidence) == len(found.heights) == 0
+
+
+def test_sections_that_are_missing_are_like_sections_of_zeros() -> None:
+    levels = to_levels(softened(rows_of_graves(4, 12, 20)))
+    size = levels.shape[1]
+    place = np.random.default_rng(3).random((-(-size // 64), -(-size // 64))) < 0.5
+    levels *= np.kron(place, np.ones((64, 64), np.uint8))[:size, :size]
+    corners = [(row, column) for row, column in np.ndindex(place.shape)]
+    every = {
+        (row, column): levels[:, row * 64 :, column * 64 :][:, :64, :64] for row, column in corners
+    }
+    shown = {index: section for index, section in every.items() if place[index]}
+    grid = map_of(levels / 255).grid
+    full, sparse = (ProbabilityMap(grid, 64, 64, shelf) for shelf in (every, shown))
+
+    assert 0 < len(shown) < len(every)
+    found, expected = blockwise(sparse, 50), blockwise(full, 50)
+    assert len(expected.polygons) > 10
+    assert_same(found, expected.polygons, expected.evidence)
+    one, other = look_over(sparse), look_over(full)
+    assert one.valid_share == other.valid_share > 0
+    assert one.footprint.equals(other.footprint)
+    np.testing.assert_array_equal(one.probability, other.probability)
+    faint, known = (
+        find_faint_between(each, expected.polygons[::2], DECODING, 4.0, core_px=50)
+        for each in (sparse, full)
+    )
+    assert len(known.area) > 0
+    np.testing.assert_array_equal(faint.centre, known.centre)

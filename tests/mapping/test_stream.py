@@ -7,12 +7,13 @@ import pytest
 import rasterio
 from rasterio.enums import Resampling
 from rasterio.transform import from_origin
+from rasterio.windows import Window
 from support import Listener
 
 from grave_cli.errors import OutOfMemoryError, RasterReadError
 from grave_cli.mapping.probability_map import is_valid, to_levels
 from grave_cli.mapping.scene import open_scene
-from grave_cli.mapping.stream import map_probabilities
+from grave_cli.mapping.stream import map_probabilities, plan_scene
 from grave_cli.rasters.grid import WorkingGrid
 from grave_cli.rasters.orthophoto_pixels import GridPixels, OrthophotoReader
 from grave_cli.rasters.recipe import InputRecipe
@@ -102,6 +103,20 @@ def test_tiles_that_show_nothing_are_not_computed(orthophoto: Path) -> None:
     run(orthophoto, engine, tile_px=64, halo_px=8, batch_size=2)
     # Each tile adds 48 rows or columns, the outermost ones also 8 at the edge of the grid.
     assert engine.tiles == 3 * 3
+
+
+def test_sections_that_show_nothing_are_not_kept(tmp_path: Path) -> None:
+    rgba = np.full((4, 600, 600), 200, np.uint8)
+    rgba[3] = 0
+    rgba[3, 350:380, 20:50] = 255
+    path = write_orthophoto(tmp_path / "island.tif", rgba)
+    settings = PredictionSettings(device="cpu", tile_px=64, halo_px=8, batch_size=1)
+    scene, shelf = open_scene(path, None, RGB, 3), {}
+    seen = map_probabilities(scene, Echo(), settings, shelf=shelf)
+    assert len(plan_scene(scene, Echo(), settings).sections) > len(shelf) == 1
+    assert seen.shows(Window(20, 350, 30, 30))
+    assert not seen.shows(Window(500, 0, 100, 100))
+    assert is_valid(seen.read(scene.grid.window)).sum() == 30 * 30
 
 
 def test_progress_ends_at_its_total(orthophoto: Path, listener: Listener) -> None:

@@ -152,7 +152,14 @@ def test_the_next_free_port_is_taken() -> None:
         assert free_port(port) > port
 
 
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "ending",
+    [
+        pytest.param(signal.SIGINT, marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
+        signal.SIGKILL,  # the hardest: the dashboard itself can end nothing
+    ],
+)
 def test_dashboard_ends_with_all_of_its_children(ending: signal.Signals, tmp_path: Path) -> None:
     with_study = ending == signal.SIGTERM
     storage = f"sqlite:///{tmp_path / 'studies.db'}"

@@ -20,11 +20,12 @@ from postgres import new_database
 from support import tiny_settings
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
 @pytest.mark.usefixtures("work_dir")
 @pytest.mark.parametrize(
     ("wanted", "kills", "epochs"),
-    # The rest is in robustness/test_kills.py; here trials are also pruned.
-    [(3, 1, "1"), pytest.param(20, 6, "1..3", marks=[pytest.mark.slow, pytest.mark.timeout(1200)])],
+    [(3, 1, "1"), (20, 6, "1..3")],  # more is in robustness/test_kills.py; here trials are pruned
 )
 def test_a_study_killed_at_random_points_ends_with_what_was_asked_for(
     sample_data: Path, tmp_path: Path, wanted: int, kills: int, epochs: str
