@@ -55,8 +55,7 @@ def claimed(
         InUseError: Another process holds it.
         OSError: Its parent cannot be written.
     """
-    thing = _true_place(thing)
-    missing = [folder for folder in thing.parents if not folder.exists()]
+    missing = [folder for folder in _true_place(thing).parents if not folder.exists()]
     try:
         with ExitStack() as stack:
             claim = _claim(thing, wait_s, on_wait, with_neighbours, stack)
@@ -80,7 +79,7 @@ def is_claimed(thing: Path, *, with_neighbours: bool = False) -> bool:
         thing: A file or folder.
         with_neighbours: Do not count claims of processes of this machine.
     """
-    return bool(_claims(_true_place(thing), with_neighbours))
+    return bool(_claims(thing, with_neighbours))
 
 
 def refuse_claimed(thing: Path, *, with_neighbours: bool = False) -> None:
@@ -93,7 +92,6 @@ def refuse_claimed(thing: Path, *, with_neighbours: bool = False) -> None:
     Raises:
         InUseError: Another process holds it.
     """
-    thing = _true_place(thing)
     if claims := _claims(thing, with_neighbours):
         raise _in_use(thing, claims[0])
 
@@ -124,10 +122,10 @@ def _claim(
     stack: ExitStack,
 ) -> Path:
     """Make the only claim of a thing, which `stack` takes back."""
-    deadline = time.monotonic() + wait_s
+    deadline, place = time.monotonic() + wait_s, _true_place(thing)
     while True:
         if not (others := _claims(thing, with_neighbours)):
-            mine = stack.enter_context(kept_folder(thing.parent, _mark(thing)))
+            mine = stack.enter_context(kept_folder(place.parent, _mark(place)))
             if not (others := _rivals(thing, with_neighbours, mine)):
                 return mine
             stack.close()
@@ -151,17 +149,24 @@ def _rivals(thing: Path, with_neighbours: bool, mine: Path) -> list[Path]:
 
 def _claims(thing: Path, with_neighbours: bool, mine: Path | None = None) -> list[Path]:
     """List the claims of living processes; those of dead ones are deleted."""
-    found = []
-    for claim in thing.parent.glob(f"{PREFIX}*{_mark(thing)}{BEAT}"):
+    found, place = [], _true_place(thing)
+    for claim in place.parent.glob(f"{PREFIX}*{_mark(place)}{BEAT}"):
         owner = maker_of(claim)
         if owner is None or claim == mine or (with_neighbours and owner.is_near):
             continue
-        if is_dead(owner, thing.parent):
-            with suppress(OSError):
-                claim.unlink()
-        else:
+        if not (is_dead(owner, place.parent) and _is_deleted(claim)):
             found.append(claim)
     return found
+
+
+def _is_deleted(claim: Path) -> bool:
+    """Delete the claim of a dead process; one out of sight may come back and must miss it."""
+    try:
+        claim.unlink(missing_ok=True)
+    except OSError:
+        owner = maker_of(claim)
+        return owner is not None and owner.runs is False
+    return True
 
 
 def _in_use(thing: Path, claim: Path) -> InUseError:
@@ -170,7 +175,7 @@ def _in_use(thing: Path, claim: Path) -> InUseError:
     what = f"in use by {owner}"
     remedy = "wait until it has finished"
     if owner.runs is None:
-        silent_s = silence_s(owner, thing.parent) or 0.0
+        silent_s = silence_s(owner, claim.parent) or 0.0
         what += f", last sign of life {max(0.0, silent_s):.0f} s ago"
         remedy += f", or until it counts as dead, {heartbeat.PULSE.dead_after_s:g} s after the last"
     return InUseError(what, where=thing, remedy=remedy)
