@@ -8,7 +8,7 @@ file that the command reads is never replaced.
 import hashlib
 import os
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from io import FileIO
@@ -76,6 +76,24 @@ def check_outputs(
                 f"cannot be written: {error.strerror or error}", where=output.path
             ) from None
         taken[output.option] = output.path
+
+
+@contextmanager
+def checked_outputs(
+    outputs: Sequence[Output], inputs: Mapping[str, Path | None], *, overwrite: bool
+) -> Iterator[None]:
+    """Check files as `check_outputs` does, and make them alone while the block runs.
+
+    They are checked again once no other process makes them: it may have finished one just now.
+
+    Raises:
+        ExportError: See `check_outputs`.
+        InUseError: Another process makes one of them.
+    """
+    check_outputs(outputs, inputs, overwrite=overwrite)
+    with written_alone(*(output.path for output in outputs)):
+        check_outputs(outputs, inputs, overwrite=overwrite)
+        yield
 
 
 @contextmanager
