@@ -32,12 +32,16 @@ _WITH_DRIVER = "sqlite+pysqlite"
 _CREATION_S = 120  # MLflow needs seconds for its tables, on a slow disk many
 _TIMEOUTS = {"sqlite": "timeout", "postgresql": "connect_timeout", "mysql": "connect_timeout"}
 # Words in a database's answer, and the way out.
+_FULL = "free some disk space"
 _REMEDIES = {
     "locked": "another program is writing it; try again when it has finished",
     "readonly": "check the permissions of the file and its folder",
     "unable to open": "check the permissions of the file and its folder",
     "not a database": "restore it from a backup, or move it away to begin a new one",
     "No module named": "install the driver, for PostgreSQL by pip install 'gravemapper[postgres]'",
+    "No space left": _FULL,
+    "disk is full": _FULL,  # as SQLite and PostgreSQL say it
+    "quota exceeded": _FULL,
     "malformed": "restore it from a backup, or move it away to begin a new one",
 }
 
@@ -238,11 +242,7 @@ class Database:
         try:
             yield
         except InUseError as error:
-            raise InUseError(
-                error.what,
-                where=error.where,
-                remedy=f"{error.remedy}; several machines need a server ({self.setting})",
-            ) from None
+            raise error.with_news(f"several machines need a server ({self.setting})") from None
 
     def _check_place(self) -> None:
         """Refuse a place where no file can be made, which MLflow would try for minutes."""

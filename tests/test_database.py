@@ -1,9 +1,14 @@
+import errno
+import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from sqlalchemy import make_url
 
-from grave_cli.database import sqlite_file, sqlite_url
+from grave_cli.database import Database, sqlite_file, sqlite_url
+from grave_cli.errors import TrackingError
 
 
 @pytest.mark.parametrize(
@@ -18,3 +23,15 @@ def test_a_file_is_the_same_after_its_url(name: str) -> None:
 @pytest.mark.parametrize("url", ["http://a/b.db", "sqlite://", "sqlite+x://a:b:c/d", "C:/a.db"])
 def test_other_stores_are_no_files(url: str) -> None:
     assert sqlite_file(url) is None
+
+
+def test_a_full_disk_is_named_as_such(tmp_path: Path) -> None:
+    file = tmp_path / "mlflow.db"
+    store = Database(sqlite_url(file), "tracking store", "tracking.uri", 1, ("t",), TrackingError)
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("PRAGMA max_page_count = 2")
+        database.execute("CREATE TABLE t (x)")
+        with pytest.raises(sqlite3.OperationalError) as full:
+            database.execute("INSERT INTO t VALUES (zeroblob(100000))")
+    for error in (full.value, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(file))):
+        assert str(store.fault(error)).endswith("; free some disk space")

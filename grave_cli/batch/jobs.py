@@ -4,15 +4,15 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from grave_cli.dataset.file_kinds import DEM, ORTHOPHOTO, bears_tag
 from grave_cli.dataset.named_files import (
     HeightFiles,
+    HeightSearch,
     cemetery_name,
     find_files,
-    heights_of,
     readable,
-    sibling_heights,
 )
 from grave_cli.dataset.odm_project import read_project
 from grave_cli.errors import DatasetError, SettingsError
@@ -23,6 +23,8 @@ LIST_MARK = "@"
 
 SLURM_TASK, SLURM_COUNT = "SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_COUNT"
 _SLURM_FIRST, _SLURM_STEP = "SLURM_ARRAY_TASK_MIN", "SLURM_ARRAY_TASK_STEP"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class Shard:
         """Name the shard as `--shard` does, from 1."""
         return f"{self.index + 1}/{self.count}"
 
-    def take(self, jobs: Sequence[Job]) -> tuple[Job, ...]:
+    def take(self, jobs: Sequence[T]) -> tuple[T, ...]:
         """Return every `count`-th job."""
         return tuple(jobs[self.index :: self.count])
 
@@ -110,6 +112,7 @@ def list_jobs(
     if dem_folder is not None and not os.path.isdir(dem_folder):
         raise DatasetError("folder of DEMs is missing", where=dem_folder, remedy="check --dem-dir")
     jobs: dict[str, Job] = {}
+    search = HeightSearch()
     for orthophoto in _orthophotos(given, link):
         name = cemetery_name(orthophoto)
         if (other := jobs.get(name)) is not None:
@@ -119,8 +122,10 @@ def list_jobs(
                 found=f"also {other.orthophoto}",
                 remedy="rename one of them, or map them into two folders",
             )
-        found = heights_of(orthophoto, dem_folder) if dem_folder else sibling_heights(orthophoto)
-        jobs[name] = Job(name, orthophoto, found, out / f"{name}.gpkg")
+        heights = (
+            search.in_folder(orthophoto, dem_folder) if dem_folder else search.siblings(orthophoto)
+        )
+        jobs[name] = Job(name, orthophoto, heights, out / f"{name}.gpkg")
     return tuple(jobs[name] for name in sorted(jobs))
 
 

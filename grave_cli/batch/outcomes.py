@@ -1,4 +1,4 @@
-"""The summary of many cemeteries: a table as CSV and JSON, renewed after each cemetery."""
+"""The summary of many cemeteries: a table as CSV and JSON."""
 
 import csv
 import io

@@ -1,6 +1,5 @@
 """`gravecli predict-cemetery` for several orthophotos: one map each, and a summary."""
 
-from bisect import insort
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
@@ -69,6 +68,7 @@ class ManyCemeteries:
             The exit code: 1 if a cemetery failed.
         """
         from grave_cli.batch.outcomes import Summary
+        from grave_cli.batch.summary_writer import SummaryWriter
         from grave_cli.delivery.formats import shortcomings
 
         if self.ray is not None:
@@ -85,13 +85,15 @@ class ManyCemeteries:
         summary.check([job.orthophoto for job in jobs], overwrite=self.overwrite)
         for note in shortcomings(self.formats, self.crs):
             self.progress.note(note)
-        outcomes: list[Outcome] = []
-        with _alone(summary.csv), closing(self._outcomes(jobs)) as found:
+        with (
+            _alone(summary.csv),
+            SummaryWriter(summary) as writer,
+            closing(self._outcomes(jobs)) as found,
+        ):
             for outcome in found:
-                insort(outcomes, outcome, key=lambda one: one.cemetery)
-                summary.write(outcomes)
-        _show(outcomes, summary.csv, json)
-        return int(any(outcome.state == "failed" for outcome in outcomes))
+                writer.add(outcome)
+        _show(writer.outcomes, summary.csv, json)
+        return int(any(outcome.state == "failed" for outcome in writer.outcomes))
 
     @cached_property
     def _jobs(self) -> "tuple[Job, ...]":

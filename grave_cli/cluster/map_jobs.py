@@ -1,6 +1,5 @@
 """Maps cemeteries as tasks of a Ray cluster: bounded in number, repeated when a node is lost."""
 
-from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -14,6 +13,7 @@ from grave_cli.batch.run import describe
 from grave_cli.cluster.connection import connected
 from grave_cli.cluster.nodes import Node, Share, list_nodes, plan_share
 from grave_cli.cluster.task import Order, map_here
+from grave_cli.cluster.waiting import TRIES_AGAIN, Waiting
 from grave_cli.progress import SILENT, Progress
 from grave_cli.settings.load import with_values
 from grave_cli.wording import counted
@@ -21,8 +21,6 @@ from grave_cli.wording import counted
 if TYPE_CHECKING:
     from ray import ObjectRef
 
-_TRIES_AGAIN = 3  # of a cemetery whose node or process is lost
-_AHEAD = 2  # cemeteries in flight for each that can be mapped at a time: no node waits for the next
 _LOOK_S = 2.0  # between two looks at the nodes
 
 
@@ -50,13 +48,13 @@ def map_jobs_on_cluster(
         tasks = _Tasks(Order(replace(mapper, settings=settings), Path.cwd()), share)
         watch = _Watch(progress)
         progress.note(_plan(nodes, share))
-        waiting = deque(sorted(jobs, key=_size, reverse=True))
+        waiting = Waiting(jobs, _size)
         outcomes: list[Outcome] = []
         with progress.task("Cemeteries", total=len(jobs), unit="cemeteries") as advance:
             while waiting or tasks.running:
                 nodes = watch.look()
-                while waiting and len(tasks.running) < max(1, _AHEAD * share.slots(nodes)):
-                    tasks.start(waiting.popleft())
+                for job in waiting.take(len(tasks.running), share.slots(nodes)):
+                    tasks.start(job)
                 for ended in tasks.ended():
                     outcome = replace(ended, node=watch.label(ended.node))
                     if outcome.error:
@@ -87,7 +85,7 @@ class _Tasks:
         self._order = ray.put(self.order)  # once, not with each cemetery
         self._map = ray.remote(map_here).options(
             name="gravecli predict-cemetery",
-            max_retries=_TRIES_AGAIN,
+            max_retries=TRIES_AGAIN,
             **self.share.task_options,
         )
 
@@ -145,7 +143,7 @@ def _outcome(reference: "ObjectRef[Outcome]", job: Job) -> Outcome:
     except OutOfMemoryError:
         words = "the memory of its node is too small; lower prediction.memory_mpx"
     except RayError as error:
-        words = f"given up after {counted(_TRIES_AGAIN + 1, 'try')}: {error}"
+        words = f"given up after {counted(TRIES_AGAIN + 1, 'try')}: {error}"
     return describe(job, "failed", 0.0, error=" ".join(words.split()))
 
 

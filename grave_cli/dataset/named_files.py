@@ -129,29 +129,58 @@ def sibling_heights(orthophoto: Path) -> HeightFiles:
     Raises:
         DatasetError: There are two of a kind.
     """
-    if (project := project_of(orthophoto)) is not None:
-        return HeightFiles(project.dem, project.dtm)
-    folder = Path(os.path.realpath(orthophoto)).parent  # resolve() fails on links in a circle
-    if folder.name == ORTHOPHOTO.folder:
-        return heights_of(orthophoto, folder.parent / DEM.folder)
-    names = (cemetery_name(orthophoto), composed(orthophoto.stem))
-    found: dict[Kind, dict[str, Path]] = {DEM: {}, DTM: {}}
+    return HeightSearch().siblings(orthophoto)
+
+
+class HeightSearch:
+    """Finds the heights of many orthophotos, and lists each folder only once."""
+
+    def __init__(self) -> None:
+        self._folders: dict[Path, tuple[dict[str, Path], dict[str, Path]]] = {}
+        self._tagged: dict[Path, dict[str, list[Path]]] = {}
+
+    def siblings(self, orthophoto: Path) -> HeightFiles:
+        """See `sibling_heights`.
+
+        Raises:
+            DatasetError: There are two of a kind.
+        """
+        if (project := project_of(orthophoto)) is not None:
+            return HeightFiles(project.dem, project.dtm)
+        folder = Path(os.path.realpath(orthophoto)).parent  # resolve() fails on links in a circle
+        if folder.name == ORTHOPHOTO.folder:
+            return self.in_folder(orthophoto, folder.parent / DEM.folder)
+        if folder not in self._tagged:
+            self._tagged[folder] = _tagged_heights(folder)
+        names = _names(orthophoto)
+        found: dict[Kind, dict[str, Path]] = {DEM: {}, DTM: {}}
+        for name in dict.fromkeys(names):
+            for path in self._tagged[folder].get(name, ()):
+                take_file(found[DTM if belongs(path, DTM) else DEM], name, path)
+        return _paired(found[DEM], found[DTM], names)
+
+    def in_folder(self, orthophoto: Path, folder: Path) -> HeightFiles:
+        """Find the heights in a folder, by the name of the cemetery or of the file.
+
+        Raises:
+            DatasetError: There are two of a kind.
+        """
+        if folder not in self._folders:
+            self._folders[folder] = (find_files(folder, DEM)[0], find_files(folder, DTM)[0])
+        return _paired(*self._folders[folder], _names(orthophoto))
+
+
+def _tagged_heights(folder: Path) -> dict[str, list[Path]]:
+    """List the files with a word for DEMs in their names, by cemetery."""
+    found: dict[str, list[Path]] = {}
     for path in sorted(folder.glob("*.*")):
-        is_dem = path.suffix.lower() in DEM.endings and bears_tag(path, DEM)
-        if is_dem and name_of(path, DEM) in names:
-            kind = DTM if belongs(path, DTM) else DEM
-            take_file(found[kind], name_of(path, DEM), path)
-    return _paired(found[DEM], found[DTM], names)
+        if path.suffix.lower() in DEM.endings and bears_tag(path, DEM):
+            found.setdefault(name_of(path, DEM), []).append(path)
+    return found
 
 
-def heights_of(orthophoto: Path, folder: Path) -> HeightFiles:
-    """Find the heights of an orthophoto in a folder, by the name of the cemetery or of the file.
-
-    Raises:
-        DatasetError: There are two of a kind.
-    """
-    dems, dtms = (find_files(folder, kind)[0] for kind in (DEM, DTM))
-    return _paired(dems, dtms, (cemetery_name(orthophoto), composed(orthophoto.stem)))
+def _names(orthophoto: Path) -> tuple[str, str]:
+    return cemetery_name(orthophoto), composed(orthophoto.stem)
 
 
 def _paired(dems: dict[str, Path], dtms: dict[str, Path], names: tuple[str, str]) -> HeightFiles:

@@ -143,3 +143,25 @@ def test_a_slurm_job_array_gives_the_shard(
 ) -> None:
     environ = {f"SLURM_ARRAY_{name}": value for name, value in variables.items()}
     assert slurm_shard(environ) == expected
+
+
+def test_folders_are_listed_once_and_not_for_each_cemetery(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(9):
+        touch(f"data/orthophotos/c{number}.tif", f"data/dems/c{number}_dsm.tif")
+        touch(f"flat/c{number}.tif", f"flat/c{number}_dsm.tif")
+    lists: list[Path] = []
+    for name in ("iterdir", "glob"):
+        inner = getattr(Path, name)
+
+        def counted(folder: Path, *pattern: str, inner=inner):
+            lists.append(folder)
+            return inner(folder, *pattern)
+
+        monkeypatch.setattr(Path, name, counted)
+    expected = {f"c{number}": (f"c{number}.tif", f"c{number}_dsm.tif") for number in range(9)}
+    for given, dem_folder in (("data", None), ("data", "data/dems"), ("flat", None)):
+        lists.clear()
+        assert listed(given, dem_folder=dem_folder) == expected
+        assert len(lists) <= 3, lists

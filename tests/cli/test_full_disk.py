@@ -115,7 +115,7 @@ def test_a_work_folder_that_cannot_be_written(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("size_kb", [1100, 2500])
+@pytest.mark.parametrize("size_kb", [1100, 2500, 5000])
 def test_a_training(on_small_disk: Run, sample_data: Path, size_kb: int) -> None:
     command = ["train", "--data", sample_data, "--epochs", 1, "-q", *SETS]
     result = on_small_disk(size_kb, *command, "--set", "work_dir='small/runs'")

@@ -1,0 +1,80 @@
+"""How often a summary is renewed."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from grave_cli.batch.outcomes import Outcome, Summary
+from grave_cli.batch.summary_writer import SummaryWriter
+
+
+class Clock:
+    """A clock that goes on when it is told to."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class SlowSummary(Summary):
+    """A summary that takes a second to write."""
+
+    clock: Clock
+    sizes: list[int]
+
+    def write(self, outcomes) -> None:
+        super().write(outcomes)
+        self.clock.now += 1
+        self.sizes.append(len(outcomes))
+
+
+def slow_summary(folder: Path) -> SlowSummary:
+    summary = SlowSummary.in_folder(folder, None)
+    object.__setattr__(summary, "clock", Clock())
+    object.__setattr__(summary, "sizes", [])
+    return summary
+
+
+def outcome(number: int) -> Outcome:
+    name = f"c_{number:03}"
+    return Outcome(name, "mapped", 1, 0, 0, 1.0, f"{name}.tif", "", f"{name}.gpkg")
+
+
+def names(summary: Summary) -> list[str]:
+    with summary.csv.open(encoding="utf-8", newline="") as file:
+        return [row["cemetery"] for row in csv.DictReader(file)]
+
+
+def test_writing_takes_a_twentieth_of_the_time_and_the_end_writes_the_rest(tmp_path: Path) -> None:
+    summary = slow_summary(tmp_path)
+    with SummaryWriter(summary, summary.clock) as writer:
+        for number in reversed(range(100)):
+            summary.clock.now += 1  # a cemetery
+            writer.add(outcome(number))
+        # The first is written at once. Each renewal takes a second, so the next comes 19 later.
+        assert summary.sizes == [1, 20, 39, 58, 77, 96]
+    assert summary.sizes[-1] == 100
+    assert names(summary) == [f"c_{number:03}" for number in range(100)]
+
+
+def test_an_error_loses_no_outcome(tmp_path: Path) -> None:
+    summary = slow_summary(tmp_path)
+
+    def write_and_stop() -> None:
+        with SummaryWriter(summary, summary.clock) as writer:
+            for number in range(3):
+                writer.add(outcome(number))
+            assert summary.sizes == [1]
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_and_stop()
+    assert names(summary) == ["c_000", "c_001", "c_002"]
+
+
+def test_nothing_is_written_without_outcomes(tmp_path: Path) -> None:
+    with SummaryWriter(Summary.in_folder(tmp_path, None)):
+        pass
+    assert not list(tmp_path.iterdir())
