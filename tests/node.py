@@ -20,8 +20,8 @@ from grave_cli.owners.claims import claimed
 
 HERE = "-"
 """The machine of a process that does not pretend."""
-DEAD_AFTER_S = 0.6
-BEATS = 6  # in this time
+DEAD_AFTER_S = 1.2
+BEATS = 10  # in this time
 
 
 def become(
@@ -40,10 +40,13 @@ class Node:
     Args:
         machine: Its machine.
         prefix: A command that starts commands, such as `unshare`.
+        dead_after_s: Seconds after which it takes others for dead.
     """
 
-    def __init__(self, machine: str, prefix: Sequence[str] = ()) -> None:
-        command = [*prefix, sys.executable, __file__, machine, str(DEAD_AFTER_S)]
+    def __init__(
+        self, machine: str, prefix: Sequence[str] = (), dead_after_s: float = DEAD_AFTER_S
+    ) -> None:
+        command = [*prefix, sys.executable, __file__, machine, str(dead_after_s)]
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -69,9 +72,11 @@ class Node:
 
 
 @contextmanager
-def nodes(*machines: str, prefix: Sequence[str] = ()) -> Iterator[list[Node]]:
+def nodes(
+    *machines: str, prefix: Sequence[str] = (), dead_after_s: float = DEAD_AFTER_S
+) -> Iterator[list[Node]]:
     """Run a process on each machine while the block runs."""
-    started = [Node(machine, prefix) for machine in machines]
+    started = [Node(machine, prefix, dead_after_s) for machine in machines]
     try:
         yield started
     finally:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from node import DEAD_AFTER_S, HERE, become
+from node import HERE, become
 from support import tiny_settings
 
 from grave_cli.errors import InUseError, TrackingError
@@ -43,7 +43,7 @@ except GraveError as error:
 
 @pytest.fixture
 def settings(work_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    become(HERE, monkeypatch.setattr)
+    become(HERE, monkeypatch.setattr, dead_after_s=3)
     return tiny_settings(work_dir, work_dir)
 
 
@@ -74,13 +74,12 @@ def await_that(is_so: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 60
     while not is_so():
         assert time.monotonic() < deadline
-        time.sleep(DEAD_AFTER_S / 6)
+        time.sleep(0.1)
 
 
 def test_a_frozen_training_is_taken_over_and_writes_no_more(
     settings: Settings, training: subprocess.Popen[str]
 ) -> None:
-    time.sleep(1.5 * DEAD_AFTER_S)
     assert status_of(settings) == "RUNNING"
     (left,) = unfinished_runs(settings)
     with pytest.raises(TrackingError, match=f"run far is running in .* {training.pid} on office-2"):
