@@ -1,9 +1,9 @@
 """Atomic writes: a file or folder appears whole, or not at all.
 
 Each is written under a hidden, unique name beside its place, flushed to the disk and renamed. The
-name tells the process, so that the next write removes what a killed one has left. A reader sees the
+name tells the process, so that the next write removes what a dead one has left. A reader sees the
 old file or the new one, and so does everybody after a crash or a power cut. Two processes that
-write the same file do not disturb each other.
+write the same file do not disturb each other, and one that was taken for dead writes nothing.
 """
 
 import errno
@@ -15,7 +15,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from grave_cli.errors import ExportError
-from grave_cli.leftovers import kept_folder, remove, sweep, temporary_path
+from grave_cli.owners.claims import check_claims
+from grave_cli.owners.leftovers import kept_folder, remove, sweep, temporary_path
 
 # On Windows a virus scanner or another process may hold a file for a moment.
 _PAUSES_S = (0.05, 0.1, 0.2, 0.4)
@@ -23,6 +24,7 @@ _DENIED = "close it in other programs, and check the permissions of its folder"
 _REMEDIES = {
     errno.EACCES: _DENIED,
     errno.EPERM: _DENIED,
+    errno.ENOENT: "another process has removed its folder or temporary file; try again",
     errno.ENOSPC: "free some disk space",
     errno.EDQUOT: "free some disk space",
 }
@@ -46,6 +48,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     Raises:
         ExportError: The file cannot be written, another program holds it open (Windows), or it is a
             folder or device: renaming a file to /dev/null would delete the device.
+        InUseError: Another process has taken over what this one works on.
     """
     path = Path(os.path.realpath(path)) if path.is_symlink() else path
     if path.exists() and not path.is_file():
@@ -53,6 +56,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     with _beside(path) as new:
         yield new
         _flush_file(new)
+        check_claims()
         _rename(new, path)
         _flush_entries(path.parent)
 
@@ -72,6 +76,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
     Raises:
         ExportError: The folder cannot be written.
+        InUseError: Another process has taken over what this one works on.
     """
     with _beside(path) as new:
         new.mkdir()
@@ -79,6 +84,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
         for inside in new.rglob("*"):
             (_flush_entries if inside.is_dir() else _flush_file)(inside)
         _flush_entries(new)
+        check_claims()
         try:
             _rename(new, path)
         except OSError:
@@ -90,6 +96,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
 @contextmanager
 def _beside(path: Path) -> Iterator[Path]:
     """Yield a unique name beside a path; in the end, remove everything that still has it."""
+    check_claims()
     try:
         with kept_folder(path.parent):
             sweep(path.parent)
@@ -103,6 +110,7 @@ def _beside(path: Path) -> Iterator[Path]:
             finally:
                 remove(new)
     except OSError as error:
+        check_claims()  # whoever took them over has removed the file
         raise ExportError(
             f"cannot be written: {error.strerror or error}",
             where=path,

@@ -9,15 +9,15 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from grave_cli.errors import GraveError
-from grave_cli.locks import one_at_a_time
+from grave_cli.errors import GraveError, InUseError
 from grave_cli.masking import mask, mask_url
+from grave_cli.owners.claims import claimed, is_claimed, refuse_claimed
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection
@@ -199,22 +199,50 @@ class Database:
     def created_once(self) -> Iterator[None]:
         """Let other processes of this machine wait while the block creates a SQLite file.
 
-        The lock file is there only during the creation: a finished store needs no further file.
-
         Raises:
             GraveError: The folder cannot be written.
+            InUseError: A process of another machine uses the file.
         """
         file = sqlite_file(self.url)
-        lock_file = None if file is None else file.with_name(f"{file.name}.creating")
-        if lock_file is None or (sqlite_exists(self.url) and not lock_file.exists()):
+        if file is None:
+            yield
+            return
+        with self._one_machine():
+            refuse_claimed(file, with_neighbours=True)
+        creation = file.with_name(f"{file.name}.creating")
+        if sqlite_exists(self.url) and not is_claimed(creation):
             yield
             return
         with ExitStack() as stack:
             try:
-                stack.enter_context(one_at_a_time(lock_file, _CREATION_S))
+                stack.enter_context(claimed(creation, _CREATION_S))
             except OSError as error:
                 raise self.fault(error) from None
             yield
+
+    @contextmanager
+    def on_one_machine(self) -> Iterator[None]:
+        """Keep other machines from opening a SQLite file while the block runs.
+
+        Its locks, and its write-ahead log in shared memory, are those of one machine.
+        Source: https://sqlite.org/useovernet.html
+
+        Raises:
+            InUseError: A process of another machine uses it.
+        """
+        file = sqlite_file(self.url)
+        with ExitStack() as stack:
+            with suppress(OSError), self._one_machine():  # in a folder that cannot be written
+                if file is not None:
+                    stack.enter_context(claimed(file, with_neighbours=True))
+            yield
+
+    @contextmanager
+    def _one_machine(self) -> Iterator[None]:
+        try:
+            yield
+        except InUseError as error:
+            raise error.with_news(f"several machines need a server ({self.setting})") from None
 
     def _check_place(self) -> None:
         """Refuse a place where no file can be made, which MLflow would try for minutes."""

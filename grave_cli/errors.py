@@ -9,6 +9,7 @@
     ├── TrackingError       an unusable MLflow store, or a missing run
     ├── TuningError         an unusable Optuna storage, study or search space
     ├── ExportError         an output that cannot be written
+    ├── InUseError          a file, run or database that another process works on, or took over
     ├── TrainingError       a training that started and failed (exit code 1)
     └── OutOfMemoryError    a training or prediction that the memory is too small for (exit code 1)
 
@@ -100,6 +101,10 @@ class TuningError(GraveError):
 
 class ExportError(GraveError):
     """An output cannot be written."""
+
+
+class InUseError(GraveError):
+    """Another process works on a file, run or database, or has taken it over."""
 
 
 class TrainingError(GraveError):

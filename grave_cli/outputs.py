@@ -8,14 +8,15 @@ file that the command reads is never replaced.
 import hashlib
 import os
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 
 from grave_cli.errors import ExportError, RasterReadError
-from grave_cli.leftovers import kept_folder, sweep
+from grave_cli.owners.claims import PATIENCE_S, claimed
+from grave_cli.owners.leftovers import kept_folder, sweep
 from grave_cli.remote import fingerprint_of, is_link
 
 _SAMPLES = 16
@@ -75,6 +76,50 @@ def check_outputs(
                 f"cannot be written: {error.strerror or error}", where=output.path
             ) from None
         taken[output.option] = output.path
+
+
+@contextmanager
+def checked_outputs(
+    outputs: Sequence[Output], inputs: Mapping[str, Path | None], *, overwrite: bool
+) -> Iterator[None]:
+    """Check files as `check_outputs` does, and make them alone while the block runs.
+
+    They are checked again once no other process makes them: it may have finished one just now.
+
+    Raises:
+        ExportError: See `check_outputs`.
+        InUseError: Another process makes one of them.
+    """
+    check_outputs(outputs, inputs, overwrite=overwrite)
+    with written_alone(*(output.path for output in outputs)):
+        check_outputs(outputs, inputs, overwrite=overwrite)
+        yield
+
+
+@contextmanager
+def written_alone(
+    *paths: Path, wait_s: float = PATIENCE_S, on_wait: Callable[[], None] | None = None
+) -> Iterator[None]:
+    """Keep other processes from making the same files while the block makes them.
+
+    Args:
+        paths: The files.
+        wait_s: Longest wait for another process, in seconds.
+        on_wait: Called if another process makes one of them.
+
+    Raises:
+        ExportError: A folder cannot be written.
+        InUseError: Another process makes one of them.
+    """
+    with ExitStack() as stack:
+        for path in sorted(set(paths)):  # in one order, so that no two wait for each other
+            try:
+                stack.enter_context(claimed(path, wait_s, on_wait))
+            except OSError as error:
+                raise ExportError(
+                    f"cannot be written: {error.strerror or error}", where=path
+                ) from None
+        yield
 
 
 def seal(*parts: str | bytes) -> str:

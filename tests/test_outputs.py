@@ -1,13 +1,24 @@
 """Files that a command is about to write: nothing is lost, and nothing is left behind."""
 
 import os
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from grave_cli.errors import ExportError
-from grave_cli.outputs import Output, check_outputs, free_name, seal, source_of
+from grave_cli.errors import ExportError, InUseError
+from grave_cli.outputs import (
+    Output,
+    check_outputs,
+    checked_outputs,
+    free_name,
+    seal,
+    source_of,
+    written_alone,
+)
+from grave_cli.owners.claims import PATIENCE_S
 
 
 def keep(path: Path) -> str | None:
@@ -167,3 +178,27 @@ def test_a_seal_tells_where_one_part_ends() -> None:
 def test_a_free_name_lies_beside_the_file(tmp_path: Path) -> None:
     (tmp_path / "map-2.gpkg").write_text("")
     assert free_name(tmp_path / "map.gpkg") == tmp_path / "map-3.gpkg"
+
+
+def test_an_output_that_another_process_makes_is_waited_for_and_looked_at_again(
+    tmp_path: Path,
+) -> None:
+    out = Output("--out", tmp_path / "a.gpkg", "a map", (".gpkg",), lambda path: "is not mine")
+    is_begun, never = threading.Event(), threading.Event()
+
+    def make() -> None:
+        with written_alone(out.path):
+            is_begun.set()
+            never.wait(PATIENCE_S / 5)
+            out.path.write_text("made")
+
+    with ThreadPoolExecutor() as other:
+        other.submit(make)
+        is_begun.wait()
+        with pytest.raises(InUseError, match=r"a\.gpkg: in use by process"):
+            written_alone(out.path, wait_s=0).__enter__()
+        with pytest.raises(ExportError, match="is not mine"):
+            checked_outputs([out], {}, overwrite=False).__enter__()
+    with checked_outputs([out], {}, overwrite=True), pytest.raises(InUseError):
+        written_alone(out.path, wait_s=0).__enter__()
+    assert list(tmp_path.iterdir()) == [out.path]

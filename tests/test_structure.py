@@ -21,7 +21,6 @@ PACKAGE = Path(__file__).resolve().parents[1] / "grave_cli"
 GROUND = (
     "errors",
     "interrupts",
-    "locks",
     "masking",
     "progress",
     "processes",
@@ -29,7 +28,7 @@ GROUND = (
     "wording",
 )
 FLOORS = (
-    ("leftovers", "remote"),
+    ("owners", "remote"),
     ("settings", "atomic_writes", "outputs", "database"),
     ("outlines", "qgis_plugin", "sample_data"),
     ("rasters",),

@@ -161,8 +161,21 @@ def map_into(
 
     Raises:
         GraveError: An input cannot be used, or an output cannot be written.
+        InUseError: Another process maps into the same files.
     """
     files.check()
+    with files.alone():
+        _map_into(files, chosen, model, loaded, extent, progress)
+
+
+def _map_into(
+    files: "MapFiles",
+    chosen: ChosenHeights,
+    model: str | None,
+    loaded: LoadedSettings,
+    extent: Extent,
+    progress: Progress,
+) -> None:
     heights = chosen.files
     for note in chosen.notes:
         progress.note(note)

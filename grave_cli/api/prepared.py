@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from grave_cli.errors import SettingsError
-from grave_cli.leftovers import sweep_work_dir
+from grave_cli.owners.leftovers import sweep_work_dir
 from grave_cli.remote import permit
 from grave_cli.settings.load import LoadedSettings, flatten, load_settings, with_values
 from grave_cli.settings.tree import Settings
@@ -36,7 +36,7 @@ def resolve(given: SettingsLike, chosen: Mapping[str, Any] | None = None) -> Loa
 
 
 def prepare(loaded: LoadedSettings) -> LoadedSettings:
-    """Check the work folder, sweep what killed processes left in it, and permit remote data.
+    """Check the work folder, sweep what dead processes left in it, and permit remote data.
 
     The permission of this process for remote data becomes that of the settings.
 

@@ -84,7 +84,8 @@ class Mapper:
             engines: The engines that are open in this process.
             progress: Receives progress and notes.
         """
-        return map_job(job, self._finished, partial(self._map, engines, progress))
+        map_one = partial(self._map, engines, progress)
+        return map_job(job, self._finished, map_one, progress)
 
     def _finished(self, job: Job) -> MapCounts | None:
         files = plan_files(job.out, self.formats).values()

@@ -1,6 +1,8 @@
 """Maps cemeteries one after the other; a failure is recorded, and the others are mapped."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from time import perf_counter
 
 from grave_cli.batch.jobs import Job
@@ -8,10 +10,13 @@ from grave_cli.batch.outcomes import Outcome, State
 from grave_cli.delivery.geopackage_seal import MapCounts
 from grave_cli.errors import GraveError
 from grave_cli.interrupts import was_interrupted
+from grave_cli.outputs import written_alone
 from grave_cli.progress import SILENT, Progress
 
 MapOne = Callable[[Job], MapCounts]
 """Maps a cemetery; returns what its map holds."""
+
+_WAITING = "waiting for another process, which is mapping it"
 
 
 def map_jobs(
@@ -33,24 +38,34 @@ def map_jobs(
             yield outcome
 
 
-def map_job(job: Job, find_finished: Callable[[Job], MapCounts | None], map_one: MapOne) -> Outcome:
+def map_job(
+    job: Job,
+    find_finished: Callable[[Job], MapCounts | None],
+    map_one: MapOne,
+    progress: Progress = SILENT,
+) -> Outcome:
     """Map a cemetery unless it is mapped already; a failure is part of the outcome.
+
+    If another process is mapping it, wait for its map, or for its death.
 
     Args:
         job: The cemetery.
         find_finished: Returns the counts of a map that is there already; None maps the cemetery.
         map_one: Maps a cemetery.
+        progress: Receives a note of the wait.
     """
     start = perf_counter()
     counts: MapCounts | None = None
     state: State = "failed"
     error = ""
     try:
-        if (counts := find_finished(job)) is not None:
-            state = "already mapped"
-        else:
-            counts = map_one(job)
-            state = "mapped"
+        say_wait = partial(progress.note, f"{job.cemetery}: {_WAITING}")
+        with written_alone(job.out, wait_s=math.inf, on_wait=say_wait):
+            if (counts := find_finished(job)) is not None:
+                state = "already mapped"
+            else:
+                counts = map_one(job)
+                state = "mapped"
     except (GraveError, MemoryError, OSError) as fault:
         if was_interrupted(fault):
             raise KeyboardInterrupt from fault

@@ -45,7 +45,7 @@ def compare(
     from grave_cli.cli.change_lines import print_changes
     from grave_cli.cli.console import print_json, print_line
     from grave_cli.dataset.named_files import cemetery_name
-    from grave_cli.outputs import check_outputs
+    from grave_cli.outputs import checked_outputs
     from grave_cli.resurvey.compare import compare_surveys
     from grave_cli.resurvey.comparison_file import comparison_output, write_comparison
     from grave_cli.resurvey.survey import read_survey
@@ -55,11 +55,11 @@ def compare(
     settings = options.load(config, assignments, chosen).settings
     progress = options.show_progress(quiet, verbose)
     inputs = {"OLD": old, "NEW": new, "--config": config}
-    check_outputs([comparison_output(out, old, new)], inputs, overwrite=overwrite)
-    after = read_survey(new, new_layer, "--new-layer")
-    before = read_survey(old, settings.compare.layer, "--old-layer", after.crs)
-    result = compare_surveys(before, after, settings, cemetery_name(new))
-    write_comparison(result, out, settings, settings.output.language)
+    with checked_outputs([comparison_output(out, old, new)], inputs, overwrite=overwrite):
+        after = read_survey(new, new_layer, "--new-layer")
+        before = read_survey(old, settings.compare.layer, "--old-layer", after.crs)
+        result = compare_surveys(before, after, settings, cemetery_name(new))
+        write_comparison(result, out, settings, settings.output.language)
     if old.samefile(new):
         progress.warn("OLD and NEW are the same file")
     for note in result.notes:

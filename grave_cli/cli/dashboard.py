@@ -70,6 +70,7 @@ def _serve(settings: "Settings", pages: _Pages, progress: "Progress") -> None:
     from grave_cli.tracking.addresses import free_port
     from grave_cli.tracking.server import mlflow_pages
     from grave_cli.tuning.dashboard import open_studies
+    from grave_cli.tuning.storage import one_machine
 
     free_port(pages.port, pages.host)  # a wrong address is reported before anything is opened
     try:
@@ -89,6 +90,7 @@ def _serve(settings: "Settings", pages: _Pages, progress: "Progress") -> None:
             _announce(addresses, pages)
             threading.Event().wait()
         else:
+            stack.enter_context(one_machine(settings))
             _serve_studies(studies, pages, addresses, progress)
 
 

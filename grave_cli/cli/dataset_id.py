@@ -46,7 +46,7 @@ def dataset_id(
     VRT). train and hpo record the same id.
     """
     from grave_cli.dataset.identity.listing import in_words, list_output, read_list, write_list
-    from grave_cli.outputs import check_outputs, is_same_file
+    from grave_cli.outputs import check_outputs, checked_outputs, is_same_file
 
     settings = options.load(config, assignments, {"data.root": data}).settings
     old = None if diff is None else read_list(diff)
@@ -58,8 +58,8 @@ def dataset_id(
         # A list that --diff compares with is renewed: its differences are shown.
         is_shown = diff is not None and is_same_file(diff, manifest)
         new = list_output(manifest, None if is_shown else found)
-        check_outputs([new], inputs, overwrite=overwrite)
-        write_list(found, manifest)
+        with checked_outputs([new], inputs, overwrite=overwrite):
+            write_list(found, manifest)
     if json:
         _print_json(found, old)
         return

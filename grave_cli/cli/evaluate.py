@@ -1,6 +1,7 @@
 """`gravecli evaluate`."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -95,20 +96,19 @@ def evaluate(
     if prediction is None or truth is None:
         _cross_validate(settings, json, progress)
         return
-    if report is not None:
-        inputs = {"PREDICTION": prediction, "TRUTH": truth, "--area": area, "--config": config}
-        _check_report(report, prediction, truth, inputs, overwrite)
-    from grave_cli.evaluation.evaluate import evaluate_files
+    inputs = {"PREDICTION": prediction, "TRUTH": truth, "--area": area, "--config": config}
+    with _checked_report(report, prediction, truth, inputs, overwrite):
+        from grave_cli.evaluation.evaluate import evaluate_files
 
-    result = evaluate_files(
-        prediction,
-        truth,
-        settings.data,
-        prediction_layer=prediction_layer or "",
-        attribute=by_attribute or "",
-        area=area,
-    )
-    _show(result, report, json, progress)
+        result = evaluate_files(
+            prediction,
+            truth,
+            settings.data,
+            prediction_layer=prediction_layer or "",
+            attribute=by_attribute or "",
+            area=area,
+        )
+        _show(result, report, json, progress)
 
 
 def _refuse_mixed(
@@ -139,13 +139,19 @@ def _refuse_mixed(
         )
 
 
-def _check_report(
-    report: Path, prediction: Path, truth: Path, inputs: Mapping[str, Path | None], overwrite: bool
-) -> None:
+def _checked_report(
+    report: Path | None,
+    prediction: Path,
+    truth: Path,
+    inputs: Mapping[str, Path | None],
+    overwrite: bool,
+) -> AbstractContextManager[None]:
+    if report is None:
+        return nullcontext()
     from grave_cli.evaluation.page.write import page_output
-    from grave_cli.outputs import check_outputs
+    from grave_cli.outputs import checked_outputs
 
-    check_outputs([page_output(report, prediction, truth)], inputs, overwrite=overwrite)
+    return checked_outputs([page_output(report, prediction, truth)], inputs, overwrite=overwrite)
 
 
 def _show(result: "Evaluation", report: Path | None, json: bool, progress: "Progress") -> None:

@@ -34,7 +34,7 @@ def export(
     """
     from grave_cli.cli.console import print_json, print_line
     from grave_cli.model.deepness import check_exportable, deepness_output, write_deepness
-    from grave_cli.outputs import check_outputs
+    from grave_cli.outputs import checked_outputs
     from grave_cli.tracking.models import resolve_model
 
     settings = options.load(config, assignments).settings
@@ -43,8 +43,11 @@ def export(
     check_exportable(found.bundle)
     parts = (found.bundle.weights, found.bundle.onnx)
     inputs = {"--config": config, **{f"{path.name} of MODEL": path for path in parts}}
-    check_outputs([deepness_output(deepness, found.bundle)], inputs, overwrite=overwrite)
-    with progress.task("Exporting", None):
+    output = deepness_output(deepness, found.bundle)
+    with (
+        checked_outputs([output], inputs, overwrite=overwrite),
+        progress.task("Exporting", None),
+    ):
         written = write_deepness(found.bundle, deepness, settings.prediction)
     for note in written.notes:
         progress.note(note)

@@ -69,21 +69,21 @@ def join(
     from grave_cli.joining.join_file import join_output, write_join
     from grave_cli.joining.layers import renamed
     from grave_cli.joining.read_list import read_list
-    from grave_cli.outputs import check_outputs
+    from grave_cli.outputs import checked_outputs
     from grave_cli.rasters.georeference import parse_crs
     from grave_cli.resurvey.survey import read_survey
 
     settings = options.load(config, assignments, {"output.language": lang}).settings
     progress = options.show_progress(quiet, verbose)
     inputs = {"MAP": graves, "LIST": records, "--config": config}
-    check_outputs([join_output(out, graves, records)], inputs, overwrite=overwrite)
-    columns = [name.strip() for name in on.split(",") if name.strip()]
-    mapped = parse_map(mapping or ())
-    target = parse_crs(crs) if crs else None
-    survey = read_survey(graves, layer, "--layer")
-    listed = read_list(records, [*columns, *mapped.values()], sheet)
-    result = join_list(survey, listed, settings.join, on=columns, mapped=mapped, crs=target)
-    write_join(result, out, settings.output.language)
+    with checked_outputs([join_output(out, graves, records)], inputs, overwrite=overwrite):
+        columns = [name.strip() for name in on.split(",") if name.strip()]
+        mapped = parse_map(mapping or ())
+        target = parse_crs(crs) if crs else None
+        survey = read_survey(graves, layer, "--layer")
+        listed = read_list(records, [*columns, *mapped.values()], sheet)
+        result = join_list(survey, listed, settings.join, on=columns, mapped=mapped, crs=target)
+        write_join(result, out, settings.output.language)
     notes = [*result.notes, *renamed(result)]
     for note in notes:
         progress.note(note)

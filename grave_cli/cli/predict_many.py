@@ -1,7 +1,7 @@
 """`gravecli predict-cemetery` for several orthophotos: one map each, and a summary."""
 
-from collections.abc import Generator, Sequence
-from contextlib import closing
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -85,7 +85,11 @@ class ManyCemeteries:
         summary.check([job.orthophoto for job in jobs], overwrite=self.overwrite)
         for note in shortcomings(self.formats, self.crs):
             self.progress.note(note)
-        with SummaryWriter(summary) as writer, closing(self._outcomes(jobs)) as found:
+        with (
+            _alone(summary.csv),
+            SummaryWriter(summary) as writer,
+            closing(self._outcomes(jobs)) as found,
+        ):
             for outcome in found:
                 writer.add(outcome)
         _show(writer.outcomes, summary.csv, json)
@@ -158,6 +162,20 @@ class ManyCemeteries:
             self.extent.resume,
             self.overwrite,
         )
+
+
+@contextmanager
+def _alone(summary: Path) -> Iterator[None]:
+    """Refuse a second command that would write the same summary."""
+    from grave_cli.errors import InUseError
+    from grave_cli.outputs import written_alone
+
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(written_alone(summary))
+        except InUseError as error:
+            raise error.with_news("to share the work, start each command with --shard") from None
+        yield
 
 
 def refuse_single_options(**given: object) -> None:

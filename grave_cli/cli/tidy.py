@@ -1,5 +1,6 @@
 """`gravecli tidy`."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -47,7 +48,7 @@ def tidy(
     The exit code is 1 if something is left that only a person can decide.
     """
     from grave_cli.cli.console import print_json
-    from grave_cli.outputs import check_outputs
+    from grave_cli.outputs import check_outputs, written_alone
     from grave_cli.tidying.edited_map import read_edited_map
     from grave_cli.tidying.heights import Elevation
     from grave_cli.tidying.tidy import plan_tidying
@@ -55,14 +56,16 @@ def tidy(
 
     settings = options.load(config, assignments, {"output.language": lang}).settings
     progress = options.show_progress(quiet, verbose)
-    edited = read_edited_map(map)
-    if not check:
-        check_outputs(
-            [tidied_output(map)], {"--dem": dem, "--dtm": dtm, "--config": config}, overwrite=False
-        )
-    plan = plan_tidying(edited, settings, Elevation(dem, dtm))
-    if not check:
-        write_tidying(plan, settings.output.language)
+    inputs = {"--dem": dem, "--dtm": dtm, "--config": config}
+    with ExitStack() as stack:
+        if map.is_file() and not check:
+            stack.enter_context(written_alone(map))
+        edited = read_edited_map(map)
+        if not check:
+            check_outputs([tidied_output(map)], inputs, overwrite=False)
+        plan = plan_tidying(edited, settings, Elevation(dem, dtm))
+        if not check:
+            write_tidying(plan, settings.output.language)
     for note in plan.report.notes:
         progress.note(note)
     for problem in plan.report.problems:

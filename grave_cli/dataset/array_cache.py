@@ -6,6 +6,7 @@ appear whole or not at all.
 """
 
 import hashlib
+import math
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import fields
@@ -23,8 +24,8 @@ from grave_cli.dataset.manifest import Manifest
 from grave_cli.dataset.open_files import allow_open_files
 from grave_cli.dataset.plans import PartPlan
 from grave_cli.errors import ExportError
-from grave_cli.leftovers import discard, sweep
-from grave_cli.locks import one_at_a_time
+from grave_cli.owners.claims import claimed, is_claimed
+from grave_cli.owners.leftovers import discard, sweep
 from grave_cli.progress import SILENT, Progress
 from grave_cli.rasters.recipe import InputRecipe
 
@@ -101,15 +102,14 @@ def read_parts(
 def _cached(plan: PartPlan, recipe: InputRecipe, cache: Path, progress: Progress) -> CemeteryArrays:
     """Map the files of a part, which are made first if they are missing or damaged."""
     folder = cache / _cache_key(plan, recipe)
-    lock_file = folder.with_name(f"{folder.name}.lock")
-    if not lock_file.exists() and (arrays := _load(plan, folder)):
+    if not is_claimed(folder) and (arrays := _load(plan, folder)):
         return arrays
 
     def say_wait() -> None:
         progress.note(f"Waiting for another process, which reads {plan.part.name}")
 
     try:
-        with one_at_a_time(lock_file, on_wait=say_wait):
+        with claimed(folder, math.inf, say_wait):
             return _load(plan, folder) or _renewed(plan, recipe, folder, progress)
     except OSError as error:
         raise ExportError(

@@ -17,6 +17,7 @@ from grave_cli.errors import DatasetError, ExportError, SettingsError
 from grave_cli.exchange.chip_index import Chip, ChipGrid, ChipIndex, write_chip_index
 from grave_cli.exchange.chip_labels import LABEL_FORMATS, LabelFormat, image_path, labels_of
 from grave_cli.exchange.chip_sources import ChipSource, split_sources, whole_sources
+from grave_cli.outputs import written_alone
 from grave_cli.progress import SILENT, Progress
 from grave_cli.rasters.orthophoto_pixels import open_orthophoto
 from grave_cli.settings.tree import Settings
@@ -120,9 +121,24 @@ def export_chips(
         DatasetError: The data folder cannot be used.
         ExportError: The folder cannot be written.
         GridError: No working grid can be laid on an orthophoto.
+        InUseError: Another process makes the folder.
         RasterReadError: An orthophoto cannot be used.
     """
     check_folder(out, settings.data.root)
+    with written_alone(out):
+        check_folder(out, settings.data.root)  # another process may have made it just now
+        return _export(settings, form, out, size_px, overlap_px, by_split, progress)
+
+
+def _export(
+    settings: Settings,
+    form: LabelFormat,
+    out: Path,
+    size_px: int,
+    overlap_px: int,
+    by_split: bool,
+    progress: Progress,
+) -> ExportedChips:
     manifest = manifest_of(settings.data)
     for note in unread_notes(manifest):
         progress.warn(note)

@@ -16,7 +16,7 @@ from grave_cli.exchange.drawing import Drawing, Image, choose
 from grave_cli.exchange.image_places import ImagePlaces, Place
 from grave_cli.exchange.pieces import Piece, whole_graves
 from grave_cli.exchange.read_drawing import read_drawing
-from grave_cli.outputs import check_outputs, seal, source_of
+from grave_cli.outputs import checked_outputs, seal, source_of
 from grave_cli.settings.output import Language
 from grave_cli.vectors.outline_repair import Findings, clean_outlines
 from grave_cli.wording import counted
@@ -79,6 +79,7 @@ def import_annotations(
     Raises:
         DatasetError: The annotations cannot be read, or do not belong to the images.
         ExportError: A file cannot be written, or would be lost.
+        InUseError: Another process makes one of them.
         GridError: An orthophoto has no usable CRS or geotransform.
         RasterReadError: It cannot be opened.
     """
@@ -88,11 +89,10 @@ def import_annotations(
     paths = {one.cemetery: out / f"{one.cemetery}.gpkg" for one in found}
     _refuse_second_files(out, paths)
     given = {"SOURCE": None if source.is_dir() else source}
-    check_outputs(
-        [annotation_output(path, origin) for path in paths.values()], given, overwrite=overwrite
-    )
-    for one in found:
-        write_annotations(one, paths[one.cemetery], source.name, origin, language)
+    outputs = [annotation_output(path, origin) for path in paths.values()]
+    with checked_outputs(outputs, given, overwrite=overwrite):
+        for one in found:
+            write_annotations(one, paths[one.cemetery], source.name, origin, language)
     files = tuple(
         ImportedFile(one.cemetery, paths[one.cemetery], len(one.outlines), int(sum(one.boxes)))
         for one in found

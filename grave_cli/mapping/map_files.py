@@ -6,6 +6,7 @@ even if the place it was meant for has become unusable meanwhile.
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from grave_cli.mapping.report.write import report_output, write_report
 from grave_cli.mapping.result import PredictionResult, ScoredMap, score_map
 from grave_cli.mapping.scene import Scene
 from grave_cli.outlines.polygons import Polygons
-from grave_cli.outputs import Output, check_outputs, free_name
+from grave_cli.outputs import Output, check_outputs, free_name, written_alone
 from grave_cli.rasters.raster_file import open_raster
 from grave_cli.resurvey.survey import Survey
 from grave_cli.review.guarantee import CONFIDENCE, usual_promise
@@ -87,12 +88,7 @@ class MapFiles:
             RasterReadError: The orthophoto or its heights cannot be opened.
         """
         with open_raster(self.orthophoto):
-            outputs = [output for target in self._targets() for output in target.outputs()]
-        if self.preview is not None:
-            outputs.append(preview_output(self.preview, self.orthophoto))
-        if self.report is not None:
-            outputs.append(report_output(self.report, self.orthophoto))
-        self._check(*outputs)
+            self._check(*self._outputs())
         for option in ("--dem", "--dtm"):
             if heights := self.inputs.get(option):
                 with open_raster(heights):
@@ -100,6 +96,14 @@ class MapFiles:
         for path in (self.truth, self.previous, self.inputs.get("--aoi")):
             if path is not None:
                 identify(path)
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Keep other processes from mapping into the same files while the block runs.
+
+        Raises:
+            InUseError: Another process does so.
+        """
+        return written_alone(*(output.path for output in self._outputs()))
 
     def prepare(self, scene: Scene) -> None:
         """Check the CRS and read the ground truth, like annotations, within the mapped area.
@@ -177,6 +181,14 @@ class MapFiles:
         inputs = {"ORTHOPHOTO": self.orthophoto, "--truth": self.truth}
         inputs |= {"--previous": self.previous, **self.inputs}
         check_outputs(outputs, inputs, overwrite=self.overwrite)
+
+    def _outputs(self) -> list[Output]:
+        outputs = [output for target in self._targets() for output in target.outputs()]
+        if self.preview is not None:
+            outputs.append(preview_output(self.preview, self.orthophoto))
+        if self.report is not None:
+            outputs.append(report_output(self.report, self.orthophoto))
+        return outputs
 
     def _targets(self) -> list[MapTarget]:
         return plan_targets(self.out, self.formats, self.orthophoto, self.settings, self.work_dir)

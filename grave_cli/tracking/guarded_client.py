@@ -10,6 +10,7 @@ from grave_cli.database import Database, cause_of
 from grave_cli.errors import GraveError, TrackingError
 from grave_cli.interrupts import held_back
 from grave_cli.masking import mask_url
+from grave_cli.owners.claims import check_claims
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -31,7 +32,7 @@ class StoreError(TrackingError):
 def guarded(client: "MlflowClient", store: Database) -> "MlflowClient":
     """Wrap a client: an error of any of its methods becomes a `StoreError`.
 
-    Ctrl-C waits for the end of a call to a database.
+    Ctrl-C waits for the end of a call to a database. A process whose run was taken over calls none.
 
     Args:
         client: MLflow's client.
@@ -56,6 +57,7 @@ def _guarded_call(call: Callable[..., Any], store: Database) -> Callable[..., An
 
     @wraps(call)
     def ask(*args: Any, **kwargs: Any) -> Any:
+        check_claims()
         with store_errors(store), held_back() if is_short else nullcontext():
             return call(*args, **kwargs)
 

@@ -5,8 +5,9 @@ from grave_cli.settings.load import LoadedSettings, flatten, validate, with_valu
 from grave_cli.settings.resume_marks import may_change_on_resume
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.dataset_input import DATASET_TAG
+from grave_cli.tracking.local_store import reading_client
 from grave_cli.tracking.models import find_run
-from grave_cli.tracking.store import open_client, shown_uri, store_exists
+from grave_cli.tracking.store import shown_uri, store_exists
 from grave_cli.tracking.unfinished import Unfinished, settle, unfinished_runs
 
 
@@ -23,7 +24,7 @@ def find_unfinished(name: str, settings: Settings) -> Unfinished:
     """
     if not store_exists(settings):
         raise TrackingError("no runs are recorded", where=shown_uri(settings))
-    client = open_client(settings)
+    client = reading_client(settings)
     settle(client, settings)
     left = [run for run in unfinished_runs(settings) if name in (run.state.name, run.state.run_id)]
     if left and left[0].is_resumable:

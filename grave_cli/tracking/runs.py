@@ -3,23 +3,23 @@
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grave_cli.errors import TrackingError
+from grave_cli.errors import InUseError, TrackingError
 from grave_cli.masking import mask_url
-from grave_cli.processes import owner_tag
+from grave_cli.owners.tags import owner_tag
 from grave_cli.settings.record import recorded
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.panel_picture import panel_picture
 from grave_cli.tracking.params import log_resumption, log_settings
 from grave_cli.tracking.provenance import provenance_tags
 from grave_cli.tracking.run_files import record_locations
-from grave_cli.tracking.store import experiment_id, open_client, tracking_uri
-from grave_cli.tracking.unfinished import PROCESS_TAG, RunState, settle, work_folder
+from grave_cli.tracking.store import experiment_id, one_machine, open_client, tracking_uri
+from grave_cli.tracking.unfinished import PROCESS_TAG, RunState, presence, settle, work_folder
 
 if TYPE_CHECKING:
     from lightning.pytorch.loggers import MLFlowLogger
@@ -112,18 +112,21 @@ def tracked_run(
 
     Raises:
         TrackingError: The store cannot be opened.
+        InUseError: It is a file, and a process of another machine uses it.
     """
-    client = open_client(settings)
-    settle(client, settings)
     all_tags = {**provenance_tags(), PROCESS_TAG: owner_tag(), **tags}
     if parent_run_id:
         all_tags[PARENT_TAG] = parent_run_id
-    run = client.create_run(experiment_id(client, settings), run_name=name, tags=all_tags)
-    record_locations(settings, run.info.run_id)
-    with _kept_true(client, run, settings) as tracked:
-        with _temporary_files_in(tracked.folder):
-            log_settings(client, run.info.run_id, settings, usual)
-        yield tracked
+    with one_machine(settings), ExitStack() as stack:
+        client = open_client(settings)
+        settle(client, settings)
+        stack.enter_context(presence(settings))
+        run = client.create_run(experiment_id(client, settings), run_name=name, tags=all_tags)
+        record_locations(settings, run.info.run_id)
+        with _kept_true(client, run, settings) as tracked:
+            with _temporary_files_in(tracked.folder):
+                log_settings(client, run.info.run_id, settings, usual)
+            yield tracked
 
 
 @contextmanager
@@ -140,15 +143,16 @@ def resumed_run(settings: Settings, run_id: str) -> Iterator[TrackedRun]:
     Raises:
         TrackingError: The store cannot be opened, or another process works on the run.
     """
-    client = open_client(settings)
-    run = client.get_run(run_id)
-    record_locations(settings, run_id)
-    with _kept_true(client, run, settings) as tracked:
-        with _temporary_files_in(tracked.folder):
-            log_resumption(client, run, settings)
-        client.set_tag(run_id, PROCESS_TAG, owner_tag())
-        client.update_run(run_id, status="RUNNING")
-        yield tracked
+    with one_machine(settings):
+        client = open_client(settings)
+        run = client.get_run(run_id)
+        record_locations(settings, run_id)
+        with _kept_true(client, run, settings) as tracked:
+            with _temporary_files_in(tracked.folder):
+                log_resumption(client, run, settings)
+            client.set_tag(run_id, PROCESS_TAG, owner_tag())
+            client.update_run(run_id, status="RUNNING")
+            yield tracked
 
 
 @contextmanager
@@ -175,11 +179,11 @@ def _is_closed(client: "MlflowClient", run_id: str, status: str) -> bool:
     """Write the status of a run, and report whether the store took it.
 
     If the store fails after another error, that one counts: the next training corrects the status
-    by the work folder.
+    by the work folder. A run that another process has taken over is left to that one.
     """
     try:
         client.set_terminated(run_id, status)
-    except TrackingError:
+    except (TrackingError, InUseError):
         if status == "FINISHED":
             raise
         return False

@@ -25,6 +25,7 @@ from grave_cli.tracking.store import (
     artifact_root,
     experiment_id,
     is_server,
+    one_machine,
     open_client,
     silence_mlflow,
     tracking_uri,
@@ -62,6 +63,12 @@ def mlflow_pages(settings: Settings, first_port: int) -> Iterator[str]:
     if is_server(settings):
         yield f"{settings.tracking.uri.rstrip('/')}/#/experiments?{_FOR_TRAININGS}"
         return
+    with one_machine(settings), _pages_of_database(settings, first_port) as url:
+        yield url
+
+
+@contextmanager
+def _pages_of_database(settings: Settings, first_port: int) -> Iterator[str]:
     client = open_client(settings)
     settle(client, settings)
     experiment = experiment_id(client, settings)

@@ -7,6 +7,7 @@ switched off.
 import logging
 import os
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -82,6 +83,7 @@ def open_client(settings: Settings) -> "MlflowClient":
 
     Raises:
         TrackingError: The store cannot be opened.
+        InUseError: It is a file, and a process of another machine uses it.
     """
     silence_mlflow()
     store = tracking_store(settings)
@@ -91,6 +93,15 @@ def open_client(settings: Settings) -> "MlflowClient":
         client = _connect(store, settings.tracking.experiment)
     _reached.add(store.url)
     return guarded(client, store)
+
+
+def one_machine(settings: Settings) -> AbstractContextManager[None]:
+    """Keep other machines from opening a store that is a SQLite file while the block runs.
+
+    Raises:
+        InUseError: A process of another machine uses it.
+    """
+    return tracking_store(settings).on_one_machine()
 
 
 def check_writable(settings: Settings) -> None:

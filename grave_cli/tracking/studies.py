@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from grave_cli.atomic_writes import whole_file
 from grave_cli.errors import TrackingError
-from grave_cli.leftovers import temporary_folder
+from grave_cli.owners.leftovers import temporary_folder
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.guarded_client import StoreError
 from grave_cli.tracking.models import MODEL_TAG

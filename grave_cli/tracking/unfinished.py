@@ -1,27 +1,27 @@
 """Work files of unfinished runs: `work_dir/unfinished/<run id>/`.
 
 A folder holds the files that its run is about to log, and those needed to resume it. The process
-that works on the run holds a lock in the folder. The system releases the lock when the process
-ends, however it ends, so a folder without a lock belongs to an interrupted run.
+that works on the run has claimed the folder, so a folder without a living claim belongs to an
+interrupted run.
 """
 
 import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from grave_cli.atomic_writes import whole_file
-from grave_cli.errors import TrackingError
-from grave_cli.leftovers import kept_folder
+from grave_cli.errors import InUseError, TrackingError
 from grave_cli.masking import mask_url
-from grave_cli.processes import owner_of
+from grave_cli.owners.claims import claimed
+from grave_cli.owners.leftovers import is_dead, kept_folder, sweep
+from grave_cli.owners.tags import owner_of
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.store import all_runs, look_up, open_client, store_exists
 
@@ -32,12 +32,10 @@ CHECKPOINT = "last.ckpt"
 PROCESS_TAG = "gravecli.process"
 """Tag of a run: the process that works on it."""
 _STATE = "run.json"
-_LOCK = "lock"
 _NEW_S = 60  # a younger folder may be about to get its record
-_WAIT_S = 2  # other processes hold the lock this long only to see whether it is free
 # A folder that another process holds or has just removed, that another user owns, or on a read-only
 # disk.
-_OTHERS = (Timeout, OSError)
+_OTHERS = (InUseError, OSError)
 
 
 class RunState(BaseModel):
@@ -86,7 +84,7 @@ class Unfinished:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Hold the folder's lock while the block works on the run.
+        """Claim the folder while the block works on the run.
 
         Raises:
             TrackingError: Another process holds it.
@@ -109,11 +107,11 @@ class Unfinished:
     def _locked(self) -> Iterator[None]:
         with ExitStack() as stack:
             try:
-                stack.enter_context(_held(self.folder, _WAIT_S))
-            except Timeout:
+                stack.enter_context(claimed(self.folder))
+            except InUseError as error:
                 raise TrackingError(
-                    f"run {self.state.name} is running in another process",
-                    remedy="wait for it, or stop it",
+                    f"run {self.state.name} is running in another process, {error.what}",
+                    remedy=error.remedy,
                 ) from None
             yield
 
@@ -138,6 +136,11 @@ class Pruned:
     size_bytes: int
 
 
+def presence(settings: Settings) -> AbstractContextManager[Path]:
+    """Show other processes that this one lives, for runs that have no work folder yet."""
+    return kept_folder(_root(settings))
+
+
 def work_folder(settings: Settings, state: RunState) -> Unfinished:
     """Return the work folder of a run; create it if missing."""
     folder = _root(settings) / state.run_id
@@ -146,7 +149,7 @@ def work_folder(settings: Settings, state: RunState) -> Unfinished:
 
 
 def unfinished_runs(settings: Settings) -> list[Unfinished]:
-    """List the work folders of the settings' store, locked or not, newest first."""
+    """List the work folders of the settings' store, claimed or not, newest first."""
     states = [(folder, _read_state(folder)) for folder in _folders(settings)]
     found = [
         Unfinished(folder, state)
@@ -173,20 +176,22 @@ def settle(client: "MlflowClient", settings: Settings) -> None:
     for left in unfinished_runs(settings):
         with suppress(*_OTHERS):
             last_sign_s = _last_change(left.folder)
-            with _held(left.folder):
+            with claimed(left.folder, 0):
                 status = _status(client, left)
                 if status == "RUNNING":
                     client.set_terminated(left.state.run_id, "KILLED", int(last_sign_s * 1000))
             left.remove_unless_needed(status)
     _remove_without_record(settings)
-    _settle_without_folder(client, settings)
+    with suppress(InUseError):
+        _settle_without_folder(client, settings)
+    sweep(_root(settings))
 
 
 def _remove_without_record(settings: Settings) -> None:
     """Remove the folders of processes that were killed before they wrote a record."""
     for folder in _folders(settings):
         if _read_state(folder) is None and time.time() - _last_change(folder) > _NEW_S:
-            with suppress(*_OTHERS), _held(folder):
+            with suppress(*_OTHERS), claimed(folder, 0):
                 shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -196,8 +201,9 @@ def _settle_without_folder(client: "MlflowClient", settings: Settings) -> None:
         return
     known = {left.state.run_id for left in unfinished_runs(settings)}
     for run in all_runs(client, experiment.experiment_id, "attributes.status = 'RUNNING'"):
-        is_dead = owner_of(run.data.tags.get(PROCESS_TAG, "")) == "none"
-        if is_dead and run.info.run_id not in known:
+        owner = owner_of(run.data.tags.get(PROCESS_TAG, ""))
+        has_ended = owner is not None and is_dead(owner, _root(settings))
+        if has_ended and run.info.run_id not in known:
             client.set_terminated(run.info.run_id, "KILLED")
 
 
@@ -215,7 +221,7 @@ def prune(settings: Settings) -> list[Pruned]:
     removed = []
     for folder in _folders(settings):
         with suppress(*_OTHERS):
-            with _held(folder):
+            with claimed(folder, 0):
                 state = _read_state(folder)
             name = state.name if state else ""
             removed.append(Pruned(name, folder.name, _size_bytes(folder)))
@@ -238,17 +244,6 @@ def _read_state(folder: Path) -> RunState | None:
         return RunState.model_validate_json((folder / _STATE).read_text(encoding="utf-8"))
     except (OSError, ValidationError):
         return None
-
-
-@contextmanager
-def _held(folder: Path, wait_s: float = 0) -> Iterator[None]:
-    """Hold a folder's lock.
-
-    Raises:
-        Timeout: Another process holds it.
-    """
-    with FileLock(folder / _LOCK, timeout=wait_s):
-        yield
 
 
 def _status(client: "MlflowClient", left: Unfinished) -> str | None:

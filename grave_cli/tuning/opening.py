@@ -3,7 +3,7 @@
 import json
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from grave_cli.errors import TuningError
 from grave_cli.settings.studies import Study
 from grave_cli.settings.tree import Settings
 from grave_cli.tuning.shared_study import SharedStudy
-from grave_cli.tuning.storage import enable_wal, open_storage, storage_errors
+from grave_cli.tuning.storage import enable_wal, one_machine, open_storage, storage_errors
 
 if TYPE_CHECKING:
     from optuna.pruners import BasePruner
@@ -53,11 +53,14 @@ def open_study(settings: Settings, name: str, plan: Study) -> Iterator[SharedStu
 
     Raises:
         TuningError: The storage cannot be opened, or fails while the block runs.
+        InUseError: It is a file, and a process of another machine uses it.
     """
     import optuna
 
-    storage = open_storage(settings)
-    try:
+    with ExitStack() as stack:
+        stack.enter_context(one_machine(settings))
+        storage = open_storage(settings)
+        stack.callback(storage.engine.dispose)
         with storage_errors(settings):
             enable_wal(storage)
             study = optuna.create_study(
@@ -68,8 +71,6 @@ def open_study(settings: Settings, name: str, plan: Study) -> Iterator[SharedStu
                 load_if_exists=True,
             )
             yield SharedStudy(study, storage)
-    finally:
-        storage.engine.dispose()
 
 
 def name_objective(shared: SharedStudy, metric: str) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from grave_cli.errors import TuningError
-from grave_cli.processes import owner_of, owner_tag
+from grave_cli.owners.tags import owner_of, owner_tag
 from grave_cli.tuning.storage import study_lock
 
 if TYPE_CHECKING:
@@ -176,7 +176,8 @@ class SharedStudy:
             fail_stale_trials(self.study)
         for trial in self.trials("RUNNING"):
             is_unclaimed = trial.user_attrs.get(_CLAIMED) != trial.number
-            if is_unclaimed or owner_of(str(trial.user_attrs.get(_OWNER))) == "none":
+            owner = owner_of(str(trial.user_attrs.get(_OWNER)))
+            if is_unclaimed or (owner is not None and owner.runs is False):
                 self.queue_again(trial.number)
 
     def _record_heartbeat(self, number: int) -> None:

@@ -1,15 +1,16 @@
 """Storage of studies: a SQLite file in work_dir, or any database that Optuna supports."""
 
+import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from filelock import FileLock
 
 from grave_cli.database import Database, sqlite_exists, sqlite_url
 from grave_cli.errors import TuningError
 from grave_cli.interrupts import held_back
 from grave_cli.masking import mask_url
+from grave_cli.owners.claims import claimed
 from grave_cli.settings.tree import Settings
 
 if TYPE_CHECKING:
@@ -63,6 +64,15 @@ def open_storage(settings: Settings) -> "RDBStorage":
                 remedy=f"back it up, then run `optuna storage upgrade --storage {shown}`, "
                 "or update Optuna if the storage is newer",
             ) from None
+
+
+def one_machine(settings: Settings) -> AbstractContextManager[None]:
+    """Keep other machines from opening a storage that is a SQLite file while the block runs.
+
+    Raises:
+        InUseError: A process of another machine uses it.
+    """
+    return _database(settings).on_one_machine()
 
 
 @contextmanager
@@ -127,7 +137,7 @@ def enable_wal(storage: "RDBStorage") -> None:
 def study_lock(storage: "RDBStorage", study: str) -> Iterator[None]:
     """Lock a study against all processes and machines that share it, while the block runs.
 
-    For SQLite it is a lock file beside the database. Other databases lock a row of the study that
+    For SQLite it is a claim beside the database. Other databases lock a row of the study that
     Optuna never updates; the lock ends with the connection, so a killed process releases it.
 
     Args:
@@ -137,7 +147,7 @@ def study_lock(storage: "RDBStorage", study: str) -> Iterator[None]:
     from sqlalchemy import text
 
     if storage.engine.dialect.name == "sqlite":
-        with FileLock(f"{storage.engine.url.database}.lock"):
+        with claimed(Path(f"{storage.engine.url.database}.lock"), math.inf):
             yield
         return
     row = text("SELECT objective FROM study_directions WHERE study_id = :study FOR UPDATE")

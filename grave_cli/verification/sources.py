@@ -15,8 +15,9 @@ from grave_cli.model.bundle import Bundle
 from grave_cli.model.shipped import STARTER, starter_model
 from grave_cli.outputs import source_of
 from grave_cli.settings.tree import Settings
+from grave_cli.tracking.local_store import reading_client
 from grave_cli.tracking.models import find_run, model_of, resolve_model
-from grave_cli.tracking.store import open_client, store_exists
+from grave_cli.tracking.store import store_exists
 from grave_cli.verification.record import MapRecord
 
 _SHOWN_DIGITS = 12
@@ -159,7 +160,7 @@ def _recorded_model(run_id: str, settings: Settings) -> Bundle | None:
     """
     if not run_id or not store_exists(settings):
         return None
-    client = open_client(settings)
+    client = reading_client(settings)
     run = find_run(client, run_id, settings)
     return None if run is None else model_of(client, run, settings)
 

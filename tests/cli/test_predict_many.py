@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from node import HERE, become, nodes
 from terminal import SETS, assert_refused, gravecli
 
 from grave_cli.model.bundle import Bundle
@@ -92,3 +93,22 @@ def test_options_of_one_and_of_many_are_told_apart(here: Path) -> None:
     assert_refused(predict(here, one, "--dem-dir", "data/dems"), "--dem-dir belongs to several")
     assert_refused(predict(here, "data", "--out", one), "--out is no folder")
     assert not list(here.glob("*.gpkg"))
+
+
+def test_two_commands_for_one_folder_of_maps_do_not_meet(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    become(HERE, monkeypatch.setattr)
+    maps = here / "maps"
+    with nodes("office-2", "office-3") as (same, shard):
+        assert same.ask("claim", maps / "summary.csv") == "done"
+        result = predict(here, "data", "--out", "maps")
+        assert_refused(result, "summary.csv: in use by process", "on office-2", "with --shard")
+        same.ask("release", maps)
+        assert shard.ask("claim", maps / "sample_01.gpkg") == "done"
+        shard.end()  # dead, which is found out while its cemetery is waited for
+        result = predict(here, "data", "--out", "maps")
+    assert "sample_01: waiting for another process" in result.stderr
+    assert states(maps / "summary.csv")["sample_01"] == "mapped"
+    names = {path.name for path in maps.iterdir()}
+    assert names == {"sample_01.gpkg", "sample_03.gpkg", "summary.csv", "summary.json"}

@@ -187,7 +187,7 @@ def test_the_half_of_a_killed_process_is_invisible_and_swept(
     assert victim.exitcode == -signal.SIGKILL
     left = {path.name for path in tmp_path.iterdir()}
     assert any(name.startswith(".gravecli-") for name in left)
-    assert any(name.endswith(".lock") for name in left)
+    assert any(name.endswith(".beat") for name in left)
     assert_same(cached(planned, tmp_path), fresh)
     (folder,) = tmp_path.iterdir()
     assert not folder.name.startswith(".")

@@ -10,14 +10,16 @@ from pathlib import Path
 import fiona
 import numpy as np
 import pytest
+from node import nodes
 from numpy.typing import NDArray
 from support import Listener, tiny_settings
 
 from grave_cli.dataset.manifest import Cemetery, read_manifest
-from grave_cli.errors import GraveError
+from grave_cli.errors import GraveError, InUseError
 from grave_cli.mapping.map_files import MapFiles
 from grave_cli.mapping.predict_cemetery import predict_cemetery
 from grave_cli.model.bundle import Bundle
+from grave_cli.owners.claims import is_claimed
 from grave_cli.settings.output import OutputSettings
 
 
@@ -223,3 +225,19 @@ def test_the_sections_are_kept_until_the_map_is_written(
     again = Squares()
     assert run(again, memory_mpx=0.001).summary["graves"] > 0
     assert again.calls == 0
+
+
+def test_another_process_that_maps_into_one_of_the_files_is_named(
+    cemetery: Cemetery, tmp_path: Path
+) -> None:
+    out, pictures = tmp_path / "out", tmp_path / "pictures"
+    files = MapFiles(cemetery.orthophoto, out / "map.gpkg", ["csv"], pictures / "a.png")
+    with nodes("office-2") as (other,):
+        taken = pictures / "a.png"
+        assert other.ask("claim", taken) == "done"
+        with pytest.raises(InUseError, match=f"^{taken}: in use by .* on office-2"):
+            files.alone().__enter__()
+        other.ask("release", taken)
+    with files.alone():
+        assert all(is_claimed(out / f"map.{ending}") for ending in ("gpkg", "csv"))
+    assert list(tmp_path.iterdir()) == []

@@ -27,6 +27,7 @@ RAISED = {
 }
 # Class -> the test that raises it, because it needs a training.
 ELSEWHERE = {
+    "InUseError": "tests/owners/test_claims.py",
     "TrainingError": "tests/robustness/test_failed_training.py",
     "OutOfMemoryError": "tests/robustness/test_failed_training.py",
 }

@@ -205,11 +205,12 @@ def test_a_prediction_killed_at_random_moments_is_resumed(
 
 @pytest.mark.slow
 def test_two_predictions_of_the_same_are_both_right(place: Path) -> None:
-    both = [Started(place, *prediction("both.gpkg")) for _ in range(2)]
+    both = [Started(place, *prediction(name)) for name in ("one.gpkg", "two.gpkg")]
     ends = [one.end() for one in both]
     assert [end.code for end in ends] == [0, 0], [end.err for end in ends]
-    assert features(place / "both.gpkg") == features(place / "whole.gpkg")
-    (place / "both.gpkg").unlink()
+    for name in ("one.gpkg", "two.gpkg"):
+        assert features(place / name) == features(place / "whole.gpkg")
+        (place / name).unlink()
     assert {path.name for path in place.iterdir()} == {"data", "model", "whole.gpkg"}
 
 

@@ -93,7 +93,7 @@ def test_an_empty_file_is_a_new_store(tmp_path: Path) -> None:
     assert "no runs are recorded" in refusal(list_runs, settings)
     begin_run(settings)
     assert [row.name for row in list_runs(settings)] == ["new"]
-    assert not list(settings.work_dir.glob("*.creating"))
+    assert not list(settings.work_dir.glob(".gravecli-*"))
 
 
 def test_a_work_dir_that_is_a_file_is_named(tmp_path: Path) -> None:

@@ -9,12 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import node
 import pytest
 import torch
 from image_store import client_of, runs_of
 from ports import unused_port
 from support import tiny_settings
-from terminal import PROGRAM, SETS, finish, gravecli, start_gravecli
+from terminal import SETS, finish, gravecli, start_gravecli
 
 from grave_cli.errors import SettingsError, TrainingError
 from grave_cli.learning.chips import EpochSampler
@@ -123,19 +124,19 @@ def test_a_stopped_training_of_two_processes_goes_on(
 
 @pytest.mark.slow
 def test_two_machines_train_together(sample_data: Path, work_dir: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-c", PROGRAM, "train", *SETS, "--data", str(sample_data)]
-    command += ["--set", f"work_dir={work_dir}", "--set", "training.nodes=2", "--name", "both"]
+    command = ["train", *SETS, "--data", str(sample_data), "--name", "both"]
+    command += ["--set", f"work_dir={work_dir}", "--set", "training.nodes=2"]
     known = {**os.environ, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(unused_port())}
     machines = [
         subprocess.Popen(
-            command,
+            [sys.executable, node.__file__, f"office-{number}", "60", *command],
             cwd=tmp_path,
-            env={**known, "NODE_RANK": str(node)},
+            env={**known, "NODE_RANK": str(number)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
-        for node in range(2)
+        for number in range(2)
     ]
     first, second = (finish(one) for one in machines)
     assert first.returncode == second.returncode == 0, first.stderr + second.stderr
