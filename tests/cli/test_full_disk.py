@@ -93,7 +93,8 @@ def test_sample_data_and_settings(on_small_disk: Run) -> None:
 
 def test_an_older_report_stays(on_small_disk: Run, tmp_path: Path) -> None:
     write(tmp_path / "a.gpkg", GRAVES)
-    command = ["evaluate", "a.gpkg", "a.gpkg", "--report"]
+    write(tmp_path / "b.gpkg", GRAVES)
+    command = ["evaluate", "a.gpkg", "b.gpkg", "--report"]
     assert gravecli(*command, "a.html", cwd=tmp_path).returncode == 0
     size_kb = (tmp_path / "a.html").stat().st_size // 1024 + 8
     prepare = "cp a.html small"
