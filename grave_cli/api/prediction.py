@@ -164,39 +164,27 @@ def map_into(
         InUseError: Another process maps into the same files.
     """
     files.check()
+    heights, settings = chosen.files, loaded.settings
     with files.alone():
-        _map_into(files, chosen, model, loaded, extent, progress)
+        for note in chosen.notes:
+            progress.note(note)
+        found = find_model(model, heights.dem is not None, settings, progress)
+        from grave_cli.mapping.engine import open_engine
+        from grave_cli.mapping.predict_cemetery import predict_cemetery
 
-
-def _map_into(
-    files: "MapFiles",
-    chosen: ChosenHeights,
-    model: str | None,
-    loaded: LoadedSettings,
-    extent: Extent,
-    progress: Progress,
-) -> None:
-    heights = chosen.files
-    for note in chosen.notes:
-        progress.note(note)
-    found = find_model(model, heights.dem is not None, loaded.settings, progress)
-    from grave_cli.mapping.engine import open_engine
-    from grave_cli.mapping.predict_cemetery import predict_cemetery
-
-    if found.bundle.card.recipe.elevation is None and heights.dem is not None:
-        progress.note("The model takes rgb only; the DEM is used for grave heights alone")
-    settings = loaded.settings
-    predict_cemetery(
-        files.orthophoto,
-        heights.dem,
-        found.bundle,
-        open_engine(found.bundle, settings.prediction, progress),
-        settings,
-        chosen_thresholds(loaded, found),
-        progress,
-        dtm=heights.dtm,
-        aoi=extent.aoi,
-        bounds=extent.bounds,
-        resume=extent.resume,
-        receiver=files,
-    )
+        if found.bundle.card.recipe.elevation is None and heights.dem is not None:
+            progress.note("The model takes rgb only; the DEM is used for grave heights alone")
+        predict_cemetery(
+            files.orthophoto,
+            heights.dem,
+            found.bundle,
+            open_engine(found.bundle, settings.prediction, progress),
+            settings,
+            chosen_thresholds(loaded, found),
+            progress,
+            dtm=heights.dtm,
+            aoi=extent.aoi,
+            bounds=extent.bounds,
+            resume=extent.resume,
+            receiver=files,
+        )
