@@ -219,6 +219,7 @@ def test_a_grid_larger_than_its_combinations_is_refused(sample_data: Path, tmp_p
     assert not settings.work_dir.exists()
 
 
+@pytest.mark.slow
 def test_elevation_variants_are_read_once_and_scored_on_the_test_cemetery(
     plain: Settings, listener: Listener
 ) -> None:
