@@ -130,7 +130,7 @@ class PlainCommand(TyperCommand):
         _escape_texts(self)
 
     def get_params(self, ctx: Any) -> list[Any]:
-        """Return all arguments and options, also those that Typer adds."""
+        """Return all arguments and options, Typer's own included."""
         return [_without_odd_type(parameter) for parameter in super().get_params(ctx)]
 
 
@@ -142,7 +142,7 @@ class PlainGroup(TyperGroup):
         _escape_texts(self)
 
     def get_params(self, ctx: Any) -> list[Any]:
-        """Return all arguments and options, also those that Typer adds."""
+        """Return all arguments and options, Typer's own included."""
         return [_without_odd_type(parameter) for parameter in super().get_params(ctx)]
 
 

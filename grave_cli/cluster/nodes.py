@@ -70,7 +70,7 @@ class Share:
 
 
 def list_nodes() -> tuple[Node, ...]:
-    """List the nodes of the cluster, also those that were lost."""
+    """List the nodes of the cluster, lost ones included."""
     import ray
 
     return tuple(

@@ -1,4 +1,4 @@
-"""Cemeteries in, those that show the same place but serve different splits out.
+"""Cemeteries in, findings on pairs of one place in different splits out.
 
 A network that is scored on graves it has learnt scores too well: two surveys of one cemetery, or a
 copy under another name, belong into one split.
