@@ -105,13 +105,19 @@ def check_claims() -> None:
     with _lock:
         held = dict(_held)
     for claim, thing in held.items():
-        if not heartbeat.is_there(claim):
+        if not heartbeat.is_there(claim) and _is_held(claim):
             raise InUseError(
                 "was taken over, because this process gave no sign of life "
                 f"for {heartbeat.PULSE.dead_after_s:g} s; nothing more is written",
                 where=thing,
                 remedy="start the command again unless another process has done its work",
             )
+
+
+def _is_held(claim: Path) -> bool:
+    """Tell whether a claim has not been given up: that is recorded before its file is deleted."""
+    with _lock:
+        return claim in _held
 
 
 def _claim(

@@ -5,14 +5,15 @@ import shutil
 import signal
 import subprocess
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from node import DEAD_AFTER_S, HERE, become, nodes
 
 from grave_cli.errors import InUseError
-from grave_cli.owners import leftovers, tags
-from grave_cli.owners.claims import claimed, is_claimed, refuse_claimed
+from grave_cli.owners import heartbeat, leftovers, tags
+from grave_cli.owners.claims import check_claims, claimed, is_claimed, refuse_claimed
 from grave_cli.owners.leftovers import sweep
 
 COUNTERS, COUNTS = 3, 15
@@ -131,6 +132,25 @@ def test_of_many_that_claim_at_once_one_at_a_time_holds(tmp_path: Path) -> None:
         assert [node.answer() for node in counters] == ["done"] * COUNTERS
     assert counter.read_text() == str(COUNTERS * COUNTS)
     assert list(tmp_path.iterdir()) == [counter]
+
+
+def test_a_claim_that_another_thread_gives_up_meanwhile_is_not_a_lost_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_there, given_up = heartbeat.is_there, ExitStack()
+    given_up.enter_context(claimed(tmp_path / "a"))
+
+    def give_up_and_look(file: Path) -> bool:
+        given_up.close()
+        return is_there(file)
+
+    with claimed(tmp_path / "b"):
+        monkeypatch.setattr(heartbeat, "is_there", give_up_and_look)
+        check_claims()
+        (own,) = beats_in(tmp_path)
+        own.unlink()
+        with pytest.raises(InUseError, match="b: was taken over"):
+            check_claims()
 
 
 def test_neighbours_share_what_other_computers_may_not_use(tmp_path: Path) -> None:
