@@ -185,7 +185,7 @@ def predict_cemetery(
     from grave_cli.batch.jobs import single_orthophoto
     from grave_cli.delivery.formats import parse_formats
     from grave_cli.mapping.map_files import MapFiles
-    from grave_cli.rasters.georeference import parse_crs
+    from grave_cli.rasters.crs import parse_crs
     from grave_cli.vectors.areas import parse_bounds
 
     chosen = {"prediction.device": device, "prediction.tta": tta, "output.language": lang}
@@ -272,7 +272,7 @@ def read_graves(path: PathLike, *, layer: str = "", crs: str | None = None) -> G
         DatasetError: The file or the layer cannot be read.
         GridError: There is no such CRS.
     """
-    from grave_cli.rasters.georeference import parse_crs
+    from grave_cli.rasters.crs import parse_crs
     from grave_cli.vectors.vector_io import GRAVE_LAYER, LayerChoice, read_features
 
     choice = LayerChoice(layer, preferred=GRAVE_LAYER, named_with="layer")

@@ -70,7 +70,7 @@ def join(
     from grave_cli.joining.layers import renamed
     from grave_cli.joining.read_list import read_list
     from grave_cli.outputs import checked_outputs
-    from grave_cli.rasters.georeference import parse_crs
+    from grave_cli.rasters.crs import parse_crs
     from grave_cli.resurvey.survey import read_survey
 
     settings = options.load(config, assignments, {"output.language": lang}).settings

@@ -130,7 +130,7 @@ def read_crs(text: str | None) -> str | None:
     Raises:
         GridError: It is not a CRS, or not tied to the Earth.
     """
-    from grave_cli.rasters.georeference import parse_crs
+    from grave_cli.rasters.crs import parse_crs
 
     return parse_crs(text) if text else None
 

@@ -21,7 +21,8 @@ from scipy import ndimage
 from grave_cli.dataset.manifest import Cemetery
 from grave_cli.errors import DatasetError, RasterReadError
 from grave_cli.outlines.polygons import Polygons
-from grave_cli.rasters.georeference import LONLAT, read_georeference, transformer
+from grave_cli.rasters.crs import LONLAT, transformer
+from grave_cli.rasters.georeference import read_georeference
 from grave_cli.rasters.grid import WorkingGrid
 from grave_cli.rasters.raster_file import READ_ERRORS, damaged_file, open_raster, refuse_complex
 from grave_cli.settings.inputs import DataSettings

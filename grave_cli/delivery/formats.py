@@ -20,7 +20,7 @@ from grave_cli.delivery.simple_files import (
     write_shapefile,
 )
 from grave_cli.errors import ExportError
-from grave_cli.rasters.georeference import LONLAT, parse_crs
+from grave_cli.rasters.crs import LONLAT, parse_crs
 
 FormatName = Literal["gpkg", "geojson", "shp", "fgb", "csv", "dxf", "parquet"]
 FORMAT_NAMES: tuple[FormatName, ...] = get_args(FormatName)

@@ -27,7 +27,7 @@ from grave_cli.delivery.layer import Layer, Words
 from grave_cli.delivery.metadata_record import metadata_record
 from grave_cli.delivery.row_record import PROVENANCE
 from grave_cli.errors import ExportError
-from grave_cli.rasters.georeference import LONLAT, transformer
+from grave_cli.rasters.crs import LONLAT, transformer
 from grave_cli.settings.output import Language
 
 

@@ -11,7 +11,7 @@ import shapely
 
 from grave_cli.doctor.patient import Patient
 from grave_cli.doctor.report import Finding
-from grave_cli.rasters.georeference import LONLAT, mover
+from grave_cli.rasters.crs import LONLAT, mover
 
 _SHARE = 0.05  # of the smaller orthophoto; neighbours share a little of their edges
 _LISTED = 10  # pairs

@@ -12,7 +12,7 @@ from pyproj.exceptions import ProjError
 from grave_cli.dataset.named_files import readable
 from grave_cli.errors import GridError
 from grave_cli.exchange.drawing import wrong_content
-from grave_cli.rasters.georeference import LONLAT, parse_crs, transformer
+from grave_cli.rasters.crs import LONLAT, parse_crs, transformer
 
 INDEX_FILE = "chips.json"
 _FORMAT: Literal["gravecli chips 1"] = "gravecli chips 1"

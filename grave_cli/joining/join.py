@@ -13,8 +13,8 @@ from grave_cli.errors import DatasetError
 from grave_cli.joining.column_roles import Role, choose_keys
 from grave_cli.joining.match import Claims, Graves, claim_by_key, claim_by_place
 from grave_cli.joining.office_list import OfficeList, to_number
+from grave_cli.rasters.crs import LONLAT, transformer
 from grave_cli.rasters.datum_shift import shift_note
-from grave_cli.rasters.georeference import LONLAT, transformer
 from grave_cli.rasters.metric_frame import frame_around
 from grave_cli.resurvey.survey import Survey
 from grave_cli.settings.join import JoinSettings

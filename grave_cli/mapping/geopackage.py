@@ -15,7 +15,7 @@ from grave_cli.delivery.grave_styles import COVERAGE, GRAVES, GRAVES_RAW
 from grave_cli.delivery.layer import Layer
 from grave_cli.errors import GridError
 from grave_cli.mapping.result import PredictionResult
-from grave_cli.rasters.georeference import mover
+from grave_cli.rasters.crs import mover
 from grave_cli.rasters.grid import WorkingGrid
 from grave_cli.settings.output import Language
 

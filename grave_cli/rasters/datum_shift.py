@@ -10,7 +10,7 @@ from pathlib import Path
 from pyproj.exceptions import ProjError
 from pyproj.transformer import AreaOfInterest, TransformerGroup
 
-from grave_cli.rasters.georeference import LONLAT, parse_crs, parsed, transformer
+from grave_cli.rasters.crs import LONLAT, parse_crs, parsed, transformer
 
 _TOLERATED_M = 0.5  # half the width of a grave
 _BETTER = 0.5  # a missing grid matters if it would at least halve the error

@@ -18,8 +18,9 @@ from rasterio.warp import reproject
 from rasterio.windows import Window
 from rasterio.windows import transform as window_transform
 
+from grave_cli.rasters.crs import transformer
 from grave_cli.rasters.dem import Dem, above, describe_dem
-from grave_cli.rasters.georeference import Georeference, operation, transformer
+from grave_cli.rasters.georeference import Georeference, operation
 from grave_cli.rasters.grid import WorkingGrid, iter_windows
 from grave_cli.rasters.grid_reads import WARP
 from grave_cli.rasters.raster_file import READ_ERRORS, damaged_file, open_raster

@@ -1,12 +1,11 @@
 """The georeference of a raster: its CRS and geotransform, checked.
 
-All rasters pass here. Compound CRSs lose their vertical part, a `.prj` file replaces a missing CRS,
+All rasters pass here. A `.prj` file replaces a missing CRS,
 and longitudes beyond 180 degrees are counted from the middle of the raster.
 """
 
 import math
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -14,17 +13,15 @@ from pathlib import Path
 import numpy as np
 import shapely
 from affine import Affine
-from pyproj import CRS, Geod, Transformer
-from pyproj.exceptions import CRSError, ProjError
+from pyproj import CRS, Transformer
+from pyproj.exceptions import ProjError
 from rasterio.errors import CRSError as RasterioCRSError
 from rasterio.io import DatasetReader
 
 from grave_cli.errors import GridError
+from grave_cli.rasters.crs import GEOD, LONLAT, horizontal, parsed, transformer
 
-LONLAT = "EPSG:4326"
-GEOD = Geod(ellps="WGS84")
 Bounds = tuple[float, float, float, float]
-Move = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 _EDGE_POINTS = 21  # per side of a raster whose outline is transformed to another CRS
 _PIXEL_M = (0.001, 1000.0)  # edge of a pixel on the ground: no camera is finer, no DEM coarser
 _PROBED_PX = 1000  # longest line over a raster's centre along which its pixels are measured
@@ -151,7 +148,7 @@ def read_georeference(dataset: DatasetReader, path: Path) -> Georeference:
             expected="the CRS it was exported in",
             remedy=f"`gdal_edit.py -a_srs EPSG:25832 {path.name}` adds one",
         )
-    crs = _horizontal(wkt, path)
+    crs = horizontal(wkt, path)
     found = Georeference(crs, dataset.transform, dataset.width, dataset.height, from_prj)
     _check_place(found, path)
     return _recentred(found)
@@ -169,32 +166,6 @@ def ground_pixel_m(place: Georeference) -> tuple[float, float]:
         return math.nan, math.nan
     _, _, lengths = GEOD.inv(lon[[0, 2]], lat[[0, 2]], lon[[1, 3]], lat[[1, 3]])
     return float(lengths[0] / (2 * across)), float(lengths[1] / (2 * down))
-
-
-def parse_crs(text: str) -> str:
-    """Parse a CRS that the user named, and return it as WKT.
-
-    Args:
-        text: EPSG:25832, WKT, a PROJ string or any other form that pyproj accepts.
-
-    Raises:
-        GridError: It is not a CRS, or not tied to the Earth.
-    """
-    try:
-        return _horizontal(CRS.from_user_input(text).to_wkt(), f"CRS {text}")
-    except CRSError:
-        raise GridError(
-            "unknown CRS",
-            found=text,
-            expected="for example EPSG:25832",
-            remedy="check the spelling",
-        ) from None
-
-
-@lru_cache(maxsize=32)
-def transformer(source: str, target: str) -> Transformer:
-    """Return the transformation between two CRSs, with x before y on both sides."""
-    return Transformer.from_crs(source, target, always_xy=True)
 
 
 def _check_transform(transform: Affine, path: Path) -> None:
@@ -269,30 +240,6 @@ def _nowhere(place: Georeference, path: Path, expected: str) -> GridError:
     )
 
 
-def mover(source: str, target: str, near: tuple[float, float]) -> Move:
-    """Return a function that moves coordinates to another CRS and keeps them together.
-
-    Across the antimeridian, longitudes go on beyond 180 degrees instead of jumping to -180.
-
-    Args:
-        source: CRS of the coordinates.
-        target: Wanted CRS.
-        near: A place amid them, in `source`.
-    """
-    step = transformer(source, target)
-    axis = CRS.from_user_input(target).axis_info[0]
-    if axis.unit_name != "degree":
-        return lambda x, y: step.transform(x, y)
-    middle = step.transform(*near)[0]
-
-    def move(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        longitude, latitude = step.transform(x, y)
-        longitude = np.where(longitude - middle > 180, longitude - 360, longitude)
-        return np.where(middle - longitude > 180, longitude + 360, longitude), latitude
-
-    return move
-
-
 @lru_cache(maxsize=32)
 def operation(place: Georeference, crs: str) -> dict[str, str]:
     """Return the options by which GDAL's warper transforms like `transformer`.
@@ -316,37 +263,6 @@ def operation(place: Georeference, crs: str) -> dict[str, str]:
     except ProjError:  # nothing that a pipeline could say
         return {}
     return {"COORDINATE_OPERATION": pipeline} if pipeline else {}
-
-
-@lru_cache(maxsize=32)
-def parsed(wkt: str) -> CRS:
-    """Parse the WKT of a CRS."""
-    return CRS.from_wkt(wkt)
-
-
-def _horizontal(wkt: str, where: Path | str) -> str:
-    """Drop the vertical part of a CRS; its datum shift is kept."""
-    try:
-        crs = CRS.from_wkt(wkt)
-    except CRSError as error:
-        raise GridError(
-            "its CRS cannot be parsed",
-            where=where,
-            found=str(error)[:120],
-            expected="a projected or geographic CRS",
-            remedy="`gdal_edit.py -a_srs EPSG:25832` replaces it",
-        ) from None
-    if crs.is_compound:
-        crs = crs.sub_crs_list[0]
-    if not (crs.is_projected or crs.is_geographic):
-        raise GridError(
-            "its CRS is not tied to the Earth",
-            where=where,
-            found=f"{crs.name} ({crs.type_name})",
-            expected="a projected or geographic CRS",
-            remedy="`gdal_edit.py -a_srs EPSG:25832` sets the CRS it was exported in",
-        )
-    return crs.to_2d().to_wkt()
 
 
 def _file_wkt(dataset: DatasetReader) -> str | None:

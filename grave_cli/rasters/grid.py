@@ -17,8 +17,8 @@ from pyproj.exceptions import CRSError
 from rasterio.windows import Window as Window  # re-exported: rooms without rasterio use it
 
 from grave_cli.errors import GridError
-from grave_cli.rasters.georeference import GEOD as GEOD  # re-exported
-from grave_cli.rasters.georeference import LONLAT, transformer
+from grave_cli.rasters.crs import GEOD as GEOD  # re-exported
+from grave_cli.rasters.crs import LONLAT, transformer
 from grave_cli.rasters.working_crs import ground_axes
 
 _WHOLE = 1e-4  # a pixel still counts as whole if rounding errors cost it no more than this share

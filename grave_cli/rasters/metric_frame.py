@@ -6,7 +6,7 @@ import numpy as np
 import shapely
 
 from grave_cli.outlines.polygons import Polygons
-from grave_cli.rasters.georeference import LONLAT, transformer
+from grave_cli.rasters.crs import LONLAT, transformer
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from pyproj.crs import ProjectedCRS
 from pyproj.crs.coordinate_operation import UTMConversion
 
 from grave_cli.errors import GridError
-from grave_cli.rasters.georeference import GEOD, LONLAT, Georeference, parsed, transformer
+from grave_cli.rasters.crs import GEOD, LONLAT, parsed, transformer
+from grave_cli.rasters.georeference import Georeference
 
 _SURE = 70  # of 100: least confidence of pyproj that a CRS is the same as one of an authority
 _PROBE_M = 50.0  # half length of the line along which a CRS is measured

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from grave_cli.delivery.grave_columns import GRAVE_COLUMNS
 from grave_cli.errors import DatasetError
 from grave_cli.outlines.polygons import Polygons
-from grave_cli.rasters.georeference import transformer
+from grave_cli.rasters.crs import transformer
 from grave_cli.rasters.metric_frame import MetricFrame, frame_around
 from grave_cli.resurvey.changes import CHANGES, Changes, find_changes
 from grave_cli.resurvey.columns import OUTSIDE, MergedColumns, kept_columns, merge_columns

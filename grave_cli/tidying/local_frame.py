@@ -15,7 +15,7 @@ from scipy.spatial import KDTree
 
 from grave_cli.errors import DatasetError
 from grave_cli.outlines.polygons import Polygons, largest_parts
-from grave_cli.rasters.georeference import LONLAT, mover, transformer
+from grave_cli.rasters.crs import LONLAT, mover, transformer
 from grave_cli.rasters.grid import WorkingGrid, lay_grid
 
 _GSD_M = 0.04  # of a map that does not tell its own

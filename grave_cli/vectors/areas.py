@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from grave_cli.errors import DatasetError, SettingsError
 from grave_cli.outlines.polygons import Polygons
-from grave_cli.rasters.georeference import parse_crs, transformer
+from grave_cli.rasters.crs import parse_crs, transformer
 from grave_cli.rasters.grid import WorkingGrid
 from grave_cli.vectors.outline_repair import clean_outlines
 from grave_cli.vectors.vector_io import LayerChoice, read_features

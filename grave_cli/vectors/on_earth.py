@@ -9,7 +9,7 @@ from pyproj import CRS
 
 from grave_cli.errors import DatasetError
 from grave_cli.outlines.polygons import Polygons
-from grave_cli.rasters.georeference import LONLAT, transformer
+from grave_cli.rasters.crs import LONLAT, transformer
 
 _PREFIXED = {31: 5649, 32: 4647, 33: 5650}
 """EPSG codes of ETRS89 / UTM whose eastings begin with the zone, as German offices write them."""

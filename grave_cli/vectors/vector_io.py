@@ -17,8 +17,8 @@ from pyproj.exceptions import ProjError
 
 from grave_cli.errors import DatasetError
 from grave_cli.outlines.polygons import Polygons
+from grave_cli.rasters.crs import LONLAT, transformer
 from grave_cli.rasters.datum_shift import shift_note
-from grave_cli.rasters.georeference import LONLAT, transformer
 from grave_cli.vectors.layers import LayerSchema, layers_of, open_layer, ready_to_read
 from grave_cli.vectors.on_earth import on_earth
 from grave_cli.vectors.outline_bounds import refuse_endless_outlines

@@ -27,7 +27,7 @@ from grave_cli.delivery.layer import Column, Layer
 from grave_cli.delivery.simple_files import SHAPEFILE_NAMES, shapefile_names
 from grave_cli.errors import ExportError
 from grave_cli.mapping.geopackage import graves_layer
-from grave_cli.rasters.georeference import parse_crs
+from grave_cli.rasters.crs import parse_crs
 
 DEGREES = parse_crs("EPSG:4326")
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "outputs.md"

@@ -11,7 +11,7 @@ from pyproj import Geod, Transformer
 from rasterio.windows import Window
 
 from grave_cli.errors import GridError
-from grave_cli.rasters.georeference import LONLAT, transformer
+from grave_cli.rasters.crs import LONLAT, transformer
 from grave_cli.rasters.grid import (
     WorkingGrid,
     geodesic_areas_m2,

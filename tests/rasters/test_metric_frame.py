@@ -4,7 +4,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grave_cli.rasters.georeference import LONLAT
+from grave_cli.rasters.crs import LONLAT
 from grave_cli.rasters.grid import GEOD
 from grave_cli.rasters.metric_frame import MetricFrame, frame_around
 

@@ -29,7 +29,7 @@ from rasterio.control import GroundControlPoint
 from grave_cli.dataset.deliveries import check_depths, measure_value_range
 from grave_cli.errors import GraveError, GridError, RasterReadError
 from grave_cli.rasters.bit_depth import range_of, to_bytes, to_eight_bits
-from grave_cli.rasters.georeference import LONLAT, mover, parse_crs
+from grave_cli.rasters.crs import LONLAT, mover, parse_crs
 from grave_cli.rasters.grid import WorkingGrid
 from grave_cli.rasters.orthophoto import Orthophoto, inspect_orthophoto, orthophoto_grid
 from grave_cli.rasters.orthophoto_pixels import GridPixels, read_orthophoto
