@@ -116,7 +116,7 @@ class OutlineSettings(Section):
     never."""
 
     row_radius_m: PositiveMetres = 5.0
-    """Distance within which graves count as one row, in metres."""
+    """Radius in which neighbouring graves steady the direction of a grave, in metres."""
 
     shared_gap_m: Annotated[float, Field(ge=0, le=1)] = 0.04
     """Close gaps between neighbouring graves up to this width, in metres. The graves then share a
