@@ -41,8 +41,9 @@ class DecodingSettings(Section):
     Higher values separate touching graves better but split single graves more easily."""
 
     seed_floor: Annotated[float, Field(gt=0, lt=1)] = 0.55
-    """Lowest certainty at which a body region without a seed can start a grave. Seeds are searched
-    from seed_threshold down to this value, in steps of 0.1."""
+    """Lowest certainty at which part of a body region starts a grave of its own. Seeds are searched
+    from seed_threshold down to this value, in steps of 0.1. A region without a seed is one
+    grave."""
 
     min_seed_area_m2: Annotated[float, Field(ge=0, le=100)] = 0.02
     """Ignore seeds smaller than this as noise, in square metres."""
