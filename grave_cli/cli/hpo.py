@@ -80,7 +80,10 @@ def hpo(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Search for good settings in an Optuna study."""
+    """Search for good settings in an Optuna study.
+
+    Ctrl-C stops a study; the same command continues it.
+    """
     from dataclasses import asdict
 
     from grave_cli.cli.console import print_json
