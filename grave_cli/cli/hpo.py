@@ -1,6 +1,7 @@
 """`gravecli hpo`."""
 
 import re
+import shlex
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -150,7 +151,8 @@ def _print(result: "StudyResult") -> None:
     for key, value in result.best_params.items():
         print_line(f"  {key} = {value}")
     if result.tunes == "decoding":
-        print_line(f"use with: gravecli predict-cemetery ORTHOPHOTO --config {result.best_config}")
+        words = ["--model", result.model, "--config", result.best_config]
+        print_line(f"use with: gravecli predict-cemetery ORTHOPHOTO {shlex.join(words)}")
     else:
         print_line(f"train with: gravecli train --config {result.best_config}")
     print_line("view with: gravecli dashboard")

@@ -1,11 +1,13 @@
 """MLflow's server with one page more, from which its other pages open in the view for trainings.
 
 MLflow keeps the view in the storage of the browser, and begins with the one for language models and
-an open assistant. `mlflow server --app-name gravecli` finds `app` by the entry point `mlflow.app`.
+an open assistant. `mlflow server --app-name gravecli` finds it by the entry point `mlflow.app`.
 """
 
-from mlflow.server import app as _pages
-from mlflow.server.fastapi_app import app as app  # it serves `_pages`
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 START = "trainings"
 """Path of the page; what follows after # is the place to go on to."""
@@ -22,6 +24,10 @@ location.replace("/" + location.hash);
 """
 
 
-@_pages.get(f"/{START}")
-def _start() -> str:
-    return _PAGE
+def create_app() -> "FastAPI":
+    """Return MLflow's server with the page."""
+    from mlflow.server import app as pages
+    from mlflow.server.fastapi_app import app
+
+    pages.add_url_rule(f"/{START}", view_func=lambda: _PAGE, endpoint=START)
+    return app

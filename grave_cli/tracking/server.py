@@ -20,6 +20,7 @@ from grave_cli.errors import TrackingError
 from grave_cli.masking import mask
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.addresses import HOST, free_port, own_hosts
+from grave_cli.tracking.pages_app import START
 from grave_cli.tracking.run_files import record_locations
 from grave_cli.tracking.store import (
     artifact_root,
@@ -34,7 +35,6 @@ from grave_cli.tracking.unfinished import settle
 
 # MLflow's pages start with what they offer for language models, whatever the kind of an experiment.
 _FOR_TRAININGS = "workflowType=machine_learning"
-_START = "trainings"  # see `pages_app.py`, which imports the whole server
 _START_S = 120  # the server imports MLflow twice, and creates the tables of a new database
 _STOP_S = 10
 _OWN_ENVIRONMENT = {
@@ -79,7 +79,7 @@ def _pages_of_database(settings: Settings, first_port: int) -> Iterator[str]:
     # Not an option: everybody on this machine sees the command lines of its processes.
     store = {"MLFLOW_BACKEND_STORE_URI": tracking_uri(settings)}
     with mlflow_server(options, free_port(first_port), store) as url:
-        yield f"{url}{_START}#/experiments/{experiment}/runs"
+        yield f"{url}{START}#/experiments/{experiment}/runs"
 
 
 @contextmanager

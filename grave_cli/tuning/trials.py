@@ -16,6 +16,7 @@ from grave_cli.dataset.training_data import (
     select_features,
 )
 from grave_cli.errors import OutOfMemoryError, TuningError
+from grave_cli.model.shipped import STARTER
 from grave_cli.progress import SILENT, Progress
 from grave_cli.settings.load import with_values
 from grave_cli.settings.studies import Choice, Study
@@ -72,6 +73,11 @@ class TrainingTrials:
     data: TrainingPlan
 
     @property
+    def model_name(self) -> str:
+        """Trainings tune no model."""
+        return ""
+
+    @property
     def metric(self) -> str:
         """Metric that is maximised."""
         return self.settings.training.monitor
@@ -110,12 +116,14 @@ class DecodingTrials:
         plan: Search space of the study.
         data: Data with the validation cemeteries to decode.
         model: The model.
+        model_name: Its name as `--model` takes it.
     """
 
     settings: Settings
     plan: Study
     data: TrainingPlan
     model: FoundModel
+    model_name: str
 
     @property
     def metric(self) -> str:
@@ -196,7 +204,8 @@ def plan_trials(
         "prediction.decoding": card.decoding.model_dump(),
     }
     settings = with_values(settings, own)
-    return DecodingTrials(settings, plan, plan_training(settings, progress), found)
+    name = model or card.run_id or STARTER
+    return DecodingTrials(settings, plan, plan_training(settings, progress), found, name)
 
 
 def _basis(data: TrainingPlan, plan: Study, channels: str, objective: str) -> StudyBasis:
