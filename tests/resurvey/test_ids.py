@@ -52,6 +52,17 @@ def test_a_survey_of_the_same_graves_keeps_all_ids_in_any_order() -> None:
     assert list(same.identities.ids) == [planted.old_rows[i]["grave_id"] for i in order]
 
 
+def test_whole_numbers_of_a_decimal_column_are_ids_without_a_point() -> None:
+    old = graves(1, 6)
+    numbers = [1000.0, 1001.0, 1002.5, 1e16, float("nan"), None]
+    before = survey(old, [{"Nr": number} for number in numbers], {"Nr": "float"})
+    after = survey(old, [{}] * len(old), {}, "new.gpkg")
+    settings = with_values(Settings(), {"compare.id_column": "Nr"})
+    ids = compare_surveys(before, after, settings, "st_anna").identities.ids
+    assert ids[:4] == ("1000", "1001", "1002.5", "10000000000000000")
+    assert all(one.startswith("st_anna-F01-") for one in ids[4:])
+
+
 def test_planted_changes_are_found_exactly_and_ids_follow_them() -> None:
     for seed in (1, 2, 3):
         planted = plant(seed)
