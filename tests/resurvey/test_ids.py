@@ -138,6 +138,21 @@ def test_a_number_is_never_given_twice_not_even_that_of_a_grave_that_is_gone() -
     assert short([crowded.identities.ids[-1]]) == ["F01-R01-009"]
 
 
+@pytest.mark.parametrize(("width", "after", "number"), [(1.0, 5, 4), (1.6, 6, 4), (1.6, 5, 8)])
+def test_the_second_number_of_a_double_grave_is_its_own(
+    width: float, after: int, number: int
+) -> None:
+    upper, lower = graves(1), [shapely.box(1.3 * i, -4.9, 1.3 * i + 1, -2.9) for i in range(8)]
+    double = shapely.box(1.3, -4.9, 3.3, -2.9)  # takes the numbers 2 and 3
+    gap = shapely.box(3.9, -4.9, 3.9 + width, -2.9)  # beside it
+    old = [*upper, lower[0], double, *lower[5:]]
+    numbers = [*((1, i) for i in range(1, 9)), (2, 1), (2, 2)]
+    numbers += [(2, after + i) for i in range(3)]
+    rows = [EMPTY | {"grave_id": f"st_anna-F01-R0{r}-{n:03d}"} for r, n in numbers]
+    result = compare(old, rows, [*old, gap], **{"register.double_graves": "two"})
+    assert short([result.identities.ids[-1]]) == [f"F01-R02-00{number}"]
+
+
 def test_a_new_row_and_a_new_field_get_the_next_numbers() -> None:
     old = graves(rows=2)
     further = [affinity.translate(grave, 0, -5.8) for grave in graves(rows=1)]
