@@ -14,6 +14,7 @@ from grave_cli.resurvey.columns import (
     BECAME,
     CHANGE_COLUMNS,
     HISTORY,
+    IDENTITY,
     MergedColumns,
     kept_columns,
     old_columns,
@@ -40,8 +41,8 @@ def further_layers(comparison: Comparison) -> tuple[Layer, ...]:
 def graves_layer(comparison: Comparison) -> Layer:
     """Return the graves of the new survey with their ids and all columns of both surveys.
 
-    A grave that continues an old one keeps the values of the office's columns; columns that
-    describe the outline come from the new survey.
+    A grave that continues an old one keeps the values of the office's columns, and has those of the
+    new survey where they are empty; columns that describe the outline come from the new survey.
     """
     columns = comparison.columns.columns
     return Layer(
@@ -69,7 +70,10 @@ def graves_rows(comparison: Comparison) -> Iterator[dict[str, Any]]:
         row: dict[str, Any] = {}
         for name, column in merged.columns.items():
             own, former = merged.from_new.get(name), merged.from_old.get(name)
-            value = old[former] if old is not None and former else new[own] if own else None
+            continues = old is not None and bool(former)
+            value = old[former] if old is not None and former else None
+            if value is None and own and not (continues and name in IDENTITY):
+                value = new[own]
             if old is None and name in Place._fields:
                 value = None
             if old is None and name == "cemetery_id" and former:

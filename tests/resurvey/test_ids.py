@@ -138,6 +138,23 @@ def test_a_number_is_never_given_twice_not_even_that_of_a_grave_that_is_gone() -
     assert short([crowded.identities.ids[-1]]) == ["F01-R01-009"]
 
 
+def test_values_of_the_office_in_the_new_survey_are_taken_or_said() -> None:
+    old, types = graves(1, 6), {"grave_id": "str", "Pacht": "str", "number": "int"}
+    ids = [f"st_anna-F01-R01-00{i}" for i in range(1, 7)]
+    then = [
+        {"grave_id": one, "Pacht": pacht, "number": None}
+        for one, pacht in zip(ids, ["bis 2030", "bis 2031", None, None, None, None], strict=True)
+    ]
+    now = [{"grave_id": None, "Pacht": "bis 2040", "number": 9}] * 6
+    before, after = survey(old, then, types), survey(old, now, types, "new.gpkg")
+    result = compare_surveys(before, after, Settings(), "st_anna")
+    rows = list(comparison_layers(result)[0].rows)
+    assert [row["Pacht"] for row in rows] == ["bis 2030", "bis 2031", *["bis 2040"] * 4]
+    assert [row["number"] for row in rows] == [1, 2, 3, 4, 5, 6]  # of the old ids
+    assert result.notes[-1].startswith("column Pacht: the old survey's value is kept")
+    assert result.notes[-1].endswith("(2 graves)")
+
+
 @pytest.mark.parametrize(("width", "after", "number"), [(1.0, 5, 4), (1.6, 6, 4), (1.6, 5, 8)])
 def test_the_second_number_of_a_double_grave_is_its_own(
     width: float, after: int, number: int
