@@ -1,5 +1,6 @@
 """A comparison in; the layers of its file out: the new map, its changes, the old survey."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -77,7 +78,7 @@ def graves_rows(comparison: Comparison) -> Iterator[dict[str, Any]]:
             if old is None and name in Place._fields:
                 value = None
             if old is None and name == "cemetery_id" and former:
-                value = identities.cemetery
+                value = _cemetery(comparison, column)
             row[name] = to_cell(value, column.kind)
         row |= _place(identities.places[index], merged, row)
         row[comparison.id_column] = identities.ids[index]
@@ -179,6 +180,14 @@ def _numbers(place: Place | None) -> dict[str, int | None]:
     if place is None:
         return dict.fromkeys(Place._fields)
     return {"field": place.field or None, "row": place.row or None, "number": place.number}
+
+
+def _cemetery(comparison: Comparison, column: Column) -> Any:
+    """Return the cemetery id of a new grave; an office that counts its cemeteries has a number."""
+    if column.kind == "str":
+        return comparison.identities.cemetery
+    known = [value for value in comparison.old.column("cemetery_id") if value is not None]
+    return Counter(known).most_common(1)[0][0] if known else None
 
 
 def _joined(*ids: Any) -> str | None:

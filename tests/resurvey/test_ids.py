@@ -155,6 +155,19 @@ def test_values_of_the_office_in_the_new_survey_are_taken_or_said() -> None:
     assert result.notes[-1].endswith("(2 graves)")
 
 
+@pytest.mark.parametrize(("known", "given"), [(12, 12), (None, None)])
+def test_new_graves_of_an_office_that_counts_its_cemeteries_have_its_number(
+    known: int | None, given: int | None
+) -> None:
+    now = graves(1, 9)
+    rows = [{"grave_id": f"x-F01-R01-00{i}", "cemetery_id": known} for i in range(1, 9)]
+    before = survey(now[:8], rows, {"grave_id": "str", "cemetery_id": "int32"})
+    own = {"grave_id": None, "cemetery_id": "x"}
+    after = survey(now, [own] * 9, {"grave_id": "str", "cemetery_id": "str"}, "new.gpkg")
+    layer = comparison_layers(compare_surveys(before, after, Settings(), "x"))[0]
+    assert layer.rows[-1]["cemetery_id"] == given
+
+
 @pytest.mark.parametrize(("width", "after", "number"), [(1.0, 5, 4), (1.6, 6, 4), (1.6, 5, 8)])
 def test_the_second_number_of_a_double_grave_is_its_own(
     width: float, after: int, number: int
