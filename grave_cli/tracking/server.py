@@ -34,6 +34,7 @@ from grave_cli.tracking.unfinished import settle
 
 # MLflow's pages start with what they offer for language models, whatever the kind of an experiment.
 _FOR_TRAININGS = "workflowType=machine_learning"
+_START = "trainings"  # see `pages_app.py`, which imports the whole server
 _START_S = 120  # the server imports MLflow twice, and creates the tables of a new database
 _STOP_S = 10
 _OWN_ENVIRONMENT = {
@@ -74,10 +75,11 @@ def _pages_of_database(settings: Settings, first_port: int) -> Iterator[str]:
     experiment = experiment_id(client, settings)
     record_locations(settings)
     options = ["--no-serve-artifacts", "--default-artifact-root", artifact_root(settings)]
+    options += ["--app-name", "gravecli"]
     # Not an option: everybody on this machine sees the command lines of its processes.
     store = {"MLFLOW_BACKEND_STORE_URI": tracking_uri(settings)}
     with mlflow_server(options, free_port(first_port), store) as url:
-        yield f"{url}#/experiments/{experiment}/runs?{_FOR_TRAININGS}"
+        yield f"{url}{_START}#/experiments/{experiment}/runs"
 
 
 @contextmanager

@@ -37,6 +37,7 @@ from grave_cli.tuning.result import RUN_ID, run_name
 from grave_cli.tuning.search_space import (
     CHANNELS_KEY,
     FEATURES_KEY,
+    GENERATED_KEY,
     searched_keys,
     settings_of,
 )
@@ -205,7 +206,9 @@ def _basis(data: TrainingPlan, plan: Study, channels: str, objective: str) -> St
 
 
 def _reading_settings(plan: Study, settings: Settings) -> Settings:
-    """Extend channels and elevation features to those of all trials."""
+    """Extend channels, elevation features and generated cemeteries to those of all trials."""
+    if GENERATED_KEY in searched_keys(plan):
+        settings = with_values(settings, {GENERATED_KEY: 0.5})  # any share: they are read
     channels = {settings.data.channels, *_alternatives(plan, CHANNELS_KEY)}
     if "rgb+dem" not in channels:
         return settings
