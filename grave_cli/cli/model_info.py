@@ -54,6 +54,8 @@ def _print_card(card: "ModelCard", sha256: str) -> None:
         print_line(f"{heading:12} {text}")
     for split, names in card.parts.items():
         print_line(f"{split:12} {', '.join(names) or '–'}")
+    if card.generated_share:
+        print_line(f"{'generated':12} {card.generated_share:.0%} of the training chips")
     for name, number in sorted(card.metrics.items()):
         print_line(f"score        {name} {number:.4f}")
     for name, number in card.decoding.model_dump().items():

@@ -97,6 +97,12 @@ class ModelCard(BaseModel):
         blanked: float = self.settings.get("chips", {}).get("dem_dropout", 0.0)
         return blanked >= BLANKED_ENOUGH
 
+    @property
+    def generated_share(self) -> float:
+        """Share of the training chips that came from generated cemeteries."""
+        share: float = self.settings.get("chips", {}).get("generated_share", 0.0)
+        return share
+
 
 class Bundle(BaseModel):
     """A model folder and its description.

@@ -145,6 +145,8 @@ def _training(card: "ModelCard") -> str:
         ("MLflow run", f"`{card.run_id}`" if card.run_id else _UNKNOWN),
         *((split, _listing(names)) for split, names in card.parts.items()),
     ]
+    if card.generated_share:
+        rows.append(("generated cemeteries", f"{card.generated_share:.0%} of the training chips"))
     return (
         _table("Training", ("", ""), iter(rows))
         + "\n\nThe scores are those of the cemeteries named here. Elsewhere stone, planting, light "

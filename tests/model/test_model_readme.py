@@ -66,6 +66,12 @@ def test_a_model_of_ones_own_states_no_licence_and_scores_that_are_undefined_are
     assert "model-index" not in front_matter(changed(untrained, metrics={}))
 
 
+def test_generated_cemeteries_in_the_training_are_stated(untrained: Bundle) -> None:
+    row = "| generated cemeteries | 30% of the training chips |"
+    assert row in changed(untrained, settings={"chips": {"generated_share": 0.3}})
+    assert "generated" not in changed(untrained)
+
+
 def test_names_of_others_break_neither_the_front_matter_nor_a_table(untrained: Bundle) -> None:
     name = 'a "b": |\n---\n<script>ä'
     text = changed(untrained, name=name, parts={"train": ("x|y", "z\nw")})
