@@ -114,6 +114,8 @@ def run_training(
     note_known_parts(start, data.plan, progress)
     task, recipe = _build_task(settings, start, data, resumed=unfinished is not None)
     with _open_run(settings, data, start, unfinished, name, parent_run_id) as run:
+        if unfinished is not None:
+            unfinished.check_resumable()
         log_dataset(run, data.plan)
         # No pictures in trials: nobody looks at those of forty trials.
         samples = choose_samples(data, recipe, settings.tracking.samples if finish else 0)
