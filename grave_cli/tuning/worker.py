@@ -2,6 +2,7 @@
 
 import gc
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from grave_cli.errors import TuningError
@@ -76,6 +77,7 @@ def describe(trial: "FrozenTrial", failure: Exception | None = None) -> str:
 def _run(shared: SharedStudy, trial: "Trial", objective: Objective) -> Exception | None:
     """Run a trial and record its result in the study; return the exception if it failed."""
     from optuna import TrialPruned
+    from optuna.exceptions import UpdateFinishedTrialError
     from optuna.trial import TrialState
 
     value, failure, state = None, None, TrialState.COMPLETE
@@ -96,5 +98,6 @@ def _run(shared: SharedStudy, trial: "Trial", objective: Objective) -> Exception
             raise KeyboardInterrupt from error
         state, failure = TrialState.FAIL, error
     # A trial that was failed as stale is already being repeated: its result does not count.
-    shared.study.tell(trial, value, state, skip_if_finished=True)
+    with suppress(UpdateFinishedTrialError):  # failed just now
+        shared.study.tell(trial, value, state, skip_if_finished=True)
     return failure
