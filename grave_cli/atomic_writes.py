@@ -94,6 +94,26 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
+def cache_errors(cache: Path) -> Iterator[None]:
+    """Raise errors of the file system as errors of a cache.
+
+    Args:
+        cache: The folder, in `work_dir`.
+
+    Raises:
+        ExportError: It cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise ExportError(
+            f"cannot be written: {error.strerror or error}",
+            where=cache,
+            remedy="check the permissions of work_dir, or set another one",
+        ) from None
+
+
+@contextmanager
 def _beside(path: Path) -> Iterator[Path]:
     """Yield a unique name beside a path; in the end, remove everything that still has it."""
     check_claims()

@@ -23,7 +23,10 @@ def check(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Check a data folder for problems before training."""
+    """Check a data folder or a drone project for problems before training or mapping.
+
+    The exit code is 2 if the folder cannot be trained on; warnings do not change it.
+    """
     from dataclasses import asdict
 
     from grave_cli.cli.console import print_json

@@ -37,7 +37,7 @@ def compare(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Compare two surveys of a cemetery: keep the ids, and show what has changed.
+    """Compare two surveys of a cemetery: keep the ids, and show the changes.
 
     Writes the graves of NEW with the ids and columns of OLD, and each
     grave that is unchanged, moved, resized, new, gone, split or merged.

@@ -43,7 +43,8 @@ def dataset_id(
     The id covers the relative path, size and modification time (whole
     seconds) of each orthophoto, DEM, annotation, mask and area, and of the
     files they depend on (parts of a Shapefile, world files, sources of a
-    VRT). train and hpo record the same id.
+    VRT). train and hpo record the same id. A copy that keeps the times
+    (cp -a, rsync -t) keeps the id.
     """
     from grave_cli.dataset.identity.listing import in_words, list_output, read_list, write_list
     from grave_cli.outputs import check_outputs, checked_outputs, is_same_file

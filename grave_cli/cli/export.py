@@ -29,8 +29,8 @@ def export(
     """Export a model for another program.
 
     The file for Deepness takes tiles of prediction.tile_px pixels (512 by default). The plugin
-    draws places that are surely graves; `gravecli predict-cemetery` also separates, straightens
-    and numbers them.
+    draws the pixels of graves; `gravecli predict-cemetery` makes one straight, numbered polygon of
+    each grave.
     """
     from grave_cli.cli.console import print_json, print_line
     from grave_cli.model.deepness import check_exportable, deepness_output, write_deepness

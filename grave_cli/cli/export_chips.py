@@ -44,8 +44,8 @@ def export_chips(
 ) -> None:
     """Cut the orthophotos into PNG chips with labels, for other programs and annotation tools.
 
-    Chips have the ground sampling distance of the settings (grid.gsd_m). What was drawn on them
-    comes back with `gravecli import-annotations FILE --orthophotos DIR`.
+    Chips have the ground sampling distance of the settings (grid.gsd_m). Annotations drawn on them
+    come back with `gravecli import-annotations FILE --orthophotos DIR`.
     """
     from grave_cli.exchange.export_chips import check_chips
     from grave_cli.exchange.export_chips import export_chips as run

@@ -1,6 +1,7 @@
 """`gravecli hpo`."""
 
 import re
+import shlex
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,15 +15,16 @@ if TYPE_CHECKING:
 
 
 def hpo(
-    study: Annotated[str, typer.Option(help="Name of the study. An existing one continues.")],
+    study: Annotated[str, typer.Option(help="Name of the study. An existing study continues.")],
     preset: Annotated[
         str | None,
         typer.Option(
-            help='Preset in hpo.studies. Default: the one named like the study, else "default".'
+            help='Preset in hpo.studies. Default: that with the name of the study, else "default".'
         ),
     ] = None,
     trials: Annotated[
-        int | None, typer.Option(min=1, help="Finished trials in all. Default: as in the preset.")
+        int | None,
+        typer.Option(min=1, help="Finished trials in all. Default: those of the preset."),
     ] = None,
     data: options.Data = None,
     channels: options.Channels = None,
@@ -68,7 +70,9 @@ def hpo(
     force: Annotated[
         bool,
         typer.Option(
-            "--force", help="Continue although data, channels or search space have changed."
+            "--force",
+            help="Continue although data, channels or search space have changed, so that trials "
+            "are not comparable.",
         ),
     ] = False,
     config: options.Config = None,
@@ -77,7 +81,10 @@ def hpo(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Search for good settings in an Optuna study."""
+    """Search for good settings in an Optuna study.
+
+    Ctrl-C stops a study; the same command continues it.
+    """
     from dataclasses import asdict
 
     from grave_cli.cli.console import print_json
@@ -144,7 +151,8 @@ def _print(result: "StudyResult") -> None:
     for key, value in result.best_params.items():
         print_line(f"  {key} = {value}")
     if result.tunes == "decoding":
-        print_line(f"use with: gravecli predict-cemetery ORTHOPHOTO --config {result.best_config}")
+        words = ["--model", result.model, "--config", result.best_config]
+        print_line(f"use with: gravecli predict-cemetery ORTHOPHOTO {shlex.join(words)}")
     else:
         print_line(f"train with: gravecli train --config {result.best_config}")
     print_line("view with: gravecli dashboard")

@@ -40,7 +40,7 @@ def import_annotations(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="Category whose annotations are graves. Can be repeated. Default: the only one.",
+            help="Category of graves. Can be repeated. Needed if there are several categories.",
         ),
     ] = None,
     lang: options.Lang = None,

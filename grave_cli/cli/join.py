@@ -81,7 +81,7 @@ def join(
         mapped = parse_map(mapping or ())
         target = parse_crs(crs) if crs else None
         survey = read_survey(graves, layer, "--layer")
-        listed = read_list(records, [*columns, *mapped.values()], sheet)
+        listed = read_list(records, columns, sheet, mapped)
         result = join_list(survey, listed, settings.join, on=columns, mapped=mapped, crs=target)
         write_join(result, out, settings.output.language)
     notes = [*result.notes, *renamed(result)]

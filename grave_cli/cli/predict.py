@@ -40,7 +40,7 @@ def predict_cemetery(
         str | None,
         typer.Option(
             metavar="MODEL",
-            help=f"Model: {options.MODEL_NAME}. Default: the newest that fits, or else starter.",
+            help=f"Model: {options.MODEL_NAME}. Default: your newest that fits, else starter.",
         ),
     ] = None,
     out: Annotated[
@@ -69,9 +69,7 @@ def predict_cemetery(
     ] = None,
     previous: Annotated[
         Path | None,
-        typer.Option(
-            help="Previous survey: keep its grave ids and columns, and show what has changed."
-        ),
+        typer.Option(help="Previous survey: keep its grave ids and columns, and show the changes."),
     ] = None,
     aoi: Annotated[
         Path | None, typer.Option(help="Polygon file (GeoPackage, GeoJSON, …): map only inside.")

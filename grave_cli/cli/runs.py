@@ -17,7 +17,9 @@ _COLORS = {"FINISHED": "green", "FAILED": "bold red", "KILLED": "yellow", "RUNNI
 
 
 def runs(
-    limit: Annotated[int, typer.Option(min=1, help="Maximum number of runs.")] = 20,
+    limit: Annotated[
+        int, typer.Option(min=1, help="Maximum number of runs, trials not counted.")
+    ] = 20,
     trials: Annotated[bool, typer.Option("--all", help="Also list the trials of studies.")] = False,
     prune: Annotated[
         bool,

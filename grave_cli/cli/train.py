@@ -47,7 +47,10 @@ def train(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Train a model on a data folder and record it in MLflow."""
+    """Train a model on a data folder and record it in MLflow.
+
+    Ctrl-C stops a training; --resume RUN continues it from its last epoch.
+    """
     from grave_cli.api.training import begin_training, check_names
 
     check_names(name, resume, init_from)

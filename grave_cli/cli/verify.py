@@ -64,7 +64,7 @@ def verify(
 
     Reports whether graves were edited since, and whether the model, the
     orthophoto, the DEM (with its DTM) and the data set of the training are still the same.
-    The exit code is 0 if everything is, and 1 if something differs or cannot
+    The exit code is 0 if all parts are equal, and 1 if one differs or cannot
     be found.
     """
     from dataclasses import asdict

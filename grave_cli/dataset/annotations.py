@@ -29,10 +29,10 @@ from grave_cli.settings.inputs import DataSettings
 from grave_cli.vectors.areas import Area, read_area
 from grave_cli.vectors.outline_repair import Findings, clean_outlines
 from grave_cli.vectors.vector_io import GRAVE_LAYER, Features, LayerChoice, read_features
+from grave_cli.vectors.yes_and_no import is_yes
 from grave_cli.wording import counted
 
 _REVIEWED = "reviewed"
-_NOT_REVIEWED = ("", "0", "false", "no", "nein", "f", "n")
 _CLIPPED_SHARE = 0.01  # of its area: a grave that loses less counts as whole (rounding)
 _REST_SHARE = 0.05  # of its area: a grave with less than this within the orthophoto is outside
 _MOST_MARKED = 0.8  # share of an orthophoto; no cemetery has so many graves
@@ -145,8 +145,7 @@ def _reviewed(found: Features) -> NDArray[np.bool_] | None:
     values = found.values.get(_REVIEWED)
     if values is None:
         return None
-    texts = (str(value or "").strip().lower() for value in values)
-    return np.array([text not in _NOT_REVIEWED for text in texts], np.bool_)
+    return np.array([is_yes(value) for value in values], np.bool_)
 
 
 def _clip(

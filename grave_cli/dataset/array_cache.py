@@ -17,7 +17,7 @@ import numpy as np
 import shapely
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from grave_cli.atomic_writes import whole_file, whole_folder
+from grave_cli.atomic_writes import cache_errors, whole_file, whole_folder
 from grave_cli.dataset.cemetery_arrays import CemeteryArrays, memory_bytes, read_part
 from grave_cli.dataset.identity.dataset_id import dataset_id
 from grave_cli.dataset.in_threads import map_in_threads
@@ -116,15 +116,8 @@ def _cached(
     def say_wait() -> None:
         progress.note(f"Waiting for another process, which reads {plan.part.name}")
 
-    try:
-        with claimed(folder, math.inf, say_wait, over=over):
-            return _load(plan, folder) or _renewed(plan, recipe, folder, progress)
-    except OSError as error:
-        raise ExportError(
-            f"cannot be written: {error.strerror or error}",
-            where=cache,
-            remedy="check the permissions of work_dir, or set another one",
-        ) from None
+    with cache_errors(cache), claimed(folder, math.inf, say_wait, over=over):
+        return _load(plan, folder) or _renewed(plan, recipe, folder, progress)
 
 
 def _renewed(

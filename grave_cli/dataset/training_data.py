@@ -15,6 +15,7 @@ from grave_cli.dataset.deliveries import (
     height_notes,
     measure_value_range,
 )
+from grave_cli.dataset.generated import plan_generated
 from grave_cli.dataset.identity.dataset_id import dataset_id
 from grave_cli.dataset.manifest import Manifest, manifest_of, unread_notes
 from grave_cli.dataset.plans import CemeteryPlan, PartPlan, plan_parts
@@ -60,12 +61,14 @@ class TrainingData:
         plan: The plan.
         train: Training parts.
         val: Validation parts.
+        generated: Generated cemeteries to train on as well; see `chips.generated_share`.
         features: The recipe they were read with; it is not settled how they are normalised.
     """
 
     plan: TrainingPlan
     train: list[CemeteryArrays]
     val: list[CemeteryArrays]
+    generated: list[CemeteryArrays]
     features: InputRecipe
 
 
@@ -112,15 +115,20 @@ def read_training_data(
     check_depths((part.whole.orthophoto for part in plan.parts), value_range)
     features = reading_recipe(settings, value_range)
     parts = plan.split("train") + plan.split("val")
-    arrays = read_parts(
-        parts,
-        features,
-        max_bytes=0 if in_files else settings.chips.max_memory_gb * _GIGA,
-        cache=settings.work_dir / "cache",
-        progress=progress,
-    )
+    max_bytes = 0 if in_files else settings.chips.max_memory_gb * _GIGA
+    cache = settings.work_dir / "cache"
+    arrays = read_parts(parts, features, max_bytes=max_bytes, cache=cache, progress=progress)
+    generated: list[CemeteryArrays] = []
+    if settings.chips.generated_share:
+        generated = read_parts(
+            plan_generated(settings, progress),
+            reading_recipe(settings),  # their values have 8 bits
+            max_bytes=max_bytes,
+            cache=cache,
+            progress=progress,
+        )
     count = len(plan.split("train"))
-    return TrainingData(plan, arrays[:count], arrays[count:], features)
+    return TrainingData(plan, arrays[:count], arrays[count:], generated, features)
 
 
 def select_features(data: TrainingData, settings: Settings) -> TrainingData:
@@ -139,8 +147,10 @@ def select_features(data: TrainingData, settings: Settings) -> TrainingData:
         heights = arrays.elevation
         return replace(arrays, elevation=heights[taken] if taken and heights is not None else None)
 
-    train, val = ([select(one) for one in arrays] for arrays in (data.train, data.val))
-    return TrainingData(data.plan, train, val, features)
+    train, val, generated = (
+        [select(one) for one in arrays] for arrays in (data.train, data.val, data.generated)
+    )
+    return TrainingData(data.plan, train, val, generated, features)
 
 
 def reading_recipe(settings: Settings, value_range: ValueRange | None = None) -> InputRecipe:

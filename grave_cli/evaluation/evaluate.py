@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from grave_cli.delivery.simple_files import SHAPEFILE_NAMES
 from grave_cli.errors import DatasetError
 from grave_cli.evaluation.breakdown import Group, by_values
 from grave_cli.evaluation.grave_file import (
@@ -24,6 +25,7 @@ from grave_cli.evaluation.scorecard import Scorecard, fill_scorecard
 from grave_cli.settings.inputs import DataSettings
 from grave_cli.vectors.areas import within_area
 from grave_cli.vectors.vector_io import GRAVE_LAYER, LayerChoice
+from grave_cli.vectors.yes_and_no import is_yes
 
 _ID, _CONFIDENCE, _REVIEW, _FLAGS = "grave_id", "confidence", "needs_review", "flags"
 _RANK = "review_rank"
@@ -93,9 +95,10 @@ def evaluate_files(
     known = read_file_graves(truth, _truth_choice(data), {attribute} - {""})
     crs = known.features.crs
     layer = LayerChoice(prediction_layer, preferred=GRAVE_LAYER, named_with="--prediction-layer")
-    drawn = read_file_graves(prediction, layer, (_ID, _CONFIDENCE, _REVIEW, _FLAGS, _RANK), crs)
+    columns = (_ID, _CONFIDENCE, _REVIEW, _FLAGS, _RANK, *SHAPEFILE_NAMES.values())
+    drawn = read_file_graves(prediction, layer, columns, crs)
     frame = known.frame if len(known.features.geometries) else drawn.frame
-    mapped = place(drawn, frame, drop_duplicates=False)
+    mapped = _with_long_names(place(drawn, frame, drop_duplicates=False))
     graves = place(known, frame, drop_duplicates=True)
     _refuse_unknown(attribute, graves)
     refuse_apart(mapped, graves)
@@ -119,6 +122,14 @@ def _evaluate(mapped: PlacedGraves, graves: PlacedGraves, attribute: str) -> Eva
         review=None if asked is None else review_curve(judgement, asked, ranks),
         notes=(*mapped.notes, *graves.notes, *complaints, *_odd_files(mapped, graves)),
     )
+
+
+def _with_long_names(mapped: PlacedGraves) -> PlacedGraves:
+    """Undo the short names of columns of a map that was written as a Shapefile."""
+    if not set(SHAPEFILE_NAMES.values()) <= set(mapped.columns):
+        return mapped
+    long = {short: name for name, short in SHAPEFILE_NAMES.items()}
+    return replace(mapped, values={long.get(n, n): column for n, column in mapped.values.items()})
 
 
 def _odd_files(mapped: PlacedGraves, graves: PlacedGraves) -> Iterator[str]:
@@ -182,7 +193,7 @@ def _needs_review(values: Mapping[str, NDArray[np.object_]]) -> NDArray[np.bool_
     """
     for name in (_REVIEW, _FLAGS):
         if name in values:
-            return np.array([bool(value) for value in values[name]], dtype=np.bool_)
+            return np.array([is_yes(value) for value in values[name]], dtype=np.bool_)
     if _CONFIDENCE in values:
         return np.zeros(len(values[_CONFIDENCE]), np.bool_)
     return None

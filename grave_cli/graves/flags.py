@@ -91,7 +91,7 @@ def _strange_outlines(
     smallest, largest = settings.size_range_m2
     strange = (areas < smallest) | (areas > largest)
     sizes = strange | _unusual(areas, settings.size_deviation)
-    return sizes, np.asarray(_elongation(polygons) >= settings.max_elongation)
+    return sizes, np.asarray(_elongation(polygons) > settings.max_elongation)
 
 
 def _write_down(raised: Mapping[str, Mask], settings: ReviewSettings) -> Review:
@@ -112,7 +112,7 @@ def _unusual(areas: Floats, spreads: float) -> Mask:
     Shapes:
         areas: (graves,); returns: (graves,)
     """
-    far = np.abs(size_deviations(areas)) >= spreads
+    far = np.abs(size_deviations(areas)) > spreads
     logs = np.log(areas)
     ordered = np.sort(logs)
     alike = np.searchsorted(ordered, logs + _ALIKE, "right")

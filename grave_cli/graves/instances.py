@@ -263,5 +263,6 @@ def owned_labels(labels: NDArray[np.int32], area: NDArray[np.bool_]) -> NDArray[
     Shapes:
         labels: (H, W); area: (H, W); returns: (largest id + 1,), entry 0 is for the background
     """
-    rows, columns = np.nan_to_num(centroids(labels)).astype(np.intp).T
+    # A centroid at column 3.7 lies in pixel 4, whose centre is at 4 and whose edge is at 3.5.
+    rows, columns = np.floor(np.nan_to_num(centroids(labels)) + 0.5).astype(np.intp).T
     return np.concatenate([[False], area[rows, columns]])

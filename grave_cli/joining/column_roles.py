@@ -132,6 +132,18 @@ def recognise_one_each(columns: Iterable[str]) -> dict[str, Role]:
     return {column: role for column in columns for role in recognise([column])}
 
 
+def names_graves(column: str, on: Sequence[str], mapped: Mapping[Role, str]) -> bool:
+    """Tell whether a column of a list says which grave a record is about, and not where it lies.
+
+    Args:
+        column: The column.
+        on: Columns named by the user.
+        mapped: Columns whose meaning the user named.
+    """
+    roles = recognise_one_each([column]) | {name: role for role, name in mapped.items()}
+    return roles[column] not in _COORDINATES if column in roles else column in on
+
+
 def _missing(name: str, columns: Sequence[str], where: str) -> DatasetError:
     return DatasetError(
         "column is missing", where=where, found=", ".join(columns) or "no columns", expected=name

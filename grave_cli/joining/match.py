@@ -106,9 +106,11 @@ def claim_by_place(
     places = shapely.points(points[known])
     nearest = tree.nearest(places) if len(known) else np.zeros(0, np.intp)
     far = shapely.distance(graves.outlines[nearest], places) if len(known) else np.zeros(0)
-    for record, grave, distance in zip(known.tolist(), nearest.tolist(), far, strict=True):
+    near = zip(known.tolist(), nearest.tolist(), far, places, strict=True)
+    for record, grave, distance, place in near:
         own = claims.graves[record]
-        if own and grave not in own and distance == 0:
+        # Where graves overlap or touch, the place may lie in its own grave as well.
+        if own and distance == 0 and not shapely.intersects(graves.outlines[own], place).any():
             name = graves.rows[grave].get("grave_id") or "another grave"
             claims.reasons[record] = f"its coordinates lie in {name}"
         elif not own and distance <= reach_m:

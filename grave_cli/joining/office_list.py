@@ -1,7 +1,7 @@
 """The list of an office in: a CSV file, a spreadsheet or a vector file; its records out."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from pathlib import Path
@@ -14,8 +14,8 @@ from grave_cli.errors import DatasetError
 
 Rows = Sequence[Sequence[Any]]
 _TITLE_ROWS = 20  # rows above the header, such as a title, at most
-_WHOLE = re.compile(r"[+-]?(0|[1-9]\d{0,17})")
-_POINT = re.compile(r"[+-]?\d+\.\d+")
+_WHOLE = re.compile(r"-?(0|[1-9]\d{0,17})")  # a plus begins a telephone number
+_DECIMALS = tuple(re.compile(rf"-?(0|[1-9]\d*){sign}(?P<end>\d+)") for sign in (r"\.", ","))
 _COMMA = re.compile(r"[+-]?\d+,\d+")
 
 
@@ -42,17 +42,25 @@ class OfficeList:
     notes: tuple[str, ...] = ()
 
 
-def to_list(path: Path, grid: Rows, wanted: Sequence[str], notes: Sequence[str] = ()) -> OfficeList:
+def to_list(
+    path: Path,
+    grid: Rows,
+    wanted: Sequence[str],
+    names_graves: Callable[[str], bool],
+    notes: Sequence[str] = (),
+) -> OfficeList:
     """Turn the cells of a sheet into records.
 
     The header is the first row with all wanted names, or else the first one that is not empty. A
     column has the type of its values: whole numbers, numbers with a decimal point or comma, dates,
-    or text. Numbers with leading zeros are text.
+    or text. Numbers are text where they would lose something: leading zeros, a plus, the zero of
+    1.10 beside 1.1, and in columns that name graves all decimals, as 12,13 are two graves.
 
     Args:
         path: The file, for messages.
         grid: Its cells, row by row; None or empty text where nothing stands.
         wanted: Names of columns that the header must have.
+        names_graves: Tells whether a column of this name says which grave a record is about.
         notes: Notes for the office.
 
     Raises:
@@ -62,10 +70,12 @@ def to_list(path: Path, grid: Rows, wanted: Sequence[str], notes: Sequence[str] 
     header = _find_header(cells, wanted)
     if header is None:
         raise DatasetError("list is empty", where=path, expected="a row of names, then records")
-    names = _unique_names([_text(cell) for cell in cells[header]])
     numbered = [
         (line, row) for line, row in enumerate(cells, 1) if line > header + 1 and any_in(row)
     ]
+    named = [_text(cell) for cell in cells[header]]
+    widest = max((len(row) for _, row in numbered), default=0)
+    names = _unique_names([*named, *[""] * (widest - len(named))])
     if not numbered:
         raise DatasetError(
             "list has no records", where=path, found=f"the names {', '.join(names)} alone"
@@ -74,7 +84,7 @@ def to_list(path: Path, grid: Rows, wanted: Sequence[str], notes: Sequence[str] 
     types: dict[str, str] = {}
     for index, name in enumerate(names):
         values = [row[index] if index < len(row) else None for _, row in numbered]
-        kind = _type_of([value for value in values if value is not None])
+        kind = _type_of([value for value in values if value is not None], names_graves(name))
         if name.startswith("column_") and all(value is None for value in values):
             continue
         types[name] = kind
@@ -82,6 +92,8 @@ def to_list(path: Path, grid: Rows, wanted: Sequence[str], notes: Sequence[str] 
     rows = tuple(
         dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
     )
+    if beyond := [name for name in names[len(named) :] if name in types]:
+        notes = (*notes, f"{path}: rows have more cells than names, see {', '.join(beyond)}")
     return OfficeList(
         str(path), types, rows, tuple(line for line, _ in numbered), notes=tuple(notes)
     )
@@ -138,7 +150,7 @@ def _unique_names(names: Sequence[str]) -> list[str]:
     return found
 
 
-def _type_of(values: Sequence[Any]) -> str:
+def _type_of(values: Sequence[Any], names_graves: bool) -> str:
     """Find the type that all values of a column have."""
     if not values:
         return "str"
@@ -154,9 +166,19 @@ def _type_of(values: Sequence[Any]) -> str:
         return "str"
     if all(_WHOLE.fullmatch(text) for text in texts):
         return "int"
-    whole_or = [text for text in texts if not _WHOLE.fullmatch(text)]
-    is_float = any(all(form.fullmatch(text) for text in whole_or) for form in (_POINT, _COMMA))
-    return "float" if is_float else "str"
+    decimals = {text for text in texts if not _WHOLE.fullmatch(text)}
+    return "float" if _are_decimals(decimals, names_graves) else "str"
+
+
+def _are_decimals(texts: Collection[str], names_graves: bool) -> bool:
+    """Tell whether different texts are different numbers; those that name graves are whole."""
+    for form in _DECIMALS:
+        ends = [match["end"] for match in map(form.fullmatch, texts) if match]
+        if len(ends) == len(texts):
+            if names_graves:
+                return not "".join(ends).strip("0")
+            return len({to_number(text) for text in texts}) == len(texts)
+    return False
 
 
 def _is_date(value: date) -> bool:

@@ -2,11 +2,14 @@
 
 import codecs
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from grave_cli.errors import DatasetError
+from grave_cli.joining.column_roles import Role, names_graves
 from grave_cli.joining.office_list import OfficeList, any_in, to_list
 from grave_cli.vectors.attribute_tables import read_records
 
@@ -22,13 +25,19 @@ _OTHERS = {
 }
 
 
-def read_list(path: Path, wanted: Sequence[str] = (), sheet: str = "") -> OfficeList:
+def read_list(
+    path: Path,
+    on: Sequence[str] = (),
+    sheet: str = "",
+    mapped: Mapping[Role, str] | None = None,
+) -> OfficeList:
     """Read the list of an office.
 
     Args:
         path: A CSV file in UTF-8, UTF-16 or Windows' cp1252, an Excel file, or a vector file.
-        wanted: Names of columns that the header must have; they tell it from titles above it.
+        on: Columns that name the grave; they tell the header from titles above it.
         sheet: Sheet of an Excel file or layer of a vector file; empty: the first one with records.
+        mapped: Meaning of columns, which the header must have as well.
 
     Raises:
         DatasetError: The file cannot be read, or has no records.
@@ -44,10 +53,12 @@ def read_list(path: Path, wanted: Sequence[str] = (), sheet: str = "") -> Office
             expected="CSV, .xlsx, or a vector file such as GeoPackage",
             remedy="save it as .xlsx or CSV",
         )
-    if ending in SHEETS:
-        return _read_workbook(path, wanted, sheet)
-    if ending in TEXT:
-        return to_list(path, _read_csv(path), wanted)
+    wanted = [*on, *(mapped or {}).values()]
+    if ending in (*SHEETS, *TEXT):
+        cells, notes = _read_workbook(path, sheet) if ending in SHEETS else (_read_csv(path), ())
+        return to_list(
+            path, cells, wanted, partial(names_graves, on=on, mapped=mapped or {}), notes
+        )
     found = read_records(path, sheet)
     lines = tuple(range(1, len(found.rows) + 1))
     return OfficeList(
@@ -62,7 +73,7 @@ def _read_csv(path: Path) -> list[list[str]]:
     text = _decode(path.read_bytes())
     if "\0" in text:
         raise DatasetError("is no text file", where=path, expected="CSV")
-    lines = text.splitlines(keepends=True)
+    lines = StringIO(text, newline="").readlines()  # `splitlines` also ends them within cells
     if lines and lines[0].lower().startswith("sep="):  # Excel's own mark
         lines[0] = "\n"
     try:
@@ -101,7 +112,8 @@ def _separator(lines: Sequence[str]) -> str:
     return max(_SEPARATORS, key=evenness)
 
 
-def _read_workbook(path: Path, wanted: Sequence[str], sheet: str) -> OfficeList:
+def _read_workbook(path: Path, sheet: str) -> tuple[list[list[Any]], tuple[str, ...]]:
+    """Return the cells of a sheet, and notes for the office."""
     import warnings
 
     from openpyxl import load_workbook
@@ -124,10 +136,9 @@ def _read_workbook(path: Path, wanted: Sequence[str], sheet: str) -> OfficeList:
         raise DatasetError("sheet is missing", where=path, found=", ".join(sheets), expected=sheet)
     filled = [name for name, rows in sheets.items() if any(map(any_in, rows))]
     name = sheet or (filled[0] if filled else next(iter(sheets), ""))
-    notes = []
-    if not sheet and len(filled) > 1:
-        notes = [f"{path}: the list is sheet {name}; of the others, name one with --sheet"]
-    return to_list(path, sheets.get(name, []), wanted, notes)
+    several = not sheet and len(filled) > 1
+    note = f"{path}: the list is sheet {name}; of the others, name one with --sheet"
+    return sheets.get(name, []), (note,) if several else ()
 
 
 def _cells(sheet: Any) -> list[list[Any]]:

@@ -1,7 +1,7 @@
 """Training chips: random, augmented, with their targets; reproducible from the seed."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -35,17 +35,22 @@ class ChipDataset(Dataset[dict[str, Tensor]]):
         parts: Parts to train on.
         recipe: Turns arrays into network input.
         settings: Chip size, augmentation, widths of the target bands.
+        generated: Generated parts to train on as well.
 
     Raises:
         DatasetError: A part has no usable pixel.
     """
 
     def __init__(
-        self, parts: list[CemeteryArrays], recipe: InputRecipe, settings: Settings
+        self,
+        parts: list[CemeteryArrays],
+        recipe: InputRecipe,
+        settings: Settings,
+        generated: Sequence[CemeteryArrays] = (),
     ) -> None:
         self.recipe = recipe
         self.settings = settings
-        self.places = ChipPlaces(parts, settings.chips)
+        self.places = ChipPlaces(parts, settings.chips, generated)
         self.hard_examples = HardExamples()
         area_px = self.places.usable_px
         self.length = settings.chips.per_epoch or chips_for_area(area_px, settings.chips)

@@ -1,6 +1,7 @@
 """Cemetery arrays in, batches out: random chips for training, fixed tiles for validation."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -98,6 +99,7 @@ class GraveDataModule(LightningDataModule):
         recipe: Turns arrays into network input.
         settings: Chips, batches, seed.
         workers: Processes that prepare chips and tiles; 0: none but this one.
+        generated: Generated parts to train on as well.
     """
 
     def __init__(
@@ -107,10 +109,11 @@ class GraveDataModule(LightningDataModule):
         recipe: InputRecipe,
         settings: Settings,
         workers: int = 0,
+        generated: Sequence[CemeteryArrays] = (),
     ) -> None:
         super().__init__()
         self.workers = workers
-        self.chips = ChipDataset(train, recipe, settings)
+        self.chips = ChipDataset(train, recipe, settings, generated)
         self.tiles = TileDataset(val, recipe, settings)
         self.settings = settings
 

@@ -1,5 +1,6 @@
 """Places where training chips are cut: near graves, on hard examples, or anywhere."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,21 +41,28 @@ class ChipPlaces(SharedState):
     Args:
         parts: Parts to train on.
         settings: Chip size, and the share of each kind of place.
+        generated: Parts that get `chips.generated_share` of all places of each kind.
 
     Raises:
         DatasetError: A part has no usable pixel.
     """
 
-    def __init__(self, parts: list[CemeteryArrays], settings: ChipSettings) -> None:
-        self.parts = parts
+    def __init__(
+        self,
+        parts: list[CemeteryArrays],
+        settings: ChipSettings,
+        generated: Sequence[CemeteryArrays] = (),
+    ) -> None:
+        self.parts = [*parts, *generated]
         self.settings = settings
-        self._usable_by_row = [_count_usable(part) for part in parts]
+        own, share = len(parts), settings.generated_share
+        self._usable_by_row = [_count_usable(part) for part in self.parts]
         areas = np.array([rows.sum() for rows in self._usable_by_row], dtype=np.float64)
-        self.usable_px = float(areas.sum())
-        self._by_area = areas / areas.sum()
-        self._graves = np.concatenate([_grave_pixels(n, part) for n, part in enumerate(parts)])
-        weights = np.concatenate([_weights(part, settings.size_px / 2) for part in parts])
-        self._by_grave = weights / weights.sum()
+        self.usable_px = float(areas[:own].sum())
+        self._by_area = _shared(areas, np.arange(len(areas)) >= own, share)
+        self._graves = np.concatenate([_grave_pixels(n, part) for n, part in enumerate(self.parts)])
+        weights = np.concatenate([_weights(part, settings.size_px / 2) for part in self.parts])
+        self._by_grave = _shared(weights, self._graves[:, 0] >= own, share)
 
     def draw(self, rng: np.random.Generator, examples: HardExamples) -> Place:
         """Draw a place.
@@ -91,6 +99,16 @@ class ChipPlaces(SharedState):
         row = int(rng.choice(len(rows), p=rows / rows.sum()))
         usable = np.flatnonzero(_usable_row(self.parts[part], row))
         return Place(part, row, int(rng.choice(usable)))
+
+
+def _shared(
+    weights: NDArray[np.float64], is_generated: NDArray[np.bool_], share: float
+) -> NDArray[np.float64]:
+    """Turn weights into probabilities of which the generated ones get a share."""
+    shares: NDArray[np.float64] = (1 - share) * weights / weights[~is_generated].sum()
+    if is_generated.any():
+        shares[is_generated] = share * weights[is_generated] / weights[is_generated].sum()
+    return shares
 
 
 def _count_usable(part: CemeteryArrays) -> NDArray[np.int64]:

@@ -17,9 +17,10 @@ from pathlib import Path
 
 import shapely
 
+from grave_cli.atomic_writes import cache_errors
 from grave_cli.dataset.identity.dataset_id import dataset_id
 from grave_cli.dataset.manifest import Cemetery, Manifest
-from grave_cli.errors import ExportError, InUseError
+from grave_cli.errors import InUseError
 from grave_cli.mapping.probability_map import SectionFiles, Shelf
 from grave_cli.mapping.scene import Scene
 from grave_cli.mapping.tiling import Tiling
@@ -96,15 +97,9 @@ def _claimed(folder: Path, key: str, resume: bool) -> Iterator[Path]:
             shutil.rmtree(left, ignore_errors=True)
     mine = folder / f"{key}~{secrets.token_hex(4)}"
     with ExitStack() as stack:
-        try:
+        with cache_errors(folder):
             stack.enter_context(claimed(mine))
             mine.mkdir()
-        except OSError as error:
-            raise ExportError(
-                f"cannot be written: {error.strerror}",
-                where=folder,
-                remedy="check the permissions of work_dir, or set another one",
-            ) from None
         yield mine
 
 

@@ -211,14 +211,16 @@ def geodesic_areas_m2(polygons: np.ndarray, crs: str) -> np.ndarray:
     """Compute the true area of each polygon on the ground.
 
     Args:
-        polygons: Shapely polygons in `crs`.
+        polygons: Shapely polygons in `crs`, with or without holes.
         crs: Their CRS, as WKT or authority code.
 
     Returns:
         Areas in square metres.
     """
     to_lonlat = transformer(crs, LONLAT)
-    on_ellipsoid = shapely.transform(polygons, to_lonlat.transform, interleaved=False)
+    # pyproj adds a hole that runs the same way as its shell; people draw holes either way.
+    turned = shapely.orient_polygons(polygons)
+    on_ellipsoid = shapely.transform(turned, to_lonlat.transform, interleaved=False)
     return np.array([abs(GEOD.geometry_area_perimeter(polygon)[0]) for polygon in on_ellipsoid])
 
 

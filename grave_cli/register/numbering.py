@@ -21,11 +21,15 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Numbers:
-    """Field, row and number of each grave, each counted from 1; 0 for no field or no row."""
+    """Field, row and number of each grave, each counted from 1; 0 for no field or no row.
+
+    `taken` is how many numbers it takes, of which it bears the first.
+    """
 
     field: Ints
     row: Ints
     number: Ints
+    taken: Ints
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ def number_graves(
     counts = np.where(wide >= settings.double_width_m, 2, 1)
     if settings.double_graves == "one":
         counts = np.ones_like(counts)
-    return Numbers(field, row, _count(field, row, place, counts))
+    return Numbers(field, row, _count(field, row, place, counts), counts)
 
 
 def _complex(points: Floats) -> Complex:

@@ -22,17 +22,20 @@ class Register:
         row: Number of the row in the field, from 1; 0 for a grave in no row.
         number: Number in the row; of graves without a row, number among those of the field.
         grave_id: Unique id: `<cemetery>-F02-R07-013`.
+        taken: How many numbers it takes: 2 for a double grave if the settings say so.
     """
 
     field: Ints
     row: Ints
     number: Ints
     grave_id: tuple[str, ...]
+    taken: Ints
 
     def take(self, index: Ints) -> "Register":
         """Select graves by their indices, in the wanted order."""
         ids = tuple(self.grave_id[one] for one in index)
-        return Register(self.field[index], self.row[index], self.number[index], ids)
+        columns = (self.field[index], self.row[index], self.number[index])
+        return Register(*columns, ids, self.taken[index])
 
     @property
     def order(self) -> Ints:
@@ -60,7 +63,7 @@ def register_graves(
     """
     if not len(polygons):
         nothing = np.zeros(0, np.intp)
-        return Register(nothing, nothing, nothing, ())
+        return Register(nothing, nothing, nothing, (), nothing)
     frames = measure_frames(polygons, metres_per_unit)
     reach_m = max(settings.path_m, settings.aisle_m) + 1.0
     first, second = near_pairs(frames, np.arange(len(polygons)), reach_m)
@@ -71,4 +74,4 @@ def register_graves(
     numbers = number_graves(frames, directions, rows, settings)
     parts = zip(numbers.field, numbers.row, numbers.number, strict=True)
     ids = tuple(f"{cemetery}-F{field:02d}-R{row:02d}-{number:03d}" for field, row, number in parts)
-    return Register(numbers.field, numbers.row, numbers.number, ids)
+    return Register(numbers.field, numbers.row, numbers.number, ids, numbers.taken)

@@ -145,7 +145,7 @@ def _pairs(
     width = np.minimum(*(np.abs(_sides(one)).min(axis=1) for one in (before, after)))
     growth = np.log(shapely.area(after) / shapely.area(before))
     alike = np.abs(growth) <= np.log1p(settings.resized_share)
-    near = distance <= settings.max_move_share * width
+    near = distance < settings.max_move_share * width
     same = (pairs.iou >= settings.min_iou) | (alike & near)
     gain = pairs.iou + _NEARNESS / (1 + distance)
     scored = Overlaps(pairs.truth, pairs.predicted, gain, pairs.common).take(same)

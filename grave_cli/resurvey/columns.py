@@ -1,13 +1,14 @@
 """The columns of two surveys in; one set of columns out: nothing of the office's is lost."""
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from grave_cli.delivery.grave_columns import GRAVE_COLUMNS, words
 from grave_cli.delivery.layer import Column
 from grave_cli.resurvey.changes import CHANGES
+from grave_cli.wording import counted
 
 OUTSIDE = "outside"
 """A grave of the old survey outside the imagery of the new one: nobody knows its change."""
@@ -173,6 +174,33 @@ def merge_columns(
         if name not in {id_column, *HISTORY, *from_old.values(), *MEASURED}:
             from_old[add(name, to_kind(kind), "_old")] = name
     return MergedColumns({**columns, **HISTORY, **CHANGE_COLUMNS}, from_old, from_new, tuple(notes))
+
+
+def outvoted(
+    merged: MergedColumns,
+    old: Sequence[Mapping[str, Any]],
+    new: Sequence[Mapping[str, Any]],
+    carriers: Sequence[int],
+) -> Iterator[str]:
+    """Name the columns of the office in which the old survey hides other values of the new one.
+
+    Args:
+        merged: The columns.
+        old: Graves of the old survey.
+        new: Graves of the new survey.
+        carriers: For each of these, the grave of the old survey whose values it keeps; -1 for none.
+    """
+    for name, former in merged.from_old.items():
+        own = merged.from_new.get(name)
+        if own is None or name in IDENTITY:
+            continue
+        kept = (
+            (old[one][former], row[own]) for one, row in zip(carriers, new, strict=True) if one >= 0
+        )
+        count = sum(None not in pair and pair[0] != pair[1] for pair in kept)
+        if count:
+            many = counted(count, "grave")
+            yield f"column {name}: the old survey's value is kept where both have one ({many})"
 
 
 def old_columns(

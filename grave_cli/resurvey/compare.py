@@ -14,7 +14,13 @@ from grave_cli.outlines.polygons import Polygons
 from grave_cli.rasters.crs import transformer
 from grave_cli.rasters.metric_frame import MetricFrame, frame_around
 from grave_cli.resurvey.changes import CHANGES, Changes, find_changes
-from grave_cli.resurvey.columns import OUTSIDE, MergedColumns, kept_columns, merge_columns
+from grave_cli.resurvey.columns import (
+    OUTSIDE,
+    MergedColumns,
+    kept_columns,
+    merge_columns,
+    outvoted,
+)
 from grave_cli.resurvey.ids import Identities, carry_ids
 from grave_cli.resurvey.shift import Shift, estimate_shift
 from grave_cli.resurvey.survey import Survey
@@ -101,6 +107,7 @@ def compare_surveys(old: Survey, new: Survey, settings: Settings, cemetery: str)
         id_column,
         GRAVE_COLUMNS,
     )
+    hidden = outvoted(columns, old.rows, new.rows, identities.carriers)
     return Comparison(
         old,
         new,
@@ -110,7 +117,7 @@ def compare_surveys(old: Survey, new: Survey, settings: Settings, cemetery: str)
         identities,
         columns,
         placed,
-        (*old.notes, *new.notes, *identities.notes, *columns.notes),
+        (*old.notes, *new.notes, *identities.notes, *columns.notes, *hidden),
         tuple(_doubts(shift, settings)),
     )
 

@@ -1,10 +1,12 @@
 """Changes in; the id and the place of each grave of the new survey out."""
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
+from typing import Any
 
 import numpy as np
 import shapely
@@ -160,8 +162,14 @@ def check_ids(old: Survey, settings: Settings) -> None:
 
 
 def _given_ids(old: Survey, column: str) -> list[str | None]:
-    values = (str(value).strip() if value is not None else "" for value in old.column(column))
-    return [value or None for value in values]
+    return [_id_text(value) or None for value in old.column(column)]
+
+
+def _id_text(value: Any) -> str:
+    """Write an id as text: 1000 in a column of decimal numbers is 1000, not 1000.0."""
+    if isinstance(value, float):
+        value = int(value) if value.is_integer() else None if math.isnan(value) else value
+    return "" if value is None else str(value).strip()
 
 
 def _unique_ids(old: Survey, given: Sequence[str | None], book: IdBook) -> list[str | None]:

@@ -1,5 +1,6 @@
 """A comparison in; the layers of its file out: the new map, its changes, the old survey."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from grave_cli.resurvey.columns import (
     BECAME,
     CHANGE_COLUMNS,
     HISTORY,
+    IDENTITY,
     MergedColumns,
     kept_columns,
     old_columns,
@@ -40,8 +42,8 @@ def further_layers(comparison: Comparison) -> tuple[Layer, ...]:
 def graves_layer(comparison: Comparison) -> Layer:
     """Return the graves of the new survey with their ids and all columns of both surveys.
 
-    A grave that continues an old one keeps the values of the office's columns; columns that
-    describe the outline come from the new survey.
+    A grave that continues an old one keeps the values of the office's columns, and has those of the
+    new survey where they are empty; columns that describe the outline come from the new survey.
     """
     columns = comparison.columns.columns
     return Layer(
@@ -69,11 +71,14 @@ def graves_rows(comparison: Comparison) -> Iterator[dict[str, Any]]:
         row: dict[str, Any] = {}
         for name, column in merged.columns.items():
             own, former = merged.from_new.get(name), merged.from_old.get(name)
-            value = old[former] if old is not None and former else new[own] if own else None
+            continues = old is not None and bool(former)
+            value = old[former] if old is not None and former else None
+            if value is None and own and not (continues and name in IDENTITY):
+                value = new[own]
             if old is None and name in Place._fields:
                 value = None
             if old is None and name == "cemetery_id" and former:
-                value = identities.cemetery
+                value = _cemetery(comparison, column)
             row[name] = to_cell(value, column.kind)
         row |= _place(identities.places[index], merged, row)
         row[comparison.id_column] = identities.ids[index]
@@ -175,6 +180,14 @@ def _numbers(place: Place | None) -> dict[str, int | None]:
     if place is None:
         return dict.fromkeys(Place._fields)
     return {"field": place.field or None, "row": place.row or None, "number": place.number}
+
+
+def _cemetery(comparison: Comparison, column: Column) -> Any:
+    """Return the cemetery id of a new grave; an office that counts its cemeteries has a number."""
+    if column.kind == "str":
+        return comparison.identities.cemetery
+    known = [value for value in comparison.old.column("cemetery_id") if value is not None]
+    return Counter(known).most_common(1)[0][0] if known else None
 
 
 def _joined(*ids: Any) -> str | None:

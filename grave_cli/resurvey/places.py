@@ -74,7 +74,9 @@ def new_places(
     if not asked:
         return {}
     register = register_graves(outlines, "", settings)
-    book = _Book([*taken, *(place for place in kept if place)])
+    known = [(place, int(n)) for place, n in zip(kept, register.taken, strict=True) if place]
+    doubles = [place._replace(number=place.number + n - 1) for place, n in known]
+    book = _Book([*taken, *(place for place, _ in known), *doubles])
     fields, rows = _old_names(register, kept, book)
     found: dict[int, Place] = {}
     for index in register.order.tolist():
@@ -86,7 +88,8 @@ def new_places(
             beside = _neighbours(register, kept, found, index, (field, row))
         else:
             beside = (None, None)
-        found[index] = book.give(field, row, *beside, int(register.number[index]))
+        own = int(register.number[index]), int(register.taken[index])
+        found[index] = book.give(field, row, *beside, *own)
     return found
 
 
@@ -112,12 +115,13 @@ class _Book:
         self._numbers.setdefault((field, row), set())
 
     def give(
-        self, field: int, row: int, before: int | None, after: int | None, wanted: int
+        self, field: int, row: int, before: int | None, after: int | None, wanted: int, count: int
     ) -> Place:
-        """Take a free number between those of two neighbours, or the next one of the row.
+        """Take free numbers between those of two neighbours, or the next ones of the row.
 
         Worked examples: between 4 and 7, 5 and 6 are free, and 5 is given. Between 4 and 5, none
-        is, and the number after the last of the row is given. Before 3 at the low end, 2 is.
+        is, and the number after the last of the row is given. Before 3 at the low end, 2 is. A
+        double grave needs two free numbers in a row.
         """
         numbers = self._numbers.setdefault((field, row), set())
         last = max(numbers, default=0)
@@ -130,8 +134,9 @@ class _Book:
             choice = range(beside - 1, 0, -1)[: beside < last]
         else:
             choice = (wanted,)
-        number = next((one for one in choice if one not in numbers), last + 1)
-        numbers.add(number)
+        free = (one for one in choice if numbers.isdisjoint(range(one, one + count)))
+        number = next(free, last + 1)
+        numbers.update(range(number, number + count))
         return Place(field, row, number)
 
 

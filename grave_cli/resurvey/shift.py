@@ -106,6 +106,9 @@ def estimate_shift(old: Polygons, new: Polygons, settings: CompareSettings) -> S
     starts = [still, *_candidates(before, after, still, settings)]
     refined = [_refine(start, before, after, settings) for start in starts]
     near = [one for one in refined if _within(one, settings)]
+    if not near:
+        reason = "the surveys lie farther apart than the limits allow"
+        return replace(_judged(still, before, after, reason), is_unlikely=True)
     fits = [_fit(one, old, new, before, after) for one in near]
     # Of equals, the smaller shift.
     lengths = [np.hypot(one.east_m, one.north_m) / settings.max_shift_m for one in near]

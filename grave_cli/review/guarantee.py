@@ -94,10 +94,12 @@ def make_promises(
     for step in proof:
         below = int(np.count_nonzero(score < step.below))
         looked_at = len(score) - below + int(np.count_nonzero(candidate_score >= step.below))
-        # Graves that go wrong in groups of `spread` tell as much as so many fewer.
+        # Graves that go wrong in groups of `spread` tell as much as so many fewer. 1 wrong grave
+        # rounds to none then, and the bound by chance alone is the wider one.
         wrong, known = (int(count / step.spread) for count in (step.wrong, step.graves))
-        bound = most_wrong(wrong, known, math.ceil(below / step.spread))
-        bound = min(below, math.ceil(bound * step.spread))
+        groups = most_wrong(wrong, known, math.ceil(below / step.spread))
+        single = most_wrong(step.wrong, step.graves, below)
+        bound = min(below, max(single, math.ceil(groups * step.spread)))
         found[looked_at] = min(bound, found.get(looked_at, bound))
     return tuple(Promise(count, found[count]) for count in sorted(found))
 

@@ -14,7 +14,7 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 class CompareSettings(Section):
-    """Comparison of two surveys: the shift between them, and what counts as a change."""
+    """Comparison of two surveys: the shift between them, and the limits of the changes."""
 
     on_resume = OnResume.MAY_CHANGE
 
@@ -25,8 +25,8 @@ class CompareSettings(Section):
     """Column of the old survey that holds the ids of the graves."""
 
     max_shift_m: Annotated[float, Field(ge=0, le=50)] = 5.0
-    """Largest shift between two surveys that is searched and removed, in metres. 0 means that both
-    lie exactly on each other."""
+    """Largest shift between two surveys that is searched and removed, in metres. 0 means that no
+    shift is removed."""
 
     max_turn_deg: Annotated[float, Field(ge=0, le=10)] = 2.0
     """Largest rotation between two surveys that is searched and removed, in degrees."""

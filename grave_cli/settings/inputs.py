@@ -62,7 +62,7 @@ class DataSettings(Section):
 
     allow_remote: Annotated[bool, OnResume.MAY_CHANGE] = False
     """Read rasters from servers: https:// and s3:// addresses, and link files (.url) in the data
-    folder. GDAL fetches only the parts of a cloud-optimised GeoTIFF that are needed. Otherwise
+    folder. GDAL fetches only the parts of a cloud-optimised GeoTIFF that are needed. If false,
     nothing is fetched."""
 
     area_layer: str = ""

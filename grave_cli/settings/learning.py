@@ -40,6 +40,10 @@ class ChipSettings(Section):
     """Hard examples: share of the chips away from graves that revisit background recently mistaken
     for graves (cars, flower beds, roofs)."""
 
+    generated_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of chips from generated cemeteries, which are drawn once into work_dir. A long training
+    on two or three cemeteries then learns them less by heart."""
+
     rotate: bool = True
     """Augmentation: rotate chips by any angle, in addition to flipping them."""
 

@@ -41,8 +41,9 @@ class DecodingSettings(Section):
     Higher values separate touching graves better but split single graves more easily."""
 
     seed_floor: Annotated[float, Field(gt=0, lt=1)] = 0.55
-    """Lowest certainty at which a body region without a seed can start a grave. Seeds are searched
-    from seed_threshold down to this value, in steps of 0.1."""
+    """Lowest certainty at which part of a body region starts a grave of its own. Seeds are searched
+    from seed_threshold down to this value, in steps of 0.1. A region without a seed is one
+    grave."""
 
     min_seed_area_m2: Annotated[float, Field(ge=0, le=100)] = 0.02
     """Ignore seeds smaller than this as noise, in square metres."""
@@ -116,7 +117,7 @@ class OutlineSettings(Section):
     never."""
 
     row_radius_m: PositiveMetres = 5.0
-    """Distance within which graves count as one row, in metres."""
+    """Radius in which neighbouring graves steady the direction of a grave, in metres."""
 
     shared_gap_m: Annotated[float, Field(ge=0, le=1)] = 0.04
     """Close gaps between neighbouring graves up to this width, in metres. The graves then share a

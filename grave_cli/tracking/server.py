@@ -20,6 +20,7 @@ from grave_cli.errors import TrackingError
 from grave_cli.masking import mask
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.addresses import HOST, free_port, own_hosts
+from grave_cli.tracking.pages_app import START
 from grave_cli.tracking.run_files import record_locations
 from grave_cli.tracking.store import (
     artifact_root,
@@ -74,10 +75,11 @@ def _pages_of_database(settings: Settings, first_port: int) -> Iterator[str]:
     experiment = experiment_id(client, settings)
     record_locations(settings)
     options = ["--no-serve-artifacts", "--default-artifact-root", artifact_root(settings)]
+    options += ["--app-name", "gravecli"]
     # Not an option: everybody on this machine sees the command lines of its processes.
     store = {"MLFLOW_BACKEND_STORE_URI": tracking_uri(settings)}
     with mlflow_server(options, free_port(first_port), store) as url:
-        yield f"{url}#/experiments/{experiment}/runs?{_FOR_TRAININGS}"
+        yield f"{url}{START}#/experiments/{experiment}/runs"
 
 
 @contextmanager

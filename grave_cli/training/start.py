@@ -38,8 +38,8 @@ def settle_start(settings: Settings, progress: Progress = SILENT) -> tuple[Setti
         progress: Receives a note if `model.start` is "auto".
 
     Returns:
-        The settings with "auto" replaced and, unless thresholds are set, with those of the model;
-        and the model; None without one.
+        The settings with "auto" replaced and with the model's thresholds where none are set; and
+        the model; None without one.
 
     Raises:
         ModelError: There is no such model, or it has another network.
@@ -62,10 +62,11 @@ def settle_start(settings: Settings, progress: Progress = SILENT) -> tuple[Setti
             found=misfit,
             remedy=f"add --set {misfit.replace(' ', '=', 1)}",
         )
-    if settings.prediction.decoding == DecodingSettings():
-        chosen = {"prediction.decoding": bundle.card.decoding.model_dump()}
-        settings = with_values(settings, chosen)
-    return settings, bundle
+    usual = DecodingSettings().model_dump()
+    own = settings.prediction.decoding.model_dump()
+    chosen = {key: value for key, value in own.items() if value != usual[key]}
+    thresholds = bundle.card.decoding.model_dump() | chosen
+    return with_values(settings, {"prediction.decoding": thresholds}), bundle
 
 
 def named_start(settings: Settings) -> Bundle | None:

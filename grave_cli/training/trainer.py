@@ -152,7 +152,7 @@ def follow_training(
     """
     settings, start = settle_start(settings)
     task, recipe = _build_task(settings, start, data, resumed=checkpoint is not None)
-    chips = GraveDataModule(data.train, data.val, recipe, settings, count_workers(settings))
+    chips = _batches(data, recipe, settings)
     # Reading the scores of an epoch adds them up over the processes, so all must read them.
     readers = [ShowProgress(SILENT), SameData(data.plan.dataset_id)]
     trainer = _build_trainer(settings, settings.work_dir, chips, readers, place)
@@ -167,6 +167,11 @@ def _build_task(
     seed_everything(settings.training.seed, workers=True, verbose=False)
     recipe, network = build_start(settings, start, data.features.value_range, resumed=resumed)
     return GraveTask(network, settings, fine_tunes=start is not None), recipe
+
+
+def _batches(data: TrainingData, recipe: InputRecipe, settings: Settings) -> GraveDataModule:
+    workers = count_workers(settings)
+    return GraveDataModule(data.train, data.val, recipe, settings, workers, data.generated)
 
 
 @contextmanager
@@ -225,8 +230,7 @@ def _fit(
     """Train from the beginning, or from the checkpoint in the folder of an unfinished run."""
     training = run.settings.training
     last, best = run.folder / CHECKPOINT, run.folder / _BEST
-    workers = count_workers(run.settings)
-    chips = GraveDataModule(data.train, data.val, recipe, run.settings, workers)
+    chips = _batches(data, recipe, run.settings)
     logger = run.lightning_logger()
     listeners = [*callbacks, panels, SameData(data.plan.dataset_id)]
     trainer = _build_trainer(run.settings, run.folder, chips, listeners, place, logger)

@@ -39,6 +39,7 @@ class StudyResult:
         best_params: Searched settings of the best trial.
         best_run_id: MLflow run of the best trial.
         best_config: Settings file of the best trial; empty without one.
+        model: Model whose thresholds were tuned, as `--model` takes it; empty for trainings.
     """
 
     name: str
@@ -51,6 +52,7 @@ class StudyResult:
     best_params: dict[str, Any]
     best_run_id: str
     best_config: str
+    model: str
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,9 @@ def best_trial(shared: SharedStudy) -> "FrozenTrial | None":
     return max(shared.trials("COMPLETE"), key=attrgetter("value"), default=None)
 
 
-def result_of(shared: SharedStudy, tunes: str, metric: str, config: Path | None) -> StudyResult:
+def result_of(
+    shared: SharedStudy, tunes: str, metric: str, config: Path | None, model: str
+) -> StudyResult:
     """Return the result of a study.
 
     Args:
@@ -128,6 +132,7 @@ def result_of(shared: SharedStudy, tunes: str, metric: str, config: Path | None)
         tunes: Kind of its trials.
         metric: Metric that is maximised.
         config: Settings file of the best trial.
+        model: Name of the model that is tuned; empty for trainings.
     """
     best = best_trial(shared)
     return StudyResult(
@@ -141,6 +146,7 @@ def result_of(shared: SharedStudy, tunes: str, metric: str, config: Path | None)
         best_params=dict(best.params) if best else {},
         best_run_id=str(best.user_attrs.get(RUN_ID, "")) if best else "",
         best_config=str(config or ""),
+        model=model,
     )
 
 

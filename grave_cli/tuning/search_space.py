@@ -19,6 +19,7 @@ VARIANT = "variant"
 
 FEATURES_KEY = "elevation.features"
 CHANNELS_KEY = "data.channels"
+GENERATED_KEY = "chips.generated_share"
 
 # A study reads its pixels once: no trial may change these sections, except for two settings, whose
 # alternatives are all read.

@@ -95,7 +95,7 @@ def run_study(
             _work(settings, request, plan, wanted, trials, shared, progress)
         run_id = shared.study.user_attrs.get(_RUN_ID, "")
         config = fetch_artifact(settings, run_id, BEST_FILE)
-        return result_of(shared, plan.tunes, trials.metric, config)
+        return result_of(shared, plan.tunes, trials.metric, config, trials.model_name)
 
 
 def _work(

@@ -16,6 +16,7 @@ from grave_cli.dataset.training_data import (
     select_features,
 )
 from grave_cli.errors import OutOfMemoryError, TuningError
+from grave_cli.model.shipped import STARTER
 from grave_cli.progress import SILENT, Progress
 from grave_cli.settings.load import with_values
 from grave_cli.settings.studies import Choice, Study
@@ -37,6 +38,7 @@ from grave_cli.tuning.result import RUN_ID, run_name
 from grave_cli.tuning.search_space import (
     CHANNELS_KEY,
     FEATURES_KEY,
+    GENERATED_KEY,
     searched_keys,
     settings_of,
 )
@@ -69,6 +71,11 @@ class TrainingTrials:
     plan: Study
     reading: Settings
     data: TrainingPlan
+
+    @property
+    def model_name(self) -> str:
+        """Trainings tune no model."""
+        return ""
 
     @property
     def metric(self) -> str:
@@ -109,12 +116,14 @@ class DecodingTrials:
         plan: Search space of the study.
         data: Data with the validation cemeteries to decode.
         model: The model.
+        model_name: Its name as `--model` takes it.
     """
 
     settings: Settings
     plan: Study
     data: TrainingPlan
     model: FoundModel
+    model_name: str
 
     @property
     def metric(self) -> str:
@@ -195,7 +204,8 @@ def plan_trials(
         "prediction.decoding": card.decoding.model_dump(),
     }
     settings = with_values(settings, own)
-    return DecodingTrials(settings, plan, plan_training(settings, progress), found)
+    name = model or card.run_id or STARTER
+    return DecodingTrials(settings, plan, plan_training(settings, progress), found, name)
 
 
 def _basis(data: TrainingPlan, plan: Study, channels: str, objective: str) -> StudyBasis:
@@ -205,7 +215,9 @@ def _basis(data: TrainingPlan, plan: Study, channels: str, objective: str) -> St
 
 
 def _reading_settings(plan: Study, settings: Settings) -> Settings:
-    """Extend channels and elevation features to those of all trials."""
+    """Extend channels, elevation features and generated cemeteries to those of all trials."""
+    if GENERATED_KEY in searched_keys(plan):
+        settings = with_values(settings, {GENERATED_KEY: 0.5})  # any share: they are read
     channels = {settings.data.channels, *_alternatives(plan, CHANNELS_KEY)}
     if "rgb+dem" not in channels:
         return settings

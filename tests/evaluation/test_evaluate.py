@@ -12,6 +12,9 @@ from deliveries import GRAVES, UTM, grave, moved, named, outline, with_spike, wr
 from pyproj import Transformer
 from shapely import affinity
 
+from grave_cli.delivery.grave_columns import GRAVE_COLUMNS
+from grave_cli.delivery.layer import Layer
+from grave_cli.delivery.simple_files import write_shapefile
 from grave_cli.errors import DatasetError
 from grave_cli.evaluation.evaluate import Evaluation, evaluate_files
 from grave_cli.settings.inputs import DataSettings
@@ -249,6 +252,32 @@ def test_confidence_and_flags_are_judged_when_they_are_there(tmp_path: Path, tru
     asked = [True] + [False] * 7  # this column wins over flags
     both = map_file(tmp_path / "d.gpkg", shapes, flags=flags, needs_review=asked)
     assert evaluate(both, truth).review.flagged_caught == 0
+
+
+@pytest.mark.parametrize("no", ["false", "0", "nein"])
+def test_words_for_yes_and_no_are_read_as_such(tmp_path: Path, truth: Path, no: str) -> None:
+    path = tmp_path / "map.geojson"
+    schema = {"geometry": "Polygon", "properties": {"needs_review": "str"}}
+    with fiona.open(path, "w", driver="GeoJSON", crs=UTM, schema=schema) as file:
+        for shape, word in zip(GRAVES, ["true", *[no] * 7], strict=True):
+            geometry = shapely.geometry.mapping(shape)
+            file.write({"geometry": geometry, "properties": {"needs_review": word}})
+    assert evaluate(path, truth).review.flagged == 0.125
+
+
+def test_a_map_as_shapefile_is_reviewed_like_the_same_map_as_geopackage(
+    tmp_path: Path, truth: Path
+) -> None:
+    rows = [
+        {**dict.fromkeys(GRAVE_COLUMNS), "needs_review": index == 7, "review_rank": 8 - index}
+        for index in range(8)
+    ]
+    for row in rows:
+        row |= {"flags": "edge", "confidence": 0.9}  # `edge` need not call for a review
+    shapes = np.array([*GRAVES[:7], affinity.translate(GRAVES[7], 0.9, 0.4)], dtype=object)
+    write_shapefile(Layer("graves", GRAVE_COLUMNS, rows, shapes, UTM), tmp_path / "map.shp")
+    review = evaluate(tmp_path / "map.shp", truth).review
+    assert (review.flagged, review.flagged_caught, review.by_rank) == (0.125, 1, True)
 
 
 def test_a_confidence_in_percent_is_ignored_with_a_note(tmp_path: Path, truth: Path) -> None:

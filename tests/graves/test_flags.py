@@ -95,6 +95,11 @@ def test_sizes_and_shapes_out_of_the_usual_are_flagged(
     assert flag in look(rows((4, width, length))).flags[4].split(",")
 
 
+def test_a_limit_itself_is_not_exceeded() -> None:
+    assert look(rows((4, 0.5, 2.5))).flags[4] == ""  # five times as long as wide, the limit
+    assert look(rows((4, 0.45, 2.5))).flags[4] == "shape_outlier"
+
+
 def test_a_second_kind_of_graves_is_no_outlier() -> None:
     urns = [(index, 0.5, 0.5) for index in range(4)]
     assert not look(rows(*urns)).needed.any()

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import shapely
 from grave_rows import GSD_M, blurred, row_of_graves
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -170,6 +171,16 @@ def test_centroids_decide_which_graves_an_area_owns() -> None:
     # Centroids lie in the columns 1.5, 6 and 6.5; there is no grave 3.
     assert owned_labels(labels, left)[[0, 1, 2, 4]].tolist() == [False, True, False, False]
     assert owned_labels(labels, ~left)[[0, 1, 2, 4]].tolist() == [False, False, True, True]
+
+
+def test_a_grave_is_owned_like_its_outline() -> None:
+    labels = np.zeros((3, 8), np.int32)
+    labels[0, 3:5] = labels[1:, 2] = labels[2, 7] = 1  # centroid at column 3.6, in pixel 4
+    area = np.zeros(labels.shape, np.bool_)
+    area[:, 4:] = True
+    outline = shapely.union_all([shapely.box(c, r, c + 1, r + 1) for r, c in np.argwhere(labels)])
+    assert outline.centroid.x > 4
+    assert owned_labels(labels, area).tolist() == [False, True]
 
 
 def test_certainty_is_worked_out_on_paper() -> None:

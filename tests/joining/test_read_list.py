@@ -41,6 +41,48 @@ def test_encodings_and_separators_make_no_difference(
     assert found.lines == (2, 3)
 
 
+@pytest.mark.parametrize(
+    ("name", "cells", "kind"),
+    [
+        ("Grab-Nr.", ["7", "12,13", "14,20"], "str"),  # graves 12 and 13, 14 and 20
+        ("Feld", ["1.1", "1.2", "1.3"], "str"),
+        ("Nr", ["7.0", "12.0"], "float"),  # of a program without whole numbers
+        ("Vertrag", ["1.1", "1.2", "1.10"], "str"),
+        ("Telefon", ["+4989123", "+4915112"], "str"),
+        ("Tag", ["01.02", "13.10"], "str"),
+        ("Gebühr", ["12,50", "12,00", "7"], "float"),
+        ("Rechtswert", ["4468523,12", "4468524,1"], "float"),
+    ],
+)
+def test_numbers_that_would_lose_something_stay_as_they_are_written(
+    tmp_path: Path, name: str, cells: list[str], kind: str
+) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text("\n".join([f"{name};Notiz", *(f"{cell};x" for cell in cells)]), "utf-8")
+    found = read_list(path)
+    assert found.types[name] == kind
+    values = [row[name] for row in found.rows]
+    assert len(set(values)) == len(cells)
+    if kind == "str":
+        assert values == cells
+
+
+def test_columns_that_the_user_names_stay_as_they_are_written(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text("Platz;Stelle;Ost\n12,13;1,5;7,5\n", "utf-8")
+    found = read_list(path, ["Stelle"], mapped={"number": "Platz", "x": "Ost"})
+    assert found.rows == ({"Platz": "12,13", "Stelle": "1,5", "Ost": 7.5},)
+
+
+def test_no_cell_is_lost_and_no_cell_ends_a_row(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text("Nr;Name\n1;Meier\v\u2028Anna;verzogen\n2;Huber\n", "utf-8")
+    found = read_list(path)
+    assert [row["Name"] for row in found.rows] == ["Meier\v\u2028Anna", "Huber"]
+    assert [row["column_3"] for row in found.rows] == ["verzogen", None]
+    assert "more cells than names, see column_3" in found.notes[0]
+
+
 def test_titles_empty_lines_and_nameless_or_equal_columns(tmp_path: Path) -> None:
     path = tmp_path / "list.csv"
     path.write_text("Friedhof St. Anna;;;\n\nFeld;Nr;Nr;\n;;;\n1;2;3;x\n\n4;5;6;\n", "utf-8")

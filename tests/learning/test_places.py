@@ -67,6 +67,25 @@ def test_hard_examples_are_revisited_at_the_share_of_the_settings(part: Cemetery
     assert np.mean(near) == pytest.approx(0.5 + 0.5 * around, abs=0.05)
 
 
+@pytest.mark.parametrize("grave_share", [0.0, 1.0])
+def test_generated_parts_get_their_share_of_each_kind_of_place(
+    part: CemeteryArrays, grave_share: float
+) -> None:
+    half = part.valid.copy()
+    half[:, : half.shape[1] // 2] = False
+    settings = ChipSettings(size_px=64, grave_share=grave_share, generated_share=0.3)
+    chosen = ChipPlaces([part], settings, [replace(part, valid=half), part])
+    assert chosen.usable_px == part.valid.sum()  # the length of an epoch is that of the own parts
+    places = draw(chosen)
+    assert np.mean([place.part > 0 for place in places]) == pytest.approx(0.3, abs=0.03)
+    assert {place.part for place in places} == {0, 1, 2}
+
+
+def test_with_no_share_generated_parts_change_no_place(part: CemeteryArrays) -> None:
+    settings = ChipSettings(size_px=64)
+    assert draw(ChipPlaces([part], settings, [part])) == draw(ChipPlaces([part], settings))
+
+
 def test_without_hard_examples_places_are_anywhere(part: CemeteryArrays) -> None:
     settings = ChipSettings(size_px=64, grave_share=0.0, revisit_share=1.0)
     rows = [place.row for place in draw(ChipPlaces([part], settings))]

@@ -52,6 +52,17 @@ def test_a_survey_of_the_same_graves_keeps_all_ids_in_any_order() -> None:
     assert list(same.identities.ids) == [planted.old_rows[i]["grave_id"] for i in order]
 
 
+def test_whole_numbers_of_a_decimal_column_are_ids_without_a_point() -> None:
+    old = graves(1, 6)
+    numbers = [1000.0, 1001.0, 1002.5, 1e16, float("nan"), None]
+    before = survey(old, [{"Nr": number} for number in numbers], {"Nr": "float"})
+    after = survey(old, [{}] * len(old), {}, "new.gpkg")
+    settings = with_values(Settings(), {"compare.id_column": "Nr"})
+    ids = compare_surveys(before, after, settings, "st_anna").identities.ids
+    assert ids[:4] == ("1000", "1001", "1002.5", "10000000000000000")
+    assert all(one.startswith("st_anna-F01-") for one in ids[4:])
+
+
 def test_planted_changes_are_found_exactly_and_ids_follow_them() -> None:
     for seed in (1, 2, 3):
         planted = plant(seed)
@@ -125,6 +136,51 @@ def test_a_number_is_never_given_twice_not_even_that_of_a_grave_that_is_gone() -
     between = affinity.translate(shapely.box(0, 0, 0.28, 2), 1.01, -2)
     crowded = compare(old, map_rows(old, "st_anna"), [*old, between])
     assert short([crowded.identities.ids[-1]]) == ["F01-R01-009"]
+
+
+def test_values_of_the_office_in_the_new_survey_are_taken_or_said() -> None:
+    old, types = graves(1, 6), {"grave_id": "str", "Pacht": "str", "number": "int"}
+    ids = [f"st_anna-F01-R01-00{i}" for i in range(1, 7)]
+    then = [
+        {"grave_id": one, "Pacht": pacht, "number": None}
+        for one, pacht in zip(ids, ["bis 2030", "bis 2031", None, None, None, None], strict=True)
+    ]
+    now = [{"grave_id": None, "Pacht": "bis 2040", "number": 9}] * 6
+    before, after = survey(old, then, types), survey(old, now, types, "new.gpkg")
+    result = compare_surveys(before, after, Settings(), "st_anna")
+    rows = list(comparison_layers(result)[0].rows)
+    assert [row["Pacht"] for row in rows] == ["bis 2030", "bis 2031", *["bis 2040"] * 4]
+    assert [row["number"] for row in rows] == [1, 2, 3, 4, 5, 6]  # of the old ids
+    assert result.notes[-1].startswith("column Pacht: the old survey's value is kept")
+    assert result.notes[-1].endswith("(2 graves)")
+
+
+@pytest.mark.parametrize(("known", "given"), [(12, 12), (None, None)])
+def test_new_graves_of_an_office_that_counts_its_cemeteries_have_its_number(
+    known: int | None, given: int | None
+) -> None:
+    now = graves(1, 9)
+    rows = [{"grave_id": f"x-F01-R01-00{i}", "cemetery_id": known} for i in range(1, 9)]
+    before = survey(now[:8], rows, {"grave_id": "str", "cemetery_id": "int32"})
+    own = {"grave_id": None, "cemetery_id": "x"}
+    after = survey(now, [own] * 9, {"grave_id": "str", "cemetery_id": "str"}, "new.gpkg")
+    layer = comparison_layers(compare_surveys(before, after, Settings(), "x"))[0]
+    assert layer.rows[-1]["cemetery_id"] == given
+
+
+@pytest.mark.parametrize(("width", "after", "number"), [(1.0, 5, 4), (1.6, 6, 4), (1.6, 5, 8)])
+def test_the_second_number_of_a_double_grave_is_its_own(
+    width: float, after: int, number: int
+) -> None:
+    upper, lower = graves(1), [shapely.box(1.3 * i, -4.9, 1.3 * i + 1, -2.9) for i in range(8)]
+    double = shapely.box(1.3, -4.9, 3.3, -2.9)  # takes the numbers 2 and 3
+    gap = shapely.box(3.9, -4.9, 3.9 + width, -2.9)  # beside it
+    old = [*upper, lower[0], double, *lower[5:]]
+    numbers = [*((1, i) for i in range(1, 9)), (2, 1), (2, 2)]
+    numbers += [(2, after + i) for i in range(3)]
+    rows = [EMPTY | {"grave_id": f"st_anna-F01-R0{r}-{n:03d}"} for r, n in numbers]
+    result = compare(old, rows, [*old, gap], **{"register.double_graves": "two"})
+    assert short([result.identities.ids[-1]]) == [f"F01-R02-00{number}"]
 
 
 def test_a_new_row_and_a_new_field_get_the_next_numbers() -> None:

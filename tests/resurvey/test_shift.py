@@ -63,6 +63,10 @@ def test_of_few_graves_or_graves_that_do_not_fit_no_shift_is_estimated() -> None
     assert far.reason == "only 0 of 20 graves fit"
     assert (far.east_m, far.north_m, far.turn_deg) == (0, 0, 0)
     assert not estimate(row(20), row(20, 0.5), max_shift_m=0).is_estimated
+    beyond = estimate(row(20), row(20, 0.6), max_shift_m=0.1)
+    assert beyond.reason == "the surveys lie farther apart than the limits allow"
+    assert beyond.is_unlikely
+    assert beyond.east_m == 0
     assert estimate([], row(3)).pairs == 0
 
 

@@ -59,6 +59,15 @@ def test_cemeteries_that_differ_widen_the_promise() -> None:
     assert bounds[0] < bounds[1] <= 100
 
 
+@pytest.mark.parametrize("spread", [1.05, 1.2, 1.5, 1.9, 2.5])
+def test_differences_never_make_a_promise_closer(spread: float) -> None:
+    new, none = np.full(150, 0.01), np.zeros(0)
+    for wrong in range(6):
+        steps = [Step(below=0.03, graves=100, wrong=wrong, spread=one) for one in (1.0, spread)]
+        alike, apart = (make_promises([step], new, none)[0].unseen for step in steps)
+        assert alike <= apart
+
+
 def test_promises_hold_for_cemeteries_that_differ() -> None:
     random = np.random.default_rng(0)
     held = []

@@ -86,7 +86,18 @@ def test_the_dashboard_opens_the_runs_in_the_view_for_model_training(
     run.wait_for()
     assert visible_part(run) == pytest.approx(box_of(run))
     page.get_by_text("dataset_", exact=False).first.wait_for()
-    assert page.get_by_role("link", name="Model registry").is_visible()
+    assert_for_trainings(page)
+    run.click()
+    page.get_by_text("About this run").wait_for()
+    assert_for_trainings(page)
+    assert page.get_by_text("MLflow Assistant").count() == 0
+    page.goto("#/experiments")
+    page.get_by_role("heading", name="Experiments").wait_for()
+    assert_for_trainings(page)
+
+
+def assert_for_trainings(page: Page) -> None:
+    page.get_by_role("link", name="Model registry").wait_for()
     for other in ("Sessions", "Judges", "Prompts"):
         assert page.get_by_role("link", name=other, exact=True).count() == 0
 

@@ -11,6 +11,7 @@ from grave_cli.dataset.splits import Part, Strip
 from grave_cli.errors import GraveError, ModelError
 from grave_cli.model.shipped import STARTER, starter_model
 from grave_cli.settings.load import load_settings, with_values
+from grave_cli.settings.mapping import DecodingSettings
 from grave_cli.settings.tree import Settings
 from grave_cli.training.start import build_start, parts_known_to, settle_start
 
@@ -26,6 +27,15 @@ def test_a_training_by_default_starts_from_the_starter(defaults: Settings) -> No
     assert settings.model.start == STARTER
     assert start == starter_model()
     assert notes.notes == ["Start: starter"]
+    assert settle_start(settings) == (settings, start)
+
+
+def test_thresholds_that_are_not_set_are_those_of_the_start(defaults: Settings) -> None:
+    settings, start = settle_start(with_values(defaults, {"prediction.decoding.min_area_m2": 0.7}))
+    assert start is not None
+    known = start.card.decoding
+    assert known.seed_threshold != DecodingSettings().seed_threshold
+    assert settings.prediction.decoding == known.model_copy(update={"min_area_m2": 0.7})
     assert settle_start(settings) == (settings, start)
 
 

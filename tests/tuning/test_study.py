@@ -21,6 +21,7 @@ from grave_cli.tracking.models import newest_model
 from grave_cli.tuning.result import StudyResult
 from grave_cli.tuning.storage import open_storage
 from grave_cli.tuning.study import StudyRequest, run_study
+from grave_cli.tuning.trials import plan_trials
 
 SPACE = {"training.learning_rate": {"low": 1e-4, "high": 1e-2, "log": True}}
 
@@ -255,6 +256,10 @@ def test_thresholds_are_tuned_on_one_model_s_probabilities(
     before = len(runs_of(settings))
     result = run_study(settings, StudyRequest("decode", trials=5, model="tiny"))
     assert (result.tunes, result.metric, result.finished) == ("decoding", "val/object_f1", 5)
+    assert result.model == "tiny"
+    (tiny,) = [run for run in runs_of(settings) if run.info.run_name == "tiny"]
+    newest = plan_trials(copied, settings.hpo.studies["decode"])
+    assert newest.model_name == tiny.info.run_id
     runs = runs_of(settings)
     assert len(runs) == before + 1 + 5
     trials = [run for run in runs if "optuna.trial" in run.data.tags]
