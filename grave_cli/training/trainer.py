@@ -114,8 +114,6 @@ def run_training(
     note_known_parts(start, data.plan, progress)
     task, recipe = _build_task(settings, start, data, resumed=unfinished is not None)
     with _open_run(settings, data, start, unfinished, name, parent_run_id) as run:
-        if unfinished is not None:
-            unfinished.check_resumable()
         log_dataset(run, data.plan)
         # No pictures in trials: nobody looks at those of forty trials.
         samples = choose_samples(data, recipe, settings.tracking.samples if finish else 0)
@@ -197,7 +195,7 @@ def _open_run(
 ) -> AbstractContextManager[TrackedRun]:
     if unfinished is not None:
         check_resumption(unfinished, data.plan.dataset_id, settings)
-        return resumed_run(settings, unfinished.state.run_id)
+        return resumed_run(settings, unfinished.state.run_id, from_checkpoint=True)
     tags = {
         DATASET_TAG: data.plan.dataset_id,
         CHANNELS_TAG: settings.data.channels,

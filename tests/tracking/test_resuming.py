@@ -335,7 +335,7 @@ def test_a_run_pruned_just_before_it_goes_on_does_not_begin_anew(
     monkeypatch.setattr(trainer, "check_resumption", prune_after_the_check)
     with pytest.raises(TrackingError, match=r"run left can no longer be resumed .*pruned"):
         run_training(copied, unfinished=left)
-    assert [row.status for row in list_runs(copied)] == ["FAILED"]
+    assert [row.status for row in list_runs(copied)] == ["KILLED"]
 
 
 KILLED_AT_THE_BEGINNING = """
