@@ -6,14 +6,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from grave_cli.errors import TuningError
-from grave_cli.interrupts import was_interrupted
+from grave_cli.interrupts import held_back, was_interrupted
 from grave_cli.masking import mask
 from grave_cli.progress import SILENT, Progress
 from grave_cli.tuning.shared_study import SharedStudy, Slots
 
 if TYPE_CHECKING:
     from optuna import Trial
-    from optuna.trial import FrozenTrial
+    from optuna.trial import FrozenTrial, TrialState
 
 Objective = Callable[["Trial"], float]
 """Runs a trial and returns its value; raises Optuna's TrialPruned to prune it."""
@@ -77,7 +77,6 @@ def describe(trial: "FrozenTrial", failure: Exception | None = None) -> str:
 def _run(shared: SharedStudy, trial: "Trial", objective: Objective) -> Exception | None:
     """Run a trial and record its result in the study; return the exception if it failed."""
     from optuna import TrialPruned
-    from optuna.exceptions import UpdateFinishedTrialError
     from optuna.trial import TrialState
 
     value, failure, state = None, None, TrialState.COMPLETE
@@ -90,14 +89,23 @@ def _run(shared: SharedStudy, trial: "Trial", objective: Objective) -> Exception
         shared.queue_again(trial.number, **retry.attributes)
         return None
     except KeyboardInterrupt:
-        shared.queue_again(trial.number)
+        if value is None:
+            shared.queue_again(trial.number)
+        else:  # the trial had just ended
+            _record(shared, trial, value, state)
         raise
     except Exception as error:
         if was_interrupted(error):
             shared.queue_again(trial.number)
             raise KeyboardInterrupt from error
         state, failure = TrialState.FAIL, error
-    # A trial that was failed as stale is already being repeated: its result does not count.
-    with suppress(UpdateFinishedTrialError):  # failed just now
-        shared.study.tell(trial, value, state, skip_if_finished=True)
+    _record(shared, trial, value, state)
     return failure
+
+
+def _record(shared: SharedStudy, trial: "Trial", value: float | None, state: "TrialState") -> None:
+    """Record the result of a trial; if it was failed as stale, it is already being repeated."""
+    from optuna.exceptions import UpdateFinishedTrialError
+
+    with held_back(), suppress(UpdateFinishedTrialError):  # it was failed just now
+        shared.study.tell(trial, value, state, skip_if_finished=True)

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -186,6 +186,28 @@ def test_ctrl_c_leaves_the_trial_to_the_next_call(shared: SharedStudy) -> None:
     work(shared, Slots(1, SPACE), lambda trial: trial.params["x"])
     (done,) = shared.finished()
     assert done.params == failed.params
+
+
+def test_ctrl_c_just_after_a_trial_keeps_its_result(
+    shared: SharedStudy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def kept_alive_to_the_end(*_: object) -> Iterator[None]:
+        yield
+        raise KeyboardInterrupt
+
+    class Sampler(RandomSampler):
+        def after_trial(self, study: Study, trial: FrozenTrial, *result: object) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as early:
+        early.setattr(SharedStudy, "kept_alive", kept_alive_to_the_end)
+        with pytest.raises(KeyboardInterrupt):
+            work(shared, Slots(1, SPACE), lambda trial: 1.0)
+    shared.study.sampler = Sampler()
+    with pytest.raises(KeyboardInterrupt):
+        work(shared, Slots(2, SPACE), lambda trial: 2.0)
+    assert [one.value for one in shared.trials()] == [1.0, 2.0]
 
 
 def fail_as_stale(shared: SharedStudy) -> None:
