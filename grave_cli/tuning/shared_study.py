@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from grave_cli.errors import TuningError
+from grave_cli.interrupts import held_back
 from grave_cli.owners.tags import owner_of, owner_tag
 from grave_cli.tuning.storage import study_lock
 
@@ -145,6 +146,14 @@ class SharedStudy:
         assert retry is not None  # `open_storage` sets it
         retry(self.study, deepcopy(self.storage.get_trial(trial_id)))
 
+    def queue_own(self) -> None:
+        """Queue the trial of this process again, which Ctrl-C may have ended before it began."""
+        for trial in self.trials("RUNNING"):
+            known = trial.user_attrs
+            if (known.get(_CLAIMED), known.get(_OWNER)) == (trial.number, owner_tag()):
+                self.queue_again(trial.number)
+
+    @held_back()  # so that a trial without a process is one of a killed one
     def _begin(self, slots: Slots) -> "Trial":
         if slots.combinations:
             self._queue_missing(slots.combinations)

@@ -50,17 +50,21 @@ def work(
         TuningError: Three trials failed in a row.
     """
     failures: list[Exception] = []
-    while (trial := shared.claim(slots)) is not None:
-        failure = _run(shared, trial, objective)
-        # A trainer and its network refer to each other; the automatic collection comes too late.
-        gc.collect()
-        failures = [*failures, failure] if failure else []
-        ended = next(one for one in shared.trials() if one.number == trial.number)
-        progress.note(describe(ended, failure))
-        if len(failures) == _FAILURES_IN_A_ROW:
-            raise TuningError(
-                f"{len(failures)} trials failed in a row, the first with: {failures[0]}"
-            ) from failures[0]
+    try:
+        while (trial := shared.claim(slots)) is not None:
+            failure = _run(shared, trial, objective)
+            # A trainer and its network refer to each other; automatic collection comes too late.
+            gc.collect()
+            failures = [*failures, failure] if failure else []
+            ended = next(one for one in shared.trials() if one.number == trial.number)
+            progress.note(describe(ended, failure))
+            if len(failures) == _FAILURES_IN_A_ROW:
+                raise TuningError(
+                    f"{len(failures)} trials failed in a row, the first with: {failures[0]}"
+                ) from failures[0]
+    except KeyboardInterrupt:
+        shared.queue_own()
+        raise
 
 
 def describe(trial: "FrozenTrial", failure: Exception | None = None) -> str:

@@ -210,6 +210,21 @@ def test_ctrl_c_just_after_a_trial_keeps_its_result(
     assert [one.value for one in shared.trials()] == [1.0, 2.0]
 
 
+def test_ctrl_c_just_before_a_trial_leaves_it_to_the_next_call(
+    shared: SharedStudy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim = SharedStudy.claim
+
+    def claimed(study: SharedStudy, slots: Slots) -> None:
+        assert claim(study, slots) is not None
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(SharedStudy, "claim", claimed)
+    with pytest.raises(KeyboardInterrupt):
+        work(shared, Slots(1, SPACE), lambda trial: 1.0)
+    assert [one.state.name for one in shared.trials()] == ["FAIL", "WAITING"]
+
+
 def fail_as_stale(shared: SharedStudy) -> None:
     """Do what another worker does that has heard nothing of the running trials for long."""
     for trial in shared.trials("RUNNING"):
