@@ -27,7 +27,8 @@ location.replace("/" + location.hash);
 def create_app() -> "FastAPI":
     """Return MLflow's server with the page."""
     from mlflow.server import app as pages
-    from mlflow.server.fastapi_app import app
+    from mlflow.server import fastapi_app
 
     pages.add_url_rule(f"/{START}", view_func=lambda: _PAGE, endpoint=START)
-    return app
+    server: FastAPI = fastapi_app.app  # it serves `pages`
+    return server

@@ -90,7 +90,7 @@ def test_the_dashboard_opens_the_runs_in_the_view_for_model_training(
     run.click()
     page.get_by_text("About this run").wait_for()
     assert_for_trainings(page)
-    assert page.get_by_text("MLflow Assistant").count() == 0
+    assert page.get_by_placeholder("Ask a question").count() == 0  # the assistant is closed
     page.goto("#/experiments")
     page.get_by_role("heading", name="Experiments").wait_for()
     assert_for_trainings(page)

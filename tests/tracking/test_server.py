@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Iterator
 from multiprocessing import get_context
 from pathlib import Path
+from urllib.parse import urljoin
 
 import optuna
 import psutil
@@ -187,16 +188,20 @@ def test_the_next_free_port_is_taken() -> None:
         signal.SIGKILL,  # the hardest: the dashboard itself can end nothing
     ],
 )
-def test_dashboard_ends_with_all_of_its_children(ending: signal.Signals, tmp_path: Path) -> None:
+def test_dashboard_ends_with_all_of_its_children(
+    ending: signal.Signals, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     with_study = ending == signal.SIGTERM
     storage = f"sqlite:///{tmp_path / 'studies.db'}"
     if with_study:
         optuna.create_study(storage=storage, study_name="seen")
     options = ("--mlflow", "--no-browser", "--port", unused_port(), "--storage", storage)
     process = start_gravecli("dashboard", *options, cwd=tmp_path)
+    request.addfinalizer(process.kill)
     assert process.stdout is not None
-    runs = fetch(process.stdout.readline().split()[-1])
-    assert b"MLflow" in runs
+    runs = process.stdout.readline().split()[-1]
+    assert b"location.replace" in fetch(runs)  # to the runs
+    assert b"MLflow" in fetch(urljoin(runs, "/"))
     if with_study:
         address = process.stdout.readline().split()[-1].removesuffix("dashboard/")
         assert b"seen" in fetch(f"{address}api/studies")
