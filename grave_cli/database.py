@@ -168,8 +168,8 @@ class Database:
             # A driver's own message, at about the same time, says more.
             return result.result(self.wait_s + 0.5)
         except TimeoutError as error:
-            if result.done():
-                raise
+            if result.done():  # it timed out by itself, or came a moment later
+                return result.result()
             raise self.no_answer() from error
 
     def no_answer(self) -> GraveError:

@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,7 @@ from grave_cli.settings.mapping import DecodingSettings
 from grave_cli.settings.tree import Settings
 
 if TYPE_CHECKING:
+    import pytest
     from torch import nn
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -136,3 +139,17 @@ def one_scene(folder: Path) -> Scene:
         dataset.write(np.random.default_rng(0).integers(1, 256, (3, 150, 210), dtype=np.uint8))
     recipe = InputRecipe(channels="rgb", gsd_m=0.1, mean=(0, 0, 0), std=(1, 1, 1), elevation=None)
     return open_scene(path, None, recipe, 3)
+
+
+def interrupted_starts(patch: "pytest.MonkeyPatch") -> list[BaseProcess]:
+    """Let Ctrl-C come while a process starts; return the list of those that have started."""
+    start = BaseProcess.start
+    started: list[BaseProcess] = []
+
+    def interrupted(process: BaseProcess) -> None:
+        start(process)
+        started.append(process)
+        signal.raise_signal(signal.SIGINT)
+
+    patch.setattr(BaseProcess, "start", interrupted)
+    return started

@@ -1,6 +1,7 @@
 import errno
 import os
 import sqlite3
+from concurrent.futures import Future
 from contextlib import closing
 from pathlib import Path
 
@@ -23,6 +24,31 @@ def test_a_file_is_the_same_after_its_url(name: str) -> None:
 @pytest.mark.parametrize("url", ["http://a/b.db", "sqlite://", "sqlite+x://a:b:c/d", "C:/a.db"])
 def test_other_stores_are_no_files(url: str) -> None:
     assert sqlite_file(url) is None
+
+
+@pytest.mark.parametrize("answer", ["here", TimeoutError("the driver's own words")])
+def test_an_answer_at_the_last_moment_counts(
+    answer: str | Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Hesitant(Future[str]):
+        def result(self, timeout: float | None = None) -> str:
+            if timeout is not None:
+                self.exception()  # it comes just after the time is over
+                raise TimeoutError
+            return super().result()
+
+    def ask() -> str:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr("grave_cli.database.Future", Hesitant)
+    store = Database("postgresql://a/b", "storage", "hpo.storage", 1, ("t",), TrackingError)
+    if isinstance(answer, Exception):
+        with pytest.raises(TimeoutError, match="own words"):
+            store.answer(ask)
+    else:
+        assert store.answer(ask) == answer
 
 
 def test_a_full_disk_is_named_as_such(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from grave_cli.outputs import FOREIGN, Output, check_outputs, seal
 State = Literal["mapped", "already mapped", "failed"]
 
 _STEM = "summary"
-_SEAL_KEY = "csv_sha256"
+_SEAL_KEY, _OLD_SEAL_KEY = "csv_sha256", "csv_sha256_before"
 
 
 @dataclass(frozen=True)
@@ -94,13 +94,17 @@ class Summary:
     def write(self, outcomes: Sequence[Outcome]) -> None:
         """Write both files.
 
+        The JSON comes first and also knows the table that is replaced: a process that is killed
+        between the two leaves a pair that counts as unchanged.
+
         Raises:
             ExportError: One of them cannot be written.
         """
         table = _as_csv(outcomes)
         content = as_record(outcomes) | {_SEAL_KEY: seal(table)}
         try:
-            for path, text in ((self.csv, table), (self.json, _as_json(content))):
+            content[_OLD_SEAL_KEY] = seal(self.csv.read_bytes()) if self.csv.exists() else ""
+            for path, text in ((self.json, _as_json(content)), (self.csv, table)):
                 with whole_file(path) as new:
                     new.write_text(text, encoding="utf-8", newline="")
         except OSError as error:
@@ -162,8 +166,8 @@ def _why_keep(summary: Summary, path: Path) -> str | None:
     """Return why an existing summary must not be replaced; None if gravecli wrote it so."""
     with suppress(OSError, ValueError, TypeError, KeyError):
         record = json.loads(summary.json.read_text(encoding="utf-8"))
-        table = summary.csv.read_bytes().decode("utf-8") if summary.csv.exists() else None
-        if table is None or record[_SEAL_KEY] == seal(table):
+        known = record[_SEAL_KEY], record.get(_OLD_SEAL_KEY)
+        if not summary.csv.exists() or seal(summary.csv.read_bytes()) in known:
             return None
         return "was changed since gravecli wrote it" if path == summary.csv else None
     return FOREIGN

@@ -60,8 +60,8 @@ class SummaryWriter:
             self._write()
 
     def _write(self) -> None:
-        self._is_behind = False
         begin_s = self._clock()
         self._summary.write(self.outcomes)
+        self._is_behind = False  # not before: Ctrl-C may end the writing
         end_s = self._clock()
         self._due_s = end_s + (end_s - begin_s) * (1 / _SHARE - 1)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import shapely
@@ -79,8 +80,10 @@ def read_parts(
         sweep(cache)
         allow_open_files(len(plans) * len(_array_names()))
 
+    over = Event()
+
     def read(plan: PartPlan) -> CemeteryArrays:
-        return _cached(plan, recipe, cache, progress) if mapped else read_part(plan, recipe)
+        return _cached(plan, recipe, cache, progress, over) if mapped else read_part(plan, recipe)
 
     # Large parts are read one after the other, because several would need too much memory.
     threads = max(1, int(_BYTES_AT_A_TIME // max(sizes, default=1)))
@@ -91,7 +94,10 @@ def read_parts(
     arrays: dict[int, CemeteryArrays] = {}
     with progress.task("Reading cemeteries", len(plans), "parts") as advance:
         together = map_in_threads(
-            lambda numbers: [read(plans[number]) for number in numbers], wholes.values(), threads
+            lambda numbers: [read(plans[number]) for number in numbers],
+            wholes.values(),
+            threads,
+            over,
         )
         for numbers, parts in zip(wholes.values(), together, strict=True):
             arrays.update(zip(numbers, parts, strict=True))
@@ -99,7 +105,9 @@ def read_parts(
     return [arrays[number] for number in range(len(plans))]
 
 
-def _cached(plan: PartPlan, recipe: InputRecipe, cache: Path, progress: Progress) -> CemeteryArrays:
+def _cached(
+    plan: PartPlan, recipe: InputRecipe, cache: Path, progress: Progress, over: Event
+) -> CemeteryArrays:
     """Map the files of a part, which are made first if they are missing or damaged."""
     folder = cache / _cache_key(plan, recipe)
     if not is_claimed(folder) and (arrays := _load(plan, folder)):
@@ -108,7 +116,7 @@ def _cached(plan: PartPlan, recipe: InputRecipe, cache: Path, progress: Progress
     def say_wait() -> None:
         progress.note(f"Waiting for another process, which reads {plan.part.name}")
 
-    with cache_errors(cache), claimed(folder, math.inf, say_wait):
+    with cache_errors(cache), claimed(folder, math.inf, say_wait, over=over):
         return _load(plan, folder) or _renewed(plan, recipe, folder, progress)
 
 

@@ -28,6 +28,7 @@ PATIENCE_S = 2.0
 _PAUSE_S = 0.05
 _RACE_S = 1.0
 _MARK_DIGITS = 12
+_NEVER = threading.Event()
 
 _held: dict[Path, Path] = {}
 """The claims of this process, with their things."""
@@ -41,6 +42,7 @@ def claimed(
     on_wait: Callable[[], None] | None = None,
     *,
     with_neighbours: bool = False,
+    over: threading.Event = _NEVER,
 ) -> Iterator[None]:
     """Work on a thing alone while the block runs.
 
@@ -50,6 +52,7 @@ def claimed(
         wait_s: Longest wait for another process that holds it, in seconds; infinity for no limit.
         on_wait: Called once if another process holds it.
         with_neighbours: Other processes of this machine may claim it in the same way.
+        over: Ends the wait of a thread when it is set; Ctrl-C reaches only the main thread.
 
     Raises:
         InUseError: Another process holds it.
@@ -58,7 +61,7 @@ def claimed(
     missing = [folder for folder in _true_place(thing).parents if not folder.exists()]
     try:
         with ExitStack() as stack:
-            claim = _claim(thing, wait_s, on_wait, with_neighbours, stack)
+            claim = _claim(thing, wait_s, on_wait, with_neighbours, over, stack)
             with _lock:
                 _held[claim] = thing
             try:
@@ -125,6 +128,7 @@ def _claim(
     wait_s: float,
     on_wait: Callable[[], None] | None,
     with_neighbours: bool,
+    over: threading.Event,
     stack: ExitStack,
 ) -> Path:
     """Make the only claim of a thing, which `stack` takes back."""
@@ -135,7 +139,7 @@ def _claim(
             if not (others := _rivals(thing, with_neighbours, mine)):
                 return mine
             stack.close()
-        if time.monotonic() > deadline:
+        if time.monotonic() > deadline or over.is_set():
             raise _in_use(thing, others[0])
         if on_wait is not None:
             on_wait()

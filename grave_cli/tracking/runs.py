@@ -130,7 +130,9 @@ def tracked_run(
 
 
 @contextmanager
-def resumed_run(settings: Settings, run_id: str) -> Iterator[TrackedRun]:
+def resumed_run(
+    settings: Settings, run_id: str, *, from_checkpoint: bool = False
+) -> Iterator[TrackedRun]:
     """Open an interrupted run, and close it like a new one.
 
     Its params and `settings.json` stay as they are. Settings that differ from those become tags,
@@ -139,15 +141,17 @@ def resumed_run(settings: Settings, run_id: str) -> Iterator[TrackedRun]:
     Args:
         settings: Settings from now on.
         run_id: MLflow's id.
+        from_checkpoint: The run goes on from its checkpoint, which may just have been pruned.
 
     Raises:
-        TrackingError: The store cannot be opened, or another process works on the run.
+        TrackingError: The store cannot be opened, another process works on the run, or its
+            checkpoint is gone.
     """
     with one_machine(settings):
         client = open_client(settings)
         run = client.get_run(run_id)
         record_locations(settings, run_id)
-        with _kept_true(client, run, settings) as tracked:
+        with _kept_true(client, run, settings, from_checkpoint) as tracked:
             with _temporary_files_in(tracked.folder):
                 log_resumption(client, run, settings)
             client.set_tag(run_id, PROCESS_TAG, owner_tag())
@@ -156,11 +160,15 @@ def resumed_run(settings: Settings, run_id: str) -> Iterator[TrackedRun]:
 
 
 @contextmanager
-def _kept_true(client: "MlflowClient", run: "Run", settings: Settings) -> Iterator[TrackedRun]:
+def _kept_true(
+    client: "MlflowClient", run: "Run", settings: Settings, from_checkpoint: bool = False
+) -> Iterator[TrackedRun]:
     run_id, name = run.info.run_id, run.info.run_name
     work = work_folder(settings, _state(run, settings))
     status = "FAILED"
     with work.held():
+        if from_checkpoint:
+            work.check_resumable()
         try:
             yield TrackedRun(client, run_id, name, settings, work.folder)
             status = "FINISHED"

@@ -114,24 +114,43 @@ def mlflow_server(
         )
         try:
             url = f"http://{HOST}:{port}/"
-            _await_answer(child, url, log)
+            _await_answer(child, port, log)
             yield url
         finally:
             _end(child)
 
 
-def _await_answer(child: subprocess.Popen[bytes], url: str, log: IO[bytes]) -> None:
+def _await_answer(child: subprocess.Popen[bytes], port: int, log: IO[bytes]) -> None:
     deadline = time.monotonic() + _START_S
     while child.poll() is None and time.monotonic() < deadline:
-        try:
-            urllib.request.urlopen(f"{url}health", timeout=5).close()
-            return
-        except OSError:
-            time.sleep(0.1)
+        if _listens(child, port):
+            with suppress(OSError):
+                urllib.request.urlopen(f"http://{HOST}:{port}/health", timeout=5).close()
+                return
+        time.sleep(0.1)
+    if child.poll() is not None and free_port(port) != port:
+        raise TrackingError(
+            "MLflow's server did not start",
+            found=f"port {port} has just been taken by another program",
+            remedy="try again",
+        )
     log.seek(0)
     said = log.read().decode(errors="replace").strip().splitlines()
     reason = mask(said[-1]) if said else "no output"
     raise TrackingError(f"MLflow's server did not start: {reason}")
+
+
+def _listens(child: subprocess.Popen[bytes], port: int) -> bool:
+    """Tell whether a child listens on a port: another server may have taken it meanwhile."""
+    try:
+        parent = psutil.Process(child.pid)
+        family = [parent, *parent.children(recursive=True)]
+        sockets = [one for process in family for one in process.net_connections("tcp")]
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.AccessDenied:  # it cannot be known
+        return True
+    return any(one.status == psutil.CONN_LISTEN and one.laddr.port == port for one in sockets)
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

@@ -177,7 +177,12 @@ def experiment_id(client: "MlflowClient", settings: Settings) -> str:
     found = client.get_experiment_by_name(name)
     if found is None:
         location = None if is_server(settings) else artifact_root(settings)
-        return str(client.create_experiment(name, location, tags={_KIND_TAG: _FOR_TRAININGS}))
+        try:
+            return str(client.create_experiment(name, location, tags={_KIND_TAG: _FOR_TRAININGS}))
+        except StoreError:
+            found = client.get_experiment_by_name(name)  # another process may have been faster
+            if found is None:
+                raise
     if _KIND_TAG not in found.tags:
         client.set_experiment_tag(found.experiment_id, _KIND_TAG, _FOR_TRAININGS)
     return str(found.experiment_id)

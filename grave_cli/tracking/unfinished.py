@@ -82,6 +82,20 @@ class Unfinished:
         """Whether the run can be resumed. Trials cannot: their study starts new ones."""
         return self.state.parent_run_id is None and self.checkpoint.is_file()
 
+    def check_resumable(self) -> None:
+        """Find out, once the folder is claimed, whether the run can still be resumed.
+
+        Raises:
+            TrackingError: Its checkpoint has been pruned since the run was chosen.
+        """
+        if not self.is_resumable:
+            raise TrackingError(
+                f"run {self.state.name} can no longer be resumed",
+                where=self.folder,
+                found="no checkpoint: it has just been pruned",
+                remedy="start a new run",
+            )
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """Claim the folder while the block works on the run.
@@ -180,7 +194,7 @@ def settle(client: "MlflowClient", settings: Settings) -> None:
                 status = _status(client, left)
                 if status == "RUNNING":
                     client.set_terminated(left.state.run_id, "KILLED", int(last_sign_s * 1000))
-            left.remove_unless_needed(status)
+                left.remove_unless_needed(status)  # another process may hold it a moment later
     _remove_without_record(settings)
     with suppress(InUseError):
         _settle_without_folder(client, settings)
@@ -220,9 +234,8 @@ def prune(settings: Settings) -> list[Pruned]:
         settle(open_client(settings), settings)
     removed = []
     for folder in _folders(settings):
-        with suppress(*_OTHERS):
-            with claimed(folder, 0):
-                state = _read_state(folder)
+        with suppress(*_OTHERS), claimed(folder, 0):
+            state = _read_state(folder)
             name = state.name if state else ""
             removed.append(Pruned(name, folder.name, _size_bytes(folder)))
             shutil.rmtree(folder, ignore_errors=True)

@@ -49,6 +49,9 @@ def register_model(
         return
     champion = find_champion(run)
     verdict = _judge(champion, run, bundle, plan, scores, progress)
+    while (newer := find_champion(run)) != champion:  # of a training that ended meanwhile
+        champion = newer
+        verdict = _judge(champion, run, bundle, plan, scores, progress)
     version = add_version(run, plan, verdict.reason, wins=verdict.wins)
     outcome = "is champion" if verdict.wins else "is not champion"
     run.tag("gravecli.model_version", f"{name}/{version}")

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from grave_cli.errors import SettingsError, TrainingError
-from grave_cli.interrupts import interrupt_main
+from grave_cli.interrupts import held_back, interrupt_main
 from grave_cli.processes import kill_children
 from grave_cli.settings.tree import Settings
 from grave_cli.training.device import training_device
@@ -178,24 +178,23 @@ def with_peers(place: Place, follow: Callable[..., None], *what: Any) -> Iterato
         return
     context = multiprocessing.get_context("spawn")
     failures: list[str] = []
-    is_over = threading.Event()
+    is_over = _Over()
     peers = []
-    for device in range(1, place.devices):
-        line, far_end = context.Pipe()
-        there = replace(place, device=device)
-        process = context.Process(
-            target=_main, args=(far_end, follow, there, *what), name=f"device {device}", daemon=True
-        )
-        process.start()
-        far_end.close()
-        threading.Thread(
-            target=_watch, args=(line, process, failures, is_over), daemon=True
-        ).start()
-        peers.append((process, line))
     try:
+        for device in range(1, place.devices):
+            line, far_end = context.Pipe()
+            work = (far_end, follow, replace(place, device=device), *what)
+            process = context.Process(target=_main, args=work, name=f"device {device}", daemon=True)
+            with held_back():  # Ctrl-C ends only processes that are listed
+                process.start()
+                peers.append((process, line))
+            far_end.close()
+            watching = (line, process, failures, is_over)
+            threading.Thread(target=_watch, args=watching, daemon=True).start()
         yield
         for process, _ in peers:
             process.join(_END_S)
+        is_over.set()
     except BaseException as error:
         is_over.set()
         for process, _ in peers:
@@ -212,7 +211,24 @@ def with_peers(place: Place, follow: Callable[..., None], *what: Any) -> Iterato
             line.close()
 
 
-def _watch(line: Connection, process: Any, failures: list[str], is_over: threading.Event) -> None:
+class _Over(threading.Event):
+    """Set when the processes may end; nobody is interrupted from then on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = threading.Lock()
+
+    def set(self) -> None:
+        with self._lock:
+            super().set()
+
+    def interrupt_unless_set(self) -> None:
+        with self._lock:
+            if not self.is_set():
+                interrupt_main()
+
+
+def _watch(line: Connection, process: Any, failures: list[str], is_over: _Over) -> None:
     """Wait for the end of a process; if it failed, note it and interrupt this one."""
     try:
         failure = line.recv()
@@ -223,8 +239,7 @@ def _watch(line: Connection, process: Any, failures: list[str], is_over: threadi
         failure = f"the process of {process.name} ended with code {process.exitcode}"
     if failure:
         failures.append(failure)
-        if not is_over.is_set():
-            interrupt_main()
+        is_over.interrupt_unless_set()
 
 
 def _main(line: Connection, follow: Callable[..., None], place: Place, *what: Any) -> None:

@@ -195,7 +195,7 @@ def _open_run(
 ) -> AbstractContextManager[TrackedRun]:
     if unfinished is not None:
         check_resumption(unfinished, data.plan.dataset_id, settings)
-        return resumed_run(settings, unfinished.state.run_id)
+        return resumed_run(settings, unfinished.state.run_id, from_checkpoint=True)
     tags = {
         DATASET_TAG: data.plan.dataset_id,
         CHANNELS_TAG: settings.data.channels,

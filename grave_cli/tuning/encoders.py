@@ -47,9 +47,14 @@ def keep_loadable(
     if not chosen:
         raise TuningError(f"no encoder of the search can be loaded: {_joined(missing)}")
     if before is None:
+        with shared.locked():
+            is_first = shared.study.user_attrs.get(_CHOSEN) is None
+            if is_first:
+                shared.study.set_user_attr(_CHOSEN, chosen)
+        if not is_first:  # another process has decided meanwhile
+            return keep_loadable(shared, plan, settings, progress)
         for fault in missing.values():
             progress.warn(f"left out of the search: {fault}")
-        shared.study.set_user_attr(_CHOSEN, chosen)
     space = {**plan.model_dump()["search_space"], _KEY: {"choices": chosen}}
     return Study.model_validate({**plan.model_dump(), "search_space": space})
 

@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
 from grave_cli.errors import GraveError, TuningError
-from grave_cli.interrupts import interrupt_main, none_lost, was_interrupted
+from grave_cli.interrupts import held_back, interrupt_main, none_lost, was_interrupted
 from grave_cli.processes import kill_children
 from grave_cli.progress import SILENT, Progress
 from grave_cli.remote import permit
@@ -153,10 +153,11 @@ def _processes(
         for number in range(count):
             line, far_end = context.Pipe()
             process = context.Process(target=_main, args=(assignment, far_end))
-            with _ctrl_c_blocked(), _environment(gpu_of(number, gpus)):
-                process.start()
+            with held_back():  # Ctrl-C ends only workers that are listed
+                with _ctrl_c_blocked(), _environment(gpu_of(number, gpus)):
+                    process.start()
+                workers.append((process, line))
             far_end.close()
-            workers.append((process, line))
         yield workers
     finally:
         for _, line in workers:

@@ -10,10 +10,12 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from grave_cli.errors import TuningError
+from grave_cli.interrupts import held_back
 from grave_cli.owners.tags import owner_of, owner_tag
 from grave_cli.tuning.storage import study_lock
 
@@ -124,20 +126,34 @@ class SharedStudy:
     def queue_again(self, number: int, **attributes: Any) -> None:
         """Fail a running trial and queue its parameters for the next claim.
 
+        A trial that another worker has failed as stale is queued already.
+
         Args:
             number: Number of the trial.
             attributes: Attributes of the next attempt.
         """
+        from optuna.exceptions import UpdateFinishedTrialError
         from optuna.trial import TrialState
 
-        for name, value in attributes.items():
-            trial_id = self._trial_id(number)
-            self.storage.set_trial_user_attr(trial_id, name, value)
-        failed = self.study.tell(number, state=TrialState.FAIL, skip_if_finished=True)
+        trial_id = self._trial_id(number)
+        try:
+            for name, value in attributes.items():
+                self.storage.set_trial_user_attr(trial_id, name, value)
+            self.storage.set_trial_state_values(trial_id, TrialState.FAIL)
+        except UpdateFinishedTrialError:
+            return
         retry = self.storage.get_heartbeat_stale_trial_callback()
         assert retry is not None  # `open_storage` sets it
-        retry(self.study, failed)
+        retry(self.study, deepcopy(self.storage.get_trial(trial_id)))
 
+    def queue_own(self) -> None:
+        """Queue the trial of this process again, which Ctrl-C may have ended before it began."""
+        for trial in self.trials("RUNNING"):
+            known = trial.user_attrs
+            if (known.get(_CLAIMED), known.get(_OWNER)) == (trial.number, owner_tag()):
+                self.queue_again(trial.number)
+
+    @held_back()  # so that a trial without a process is one of a killed one
     def _begin(self, slots: Slots) -> "Trial":
         if slots.combinations:
             self._queue_missing(slots.combinations)

@@ -33,12 +33,22 @@ def has_summary(shared: SharedStudy) -> bool:
 def log_summary(parent: TrackedRun, shared: SharedStudy, plan: Study, settings: Settings) -> None:
     """Log the state of a study to its parent run.
 
+    One process at a time, so that the latest summary is the newest. A trial that ends meanwhile is
+    left to the next one.
+
     Args:
         parent: Run of the study.
         shared: The study.
         plan: Search space of the study.
         settings: Settings that its trials start from.
     """
+    with shared.locked():
+        covered = len(shared.finished())
+        _log_state(parent, shared, plan, settings)
+        shared.study.set_user_attr(_SUMMARISED, covered)
+
+
+def _log_state(parent: TrackedRun, shared: SharedStudy, plan: Study, settings: Settings) -> None:
     name = shared.study.study_name
     settle_failed(parent, {run_name(name, one.number): one.number for one in shared.trials("FAIL")})
     counts = {f"trials/{state.lower()}": len(shared.trials(state)) for state in _STATES}
@@ -49,7 +59,6 @@ def log_summary(parent: TrackedRun, shared: SharedStudy, plan: Study, settings: 
         _log_best(parent, best, plan, settings)
         for name, plot in _plots(shared).items():
             parent.log_image(plot, f"study/{name}")
-    shared.study.set_user_attr(_SUMMARISED, len(shared.finished()))
 
 
 def _log_best(parent: TrackedRun, best: "FrozenTrial", plan: Study, settings: Settings) -> None:

@@ -2,17 +2,18 @@
 
 import gc
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from grave_cli.errors import TuningError
-from grave_cli.interrupts import was_interrupted
+from grave_cli.interrupts import held_back, was_interrupted
 from grave_cli.masking import mask
 from grave_cli.progress import SILENT, Progress
 from grave_cli.tuning.shared_study import SharedStudy, Slots
 
 if TYPE_CHECKING:
     from optuna import Trial
-    from optuna.trial import FrozenTrial
+    from optuna.trial import FrozenTrial, TrialState
 
 Objective = Callable[["Trial"], float]
 """Runs a trial and returns its value; raises Optuna's TrialPruned to prune it."""
@@ -49,17 +50,21 @@ def work(
         TuningError: Three trials failed in a row.
     """
     failures: list[Exception] = []
-    while (trial := shared.claim(slots)) is not None:
-        failure = _run(shared, trial, objective)
-        # A trainer and its network refer to each other; the automatic collection comes too late.
-        gc.collect()
-        failures = [*failures, failure] if failure else []
-        ended = next(one for one in shared.trials() if one.number == trial.number)
-        progress.note(describe(ended, failure))
-        if len(failures) == _FAILURES_IN_A_ROW:
-            raise TuningError(
-                f"{len(failures)} trials failed in a row, the first with: {failures[0]}"
-            ) from failures[0]
+    try:
+        while (trial := shared.claim(slots)) is not None:
+            failure = _run(shared, trial, objective)
+            # A trainer and its network refer to each other; automatic collection comes too late.
+            gc.collect()
+            failures = [*failures, failure] if failure else []
+            ended = next(one for one in shared.trials() if one.number == trial.number)
+            progress.note(describe(ended, failure))
+            if len(failures) == _FAILURES_IN_A_ROW:
+                raise TuningError(
+                    f"{len(failures)} trials failed in a row, the first with: {failures[0]}"
+                ) from failures[0]
+    except KeyboardInterrupt:
+        shared.queue_own()
+        raise
 
 
 def describe(trial: "FrozenTrial", failure: Exception | None = None) -> str:
@@ -88,13 +93,23 @@ def _run(shared: SharedStudy, trial: "Trial", objective: Objective) -> Exception
         shared.queue_again(trial.number, **retry.attributes)
         return None
     except KeyboardInterrupt:
-        shared.queue_again(trial.number)
+        if value is None:
+            shared.queue_again(trial.number)
+        else:  # the trial had just ended
+            _record(shared, trial, value, state)
         raise
     except Exception as error:
         if was_interrupted(error):
             shared.queue_again(trial.number)
             raise KeyboardInterrupt from error
         state, failure = TrialState.FAIL, error
-    # A trial that was failed as stale is already being repeated: its result does not count.
-    shared.study.tell(trial, value, state, skip_if_finished=True)
+    _record(shared, trial, value, state)
     return failure
+
+
+def _record(shared: SharedStudy, trial: "Trial", value: float | None, state: "TrialState") -> None:
+    """Record the result of a trial; if it was failed as stale, it is already being repeated."""
+    from optuna.exceptions import UpdateFinishedTrialError
+
+    with held_back(), suppress(UpdateFinishedTrialError):  # it was failed just now
+        shared.study.tell(trial, value, state, skip_if_finished=True)

@@ -1,12 +1,15 @@
 """How often a summary is renewed."""
 
 import csv
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
+from grave_cli.atomic_writes import whole_file
 from grave_cli.batch.outcomes import Outcome, Summary
 from grave_cli.batch.summary_writer import SummaryWriter
+from grave_cli.errors import ExportError
 
 
 class Clock:
@@ -78,3 +81,48 @@ def test_nothing_is_written_without_outcomes(tmp_path: Path) -> None:
     with SummaryWriter(Summary.in_folder(tmp_path, None)):
         pass
     assert not list(tmp_path.iterdir())
+
+
+class Interrupted:
+    """Writes files whole until Ctrl-C comes, once."""
+
+    def __init__(self, before: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.before: Path | None = before
+        monkeypatch.setattr("grave_cli.batch.outcomes.whole_file", self)
+
+    def __call__(self, path: Path) -> AbstractContextManager[Path]:
+        if path == self.before:
+            self.before = None
+            raise KeyboardInterrupt
+        return whole_file(path)
+
+
+@pytest.mark.parametrize("ending", [".csv", ".json"])
+def test_ctrl_c_while_the_summary_is_written_loses_no_outcome(
+    ending: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    summary = Summary.in_folder(tmp_path, None)
+    Interrupted(summary.csv.with_suffix(ending), monkeypatch)
+    with pytest.raises(KeyboardInterrupt), SummaryWriter(summary) as writer:
+        writer.add(outcome(0))
+    assert names(summary) == ["c_000"]
+
+
+@pytest.mark.parametrize("finished", [0, 1, 2])
+@pytest.mark.parametrize("ending", [".csv", ".json"])
+def test_a_summary_killed_between_its_files_was_not_changed_by_anybody(
+    ending: str, finished: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    summary = Summary.in_folder(tmp_path, None)
+    for count in range(finished):
+        summary.write([outcome(number) for number in range(count + 1)])
+    Interrupted(summary.csv.with_suffix(ending), monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        summary.write([outcome(9)])
+    summary.check([], overwrite=False)
+    summary.write([outcome(9)])
+    assert names(summary) == ["c_009"]
+    with summary.csv.open("a") as file:
+        file.write("my own line\n")
+    with pytest.raises(ExportError, match=r"summary\.csv: .*was changed"):
+        summary.check([], overwrite=False)

@@ -19,6 +19,8 @@ from grave_cli.dataset.cemetery_arrays import CemeteryArrays, read_part
 from grave_cli.dataset.plans import PartPlan
 from grave_cli.dataset.training_data import plan_training, reading_recipe
 from grave_cli.errors import ExportError
+from grave_cli.interrupts import interrupt_main
+from grave_cli.owners.claims import claimed
 from grave_cli.progress import SILENT, Progress
 from grave_cli.rasters.recipe import InputRecipe
 
@@ -191,3 +193,17 @@ def test_the_half_of_a_killed_process_is_invisible_and_swept(
     assert_same(cached(planned, tmp_path), fresh)
     (folder,) = tmp_path.iterdir()
     assert not folder.name.startswith(".")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no signal ends the wait for a thread on Windows")
+@pytest.mark.timeout(60)
+def test_ctrl_c_ends_the_wait_for_another_process(planned: Planned, tmp_path: Path) -> None:
+    class Interrupting(Listener):
+        def note(self, message: str) -> None:
+            super().note(message)
+            interrupt_main()
+
+    listener = Interrupting()
+    with claimed(tmp_path / array_cache._cache_key(*planned)), pytest.raises(KeyboardInterrupt):
+        cached(planned, tmp_path, listener)
+    assert "Waiting for another process" in listener.notes[0]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from image_store import client_of, copy_store, files_below, images_of, runs_of
@@ -15,13 +16,15 @@ from node import HERE, become
 from support import tiny_settings
 
 from grave_cli.dataset.training_data import plan_training, read_training_data
-from grave_cli.errors import DatasetError, SettingsError, TrackingError
+from grave_cli.errors import DatasetError, InUseError, SettingsError, TrackingError
+from grave_cli.owners.claims import claimed
 from grave_cli.settings.load import load_settings, with_values
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.listing import list_runs
 from grave_cli.tracking.resuming import find_unfinished, resumed_settings
 from grave_cli.tracking.runs import tracked_run
-from grave_cli.tracking.unfinished import prune
+from grave_cli.tracking.unfinished import Unfinished, prune
+from grave_cli.training import trainer
 from grave_cli.training.dry_run import estimate_training
 from grave_cli.training.trainer import run_training
 
@@ -291,6 +294,48 @@ def test_pruning_removes_what_is_left_and_ends_resuming(copied: Settings) -> Non
     assert [row.status for row in list_runs(copied)] == ["KILLED"]
     with pytest.raises(TrackingError, match="cannot be resumed"):
         find_unfinished("left", copied)
+
+
+@pytest.mark.parametrize(("tidy_up", "is_resumable"), [(list_runs, False), (prune, True)])
+def test_nobody_can_take_up_a_run_whose_folder_is_being_removed(
+    tidy_up: Callable[[Settings], object],
+    is_resumable: bool,
+    work_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = tiny_settings(work_dir, work_dir)
+    with monkeypatch.context() as broken, tracked_run(settings, "left", {}) as run:
+        broken.setattr(Unfinished, "remove_unless_needed", lambda *_: None)  # killed before it
+    if is_resumable:
+        (run.folder / "last.ckpt").touch()
+        run.client.set_terminated(run.run_id, "KILLED")
+    remove = shutil.rmtree
+
+    def removed_beside_another_process(folder: Path, **how: object) -> None:
+        if folder == run.folder:
+            with pytest.raises(InUseError), claimed(folder, 0):
+                pass
+        remove(folder, **how)
+
+    monkeypatch.setattr(shutil, "rmtree", removed_beside_another_process)
+    tidy_up(settings)
+    assert not run.folder.exists()
+
+
+def test_a_run_pruned_just_before_it_goes_on_does_not_begin_anew(
+    copied: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = find_unfinished("left", copied)
+    check = trainer.check_resumption
+
+    def prune_after_the_check(*what: Any) -> None:
+        check(*what)
+        prune(copied)
+
+    monkeypatch.setattr(trainer, "check_resumption", prune_after_the_check)
+    with pytest.raises(TrackingError, match=r"run left can no longer be resumed .*pruned"):
+        run_training(copied, unfinished=left)
+    assert [row.status for row in list_runs(copied)] == ["KILLED"]
 
 
 KILLED_AT_THE_BEGINNING = """

@@ -1,8 +1,13 @@
 """Real servers: an MLflow server on PostgreSQL as the store, and MLflow's pages as a child."""
 
+import http.server
 import os
 import signal
 import socket
+import subprocess
+import sys
+import tempfile
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -25,7 +30,7 @@ from grave_cli.tracking.addresses import free_port
 from grave_cli.tracking.listing import list_runs
 from grave_cli.tracking.models import resolve_model
 from grave_cli.tracking.runs import tracked_run
-from grave_cli.tracking.server import mlflow_pages, mlflow_server
+from grave_cli.tracking.server import _await_answer, mlflow_pages, mlflow_server
 from grave_cli.tracking.studies import fetch_artifact
 from grave_cli.training.trainer import run_training
 
@@ -143,6 +148,28 @@ def test_a_server_that_does_not_start_says_why() -> None:
         mlflow_server(store, unused_port()),
     ):
         pytest.fail("it started")
+
+
+class Healthy(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_the_pages_of_another_server_that_was_faster_are_not_shown() -> None:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Healthy) as faster:
+        threading.Thread(target=faster.serve_forever, daemon=True).start()
+        refused = "import time; time.sleep(0.5)"  # as it looks for a while
+        with (
+            tempfile.TemporaryFile() as log,
+            subprocess.Popen([sys.executable, "-c", refused]) as child,
+            pytest.raises(TrackingError, match=r"port \d+ has just been taken"),
+        ):
+            _await_answer(child, faster.server_port, log)
+        faster.shutdown()
 
 
 def test_the_next_free_port_is_taken() -> None:

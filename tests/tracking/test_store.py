@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import mlflow.tracking  # noqa: F401  imported here, so that no test waits for it
 import pytest
@@ -15,6 +15,7 @@ from ports import unused_port
 from support import tiny_settings
 
 from grave_cli.errors import TrackingError
+from grave_cli.settings.load import with_values
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.models import find_run, resolve_model
 from grave_cli.tracking.registry import find_champion
@@ -171,3 +172,24 @@ def test_the_work_of_a_run_stays_while_its_server_is_down(
     with pytest.raises(TrackingError, match="tracking server does not answer"):
         settle(open_client(dying), dying)
     assert left.is_resumable
+
+
+def test_an_experiment_that_another_process_has_just_created_is_used(work_dir: Path) -> None:
+    settings = with_values(tiny_settings(work_dir, work_dir), {"tracking.experiment": "new"})
+    client = open_client(settings)
+    made: list[str] = []
+
+    class Beaten:
+        """A client that looks just before another process creates the experiment."""
+
+        def get_experiment_by_name(self, name: str) -> object:
+            found = client.get_experiment_by_name(name)
+            if found is None:
+                made.append(experiment_id(client, settings))
+            return found
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(client, name)
+
+    beaten: Any = Beaten()
+    assert [experiment_id(beaten, settings)] == made

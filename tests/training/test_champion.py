@@ -2,23 +2,25 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from image_store import client_of, copy_store, runs_of
-from support import Listener, tiny_settings, write_model
+from support import Listener, copy_bundle, tiny_settings, write_model
 
 from grave_cli.dataset.training_data import TrainingPlan, plan_training
 from grave_cli.errors import ModelError
-from grave_cli.model.bundle import Bundle
+from grave_cli.model.bundle import Bundle, write_card
 from grave_cli.model.network import build_network
 from grave_cli.settings.load import with_values
 from grave_cli.settings.mapping import DecodingSettings
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.models import resolve_model
 from grave_cli.tracking.runs import tracked_run
-from grave_cli.training.champion import register_model
+from grave_cli.training import champion as champion_room
+from grave_cli.training.champion import Verdict, register_model
 from grave_cli.training.mapped_parts import TruthMap
 from grave_cli.training.rescoring import map_validation, score_maps
 from grave_cli.training.trainer import run_training
@@ -98,6 +100,26 @@ def test_on_the_same_validation_data_the_better_score_wins(copied: Settings) -> 
     better = register(copied, with_dice(bundle, score + 0.1), data, "better")
     assert better.endswith(f"against {score:.4f} of version 1, on the same validation data")
     assert champion_of(copied) == "4"
+
+
+def test_of_two_trainings_that_end_at_once_the_better_one_is_champion(
+    copied: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, bundle = plan_training(copied), resolve_model("tiny", copied).bundle
+    better = with_dice(bundle, 0.98)
+    best = with_dice(copy_bundle(bundle, tmp_path / "best"), 0.99)
+    write_card(best.folder, best.card)
+    judge = champion_room._judge
+
+    def judge_while_another_ends(*what: Any) -> Verdict:
+        verdict = judge(*what)
+        monkeypatch.setattr(champion_room, "_judge", judge)
+        register(copied, best, data, "other")
+        return verdict
+
+    monkeypatch.setattr(champion_room, "_judge", judge_while_another_ends)
+    assert "against 0.9900 of version 2" in register(copied, better, data, "mine")
+    assert champion_of(copied) == "2"
 
 
 @pytest.mark.usefixtures("work_dir")

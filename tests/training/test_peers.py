@@ -1,9 +1,11 @@
 """Several processes that train one network: who does what, and the same result as one."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,12 +16,13 @@ import pytest
 import torch
 from image_store import client_of, runs_of
 from ports import unused_port
-from support import tiny_settings
+from support import interrupted_starts, tiny_settings
 from terminal import SETS, finish, gravecli, start_gravecli
 
 from grave_cli.errors import SettingsError, TrainingError
 from grave_cli.learning.chips import EpochSampler
 from grave_cli.learning.datamodule import TileShare
+from grave_cli.training import peers
 from grave_cli.training.peers import Place, find_place, with_peers
 from grave_cli.training.trainer import run_training
 
@@ -81,6 +84,43 @@ def test_the_failure_of_another_process_ends_this_one() -> None:
         with_peers(Place(devices=2), fail),
     ):
         time.sleep(100)
+
+
+def test_nobody_is_interrupted_after_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    failed, has_left = threading.Event(), threading.Event()
+    found = []
+
+    def interrupt_late() -> None:
+        failed.set()
+        found.append(has_left.wait(0.5))
+
+    monkeypatch.setattr(peers, "interrupt_main", interrupt_late)
+    line, far_end = multiprocessing.Pipe()
+    is_over = peers._Over()
+    watching = (line, None, [], is_over)
+    watch = threading.Thread(target=peers._watch, args=watching)
+    watch.start()
+    far_end.send("no memory")
+    assert failed.wait(60)
+    is_over.set()
+    has_left.set()
+    watch.join()
+    assert found == [False]
+    for end in (line, far_end):
+        end.close()
+
+
+def wait(place: Place) -> None:
+    time.sleep(100)
+
+
+def test_ctrl_c_while_processes_start_ends_those_that_have_started(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    started = interrupted_starts(monkeypatch)
+    with pytest.raises(KeyboardInterrupt), with_peers(Place(devices=3), wait):
+        pytest.fail("it went on")
+    assert [process.is_alive() for process in started] == [False]
 
 
 @pytest.mark.slow

@@ -3,9 +3,10 @@ from pathlib import Path
 import pytest
 from support import Listener, tiny_settings
 
-from grave_cli.errors import TuningError
+from grave_cli.errors import ModelError, TuningError
 from grave_cli.settings.load import with_values
 from grave_cli.settings.tree import Settings
+from grave_cli.tuning import encoders
 from grave_cli.tuning.encoders import keep_loadable
 from grave_cli.tuning.opening import open_study
 
@@ -34,6 +35,22 @@ def test_encoders_without_weights_are_left_out_and_named(
     assert MISSING in note
     assert left_of(settings, listener, HAD, MISSING) == (HAD,)
     assert len(listener.notes) == 1, "a study that goes on has made its choice"
+
+
+def test_of_processes_that_start_at_once_the_first_decides(
+    settings: Settings, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fault_of = encoders._fault
+
+    def look_while_another_decides(encoder: str, settings: Settings) -> ModelError | None:
+        with monkeypatch.context() as other:
+            other.setattr(encoders, "_fault", fault_of)
+            left_of(settings, Listener(), HAD, MISSING)
+        return None  # this computer has both
+
+    monkeypatch.setattr(encoders, "_fault", look_while_another_decides)
+    assert left_of(settings, listener, HAD, MISSING) == (HAD,)
+    assert listener.notes == []
 
 
 def test_no_encoder_at_all_is_an_error(settings: Settings, listener: Listener) -> None:

@@ -5,11 +5,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 import toy_worker
-from optuna import Trial, TrialPruned, create_study, load_study
+from optuna import Study, Trial, TrialPruned, create_study, load_study
+from optuna.samplers import RandomSampler
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial
 from postgres import new_database
@@ -184,6 +186,78 @@ def test_ctrl_c_leaves_the_trial_to_the_next_call(shared: SharedStudy) -> None:
     work(shared, Slots(1, SPACE), lambda trial: trial.params["x"])
     (done,) = shared.finished()
     assert done.params == failed.params
+
+
+def test_ctrl_c_just_after_a_trial_keeps_its_result(
+    shared: SharedStudy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def kept_alive_to_the_end(*_: object) -> Iterator[None]:
+        yield
+        raise KeyboardInterrupt
+
+    class Sampler(RandomSampler):
+        def after_trial(self, study: Study, trial: FrozenTrial, *result: object) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as early:
+        early.setattr(SharedStudy, "kept_alive", kept_alive_to_the_end)
+        with pytest.raises(KeyboardInterrupt):
+            work(shared, Slots(1, SPACE), lambda trial: 1.0)
+    shared.study.sampler = Sampler()
+    with pytest.raises(KeyboardInterrupt):
+        work(shared, Slots(2, SPACE), lambda trial: 2.0)
+    assert [one.value for one in shared.trials()] == [1.0, 2.0]
+
+
+def test_ctrl_c_just_before_a_trial_leaves_it_to_the_next_call(
+    shared: SharedStudy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim = SharedStudy.claim
+
+    def claimed(study: SharedStudy, slots: Slots) -> None:
+        assert claim(study, slots) is not None
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(SharedStudy, "claim", claimed)
+    with pytest.raises(KeyboardInterrupt):
+        work(shared, Slots(1, SPACE), lambda trial: 1.0)
+    assert [one.state.name for one in shared.trials()] == ["FAIL", "WAITING"]
+
+
+def fail_as_stale(shared: SharedStudy) -> None:
+    """Do what another worker does that has heard nothing of the running trials for long."""
+    for trial in shared.trials("RUNNING"):
+        shared.queue_again(trial.number)
+
+
+@pytest.mark.parametrize("end", [RetryTrial(batch=2), KeyboardInterrupt()])
+def test_a_trial_that_counted_as_dead_is_not_queued_twice(
+    shared: SharedStudy, end: BaseException
+) -> None:
+    def woken(trial: Trial) -> float:
+        if trial.number == 0:
+            fail_as_stale(shared)
+            raise end
+        return 1.0
+
+    for _ in range(2):
+        with suppress(KeyboardInterrupt):
+            work(shared, Slots(1, SPACE), woken)
+    assert [one.state.name for one in shared.trials()] == ["FAIL", "COMPLETE"]
+
+
+def test_a_trial_that_is_taken_for_dead_while_it_ends_stops_no_worker(
+    shared: SharedStudy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Sampler(RandomSampler):
+        def after_trial(self, study: Study, trial: FrozenTrial, *result: object) -> None:
+            if trial.number == 0:
+                fail_as_stale(shared)
+
+    shared.study.sampler = Sampler()
+    work(shared, Slots(1, SPACE), lambda trial: 1.0)
+    assert [one.state.name for one in shared.trials()] == ["FAIL", "COMPLETE"]
 
 
 def test_every_combination_is_done_once_even_after_a_failure(shared: SharedStudy) -> None:
