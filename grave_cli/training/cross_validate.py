@@ -104,7 +104,10 @@ def _plan_folds(settings: Settings, progress: Progress) -> dict[str, tuple[Setti
     """Plan all folds before training the first, so that a fault in the last is reported at once."""
     data = settings.data
     listed = (*data.train, *data.val, *data.test)
-    names = listed or tuple(cemetery.name for cemetery in manifest_of(data).cemeteries)
+    manifest = manifest_of(data)
+    ground = {one.name for one in manifest.ground}  # without graves to score: all folds train on it
+    cemeteries = tuple(name for name in listed if name not in ground)
+    names = cemeteries or tuple(cemetery.name for cemetery in manifest.cemeteries)
     if len(names) < 2:
         raise DatasetError(
             "cross-validation needs at least two cemeteries",
