@@ -24,7 +24,7 @@ from functools import lru_cache
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import IO, Any
-from urllib.parse import SplitResult, quote, urlencode, urlsplit
+from urllib.parse import SplitResult, quote, urlencode, urlsplit, urlunsplit
 from urllib.request import HTTPRedirectHandler, OpenerDirector, Request, build_opener
 
 import certifi
@@ -42,6 +42,7 @@ _TIMEOUT_S = 30.0
 _SIGNED_S = 7 * 24 * 3600  # the longest that S3 allows
 _SIGN_AGAIN_S = 1800.0  # before keys that are valid for an hour expire
 _SHORTCUT = re.compile(r"^\s*URL\s*=\s*(\S+)\s*$", re.IGNORECASE | re.MULTILINE)
+_PLAIN = "".join(map(chr, range(33, 127)))  # all of ASCII, % too
 _IN_MESSAGE = re.compile(r"/vsicurl\S*")
 # No file beside the raster is looked for, and every request ends: a stalled one is tried again.
 _READING = {
@@ -67,7 +68,7 @@ class Remote:
     Args:
         link: The link file.
         address: Its address as written; may hold a signature, so it is never shown unmasked.
-        url: The URL to fetch; that of an s3:// address is signed.
+        url: The URL to fetch, percent-encoded; that of an s3:// address is signed.
     """
 
     link: Path
@@ -77,7 +78,8 @@ class Remote:
     @property
     def gdal_name(self) -> str:
         """Name by which GDAL reads ranges of it."""
-        signed = {} if self.url == self.address else {"use_head": "no"}  # signed for GET alone
+        is_signed = not self.address.lower().startswith("https:")
+        signed = {"use_head": "no"} if is_signed else {}  # signed for GET alone
         return f"/vsicurl?{urlencode({**_READING, **signed, 'url': self.url}, quote_via=quote)}"
 
 
@@ -137,7 +139,7 @@ def find_remote(link: Path) -> Remote:
     address = _read(link)
     parts = _check(address, link)
     if parts.scheme.lower() == "https":
-        return Remote(link, address, address)
+        return Remote(link, address, _encoded(parts))
     return Remote(link, address, _sign(parts, link))
 
 
@@ -227,6 +229,7 @@ def _check(address: str, link: Path) -> SplitResult:
         is_usable &= address.isprintable() and len(parts.path.strip("/")) > 0
         is_plain = parts.username is None and not parts.fragment
         is_web = parts.scheme.lower() == "https"
+        _encoded(parts)  # fails on a host that cannot be
         is_plain &= " " not in address if is_web else not parts.query
     except ValueError:
         is_usable = is_plain = False
@@ -239,6 +242,17 @@ def _check(address: str, link: Path) -> SplitResult:
             remedy="correct the link, or download the file",
         )
     return parts
+
+
+def _encoded(parts: SplitResult) -> str:
+    """Percent-encode what no request may hold, such as umlauts; what is encoded already stays.
+
+    Raises:
+        ValueError: The name of the host cannot be encoded.
+    """
+    host = parts.netloc if parts.netloc.isascii() else parts.netloc.encode("idna").decode("ascii")
+    path, query = (quote(text, safe=_PLAIN) for text in (parts.path, parts.query))
+    return urlunsplit((parts.scheme, host, path, query, ""))
 
 
 def _sign(parts: SplitResult, link: Path) -> str:

@@ -95,6 +95,39 @@ def test_a_map_of_addresses_equals_that_of_files(
     assert outlines[0] == outlines[1]
 
 
+def test_an_address_with_umlauts_is_asked_for_as_browsers_do(
+    files: Path, server: RangeServer, tmp_path: Path
+) -> None:
+    remote.permit(True)
+    shutil.copy(files / "town.tif", files / "Gr%C3%BCn.tif")  # the server takes names as they come
+    path = link(tmp_path / "a.url", f"{server.url}/Grün.tif")
+    encoded = link(tmp_path / "b.url", f"{server.url}/Gr%C3%BCn.tif")
+    assert remote.fingerprint_of(path) == remote.fingerprint_of(encoded)
+    with open_raster(path) as dataset, open_raster(encoded) as same:
+        assert dataset.shape == same.shape
+    assert {answer.path for answer in server.answers} == {"/Gr%C3%BCn.tif"}
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("https://h/Gr%C3%BCn%20Ost.tif", "Grün Ost"),
+        ("https://h/Grün.tif", "Grün"),
+        ("https://h/a%0Ab.tif", "a%0Ab"),
+        ("https://h/a%3Fb.tif", "a%3Fb"),
+        ("s3://b/a%20b.tif", "a%20b"),  # keys are not encoded
+    ],
+)
+def test_a_map_bears_the_name_that_the_server_means(
+    address: str, name: str, tmp_path: Path
+) -> None:
+    remote.permit(True)
+    try:
+        assert as_link(Path(address), tmp_path).stem == name
+    finally:
+        remote.permit(False)
+
+
 def test_a_list_holds_addresses(tmp_path: Path) -> None:
     remote.permit(True)
     try:
@@ -166,6 +199,7 @@ def test_without_permission_nothing_is_fetched(tmp_path: Path, untrained: Bundle
         ("https://anna:pa55word@127.0.0.1/a.tif", "address is not read"),
         ("https://127.0.0.1", "address is not read"),
         ("https://[::1/a.tif", "address is not read"),
+        ("https://ü..de/a.tif", "address is not read"),
         ("https://127.0.0.1:9/a.tif?X-Amz-Signature=pa55word", "cannot be opened"),
     ],
 )

@@ -2,13 +2,14 @@
 
 import hashlib
 import re
-from pathlib import Path
-from urllib.parse import urlsplit
+from pathlib import Path, PurePosixPath
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from grave_cli.errors import RasterReadError
 from grave_cli.masking import mask_url
 from grave_cli.remote import LINK_ENDING, refuse_unpermitted
 
+_IN_NO_NAME = frozenset('<>:"|?*\\')  # on Windows
 _ADDRESS = re.compile(r"^(https|s3):/+", re.IGNORECASE)
 
 
@@ -40,8 +41,17 @@ def as_link(given: Path, work_dir: Path) -> Path:
             remedy=f"write it to a file such as town{LINK_ENDING}, and name this file",
         )
     key = hashlib.sha256(address.encode()).hexdigest()[:12]
-    link = work_dir / "cache" / "links" / key / f"{Path(parts.path).stem}{LINK_ENDING}"
+    link = work_dir / "cache" / "links" / key / f"{_name(parts)}{LINK_ENDING}"
     if not link.is_file() or link.read_text(encoding="utf-8") != f"{address}\n":
         with whole_file(link) as new:
             new.write_text(f"{address}\n", encoding="utf-8")
     return link
+
+
+def _name(parts: SplitResult) -> str:
+    """Return the name of a file on a server; browsers copy `Gr%C3%BCn%20Ost.tif`."""
+    if parts.scheme == "https":
+        name = PurePosixPath(unquote(parts.path)).stem
+        if name.isprintable() and not _IN_NO_NAME & set(name):
+            return name
+    return PurePosixPath(parts.path).stem

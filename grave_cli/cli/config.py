@@ -1,5 +1,6 @@
 """`gravecli config`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -39,6 +40,7 @@ def config(
     if init or schema:
         from grave_cli.settings.load import DEFAULT_CONFIG
 
+        _refuse_assignments(assignments)
         files = _write(config or DEFAULT_CONFIG, with_settings=init, overwrite=overwrite)
         if json:
             print_json(files)
@@ -57,6 +59,22 @@ def config(
         return
     for key, value in values.items():
         print_line(f"{key} = {to_toml_value(value)}   # {loaded.origin(key)}")
+
+
+def _refuse_assignments(assignments: Sequence[str] | None) -> None:
+    """Refuse values for a file that holds the defaults alone.
+
+    Raises:
+        SettingsError: There are some.
+    """
+    from grave_cli.errors import SettingsError
+
+    if assignments:
+        raise SettingsError(
+            "--set does not go with --init and --schema, which write the defaults",
+            found=assignments[0],
+            remedy="change the value in the file",
+        )
 
 
 def _write(path: Path, *, with_settings: bool, overwrite: bool) -> dict[str, str]:

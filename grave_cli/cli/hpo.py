@@ -154,5 +154,5 @@ def _print(result: "StudyResult") -> None:
         words = ["--model", result.model, "--config", result.best_config]
         print_line(f"use with: gravecli predict-cemetery ORTHOPHOTO {shlex.join(words)}")
     else:
-        print_line(f"train with: gravecli train --config {result.best_config}")
+        print_line(f"train with: gravecli train {shlex.join(['--config', result.best_config])}")
     print_line("view with: gravecli dashboard")

@@ -1,5 +1,6 @@
 """`gravecli sample-data`."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -60,7 +61,8 @@ def sample_data(
         ground = "" if cemetery.annotations else " (ground)"
         say(f"{cemetery.name}: {counted(cemetery.graves, 'grave')}{ground}")
     if any(cemetery.annotations for cemetery in made):
-        say(f"train with: gravecli train --data {folder} --channels rgb+dem")
+        words = ["--data", str(folder), "--channels", "rgb+dem"]
+        say(f"train with: gravecli train {shlex.join(words)}")
 
 
 def _print_json(made: "Sequence[SampleCemetery]") -> None:

@@ -1,5 +1,6 @@
 """`gravecli train`."""
 
+import shlex
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -81,7 +82,7 @@ def _train(
         from grave_cli.api.training import follow_machine
 
         if (node := follow_machine(settings, unfinished, progress)) > 0:
-            print_line(f"machine {node} has done its part; machine 0 finishes and keeps the run")
+            _show_part(node, json)
             return
     result = train_model(settings, unfinished, name, progress)
     if json:
@@ -93,7 +94,18 @@ def _train(
     for key, value in result.metrics.items():
         print_line(f"{key:26} {value:.4f}")
     print_line("view with: gravecli dashboard --mlflow")
-    print_line(f"predict with: gravecli predict-cemetery ORTHOPHOTO --model {result.name}")
+    model = shlex.quote(result.name)
+    print_line(f"predict with: gravecli predict-cemetery ORTHOPHOTO --model {model}")
+
+
+def _show_part(node: int, json: bool) -> None:
+    """Say that one of the other machines has done its part."""
+    from grave_cli.cli.console import print_json, print_line
+
+    if json:
+        print_json({"machine": node})
+    else:
+        print_line(f"machine {node} has done its part; machine 0 finishes and keeps the run")
 
 
 def _dry_run(

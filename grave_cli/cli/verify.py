@@ -80,12 +80,12 @@ def verify(
     if json:
         print_json({**asdict(result), "matches": not result.differing})
     else:
-        _print(result)
+        _print(result, whole=not only)
     if result.differing:
         raise typer.Exit(1)
 
 
-def _print(result: "Verification") -> None:
+def _print(result: "Verification", *, whole: bool) -> None:
     from rich.text import Text
 
     from grave_cli.cli.console import OUT, print_line
@@ -95,5 +95,7 @@ def _print(result: "Verification") -> None:
         OUT.print(f"{name:11}", status, part.detail, soft_wrap=True)
     if result.differing:
         print_line(f"not as recorded: {', '.join(result.differing)}")
-    else:
+    elif whole:
         print_line("everything is as recorded")
+    else:
+        print_line(f"as recorded: {', '.join(result.parts)}")

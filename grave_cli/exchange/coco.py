@@ -5,6 +5,7 @@ runs of pixels (RLE), plain or packed into text; an annotation without one has a
 """
 
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 import shapely
@@ -64,16 +65,17 @@ def read_coco(content: Any) -> Drawing:
         ValueError: It is not COCO.
     """
     found = _Coco.model_validate(content)
-    names = {category.id: category.name for category in found.categories}
+    names = _by_id("category", [(category.id, category.name) for category in found.categories])
+    _by_id("image", [(image.id, image.file_name) for image in found.images])
     shapes: dict[_Id, list[Shape]] = defaultdict(list)
-    known = {image.id for image in found.images}
+    sizes = {image.id: _size(image) for image in found.images}
     empty = 0
     for annotation in found.annotations:
-        if annotation.image_id not in known:
+        if annotation.image_id not in sizes:
             raise ValueError(f"there is no image with the id {annotation.image_id!r}")
         category = annotation.category_id
         name = "" if category is None else names.get(category, str(category))
-        shape = _shape(annotation, name)
+        shape = _shape(annotation, name, sizes[annotation.image_id])
         empty += not shape.parts
         if shape.parts:
             shapes[annotation.image_id].append(shape)
@@ -81,7 +83,7 @@ def read_coco(content: Any) -> Drawing:
     images = (
         Image(
             image.file_name,
-            (image.width, image.height) if image.width and image.height else None,
+            _size(image),
             tuple(shapes[image.id]),
         )
         for image in found.images
@@ -89,10 +91,32 @@ def read_coco(content: Any) -> Drawing:
     return Drawing(TOOL, tuple(images), notes)
 
 
-def _shape(annotation: _Annotation, category: str) -> Shape:
+def _by_id(kind: str, pairs: Iterable[tuple[_Id, str]]) -> dict[_Id, str]:
+    """Name things by their ids.
+
+    Raises:
+        ValueError: An id stands for two, as in files that were joined: nobody knows which is meant.
+    """
+    names: dict[_Id, str] = {}
+    for key, name in pairs:
+        if names.setdefault(key, name) != name:
+            raise ValueError(f"{kind} id {key!r} stands for {names[key]!r} and {name!r}")
+    return names
+
+
+def _size(image: _Image) -> tuple[int, int] | None:
+    return (image.width, image.height) if image.width and image.height else None
+
+
+def _shape(annotation: _Annotation, category: str, size: tuple[int, int] | None) -> Shape:
     drawn = annotation.segmentation
     parts: list[shapely.Polygon] = []
     if isinstance(drawn, MaskRuns):
+        rows, columns = drawn.size
+        if size is not None and (columns, rows) != size:
+            raise ValueError(
+                f"a mask of {columns} x {rows} pixels is on an image of {size[0]} x {size[1]}"
+            )
         parts = trace_runs(drawn)
     elif drawn:
         if any(len(ring) % 2 for ring in drawn):

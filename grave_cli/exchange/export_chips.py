@@ -1,5 +1,6 @@
 """A data folder in, chips and their labels in the format of other programs out."""
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -72,13 +73,21 @@ def check_folder(out: Path, data: Path) -> None:
     """Refuse a folder with content: files of somebody's annotation project could be among it.
 
     Raises:
-        ExportError: It has content, is a file, or lies in the data folder.
+        ExportError: It has content, is a file, is the working directory, or lies in the data
+            folder.
     """
     if out.resolve() == data.resolve() or data.resolve() in out.resolve().parents:
         raise ExportError(
             "chips cannot lie in the data folder they are cut from",
             where=out,
             remedy="choose another folder for --out",
+        )
+    if out.resolve() == Path.cwd():  # it is replaced as a whole
+        raise ExportError(
+            "chips cannot be written to the working directory itself",
+            where=out,
+            expected="the name of a new folder",
+            remedy="choose another name for --out, such as chips",
         )
     try:
         full = out.is_dir() and any(out.iterdir())
@@ -149,9 +158,9 @@ def _export(
     identity = dataset_id(manifest)
     labels = labels_of(form, f"Graves of data set {identity}, cut by gravecli {__version__}")
     chips: list[Chip] = []
-    if out.is_dir():
-        out.rmdir()  # empty, or it was refused
-    with whole_folder(out) as folder:
+    place = Path(os.path.realpath(out))  # a symbolic link stays
+    _remove_empty(place)
+    with whole_folder(place) as folder:
         for source, chip, rgb in _cut(sources, form, size_px, overlap_px, progress):
             path = folder / chip.file
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -171,6 +180,20 @@ def _export(
     for chip in chips:
         graves[chip.split] += chip.annotations
     return ExportedChips(out, identity, dict(counts), dict(graves))
+
+
+def _remove_empty(folder: Path) -> None:
+    """Remove a folder that exists; it is empty, or it was refused."""
+    if not folder.is_dir():
+        return
+    try:
+        folder.rmdir()
+    except OSError as error:  # such as a drive
+        raise ExportError(
+            f"cannot be replaced: {error.strerror}",
+            where=folder,
+            remedy="choose another name for --out, such as a new folder in it",
+        ) from None
 
 
 def _cut(

@@ -11,7 +11,7 @@ import sys
 import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
-from zipfile import BadZipFile, ZipFile, ZipInfo
+from zipfile import ZipFile, ZipInfo
 
 from grave_cli import __version__
 from grave_cli.atomic_writes import whole_file, whole_folder
@@ -23,6 +23,7 @@ NAME = "gravecli"
 
 _SOURCES = Path(__file__).parent / "sources"
 _SEAL = "seal.txt"
+_METADATA_FILE = "metadata.txt"
 _CACHE = "__pycache__"
 _WRITTEN_ON = (2024, 1, 1, 0, 0, 0)  # in the ZIP: equal content gives equal files
 _METADATA = f"""[general]
@@ -95,7 +96,7 @@ def plugin_files(program: Path) -> dict[str, bytes]:
     paths = (path for path in sorted(_SOURCES.iterdir()) if path.is_file())
     files = {path.name: path.read_bytes() for path in paths}
     files["__init__.py"] = _ENTRY.encode()
-    files["metadata.txt"] = _METADATA.encode()
+    files[_METADATA_FILE] = _METADATA.encode()
     files["defaults.json"] = f"{json.dumps({'program': str(program)})}\n".encode()
     return {**files, _SEAL: f"{_seal_of(files)}\n".encode()}
 
@@ -143,8 +144,9 @@ def _remove(folder: Path, overwrite: bool) -> None:
     """Remove an earlier plugin.
 
     Raises:
-        ExportError: Somebody has changed it, or it is another one.
+        ExportError: Somebody has changed it, it is another one, or a folder of something else.
     """
+    _refuse_other_folder(folder)
     reason = None if overwrite else _why_keep_folder(folder)
     if reason is not None:
         raise ExportError(
@@ -159,6 +161,23 @@ def _remove(folder: Path, overwrite: bool) -> None:
             folder.unlink()
     except OSError as error:
         raise ExportError(f"cannot be replaced: {error.strerror}", where=folder) from None
+
+
+def _refuse_other_folder(folder: Path) -> None:
+    """Refuse a folder that only has the name of the plugin: all that is in it would be deleted."""
+    if folder.is_symlink() or not folder.is_dir() or (folder / _METADATA_FILE).is_file():
+        return
+    try:
+        is_full = any(folder.iterdir())
+    except OSError as error:
+        raise ExportError(f"cannot be replaced: {error.strerror}", where=folder) from None
+    if is_full:
+        raise ExportError(
+            "folder exists and is no plugin of QGIS",
+            where=folder,
+            found=f"no {_METADATA_FILE}",
+            remedy="choose another folder for --out, or move it away",
+        )
 
 
 def _why_keep_folder(folder: Path) -> str | None:
@@ -176,7 +195,7 @@ def _why_keep_zip(path: Path) -> str | None:
     try:
         with ZipFile(path) as archive:
             files = {name: archive.read(name) for name in archive.namelist()}
-    except (BadZipFile, OSError, RuntimeError, NotImplementedError):
+    except Exception:  # damaged ZIPs raise errors of zlib, struct and others
         return FOREIGN
     return _why_keep({name.removeprefix(f"{NAME}/"): content for name, content in files.items()})
 

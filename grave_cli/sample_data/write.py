@@ -98,11 +98,13 @@ def write_sample_data(
         The cemeteries in order of their names.
 
     Raises:
-        DatasetError: A size is out of bounds, the CRS is not a projected one, no preset has this
-            name, or the folder already holds data.
+        DatasetError: A size or the seed is out of bounds, the CRS is not a projected one, no preset
+            has this name, or the folder already holds data.
         ExportError: A file cannot be written.
     """
     _check_sizes(cemeteries, size_m)
+    if seed < 0:
+        raise DatasetError("there are no samples of this seed", found=seed, expected="at least 0")
     target = read_crs(crs)
     if variety is not None:
         check_preset(variety)

@@ -17,6 +17,7 @@ from pydantic_settings import EnvSettingsSource
 
 from grave_cli.errors import SettingsError
 from grave_cli.regular_files import check_regular
+from grave_cli.settings.control_characters import WRITE_PATHS, refuse_control_characters
 from grave_cli.settings.nearest import nearest_setting, nearest_variable
 from grave_cli.settings.studies import DOMAIN_KINDS
 from grave_cli.settings.tree import ENV_DELIMITER, ENV_PREFIX, Settings
@@ -84,6 +85,7 @@ def load_settings(
     merged: Tree = {}
     origins: dict[str, str] = {}
     for name, layer in layers:
+        refuse_control_characters(flatten(layer), name)
         merged = merge(merged, _at_home(layer))
         origins.update({key: name for key, _ in flatten(layer)})
     return LoadedSettings(validate(merged, origins), origins)
@@ -191,7 +193,7 @@ def _toml_layer(config: Path | None) -> tuple[str, Tree]:
         if isinstance(error, UnicodeDecodeError):
             remedy = "save it as UTF-8"
         elif "\\" in str(error):
-            remedy = "write paths with / or in 'single quotes'"
+            remedy = WRITE_PATHS
         raise SettingsError(f"not a TOML file: {error}", where=path, remedy=remedy) from None
     return str(path), _flat_studies(tree)
 

@@ -112,6 +112,8 @@ def check_raster(
     """
     name, fingerprint = (record[key] for key in keys)
     if not name:
+        if given is not None:  # a file that was named is never passed over
+            return Part("changed", f"{given} is named; the map was made without one")
         return Part("none", "none was used")
     if not fingerprint:
         return Part("no record", f"{name}; its content was not recorded")
@@ -141,6 +143,8 @@ def check_dataset(record: MapRecord, given: Path | None, settings: Settings) -> 
     """
     recorded = record["dataset_id"]
     if not recorded:
+        if given is not None:
+            return Part("no record", f"the model tells none to compare {given} with")
         return Part("none", "the model tells none")
     if record["model"] == STARTER and given is None:
         return Part("none", f"{recorded}, generated cemeteries, which gravecli does not ship")

@@ -292,3 +292,8 @@ def test_data_folders_of_another_geographic_program_do_no_harm(
     monkeypatch.setenv(name, str(tmp_path))
     checked = finish(start_gravecli("check", sample_data, cwd=tmp_path))
     assert checked.returncode == 0, checked.stdout
+
+
+def test_a_command_to_copy_has_its_names_in_quotes(tmp_path: Path) -> None:
+    made = gravecli("sample-data", "my data", "--cemeteries", 1, "--size-m", 10, cwd=tmp_path)
+    assert made.stdout.endswith("gravecli train --data 'my data' --channels rgb+dem\n")

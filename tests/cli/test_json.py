@@ -14,6 +14,7 @@ from ports import unused_port
 from support import copy_bundle
 from terminal import SETS, finish, gravecli, start_gravecli
 
+from grave_cli.cli.train import _show_part
 from grave_cli.graves.review_model import DEFAULT_REVIEW, Step
 from grave_cli.model.bundle import write_card
 from grave_cli.model.shipped import starter_model
@@ -186,3 +187,10 @@ def addresses(here: Path) -> dict[str, Any]:
     server.send_signal(signal.SIGINT)
     assert finish(server).returncode == 0
     return dict(json.loads(text))
+
+
+def test_the_other_machines_of_a_training_print_json_too(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    _show_part(1, json=True)
+    assert json.loads(capsys.readouterr().out) == {"machine": 1}

@@ -190,6 +190,20 @@ Change = Callable[[dict[str, Any]], object]
         (lambda c: c["annotations"][0].update(segmentation=[ring(9)]), "lies outside of its image"),
         (lambda c: c["annotations"][0].update(image_id=8), "no image with the id 8"),
         (lambda c: c["annotations"][0].update(segmentation=[[1, 2, 3]]), "odd number"),
+        (
+            lambda c: c["images"].append({"id": 7, "file_name": "berta.png"}),
+            "image id 7 stands for 'any/anna.png' and 'berta.png'",
+        ),
+        (
+            lambda c: c["categories"].append({"id": 0, "name": "urn"}),
+            "category id 0 stands for 'grave' and 'urn'",
+        ),
+        (
+            lambda c: c["annotations"][0].update(
+                segmentation={"size": [3, 3], "counts": [2, 3, 4]}
+            ),
+            "a mask of 3 x 3 pixels is on an image of 120 x 120",
+        ),
         (lambda c: c["annotations"][0].update(segmentation=[["x"]]), "annotations.0.segmentation"),
     ],
 )

@@ -176,3 +176,25 @@ def test_a_folder_with_content_is_never_written_to(
     )
     assert any("berta has no labels" in note for note in listener.notes)
     assert listener.done["Cutting 2 chips"] == 2
+
+
+def test_the_working_directory_is_not_replaced(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for here in (Path(), tmp_path):
+        with pytest.raises(ExportError, match="working directory itself"):
+            export(data, "coco", here, 640, 0)
+    assert tmp_path.is_dir()
+
+
+def test_a_symbolic_link_stays_and_the_folder_behind_it_is_filled(
+    data: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "disk").mkdir()
+    out = tmp_path / "chips"
+    out.symlink_to(tmp_path / "disk", target_is_directory=True)
+    result = export(data, "coco", out, 640, 0)
+    assert result.folder == out
+    assert out.is_symlink()
+    assert (tmp_path / "disk" / "chips.json").is_file()

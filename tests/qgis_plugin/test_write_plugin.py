@@ -5,7 +5,7 @@ import configparser
 import json
 import sys
 from pathlib import Path
-from zipfile import ZipFile
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
 
@@ -85,3 +85,25 @@ def test_a_program_that_is_none_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path / "notes.txt", tmp_path / "nothing", tmp_path):
         with pytest.raises(SettingsError, match="--program is not a program"):
             check_program(path)
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_folder_that_is_no_plugin_is_never_deleted(tmp_path: Path, overwrite: bool) -> None:
+    """Such as a copy of gravecli's own sources, which has the same name."""
+    work = tmp_path / "gravecli" / "sources" / "work.py"
+    work.parent.mkdir(parents=True)
+    work.write_text("")
+    with pytest.raises(ExportError, match="exists and is no plugin of QGIS"):
+        write_plugin(tmp_path, PROGRAM, overwrite=overwrite)
+    assert work.is_file()
+
+
+def test_a_zip_whose_content_is_damaged_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with ZipFile(path, "w", ZIP_DEFLATED) as archive:
+        archive.writestr("a.txt", "graves " * 500)
+    content = bytearray(path.read_bytes())
+    content[35:38] = b"\xff\xff\xff"  # the first bytes of the text
+    path.write_bytes(content)
+    with pytest.raises(ExportError, match="was not written by gravecli"):
+        check_outputs([zip_output(path)], {}, overwrite=False)

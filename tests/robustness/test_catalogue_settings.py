@@ -218,6 +218,7 @@ OPTIONS: dict[str, list[str]] = {
     "config --config none.toml": ["none.toml", "missing"],
     "config --set x.y=1": ["x"],
     "config --init --config notes.txt": ["notes.txt", ".toml"],
+    "config --init --set training.epochs=5": ["--set", "--init", "training.epochs=5"],
     "config --init --config data": ["data", "folder"],
     "config --init --config notes.txt/a.toml": ["notes.txt"],
 }

@@ -191,6 +191,12 @@ def test_sizes_out_of_bounds_are_refused(tmp_path: Path, cemeteries: int, size_m
         write_sample_data(tmp_path, cemeteries=cemeteries, size_m=size_m)
 
 
+def test_a_seed_below_zero_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="seed"):
+        write_sample_data(tmp_path / "new", seed=-1)
+    assert not (tmp_path / "new").exists()
+
+
 def test_nothing_is_left_when_writing_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

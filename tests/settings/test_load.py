@@ -111,6 +111,21 @@ def test_slips_of_windows_in_a_config_file_have_a_remedy(content: bytes, remedy:
         load_settings(Path("bad.toml"), environ={})
 
 
+@pytest.mark.parametrize("path", ["C:\\friedhof", "D:\\nord", "C:\\daten\\temp"])
+def test_a_backslash_that_toml_reads_as_a_control_character_is_refused(path: str) -> None:
+    written = path.replace("\\daten", "/daten")
+    with pytest.raises(SettingsError, match=r"data\.root .* control character .*single quotes"):
+        load(f'[data]\nroot = "{written}"')
+    with pytest.raises(SettingsError, match=r"data\.root \(from --set\)"):
+        load_settings(assignments=[f'data.root="{written}"'], environ={})
+    assert load(f"[data]\nroot = '{path}'").settings.data.root == Path(path)
+
+
+def test_a_condition_may_run_over_several_lines() -> None:
+    found = load('[data]\nannotation_filter = """A = 1\nOR B = 2"""').settings
+    assert found.data.annotation_filter == "A = 1\nOR B = 2"
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_a_config_file_of_any_windows_editor_is_read(encoding: str) -> None:
     text = "[training]\r\nepochs = 7\r\n[data]\r\nannotation_filter = \"ART = 'Gräber'\"\r\n"

@@ -200,6 +200,21 @@ def test_a_source_may_be_unreadable_or_unknown(
     assert statuses(result)[3:] == ["no record", "no record", "none", "not here"]
 
 
+def test_a_source_that_was_named_is_never_passed_over(written: Path, orthophoto: Path) -> None:
+    """A map without a DEM is no map of the DEM that somebody names."""
+    for part in ("dem", "dtm"):
+        named = Sources(**{part: orthophoto})
+        assert verify_map(written, Settings(), named, only=(part,)).differing == [part]
+    sql(written, "UPDATE gravecli_provenance SET value = '' WHERE key = 'dataset_id'")
+    named = Sources(data=written.parent)
+    assert verify_map(written, Settings(), named, only=("dataset",)).differing == ["dataset"]
+
+
+def test_only_what_was_compared_is_called_as_recorded(written: Path, tmp_path: Path) -> None:
+    result = gravecli("verify", written, "--only", "graves", cwd=tmp_path)
+    assert result.stdout.endswith("\nas recorded: graves\n")
+
+
 def test_a_name_in_a_record_is_not_followed_as_a_path(written: Path, tmp_path: Path) -> None:
     secret = tmp_path / "elsewhere" / "secret.tif"
     secret.parent.mkdir()
