@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Iterator
 
 from grave_cli.dataset.file_kinds import DTM, bears_tag
+from grave_cli.errors import RasterReadError
 from grave_cli.rasters.bands import sample_colours
-from grave_cli.rasters.bit_depth import ValueRange, range_of
+from grave_cli.rasters.bit_depth import FOREIGN_RATIO, ValueRange, range_of, range_ratio
 from grave_cli.rasters.datum_shift import shift_note
 from grave_cli.rasters.dem import Dem
 from grave_cli.rasters.orthophoto import Orthophoto
@@ -75,18 +76,31 @@ def measure_value_range(orthophotos: Iterable[Orthophoto]) -> ValueRange | None:
 
 
 def check_depths(orthophotos: Iterable[Orthophoto], value_range: ValueRange | None) -> None:
-    """Refuse 16-bit orthophotos that a model trained on 8 bits would meet after hours of training.
+    """Refuse 16-bit orthophotos that the model would refuse to map after hours of training.
 
     Args:
         orthophotos: The orthophotos of all splits.
         value_range: Range of the training orthophotos; None if all of them have 8 bits.
 
     Raises:
-        RasterReadError: An orthophoto has 16 bits, but no training orthophoto has.
+        RasterReadError: An orthophoto has 16 bits, but no training orthophoto has, or its values
+            are of quite another range.
     """
-    for orthophoto in _each_once(orthophotos) if value_range is None else ():
-        if not orthophoto.is_eight_bit:
+    for orthophoto in _each_once(orthophotos):
+        if orthophoto.is_eight_bit:
+            continue
+        if value_range is None:
             raise orthophoto.sixteen_bit_refusal()
+        if range_ratio(orthophoto.own_range, value_range) > FOREIGN_RATIO:
+            (low, high), known = orthophoto.own_range, value_range
+            raise RasterReadError(
+                "the orthophoto's values are outside of the range of the training orthophotos",
+                where=orthophoto.path,
+                found=f"{low:g} to {high:g}",
+                expected=f"about {known[0]:g} to {known[1]:g}",
+                remedy=f"`gdal_translate -scale {low:g} {high:g} {known[0]:g} {known[1]:g}` "
+                "rescales them",
+            )
 
 
 def _each_once(orthophotos: Iterable[Orthophoto]) -> list[Orthophoto]:

@@ -82,6 +82,8 @@ def measure_shift(
         reference: (H, W); other: (H, W); mask: (H, W)
     """
     inside = ndimage.binary_erosion(mask, iterations=_RIM_PX)
+    if not inside.any():  # a DEM may cover a sliver of the orthophoto
+        return Shift(0.0, 0.0, 0.0, 0.0, 0.0)
     first, second = (_centred(picture, inside) for picture in (reference, other))
     reach = max(1, math.floor(reach_m / gsd_m))
     # A margin of `reach` zeros is enough for the shifts tried. scipy.signal.correlate doubles the

@@ -56,7 +56,7 @@ def examine(settings: Settings, progress: Progress = SILENT) -> CheckReport:
             advance(1)
     findings += _compare(patients)
     findings += _count_validating(plans)
-    findings += _check_depths(patients)
+    findings += _check_depths(patients, parts)
     shown = () if _is_flight(manifest) else parts
     findings += check_overlaps(patients, _splits_of(patients, shown))
     rows = tuple(_row(patient, shown) for patient in patients)
@@ -164,10 +164,13 @@ def _count_validating(plans: Sequence[PartPlan]) -> Iterator[Finding]:
         )
 
 
-def _check_depths(patients: Sequence[Patient]) -> Iterator[Finding]:
-    orthophotos = [patient.whole.orthophoto for patient in patients]
+def _check_depths(patients: Sequence[Patient], parts: Sequence[Part]) -> Iterator[Finding]:
+    orthophotos = {patient.name: patient.whole.orthophoto for patient in patients}
+    trained = [part.cemetery.name for part in parts if part.split == "train"]
+    training = [orthophotos[name] for name in trained if name in orthophotos]
     try:
-        check_depths(orthophotos, measure_value_range(orthophotos))
+        value_range = measure_value_range(training or orthophotos.values())
+        check_depths(orthophotos.values(), value_range)
     except GraveError as error:
         yield Finding("error", "", str(error))
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from grave_cli.evaluation.matching import (
     Overlaps,
     choose_pairs,
-    count_pairs,
+    count_pixels,
     overlaps_of_labels,
 )
 
@@ -96,11 +96,10 @@ def score_labels(
     Shapes:
         truth: (H, W); predicted: (H, W)
     """
-    pixels = count_pairs(truth, predicted)
-    present = pixels[1:].sum(1) > 0, pixels[:, 1:].sum(0) > 0
+    present = count_pixels(truth) > 0, count_pixels(predicted) > 0
     counted_truth = present[0] if counted is None else present[0] & counted[0][1:]
     counted_predicted = present[1] if counted is None else present[1] & counted[1][1:]
-    pairs = choose_pairs(overlaps_of_labels(pixels), min_iou)
+    pairs = choose_pairs(overlaps_of_labels(truth, predicted), min_iou)
     unmatched = np.setdiff1d(np.flatnonzero(counted_predicted), pairs.predicted)
     pairs = pairs.take(counted_truth[pairs.truth])
     predictions = len(pairs.iou) + len(unmatched)

@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from grave_cli.evaluation.matching import choose_pairs, count_pairs, overlaps_of_labels
+from grave_cli.evaluation.matching import choose_pairs, count_pixels, overlaps_of_labels
 from grave_cli.evaluation.mistakes import Mistakes, find_mistakes
 from grave_cli.wording import counted
 
@@ -138,9 +138,8 @@ def judge_labels(truth: NDArray[np.int32], predicted: NDArray[np.int32]) -> Verd
     Shapes:
         truth: (H, W); predicted: (H, W)
     """
-    pixels = count_pairs(truth, predicted)
-    overlaps = overlaps_of_labels(pixels)
-    areas = pixels[1:].sum(1).astype(np.float64), pixels[:, 1:].sum(0).astype(np.float64)
+    overlaps = overlaps_of_labels(truth, predicted)
+    areas = count_pixels(truth).astype(np.float64), count_pixels(predicted).astype(np.float64)
     pairs = choose_pairs(overlaps, 0.5)
     is_found, is_right = (np.zeros(len(area), np.bool_) for area in areas)
     is_found[pairs.truth] = True

@@ -197,8 +197,9 @@ def _seeds(
 
 
 def seed_levels(settings: DecodingSettings) -> NDArray[np.float64]:
-    """List the levels of certainty, from high to low."""
-    return np.arange(settings.seed_threshold, settings.seed_floor - _STEP / 2, -_STEP)
+    """List the levels of certainty, from high to low; below the floor, the threshold is alone."""
+    lowest = min(settings.seed_floor, settings.seed_threshold)
+    return np.arange(settings.seed_threshold, lowest - _STEP / 2, -_STEP)
 
 
 def _add_seeds(seeds: Labels, parts: Labels, min_pixels: float) -> Labels:

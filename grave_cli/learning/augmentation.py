@@ -66,12 +66,15 @@ def cut_augmented(arrays: CemeteryArrays, place: Place, matrix: Matrix, size_px:
     window = Window(place.column - half, place.row - half, 2 * half, 2 * half)
     chip = cut_chip(arrays, window)
     rows, columns = _positions(matrix, size_px, half)
-    smooth, known = [chip.rgb], chip.scored
-    if chip.elevation is not None:
-        known = known & np.isfinite(chip.elevation).all(axis=0)
-        smooth.append(np.nan_to_num(chip.elevation, nan=0.0))
-    image = _interpolate(smooth, rows, columns)
     nearest = np.rint(rows).astype(np.intp) * (2 * half) + np.rint(columns).astype(np.intp)
+    if chip.elevation is None:
+        image, known = _interpolate([chip.rgb], rows, columns), chip.scored
+    else:
+        unknown = np.isnan(chip.elevation)
+        image = _interpolate([chip.rgb, np.where(unknown, 0, chip.elevation)], rows, columns)
+        # As on a map, the recipe chooses what stands for an unknown height.
+        image[3:][unknown.reshape(len(unknown), -1)[:, nearest]] = np.nan
+        known = chip.scored & ~unknown.any(axis=0)
     return Chip(
         rgb=np.rint(image[:3]).astype(np.uint8),
         valid=chip.valid.take(nearest),

@@ -4,11 +4,11 @@ from grave_cli.dataset.deliveries import delivery_doubts, delivery_notes
 from grave_cli.errors import ModelError
 from grave_cli.mapping.scene import Scene
 from grave_cli.model.bundle import ModelCard
-from grave_cli.rasters.bit_depth import ValueRange
+from grave_cli.rasters.bit_depth import FOREIGN_RATIO, ValueRange, range_ratio
 from grave_cli.rasters.orthophoto import Orthophoto
 
 _COARSER = 1.2  # an orthophoto this many times coarser than the model's pixels deserves a note
-_OTHER_RANGE, _FOREIGN_RANGE = 1.5, 4.0  # ratios of 16-bit ranges: a note, a refusal
+_OTHER_RATIO = 1.5  # of 16-bit ranges: a note
 
 
 def check_fit(scene: Scene, card: ModelCard) -> tuple[str, ...]:
@@ -63,8 +63,8 @@ def _depth_notes(orthophoto: Orthophoto, known: ValueRange | None) -> list[str]:
         ]
     if known is None:
         raise orthophoto.sixteen_bit_refusal()
-    ratio = _ratio(orthophoto.own_range, known)
-    if ratio > _FOREIGN_RANGE:
+    ratio = range_ratio(orthophoto.own_range, known)
+    if ratio > FOREIGN_RATIO:
         low, high = (f"{value:g}" for value in orthophoto.own_range)
         raise ModelError(
             "the orthophoto's values are outside of the model's range",
@@ -73,16 +73,9 @@ def _depth_notes(orthophoto: Orthophoto, known: ValueRange | None) -> list[str]:
             expected=f"about {known[0]:g} to {known[1]:g}",
             remedy=f"`gdal_translate -scale {low} {high} {known[0]:g} {known[1]:g}` rescales them",
         )
-    if ratio > _OTHER_RANGE:
+    if ratio > _OTHER_RATIO:
         return [
             f"{orthophoto.path}: its range of values differs from the model's by a factor of "
             f"{ratio:.1f}; export all orthophotos with the same settings"
         ]
     return []
-
-
-def _ratio(own: ValueRange, known: ValueRange) -> float:
-    """Compare the widths and the upper ends of two ranges; 1 means equal."""
-    widths = (own[1] - own[0]) / (known[1] - known[0])
-    tops = own[1] / known[1]
-    return max(widths, 1 / widths, tops, 1 / tops)

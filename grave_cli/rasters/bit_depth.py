@@ -20,6 +20,9 @@ OWN_RANGE: Final = "own"
 WantedRange = ValueRange | Literal["own"] | None
 """A measured range, the file's own, or None where only 8-bit orthophotos are expected."""
 
+FOREIGN_RATIO = 4.0
+"""From this `range_ratio` on, what one range shows well is black or white in the other."""
+
 DEPTHS = ("uint8", "uint16")
 _LEVELS = 65536
 _TAIL = 0.001  # share of the values below the range, and share above it
@@ -44,6 +47,13 @@ def range_of(values: Iterable[NDArray[np.uint16]]) -> ValueRange:
     low = int(np.searchsorted(cumulated, _TAIL, side="right"))
     high = int(np.searchsorted(cumulated, 1 - _TAIL))
     return float(low), float(max(high, low + 1))
+
+
+def range_ratio(own: ValueRange, known: ValueRange) -> float:
+    """Compare the widths and the upper ends of two ranges; 1 means equal."""
+    widths = (own[1] - own[0]) / (known[1] - known[0])
+    tops = own[1] / known[1]
+    return max(widths, 1 / widths, tops, 1 / tops)
 
 
 def to_bytes(values: NDArray[Any], value_range: ValueRange | None) -> NDArray[np.uint8]:

@@ -84,7 +84,8 @@ def cross_validate(settings: Settings, progress: Progress = SILENT) -> CrossVali
     folds = _plan_folds(settings, progress)
     dataset_id = next(iter(folds.values()))[1].dataset_id
     identity = _identify(settings, dataset_id)
-    done = {fold.cemetery: fold for fold in find_folds(settings, identity)}
+    known = {fold.cemetery: fold for fold in find_folds(settings, identity)}
+    done = {name: known[name] for name in folds if name in known}  # earlier, ground was a fold too
     left = {name: fold for name, fold in folds.items() if name not in done}
     finished = len(folds) - len(left)
     words = f"{finished} of {counted(len(folds), 'fold')} {is_or_are(finished)} finished"
@@ -104,7 +105,10 @@ def _plan_folds(settings: Settings, progress: Progress) -> dict[str, tuple[Setti
     """Plan all folds before training the first, so that a fault in the last is reported at once."""
     data = settings.data
     listed = (*data.train, *data.val, *data.test)
-    names = listed or tuple(cemetery.name for cemetery in manifest_of(data).cemeteries)
+    manifest = manifest_of(data)
+    ground = {one.name for one in manifest.ground}  # without graves to score: all folds train on it
+    cemeteries = tuple(name for name in listed if name not in ground)
+    names = cemeteries or tuple(cemetery.name for cemetery in manifest.cemeteries)
     if len(names) < 2:
         raise DatasetError(
             "cross-validation needs at least two cemeteries",

@@ -62,11 +62,16 @@ def settle_start(settings: Settings, progress: Progress = SILENT) -> tuple[Setti
             found=misfit,
             remedy=f"add --set {misfit.replace(' ', '=', 1)}",
         )
+    return with_thresholds(settings, bundle), bundle
+
+
+def with_thresholds(settings: Settings, bundle: Bundle) -> Settings:
+    """Take the thresholds of a model, except for those that the settings change."""
     usual = DecodingSettings().model_dump()
     own = settings.prediction.decoding.model_dump()
     chosen = {key: value for key, value in own.items() if value != usual[key]}
     thresholds = bundle.card.decoding.model_dump() | chosen
-    return with_values(settings, {"prediction.decoding": thresholds}), bundle
+    return with_values(settings, {"prediction.decoding": thresholds})
 
 
 def named_start(settings: Settings) -> Bundle | None:

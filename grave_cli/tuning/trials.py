@@ -32,7 +32,7 @@ from grave_cli.tracking.models import (
 from grave_cli.tracking.studies import OBJECTIVE_TAG, STATE_TAG, TRIAL_TAG
 from grave_cli.training.chip_workers import read_for_workers
 from grave_cli.training.device import training_device
-from grave_cli.training.start import named_start
+from grave_cli.training.start import named_start, with_thresholds
 from grave_cli.tuning.opening import StudyBasis, search_space_text, split_text
 from grave_cli.tuning.result import RUN_ID, run_name
 from grave_cli.tuning.search_space import (
@@ -112,7 +112,8 @@ class DecodingTrials:
     """Trials that decode the probabilities of one model with different thresholds.
 
     Args:
-        settings: Settings that trials start from, with the thresholds of the model.
+        settings: Settings that trials start from, with the thresholds of the model where they set
+            none.
         plan: Search space of the study.
         data: Data with the validation cemeteries to decode.
         model: The model.
@@ -199,11 +200,8 @@ def plan_trials(
     found = newest_model(with_dem, settings) if model is None else resolve_model(model, settings)
     card = found.bundle.card
     progress.note(f"model: {found.origin}")
-    own = {
-        "data.channels": card.recipe.channels,
-        "prediction.decoding": card.decoding.model_dump(),
-    }
-    settings = with_values(settings, own)
+    settings = with_values(settings, {"data.channels": card.recipe.channels})
+    settings = with_thresholds(settings, found.bundle)
     name = model or card.run_id or STARTER
     return DecodingTrials(settings, plan, plan_training(settings, progress), found, name)
 

@@ -67,3 +67,10 @@ def test_edges_are_gradients_up_to_a_ceiling() -> None:
     everywhere = np.ones(ramp.shape, bool)
     assert edges(ramp, everywhere, 9.0)[10, 5:15] == pytest.approx(0.5, abs=1e-4)
     assert edges(ramp, everywhere, 0.2).max() == pytest.approx(0.2)
+
+
+def test_a_sliver_of_known_ground_has_no_shift() -> None:
+    picture = np.random.default_rng(0).random((30, 30)).astype(np.float32)
+    sliver = np.zeros((30, 30), np.bool_)
+    sliver[10:14] = True
+    assert not measure_shift(picture, picture, sliver, 0.1, 1.0).is_clear(0.0)

@@ -14,14 +14,20 @@ import rasterio
 import shapely
 import shapely.affinity
 from affine import Affine
+from delivery_scene import deliver
 from pyproj import Transformer
 from support import SHARED_DATA
 
+from grave_cli.dataset.manifest import Cemetery
+from grave_cli.dataset.plans import CemeteryPlan, plan_cemetery
+from grave_cli.dataset.splits import Part
 from grave_cli.doctor import checks
-from grave_cli.doctor.examine import examine
+from grave_cli.doctor.examine import _check_depths, examine
+from grave_cli.doctor.patient import Patient
 from grave_cli.doctor.report import CheckReport, Severity
 from grave_cli.sample_data.write import write_sample_data
 from grave_cli.settings.load import load_settings
+from grave_cli.settings.tree import Settings
 
 
 @pytest.fixture(scope="module")
@@ -391,3 +397,20 @@ def test_ground_without_graves_is_examined_without_its_labels(data: Path) -> Non
     assert (rows["park"].graves, rows["park"].median_area_m2) == (0, None)
     assert [finding for finding in report.findings if finding.severity == "error"] == []
     assert not any("DEM for yard" in finding.what for finding in report.findings)
+
+
+def test_sixteen_bit_values_are_compared_with_those_of_the_training(tmp_path: Path) -> None:
+    plain = deliver(tmp_path / "plain.tif", dtype="uint16")
+    bright = Path(shutil.copy(plain, tmp_path / "bright.tif"))
+    with rasterio.open(bright, "r+") as raster:
+        raster.write(5 * raster.read((1, 2, 3)), (1, 2, 3))
+    patients = [Patient(_flight(path), Settings()) for path in (plain, bright)]
+    parts = [Part(patients[0].cemetery, "train"), Part(patients[1].cemetery, "val")]
+
+    (finding,) = _check_depths(patients, parts)
+    assert finding.what.startswith(f"{bright}: the orthophoto's values are outside")
+    assert not list(_check_depths(patients[:1], parts[1:]))  # a flight to be mapped is alone
+
+
+def _flight(path: Path) -> CemeteryPlan:
+    return plan_cemetery(Cemetery(path.stem, path, is_ground=True), Settings())

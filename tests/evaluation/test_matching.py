@@ -1,5 +1,7 @@
 """Matches of graves on geometry made by hand."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import rasterio.features
@@ -12,7 +14,7 @@ from scipy.optimize import linear_sum_assignment
 from grave_cli.evaluation.matching import (
     Overlaps,
     choose_pairs,
-    count_pairs,
+    count_pixels,
     match_labels,
     match_polygons,
     overlaps_of_labels,
@@ -85,12 +87,23 @@ def test_overlaps_are_those_of_every_pair_of_polygons(seed: int) -> None:
 def test_overlaps_of_labels_are_counted_pixel_by_pixel() -> None:
     truth = np.array([[1, 1, 1, 0], [2, 2, 0, 0]], np.int32)
     predicted = np.array([[3, 3, 1, 1], [3, 0, 0, 1]], np.int32)
-    assert count_pairs(truth, predicted).tolist() == [[1, 2, 0, 0], [0, 1, 0, 2], [1, 0, 0, 1]]
-    found = overlaps_of_labels(count_pairs(truth, predicted))
+    assert count_pixels(truth).tolist() == [3, 2]
+    assert count_pixels(predicted).tolist() == [3, 0, 3]
+    found = overlaps_of_labels(truth, predicted)
     pairs = list(zip(found.truth.tolist(), found.predicted.tolist(), strict=True))
     assert pairs == [(0, 0), (0, 2), (1, 2)]  # index 0 is id 1
     assert found.common.tolist() == [1, 2, 1]
     assert found.iou == pytest.approx([1 / 5, 2 / 4, 1 / 4])
+
+
+def test_memory_does_not_grow_with_the_square_of_the_graves() -> None:
+    truth = np.arange(1, 4001, dtype=np.int32).reshape(40, 100)
+    tracemalloc.start()
+    score = score_labels(truth, truth[:, ::-1])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (score.matches, score.mean_iou) == (4000, 1.0)
+    assert peak < 5e6  # a table of all pairs takes 128 MB
 
 
 @given(st.data())

@@ -201,6 +201,14 @@ def test_a_less_sure_part_gets_its_own_seed_and_lower_levels_join_nothing() -> N
     assert decode(probabilities, GSD_M, sure_only).max() == 1
 
 
+@pytest.mark.parametrize("threshold", [0.85, 0.6, 0.5, 0.3])
+def test_a_threshold_below_the_floor_still_separates(threshold: float) -> None:
+    probabilities = np.zeros((3, 20, 40), np.float32)
+    probabilities[0], probabilities[2, :, 18:22] = 1.0, 0.9
+    options = DecodingSettings(seed_threshold=threshold, seed_floor=0.7)
+    assert decode(probabilities, GSD_M, options).max() == 2
+
+
 def seeds_at_once(
     certainty: np.ndarray, inside: np.ndarray, options: DecodingSettings
 ) -> np.ndarray:

@@ -73,3 +73,15 @@ def test_pixels_beyond_the_cemetery_are_not_valid(part: CemeteryArrays) -> None:
     assert not chip.valid[:32].any()
     assert not chip.valid[:, :32].any()
     assert not chip.instances[:32].any()
+
+
+def test_a_hole_in_the_dem_stays_one_for_training_and_map_to_agree(part: CemeteryArrays) -> None:
+    assert part.elevation is not None
+    heights = part.elevation.copy()
+    heights[:, 50:70, 60:80] = np.nan
+    holed = replace(part, elevation=heights)
+    chip = cut_augmented(holed, HERE, np.eye(2), 64)
+    assert chip.elevation is not None
+    unknown = np.isnan(heights[:, 60 - 32 : 60 + 32, 70 - 32 : 70 + 32])
+    assert (np.isnan(chip.elevation) == unknown).all()
+    assert not chip.scored[unknown.any(axis=0)].any()

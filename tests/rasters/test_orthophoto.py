@@ -530,6 +530,15 @@ class TestDepth:
             assert str(caught.value).startswith(f"{sixteen.path}: ")
             assert "(found uint16, expected uint8); " in str(caught.value)
 
+    def test_values_that_the_model_would_refuse_are_refused_before_the_training(
+        self, tmp_path: Path
+    ) -> None:
+        sixteen = inspect_orthophoto(deliver(tmp_path / "sixteen.tif", dtype="uint16"))
+
+        check_depths([sixteen], (0.0, 20_000.0))
+        with pytest.raises(RasterReadError, match=r"found 2600 to 10680, .*10680 0 65535` res"):
+            check_depths([sixteen], (0.0, 65_535.0))
+
     def test_the_remedy_keeps_the_alpha_channel_and_the_nodata_value(self) -> None:
         assert to_eight_bits(300, 900) == "-ot Byte -scale 300 900 0 255"
         assert to_eight_bits(300, 900, marker=0) == "-ot Byte -scale 300 900 1 255 -a_nodata 0"

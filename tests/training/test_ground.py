@@ -9,9 +9,11 @@ from support import tiny_settings
 
 from grave_cli.dataset.training_data import plan_training, read_training_data
 from grave_cli.learning.chips import ChipDataset
+from grave_cli.progress import SILENT
 from grave_cli.rasters.recipe import InputRecipe
 from grave_cli.settings.load import with_values
 from grave_cli.settings.tree import Settings
+from grave_cli.training.cross_validate import _plan_folds
 from grave_cli.training.trainer import run_training
 
 HALF = (0.5, 0.5, 0.5)
@@ -50,6 +52,16 @@ def test_a_training_sees_ground_and_finishes(settings: Settings) -> None:
     result = run_training(settings)
     assert np.isfinite(result.metrics["val/dice"])
     assert "test/object_f1" in result.metrics
+
+
+def test_listed_ground_is_trained_on_in_all_folds_and_is_none_itself(settings: Settings) -> None:
+    named = {"data.train": ("sample_01", "park"), "data.guard_m": 0, "data.val_share": 0.4}
+    listed = with_values(settings, named)
+    folds = _plan_folds(listed, SILENT)
+    assert list(folds) == ["sample_01", "sample_02"]
+    for _, plan in folds.values():
+        assert "park" in [one.part.name for one in plan.split("train")]
+        assert all(one.graves.size for one in plan.split("test"))
 
 
 def test_chips_fall_on_ground_in_proportion_to_its_area(settings: Settings) -> None:

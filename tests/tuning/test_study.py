@@ -14,6 +14,7 @@ from mlflow.entities import Run
 from support import Listener, tiny_settings
 
 from grave_cli.errors import TuningError
+from grave_cli.model.shipped import starter_model
 from grave_cli.settings.load import load_settings, with_values
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.listing import list_runs
@@ -275,6 +276,16 @@ def test_thresholds_are_tuned_on_one_model_s_probabilities(
     assert all(run.data.params.keys() >= searched for run in trials)
     with opened(settings, "decode") as study:
         assert study.metric_names == ["val/object_f1"]
+
+
+def test_thresholds_that_are_set_take_precedence_over_those_of_the_model(
+    sample_data: Path, tmp_path: Path
+) -> None:
+    chosen = {"prediction__decoding__body_threshold": 0.43}
+    settings = tiny_settings(sample_data, tmp_path / "runs", **chosen)
+    trials = plan_trials(settings, settings.hpo.studies["decode"], "starter")
+    own = starter_model().card.decoding
+    assert trials.settings.prediction.decoding == own.model_copy(update={"body_threshold": 0.43})
 
 
 @pytest.mark.slow
