@@ -41,7 +41,8 @@ class ChipPlaces(SharedState):
     Args:
         parts: Parts to train on.
         settings: Chip size, and the share of each kind of place.
-        generated: Parts that get `chips.generated_share` of all places of each kind.
+        generated: Parts that get `chips.generated_share` of the places near graves and of those
+            anywhere; hard examples are of any part.
 
     Raises:
         DatasetError: A part has no usable pixel.
