@@ -1,6 +1,7 @@
 """Fixtures that several rooms share: a small data set, a model trained on it, and stores."""
 
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,10 @@ from support import Listener, tiny_settings, untrained_bundle
 from grave_cli.model.bundle import Bundle
 from grave_cli.sample_data.write import write_sample_data
 from grave_cli.settings.tree import Settings
+
+# A shell ignores Ctrl-C in what it starts in the background, and so would the tests.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

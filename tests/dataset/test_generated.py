@@ -1,6 +1,7 @@
 """Generated cemeteries beside those of a data set: drawn once, whole, and only trained on."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from grave_cli.dataset import generated
 from grave_cli.dataset.generated import plan_generated
 from grave_cli.dataset.training_data import plan_training, read_training_data, select_features
 from grave_cli.errors import ExportError
+from grave_cli.learning.places import ChipPlaces, Place
 from grave_cli.settings.load import with_values
 from grave_cli.settings.studies import FloatRange, Study
 from grave_cli.settings.tree import Settings
@@ -92,11 +94,19 @@ def test_the_data_set_and_its_parts_stay_the_same(settings: Settings) -> None:
 
 
 @pytest.mark.usefixtures("work_dir")
-def test_a_training_sees_them(settings: Settings) -> None:
-    alone = run_training(with_values(settings, {"chips.generated_share": 0.0}))
-    mixed = run_training(settings)
-    assert np.isfinite(mixed.metrics["val/dice"])
-    assert mixed.metrics != alone.metrics
+def test_a_training_sees_them(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    draw = ChipPlaces.draw
+
+    def watched(places: ChipPlaces, *given: Any) -> Place:
+        place = draw(places, *given)
+        seen.append(places.parts[place.part].part.cemetery.orthophoto)
+        return place
+
+    monkeypatch.setattr(ChipPlaces, "draw", watched)
+    run_training(settings)
+    drawn = [path.is_relative_to(settings.work_dir / "cache") for path in seen]
+    assert 0.2 < np.mean(drawn) < 0.8
 
 
 def test_a_study_reads_them_if_a_trial_may_want_them(settings: Settings) -> None:

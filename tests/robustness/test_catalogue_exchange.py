@@ -62,7 +62,7 @@ FILES: dict[str, tuple[str, Make, str]] = {
     ),
     "a mask that does not fit": (
         "a.json",
-        text("a.json", coco(outline={"segmentation": {"size": [9, 9], "counts": [1, 2]}})),
+        text("a.json", coco(outline={"segmentation": {"size": [120, 120], "counts": [1, 2]}})),
         "runs of a mask",
     ),
     "a large mask": (

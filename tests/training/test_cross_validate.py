@@ -38,6 +38,7 @@ def runs_of(settings: Settings) -> list[Run]:
     return sorted(runs, key=lambda run: run.info.start_time)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("work_dir")
 def test_ctrl_c_ends_it_as_killed_and_the_next_call_does_the_folds_that_are_left(
     settings: Settings, listener: Listener, request: pytest.FixtureRequest

@@ -83,6 +83,7 @@ def test_two_workers_one_of_which_dies_finish_exactly_what_was_asked_for(storage
     assert [trial.state.name for trial in trials_of(storage)].count("FAIL") == 1
 
 
+@pytest.mark.slow
 def test_four_workers_on_postgresql_one_of_which_dies(postgres: str) -> None:
     storage = new_database(postgres, "four")
     assert not trials_of(storage)  # the tables are made
