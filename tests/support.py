@@ -142,7 +142,7 @@ def one_scene(folder: Path) -> Scene:
 
 
 def interrupted_starts(patch: "pytest.MonkeyPatch") -> list[BaseProcess]:
-    """Let Ctrl-C come while a process starts; return the list of those that have started."""
+    """Let Ctrl-C come while a process starts; return the list of started processes."""
     start = BaseProcess.start
     started: list[BaseProcess] = []
 

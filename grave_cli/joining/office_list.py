@@ -171,7 +171,7 @@ def _type_of(values: Sequence[Any], names_graves: bool) -> str:
 
 
 def _are_decimals(texts: Collection[str], names_graves: bool) -> bool:
-    """Tell whether different texts are different numbers; those that name graves are whole."""
+    """Tell whether different texts are different numbers; the numbers of graves are whole."""
     for form in _DECIMALS:
         ends = [match["end"] for match in map(form.fullmatch, texts) if match]
         if len(ends) == len(texts):

@@ -66,7 +66,7 @@ def settle_start(settings: Settings, progress: Progress = SILENT) -> tuple[Setti
 
 
 def with_thresholds(settings: Settings, bundle: Bundle) -> Settings:
-    """Take the thresholds of a model, except for those that the settings change."""
+    """Take the thresholds of a model where the settings change none."""
     usual = DecodingSettings().model_dump()
     own = settings.prediction.decoding.model_dump()
     chosen = {key: value for key, value in own.items() if value != usual[key]}
