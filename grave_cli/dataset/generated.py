@@ -1,4 +1,4 @@
-"""Generated cemeteries that are mixed into a training, so that it does not learn a few by heart.
+"""Generated cemeteries that are mixed into a training, so that it overfits a few real ones less.
 
 They are drawn once for a work folder. Nothing is validated or tested on them, and they are no part
 of the data set.

@@ -42,7 +42,7 @@ class ChipSettings(Section):
 
     generated_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of chips from generated cemeteries, which are drawn once into work_dir. A long training
-    on two or three cemeteries then learns them less by heart."""
+    on two or three cemeteries then overfits them less."""
 
     rotate: bool = True
     """Augmentation: rotate chips by any angle, in addition to flipping them."""
