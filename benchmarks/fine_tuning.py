@@ -131,7 +131,8 @@ def score(run_id: str, settings: Settings) -> dict[str, Any]:
     whole = join_judgements(judgements)
     metrics = fill_scorecard(whole).metrics()
     errors = dict(zip(KINDS, error_kinds(whole), strict=True))
-    return {name: metrics[name] for name in SCORES} | errors
+    # Without a matched rectangle there is no distance of corners.
+    return {name: metrics.get(name, float("nan")) for name in SCORES} | errors
 
 
 def report(given: argparse.Namespace) -> None:

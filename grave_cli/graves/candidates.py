@@ -11,7 +11,7 @@ import shapely
 from numpy.typing import NDArray
 
 from grave_cli.graves.faint import Faint
-from grave_cli.outlines.polygons import Polygons, largest_parts
+from grave_cli.outlines.polygons import Polygons, grown, largest_parts
 
 Floats = NDArray[np.float64]
 
@@ -137,7 +137,7 @@ def _beside(polygons: Polygons, graves: Polygons) -> Polygons:
     result = polygons.copy()
     index, grave = shapely.STRtree(graves).query(polygons, predicate="dwithin", distance=_RIM)
     for one in np.unique(index):
-        taken = shapely.buffer(shapely.union_all(graves[grave[index == one]]), _RIM)
+        taken = grown(shapely.union_all(graves[grave[index == one]]), _RIM)
         result[one] = shapely.difference(result[one], taken)
     return largest_parts(result)
 

@@ -3,6 +3,7 @@
 import sys
 import time
 from contextlib import ExitStack
+from itertools import compress
 from typing import Any
 
 import psutil
@@ -38,25 +39,47 @@ class AverageWeights(WeightAveraging):
     """
 
     def __init__(self, decay: float) -> None:
+        super().__init__()
         self._decay = decay
         self._updates = 0  # the average's own counter would have to be fetched from the GPU
-        super().__init__(multi_avg_fn=self._average)
+        self._pairs: list[tuple[list[Tensor], list[Tensor]]] = []
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Move the average to the device of the training, which was unknown when it was made."""
         assert self._average_model is not None
         self._average_model.module.to(pl_module.device)
-        self._updates = max(0, int(self._average_model.n_averaged) - 1)  # the first one copies
+        self._updates = int(self._average_model.n_averaged)
+        self._pairs = []
 
     @torch.no_grad()
-    def _average(self, kept: list[Tensor], new: list[Tensor], updates: Tensor | int) -> None:
-        """Average tensors of one kind at a time."""
-        if not kept[0].is_floating_point():  # counters of batch normalisation
-            torch._foreach_copy_(kept, new)
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, *args: Any, **kwargs: Any
+    ) -> None:
+        """Average the weights after a step; the first average is a copy."""
+        if trainer.global_step <= self._latest_update_step:
             return
+        self._latest_update_step = trainer.global_step
+        average = self._average_model
+        assert average is not None
+        if not self._pairs:  # collected once: it takes as long as the averaging
+            self._pairs = _by_kind(average.module, pl_module)
+        (kept, new), (kept_counters, new_counters) = self._pairs
+        rise = (1 + self._updates) / (10 + self._updates) if self._updates else 0.0
+        torch._foreach_lerp_(kept, new, 1 - min(self._decay, rise))
+        torch._foreach_copy_(kept_counters, new_counters)
         self._updates += 1
-        decay = min(self._decay, (1 + self._updates) / (10 + self._updates))
-        torch._foreach_lerp_(kept, new, 1 - decay)
+        average.n_averaged += 1
+
+
+def _by_kind(kept: nn.Module, new: nn.Module) -> list[tuple[list[Tensor], list[Tensor]]]:
+    """Pair the tensors of two equal networks: weights and statistics, then counters."""
+    mine, other = ([*module.parameters(), *module.buffers()] for module in (kept, new))
+    is_float = [one.is_floating_point() for one in mine]
+    is_counter = [not one for one in is_float]
+    return [
+        (list(compress(mine, chosen)), list(compress(other, chosen)))
+        for chosen in (is_float, is_counter)
+    ]
 
 
 class FreezeEncoderNorm(Callback):

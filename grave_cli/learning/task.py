@@ -107,7 +107,12 @@ class GraveTask(LightningModule):
         """Return AdamW with warm-up and cosine annealing."""
         training = self.settings.training
         optimizer = torch.optim.AdamW(
-            self.parameters(), lr=self.peak_rate, weight_decay=training.weight_decay
+            self.parameters(),
+            lr=self.peak_rate,
+            weight_decay=training.weight_decay,
+            # Ten times as fast on a CPU. Lightning clips no gradients of a fused optimiser if the
+            # precision is mixed.
+            fused=self.device.type in ("cpu", "cuda") and self.trainer.precision == "32-true",
         )
         # Known only now, when the trainer has the loaders.
         self.schedule.total_steps = max(1, int(self.trainer.estimated_stepping_batches))

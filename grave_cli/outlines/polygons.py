@@ -59,6 +59,17 @@ def iou(first: Polygons, second: Polygons) -> NDArray[np.float64]:
     return np.asarray(common / np.maximum(either, 1e-12))
 
 
+def grown(area: shapely.Geometry, by: float) -> shapely.Geometry:
+    """Grow an area by a distance, or shrink it by a negative one.
+
+    Args:
+        area: A polygon or several.
+        by: Distance, in the units of the area.
+    """
+    # GEOS 3.14 may return rings that cross themselves, which no cut or union accepts afterwards.
+    return shapely.make_valid(shapely.buffer(area, by))
+
+
 def largest_parts(geometries: Polygons) -> Polygons:
     """Select the largest polygon of each geometry, or an empty polygon if it has none."""
     parts, index = shapely.get_parts(geometries, return_index=True)

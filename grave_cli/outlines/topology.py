@@ -4,7 +4,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from grave_cli.outlines.polygons import Polygons, largest_parts
+from grave_cli.outlines.polygons import Polygons, grown, largest_parts
 
 _SNAP = 1e-6  # pixels; without a grid, GEOS 3.14 misses some cuts along nearly coincident lines
 _GRID = 1e-3  # pixels; see `lay_as_coverage`
@@ -63,12 +63,11 @@ def close_gaps(polygons: Polygons, chosen: NDArray[np.intp], width: float) -> Po
     for grows in np.unique(index[index != near]) if width > 0 else ():
         both = shapely.union_all(result[near[index == grows]])
         # Growing by width / 2 fills a gap from both sides; shrinking again leaves it filled.
-        closed = shapely.buffer(shapely.buffer(both, width / 2), -width / 2)
+        closed = grown(grown(both, width / 2), -width / 2)
         taken = shapely.union_all(result[tree.query(closed, predicate="dwithin", distance=width)])
         gaps = shapely.get_parts(shapely.difference(closed, taken))
         gaps = gaps[shapely.area(gaps) > width**2]  # longer than wide: no rounded corner
-        grown = shapely.union_all([result[grows], *gaps])
-        result[grows] = _largest(grown)
+        result[grows] = _largest(shapely.union_all([result[grows], *gaps]))
     return result
 
 

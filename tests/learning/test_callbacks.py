@@ -18,6 +18,7 @@ def test_the_moving_average_starts_quickly_and_ends_slowly() -> None:
     callback = AverageWeights(0.9)
     module = LightningModule()
     module.layer = nn.Linear(1, 1, bias=False)
+    module.norm = nn.BatchNorm1d(1)
     callback.setup(trainer=None, pl_module=module, stage="fit")  # type: ignore[arg-type]
     average = callback._average_model
     assert average is not None
@@ -25,10 +26,15 @@ def test_the_moving_average_starts_quickly_and_ends_slowly() -> None:
     for update in range(200):
         with torch.no_grad():
             module.layer.weight.fill_(float(update))
-        average.update_parameters(module)
+            module.norm.num_batches_tracked.fill_(update)
+        trainer = SimpleNamespace(global_step=update + 1)
+        for _ in range(2):  # a step that was averaged already changes nothing
+            callback.on_train_batch_end(trainer, module)  # type: ignore[arg-type]
         decay = min(0.9, (1 + update) / (10 + update))
         kept = float(update) if update == 0 else decay * kept + (1 - decay) * update
     assert float(next(average.parameters()).detach()) == pytest.approx(kept, rel=1e-4)
+    assert int(average.module.norm.num_batches_tracked) == 199
+    assert int(average.n_averaged) == 200
 
 
 def imported_without_resource(monkeypatch: pytest.MonkeyPatch) -> ModuleType:

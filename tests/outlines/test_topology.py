@@ -107,6 +107,24 @@ def test_without_a_width_or_a_grave_that_may_grow_nothing_changes() -> None:
     assert close_gaps(pair, np.array([], np.intp), 0.8).tolist() == pair.tolist()
 
 
+def test_rings_that_geos_leaves_crossing_are_mended() -> None:
+    # GEOS 3.14 closes the gap of this pair with a ring that crosses itself.
+    spiked = [
+        (700.50871, 432.381941),
+        (678.0785710574002, 438.4982701714941),
+        (678.0778920918573, 438.59934473426057),
+        (677.0053389268303, 448.4947868049564),
+        (677.0053389268303, 448.4947868049565),
+        (678.082818, 438.553898),
+        (693.004773, 438.156507),
+    ]
+    narrow = [(699.579956, 463.880844), (694.438958, 437.884227), (694.358101, 438.066156)]
+    pair = array(shapely.Polygon(spiked), shapely.Polygon(narrow))
+    closed = close_gaps(pair, np.arange(2), 1.0)
+    assert_disjoint(closed)
+    assert (shapely.area(closed) >= shapely.area(pair) - 1e-9).all()
+
+
 @settings(deadline=None, max_examples=30)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_growing_takes_no_ground_from_anybody(seed: int) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
 from mlflow import MlflowClient
 from support import Listener, tiny_settings
 
@@ -168,6 +169,23 @@ def test_time_limit_ends_with_a_validated_model(
     assert result.epochs < 1000
     assert math.isfinite(result.metrics["val/dice"])
     assert any(note.startswith("epoch 1/1000") for note in listener.notes)
+
+
+@pytest.mark.usefixtures("work_dir")
+@pytest.mark.parametrize(("precision", "fused"), [("32-true", True), ("bf16-mixed", False)])
+def test_the_optimiser_is_fused_unless_lightning_could_not_clip_gradients(
+    precision: str, fused: bool, sample_data: Path, tmp_path: Path
+) -> None:
+    class Watch(Callback):
+        def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+            self.optimiser = trainer.optimizers[0]
+
+    chosen = {"training__epochs": 1, "training__precision": precision}
+    watch = Watch()
+    settings = tiny_settings(sample_data, tmp_path / "runs", **chosen)
+    result = run_training(settings, None, [watch], finish=False)
+    assert watch.optimiser.defaults["fused"] is fused
+    assert math.isfinite(result.metrics["val/dice"])
 
 
 @pytest.mark.usefixtures("work_dir")
