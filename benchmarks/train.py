@@ -77,7 +77,8 @@ def bare_loop(watch: Watch, steps: int) -> float:
     device = batch["input"].device
     task = task.to(device).train()
     FreezeEncoderNorm().on_train_epoch_start(None, task)  # type: ignore[arg-type]  # as in training
-    optimiser = torch.optim.AdamW(task.parameters(), lr=1e-4)
+    fused = device.type == "cpu"  # as in training
+    optimiser = torch.optim.AdamW(task.parameters(), lr=1e-4, fused=fused)
 
     def step() -> None:
         optimiser.zero_grad(set_to_none=True)
