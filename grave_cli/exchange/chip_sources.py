@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -51,6 +52,11 @@ class ChipSource:
     graves: Polygons
     area: Area | None
 
+    @cached_property
+    def _tree(self) -> shapely.STRtree:
+        """The graves by their places: a chip shows few of them."""
+        return shapely.STRtree(self.graves)
+
     def places(self, size_px: int, overlap_px: int) -> Iterator[tuple[int, int]]:
         """Yield column and row of each chip; together they cover the part.
 
@@ -83,7 +89,8 @@ class ChipSource:
         frame = shapely.box(chip.column, chip.row, chip.column + size, chip.row + size)
         left, top = int(self.window.col_off), int(self.window.row_off)
         right, bottom = left + int(self.window.width), top + int(self.window.height)
-        cut = shapely.intersection(self.graves, frame & shapely.box(left, top, right, bottom))
+        shown = frame & shapely.box(left, top, right, bottom)
+        cut = shapely.intersection(self.graves[np.sort(self._tree.query(shown))], shown)
         moved = shapely.transform(cut, lambda points: points - (chip.column, chip.row))
         parts = ([p for p in shapely.get_parts(one) if _is_seen(p)] for one in moved)
         return [some for some in parts if some]

@@ -1,6 +1,7 @@
 """Chips and their labels, exported and imported again, give the graves within half a pixel."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,11 @@ from office import CRS, HERE, graves, write_raster
 from PIL import Image
 from support import Listener
 
+from grave_cli.dataset.manifest import manifest_of
 from grave_cli.errors import ExportError
+from grave_cli.exchange.chip_index import Chip
 from grave_cli.exchange.chip_labels import LabelFormat
+from grave_cli.exchange.chip_sources import whole_sources
 from grave_cli.exchange.export_chips import ExportedChips, export_chips
 from grave_cli.exchange.import_annotations import import_annotations
 from grave_cli.settings.load import load_settings
@@ -198,3 +202,23 @@ def test_a_symbolic_link_stays_and_the_folder_behind_it_is_filled(
     assert result.folder == out
     assert out.is_symlink()
     assert (tmp_path / "disk" / "chips.json").is_file()
+
+
+def test_a_chip_looks_at_the_graves_near_it_alone(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_of(data)
+    source = whole_sources(manifest_of(settings.data), settings, Listener())[0]
+    columns, rows = 2 * np.stack(np.divmod(np.arange(10_000), 100))
+    many = replace(source, graves=shapely.box(columns, rows, columns + 1.5, rows + 1.5))
+    looked_at: list[int] = []
+    intersection = shapely.intersection
+
+    def counted(graves: Any, other: Any) -> Any:
+        looked_at.append(np.size(graves))
+        return intersection(graves, other)
+
+    monkeypatch.setattr(shapely, "intersection", counted)
+    chip = Chip(file="a.png", split="all", cemetery="anna", column=40, row=20, size_px=32)
+    assert len(many.outlines(chip)) == 16**2
+    assert max(looked_at) < 20**2
