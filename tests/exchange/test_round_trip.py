@@ -165,6 +165,26 @@ def test_strips_share_no_pixel_and_what_is_not_labelled_is_black(tmp_path: Path)
     assert 5 <= sum(result.annotations.values()) <= 20  # of ten graves, five are labelled
 
 
+@pytest.mark.parametrize("by_split", [True, False])
+def test_what_is_left_out_of_the_labels_is_said(
+    tmp_path: Path, listener: Listener, by_split: bool
+) -> None:
+    root = tmp_path / "data"
+    write_raster(root / "orthophotos" / "anna.tif", edge=240, transform=HERE @ Affine.scale(0.5))
+    for kind in ("annotations", "areas"):
+        (root / kind).mkdir()
+    outside = shapely.affinity.translate(graves()[0], 500, 0)
+    write(root / "annotations" / "anna.gpkg", [*graves(), graves()[0], outside], crs=CRS)
+    left, top = HERE @ (0, 0)
+    write(root / "areas" / "anna.gpkg", [shapely.box(left, top - 7, left + 12, top)], crs=CRS)
+    out = tmp_path / "chips"
+    export_chips(settings_of(root), "coco", out, 128, 32, by_split=by_split, progress=listener)
+    said = "\n".join(listener.notes)
+    assert "outside" in said
+    assert "duplicate" in said
+    assert ("labelled in its area alone" in said) != by_split
+
+
 def test_a_folder_with_content_is_never_written_to(
     data: Path, tmp_path: Path, listener: Listener
 ) -> None:
