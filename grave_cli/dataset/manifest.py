@@ -108,8 +108,9 @@ class Manifest:
             DatasetError: There is no such cemetery.
         """
         everything = (*self.cemeteries, *self.ground)
+        wanted = composed(name)
         for cemetery in everything:
-            if cemetery.name == name:
+            if cemetery.name == wanted:
                 return cemetery
         names = ", ".join(cemetery.name for cemetery in everything)
         raise DatasetError("no such cemetery", where=self.root, found=name, expected=names)

@@ -5,6 +5,7 @@ A guard on both sides of each cut is left unused.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,9 +139,9 @@ def _listed(manifest: Manifest, data: DataSettings) -> dict[str, list[Cemetery]]
     chosen: dict[str, list[Cemetery]] = {
         split: [manifest[name] for name in getattr(data, split)] for split in SPLITS
     }
-    names = [name for split in SPLITS for name in getattr(data, split)]
-    for name in names:
-        if names.count(name) > 1:
+    names = [cemetery.name for split in SPLITS for cemetery in chosen[split]]
+    for name, count in Counter(names).items():
+        if count > 1:
             raise DatasetError(
                 f"cemetery {name} is listed twice in data.train, data.val and data.test",
                 where=manifest.root,
@@ -153,7 +154,8 @@ def _fill(chosen: dict[str, list[Cemetery]], free: Sequence[Cemetery]) -> None:
 
     The hash of its name places each cemetery in [0, 1): the lowest fifth tests, the next validates.
     So a cemetery keeps its split when others are added, but for the first few: then the lowest ones
-    serve, and at least one is left to train on. No addition turns training into test cemeteries.
+    serve, and at least one is left to train on. An addition turns a training into a test cemetery
+    only where all of the first few lie in the lowest fifth: 4 of 100 pairs, 1 of 100 triples.
     """
     order = sorted(free, key=_placement)
     limit = 0.0

@@ -20,7 +20,7 @@ from grave_cli.dataset.identity.dataset_id import dataset_id
 from grave_cli.dataset.manifest import Manifest, manifest_of, unread_notes
 from grave_cli.dataset.plans import CemeteryPlan, PartPlan, plan_parts
 from grave_cli.dataset.splits import Split, assign_parts
-from grave_cli.dataset.truth_notes import truth_notes
+from grave_cli.dataset.truth_notes import report_truth
 from grave_cli.progress import SILENT, Progress
 from grave_cli.rasters.bit_depth import ValueRange
 from grave_cli.rasters.recipe import InputRecipe
@@ -165,12 +165,7 @@ def arrays_bytes(parts: Sequence[PartPlan], settings: Settings) -> int:
 
 
 def _report_findings(whole: CemeteryPlan, with_dem: bool, progress: Progress) -> None:
-    for sentence in whole.graves.findings.sentences():
-        progress.warn(f"{whole.files.labels}: {sentence}")
-    for note in whole.graves.notes:
-        progress.warn(note)
-    for note in truth_notes(whole):
-        progress.note(f"{whole.files.name}: {note}")
+    report_truth(whole, progress)
     rasters = whole.orthophoto, whole.dem if with_dem else None
     for note in height_notes(rasters[1]):
         progress.note(note)

@@ -7,9 +7,25 @@ from pathlib import Path
 
 from grave_cli.dataset.plans import CemeteryPlan
 from grave_cli.errors import DatasetError
+from grave_cli.progress import Progress
 from grave_cli.rasters.geopackage_edits import edits_note, with_edits
 from grave_cli.vectors.areas import within_area
 from grave_cli.wording import counted
+
+
+def report_truth(whole: CemeteryPlan, progress: Progress) -> None:
+    """Report what was repaired or left out in the labels of a cemetery, and what counts of them.
+
+    Args:
+        whole: The cemetery.
+        progress: Receives warnings and notes.
+    """
+    for sentence in whole.graves.findings.sentences():
+        progress.warn(f"{whole.files.labels}: {sentence}")
+    for note in whole.graves.notes:
+        progress.warn(note)
+    for note in truth_notes(whole):
+        progress.note(f"{whole.files.name}: {note}")
 
 
 def truth_notes(whole: CemeteryPlan) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -11,8 +12,9 @@ from numpy.typing import NDArray
 from grave_cli.dataset.annotations import read_graves
 from grave_cli.dataset.cemetery_arrays import drawn_graves
 from grave_cli.dataset.manifest import Cemetery, Manifest
-from grave_cli.dataset.plans import PartPlan, plan_parts
+from grave_cli.dataset.plans import CemeteryPlan, PartPlan, plan_parts
 from grave_cli.dataset.splits import SPLITS, Split, assign_parts
+from grave_cli.dataset.truth_notes import report_truth
 from grave_cli.exchange.chip_index import Chip
 from grave_cli.outlines.polygons import Polygons, mended
 from grave_cli.progress import Progress
@@ -51,6 +53,11 @@ class ChipSource:
     graves: Polygons
     area: Area | None
 
+    @cached_property
+    def _tree(self) -> shapely.STRtree:
+        """The graves by their places: a chip shows few of them."""
+        return shapely.STRtree(self.graves)
+
     def places(self, size_px: int, overlap_px: int) -> Iterator[tuple[int, int]]:
         """Yield column and row of each chip; together they cover the part.
 
@@ -83,7 +90,8 @@ class ChipSource:
         frame = shapely.box(chip.column, chip.row, chip.column + size, chip.row + size)
         left, top = int(self.window.col_off), int(self.window.row_off)
         right, bottom = left + int(self.window.width), top + int(self.window.height)
-        cut = shapely.intersection(self.graves, frame & shapely.box(left, top, right, bottom))
+        shown = frame & shapely.box(left, top, right, bottom)
+        cut = shapely.intersection(self.graves[np.sort(self._tree.query(shown))], shown)
         moved = shapely.transform(cut, lambda points: points - (chip.column, chip.row))
         parts = ([p for p in shapely.get_parts(one) if _is_seen(p)] for one in moved)
         return [some for some in parts if some]
@@ -106,15 +114,22 @@ def _window(chip: Chip) -> Window:
     return Window(chip.column, chip.row, chip.size_px, chip.size_px)
 
 
-def split_sources(manifest: Manifest, settings: Settings) -> list[ChipSource]:
+def split_sources(manifest: Manifest, settings: Settings, progress: Progress) -> list[ChipSource]:
     """Return the parts of all splits, as a training uses them: nothing is in two splits.
+
+    Args:
+        manifest: The data set.
+        settings: Cemeteries of each split, GSD, layers and filter of the annotations.
+        progress: Receives what was repaired or left out in the labels.
 
     Raises:
         DatasetError: The data folder cannot be used.
         GridError: No working grid can be laid on an orthophoto.
         RasterReadError: An orthophoto cannot be used.
     """
-    parts = plan_parts(assign_parts(manifest, settings.data), settings)
+    parts = list(plan_parts(assign_parts(manifest, settings.data), settings))
+    for whole in {plan.whole.files.name: plan.whole for plan in parts}.values():
+        report_truth(whole, progress)
     return [_of_part(plan) for plan in parts]
 
 
@@ -124,7 +139,8 @@ def whole_sources(manifest: Manifest, settings: Settings, progress: Progress) ->
     Args:
         manifest: The data set.
         settings: GSD, layers and filter of the annotations.
-        progress: Receives a note for cemeteries without labels.
+        progress: Receives a note for cemeteries without labels, or with labels in an area alone,
+            and what was repaired or left out in the labels.
 
     Raises:
         DatasetError: Labels cannot be used.
@@ -135,7 +151,17 @@ def whole_sources(manifest: Manifest, settings: Settings, progress: Progress) ->
     for cemetery in everything:
         if cemetery.labels is None and not cemetery.is_ground:
             progress.note(f"Cemetery {cemetery.name} has no labels: its chips have no annotations")
-    return [_of_cemetery(cemetery, settings) for cemetery in everything]
+        elif _has_area(cemetery, settings) and not cemetery.is_ground:
+            progress.warn(
+                f"Cemetery {cemetery.name} is cut as a whole, but labelled in its area alone: "
+                "graves elsewhere have no annotations"
+            )
+    return [_of_cemetery(cemetery, settings, progress) for cemetery in everything]
+
+
+def _has_area(cemetery: Cemetery, settings: Settings) -> bool:
+    by_layer = bool(settings.data.area_layer) and cemetery.annotations is not None
+    return cemetery.area is not None or by_layer
 
 
 def _of_part(plan: PartPlan) -> ChipSource:
@@ -154,12 +180,14 @@ def _of_part(plan: PartPlan) -> ChipSource:
     )
 
 
-def _of_cemetery(cemetery: Cemetery, settings: Settings) -> ChipSource:
+def _of_cemetery(cemetery: Cemetery, settings: Settings, progress: Progress) -> ChipSource:
     orthophoto = inspect_orthophoto(cemetery.orthophoto)
     grid = orthophoto_grid(orthophoto, settings.grid.gsd_m, settings.grid.max_upsampling)
     graves: Polygons = np.array([], dtype=object)
     if cemetery.labels is not None:
-        graves = read_graves(cemetery, grid, settings.data).polygons
+        found = read_graves(cemetery, grid, settings.data)
+        report_truth(CemeteryPlan(cemetery, orthophoto, grid, found, None), progress)
+        graves = found.polygons
     pixels = _in_pixels(graves, grid)
     return ChipSource(cemetery.name, ALL, orthophoto, grid, grid.window, pixels, None)
 

@@ -152,7 +152,7 @@ def _export(
     for note in unread_notes(manifest):
         progress.warn(note)
     if by_split:
-        sources = split_sources(manifest, settings)
+        sources = split_sources(manifest, settings, progress)
     else:
         sources = whole_sources(manifest, settings, progress)
     identity = dataset_id(manifest)

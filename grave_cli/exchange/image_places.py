@@ -1,7 +1,7 @@
 """Images that somebody annotated, by name: orthophotos, smaller copies of them, or chips."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -16,8 +16,9 @@ from grave_cli.rasters.orthophoto import inspect_orthophoto
 from grave_cli.wording import counted
 
 _ALIKE = 0.01  # largest relative difference of the two scales of a smaller copy
+_UPLOADED = re.compile(r"^[0-9a-f]{8}-(?=.)")  # Label Studio, to uploaded files
 _ADDED = (
-    re.compile(r"^[0-9a-f]{8}-(?=.)"),  # Label Studio, to uploaded files
+    _UPLOADED,
     re.compile(r"(_(png|jpe?g|tiff?))?\.rf\.\w+$", re.IGNORECASE),  # Roboflow
 )
 
@@ -105,6 +106,11 @@ class ImagePlaces:
         return None
 
     @property
+    def files(self) -> Collection[Path]:
+        """The orthophotos in the folder."""
+        return self._files.values()
+
+    @property
     def listing(self) -> str:
         """What the folder holds, in words."""
         if self._chips:
@@ -135,6 +141,15 @@ class ImagePlaces:
                 cemetery, found.crs, found.transform, found.width, found.height
             )
         return self._places[cemetery]
+
+
+def version_of(name: str) -> PurePosixPath:
+    """Return what tells the versions of an image apart: its name with folders and additions.
+
+    Only its ending, and what Label Studio adds at each upload of the same file, do not count.
+    """
+    path = PurePosixPath(composed(PureWindowsPath(name).as_posix()))
+    return path.with_name(_UPLOADED.sub("", path.stem) or path.stem)
 
 
 def _spellings(name: str) -> Iterator[str]:

@@ -13,7 +13,7 @@ from grave_cli.dataset.named_files import find_files
 from grave_cli.errors import DatasetError
 from grave_cli.exchange.annotation_file import Annotations, annotation_output, write_annotations
 from grave_cli.exchange.drawing import Drawing, Image, choose
-from grave_cli.exchange.image_places import ImagePlaces, Place
+from grave_cli.exchange.image_places import ImagePlaces, Place, version_of
 from grave_cli.exchange.pieces import Piece, whole_graves
 from grave_cli.exchange.read_drawing import read_drawing
 from grave_cli.outputs import checked_outputs, seal, source_of
@@ -84,11 +84,15 @@ def import_annotations(
         RasterReadError: It cannot be opened.
     """
     drawing = choose(read_drawing(source), categories, source)
-    found, notes = _placed(drawing, ImagePlaces(orthophotos), source)
+    places = ImagePlaces(orthophotos)
+    found, notes = _placed(drawing, places, source)
     origin = _fingerprint(source)
     paths = {one.cemetery: out / f"{one.cemetery}.gpkg" for one in found}
     _refuse_second_files(out, paths)
     given = {"SOURCE": None if source.is_dir() else source}
+    # Only a GeoPackage can bear the name of an annotation file.
+    rasters = [path for path in places.files if path.suffix.lower() == ".gpkg"]
+    given |= {f"orthophoto {path.name}": path for path in rasters}
     outputs = [annotation_output(path, origin) for path in paths.values()]
     with checked_outputs(outputs, given, overwrite=overwrite):
         for one in found:
@@ -113,12 +117,14 @@ def _placed(
     notes = list(drawing.notes)
     pieces: dict[str, list[Piece]] = {}
     place_of: dict[str, Place] = {}
+    shown: dict[Place, str] = {}
     blank = 0
     for image in drawing.images:
         blank += not image.shapes
         if not image.shapes:
             continue
         place = _find(places, image, where)
+        _refuse_versions(shown.setdefault(place, image.name), image.name, where)
         place_of.setdefault(place.cemetery, place)
         own = pieces.setdefault(place.cemetery, [])
         own += _pieces(image, place, where, notes)
@@ -139,6 +145,23 @@ def _find(places: ImagePlaces, image: Image, where: Path) -> Place:
             remedy="name the folder with --orthophotos",
         )
     return place
+
+
+def _refuse_versions(first: str, name: str, where: Path) -> None:
+    """Refuse a second version of an image, whose annotations may lie elsewhere.
+
+    Roboflow turns and mirrors images, and exports several versions of each; images of one name may
+    lie in several folders.
+    """
+    if version_of(first) != version_of(name):
+        raise DatasetError(
+            "two annotated images belong to one orthophoto or chip",
+            where=where,
+            found=f"{first} and {name}",
+            expected="one version of each image",
+            remedy="export them without augmentation, or give images of different places different "
+            "names",
+        )
 
 
 def _pieces(image: Image, place: Place, where: Path, notes: list[str]) -> list[Piece]:

@@ -136,8 +136,10 @@ def _beside(polygons: Polygons, graves: Polygons) -> Polygons:
     """Cut the graves out of polygons."""
     result = polygons.copy()
     index, grave = shapely.STRtree(graves).query(polygons, predicate="dwithin", distance=_RIM)
-    for one in np.unique(index):
-        taken = grown(shapely.union_all(graves[grave[index == one]]), _RIM)
+    order = np.argsort(index, kind="stable")
+    touched, starts = np.unique(index[order], return_index=True)
+    for one, beside in zip(touched, np.split(grave[order], starts[1:]), strict=False):
+        taken = grown(shapely.union_all(graves[beside]), _RIM)
         result[one] = shapely.difference(result[one], taken)
     return largest_parts(result)
 

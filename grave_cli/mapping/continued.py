@@ -107,7 +107,7 @@ def _not_refused(result: PredictionResult, comparison: Comparison) -> Candidates
     one, two = found.polygons[index], refused[other]
     common = shapely.area(shapely.intersection(one, two))
     same = common > _SAME_SHARE * np.minimum(shapely.area(one), shapely.area(two))
-    kept = [i for i in range(len(found)) if i not in set(index[same].tolist())]
+    kept = np.setdiff1d(np.arange(len(found)), index[same])
     return Candidates(found.polygons[kept], tuple(found.attributes[i] for i in kept))
 
 

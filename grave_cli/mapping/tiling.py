@@ -8,8 +8,10 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field, TypeAdapter
 
 from grave_cli.atomic_writes import whole_file
 from grave_cli.mapping.engine import Engine, start_tiles
@@ -17,6 +19,7 @@ from grave_cli.settings.mapping import PredictionSettings
 
 _EDGES_PX = (256, 384, 512, 768, 1024, 1536)
 _STRIDE = 32  # tile sides are multiples of it
+_SPEEDS = TypeAdapter(dict[str, dict[int, Annotated[float, Field(gt=0, allow_inf_nan=False)]]])
 
 
 @dataclass(frozen=True)
@@ -98,24 +101,22 @@ def measure_speeds(
     """
     machine = f"{platform.node()} {os.cpu_count()} cores {settings.threads} threads"
     key = f"{model} {engine.name} {machine} {settings.halo_px}"
+    edges = usable_edges(engine.batch_mpx, settings.halo_px)
     speeds = _read_cache(cache).get(key)
-    if speeds is None:
-        speeds = {
-            str(edge): _speed(engine, channels, edge)
-            for edge in usable_edges(engine.batch_mpx, settings.halo_px)
-        }
+    if speeds is None or speeds.keys() != set(edges):
+        speeds = {edge: _speed(engine, channels, edge) for edge in edges}
         known = {**_read_cache(cache), key: speeds}  # with those another process has added
         with whole_file(cache) as new:
             new.write_text(json.dumps(known, indent=1), encoding="utf-8")
-    return {int(edge): speed for edge, speed in speeds.items()}
+    return speeds
 
 
-def _read_cache(cache: Path) -> dict[str, dict[str, float]]:
+def _read_cache(cache: Path) -> dict[str, dict[int, float]]:
+    """Read the speeds by machine and by edge; what is damaged is measured again."""
     try:
-        known: dict[str, dict[str, float]] = json.loads(cache.read_text(encoding="utf-8"))
+        return _SPEEDS.validate_json(cache.read_bytes())
     except (OSError, ValueError):
         return {}
-    return known
 
 
 def _speed(engine: Engine, channels: int, edge: int) -> float:

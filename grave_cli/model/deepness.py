@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from grave_cli import __version__
 from grave_cli.atomic_writes import whole_file
-from grave_cli.errors import ModelError
+from grave_cli.errors import ModelError, SettingsError
 from grave_cli.graves.instances import seed_certainty
 from grave_cli.model.bundle import WEIGHTS_KEY, Bundle
 from grave_cli.model.deepness_graph import EMPTY_PX, with_plugin_ends
@@ -41,6 +41,7 @@ THRESHOLD = 0.45
 """Certainty from which the plugin draws a pixel. A sure pixel of the border rates 0.5 and is drawn,
 one of a contact rates 0, so that touching graves stay apart."""
 
+_LEAST_CORE_PX = 32  # of a tile, as for `prediction.tile_px`
 _NO_SMOOTHING = 1  # pixels; a median over more would close the gaps between touching graves
 _SEAL_KEY = "gravecli.seal"
 
@@ -105,11 +106,12 @@ def write_deepness(bundle: Bundle, path: Path, settings: PredictionSettings) -> 
     Raises:
         ExportError: The file cannot be written.
         ModelError: The model needs heights, or its files are damaged or do not fit.
+        SettingsError: Tiles would overlap as a whole.
     """
     import onnx
 
     check_exportable(bundle)
-    tile_px = settings.tile_px or DEFAULT_TILE_PX
+    tile_px = _tile_px(settings)
     written = DeepnessFile(
         path,
         tile_px,
@@ -127,6 +129,20 @@ def write_deepness(bundle: Bundle, path: Path, settings: PredictionSettings) -> 
     with whole_file(path) as new:
         new.write_bytes(content)
     return written
+
+
+def _tile_px(settings: PredictionSettings) -> int:
+    """Return the edge of a tile; tiles that overlap as a whole would keep the plugin in place."""
+    tile_px = settings.tile_px or DEFAULT_TILE_PX
+    most = (tile_px - _LEAST_CORE_PX) // 2
+    if settings.halo_px > most:
+        raise SettingsError(
+            "prediction.halo_px is too large for the tiles of Deepness",
+            found=settings.halo_px,
+            expected=f"at most {most} for tiles of {tile_px} pixels",
+            remedy="set a larger prediction.tile_px, or a smaller halo",
+        )
+    return tile_px
 
 
 def _load_network(bundle: Bundle) -> "ModelProto":

@@ -70,7 +70,20 @@ def continue_from(
     """
     network = build_network(architecture)
     weights = load_network(bundle).state_dict()
-    stem = next(name for name, tensor in weights.items() if tensor.ndim == 4)
-    weights[stem] = rearrange_stem(weights[stem], bundle.card.recipe.features, features)
+    known = bundle.card.recipe.features
+    for name in _stems(network, architecture) if known != features else ():
+        weights[name] = rearrange_stem(weights[name], known, features)
     network.load_state_dict(weights)
     return network
+
+
+def _stems(network: nn.Module, architecture: Architecture) -> list[str]:
+    """Name the weights that read the input: those of MobileOne, FastViT and RepVGG are several.
+
+    A network with one more input channel tells them by their shape.
+    """
+    wider = build_network(
+        architecture.model_copy(update={"in_channels": architecture.in_channels + 1})
+    )
+    shapes = {name: tensor.shape for name, tensor in wider.state_dict().items()}
+    return [name for name, tensor in network.state_dict().items() if tensor.shape != shapes[name]]

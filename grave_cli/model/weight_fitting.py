@@ -66,10 +66,12 @@ def fit_weights(
         A complete state dict for the encoder.
 
     Raises:
-        ModelError: Weights are missing, have another shape, or belong to a larger encoder.
+        ModelError: Weights are missing, have another shape, are no numbers, belong to a larger
+            encoder, or are there twice.
     """
-    found = {_bare(key): tensor for key, tensor in weights.items()}
     targets = {_bare(key): key for key in wanted}
+    _refuse_two_sets(weights, targets, where)
+    found = {_bare(key): tensor for key, tensor in weights.items()}
     if "_conv_stem.weight" in found and "conv_stem.weight" in targets:
         blocks = _blocks(wanted)
         found = {timm_name(key, blocks, where): tensor for key, tensor in found.items()}
@@ -78,6 +80,7 @@ def fit_weights(
     _refuse_missing(by_joined, targets, where)
     # What may be missing, a counter of batch normalisation, stays as the encoder has it.
     fitted = {key: by_joined.get(_joined(bare), wanted[key]) for bare, key in targets.items()}
+    _refuse_no_numbers(fitted, where)
     return {
         key: fit_tensor(tensor, wanted[key], in_channels, f"{where}: {key}")
         for key, tensor in fitted.items()
@@ -170,6 +173,38 @@ def _joined(key: str) -> str:
 def _blocks(keys: Iterable[str]) -> list[tuple[int, int]]:
     """List stage and index of each block of a timm EfficientNet, in order."""
     return sorted({(int(m[1]), int(m[2])) for m in map(_TIMM_BLOCK.search, keys) if m})
+
+
+def _refuse_two_sets(
+    weights: Mapping[str, torch.Tensor], targets: Mapping[str, str], where: Path | str
+) -> None:
+    """Refuse a file with two encoders, such as a network and its moving average."""
+    first: dict[str, str] = {}
+    for key, tensor in weights.items():
+        other = first.setdefault(_bare(key), key)
+        if _bare(key) in targets and not _is_equal(tensor, weights[other]):
+            raise ModelError(
+                "contains two encoders",
+                where=where,
+                found=f"{other} and {key}",
+                expected="the weights of one",
+                remedy="save only the state dict of one",
+            )
+
+
+def _is_equal(one: torch.Tensor, other: torch.Tensor) -> bool:
+    return one is other or (one.dtype == other.dtype and torch.equal(one, other))
+
+
+def _refuse_no_numbers(fitted: Weights, where: Path | str) -> None:
+    strange = [key for key, tensor in fitted.items() if not torch.isfinite(tensor).all()]
+    if strange:
+        raise ModelError(
+            "contains infinite weights, or some that are no numbers",
+            where=where,
+            found=first_names(strange),
+            remedy="the training that made them has failed: take an earlier checkpoint of it",
+        )
 
 
 def _refuse_larger_encoder(found: Iterable[str], targets: Iterable[str], where: Path | str) -> None:

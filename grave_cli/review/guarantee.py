@@ -135,7 +135,9 @@ def most_wrong(wrong: int, known: int, new: int, confidence: float = CONFIDENCE)
     """
     from scipy.stats import hypergeom
 
-    numbers = np.arange(new + 1)
-    chance = hypergeom.cdf(wrong, known + new, wrong + numbers, known)
-    possible = numbers[chance > 1 - confidence]
-    return int(possible[-1]) if len(possible) else 0
+    least, beyond = 0, new + 1
+    while beyond - least > 1:  # more wrong ones among the new are always less likely
+        number = (least + beyond) // 2
+        possible = hypergeom.cdf(wrong, known + new, wrong + number, known) > 1 - confidence
+        least, beyond = (number, beyond) if possible else (least, number)
+    return least

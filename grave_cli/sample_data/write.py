@@ -16,6 +16,7 @@ import pyproj
 
 from grave_cli.atomic_writes import whole_file
 from grave_cli.errors import DatasetError
+from grave_cli.outputs import written_alone
 from grave_cli.progress import SILENT, Progress
 from grave_cli.sample_data.canvas import Array
 from grave_cli.sample_data.elevation import SurfaceModel, model_surface
@@ -101,6 +102,7 @@ def write_sample_data(
         DatasetError: A size or the seed is out of bounds, the CRS is not a projected one, no preset
             has this name, or the folder already holds data.
         ExportError: A file cannot be written.
+        InUseError: Another process writes samples into this folder.
     """
     _check_sizes(cemeteries, size_m)
     if seed < 0:
@@ -109,10 +111,10 @@ def write_sample_data(
     if variety is not None:
         check_preset(variety)
     folders = FOLDERS if variety is None else (*FOLDERS, *GROUND_FOLDERS)
-    made = _prepare_folders(root, folders)
     written: list[SampleCemetery] = []
     with (
-        _nothing_left_on_failure(root, folders, made),
+        written_alone(root / FOLDERS[0]),
+        _nothing_left_on_failure(root, folders, _prepare_folders(root, folders)),
         progress.task("Sample cemeteries", total=cemeteries, unit="cemeteries") as advance,
     ):
         for index in range(cemeteries):

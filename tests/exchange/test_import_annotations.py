@@ -1,6 +1,7 @@
 """Annotations of tools, drawn on images, lie where the orthophotos show them."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import rasterio
 import shapely
 from affine import Affine
 from office import write_raster
+from rasterio.transform import from_origin
 
 from grave_cli.errors import DatasetError, ExportError
 from grave_cli.exchange.import_annotations import Imported, import_annotations
@@ -114,6 +116,37 @@ def test_names_as_tools_write_them(name: str, photos: Path, tmp_path: Path) -> N
     content["images"][0]["file_name"] = name
     _, path = run(save(tmp_path / "instances.json", content), photos)
     assert_same(read(path)[0][0], on_ground(OUTLINE))
+
+
+@pytest.mark.parametrize(
+    ("names", "fits"),
+    [
+        (("anna_png.rf.0a1B2c.jpg", "anna_png.rf.3d4E5f.jpg"), False),
+        (("north/anna.png", "south/anna.png"), False),
+        (("0a1b2c3d-anna.png", "4e5f6a7b-anna.png"), True),
+        (("anna.png", "anna.jpg"), True),
+    ],
+)
+def test_two_versions_of_an_image_are_refused(
+    names: tuple[str, str], fits: bool, photos: Path, tmp_path: Path
+) -> None:
+    content = coco({"segmentation": [ring()]})
+    content["images"] = [
+        {"id": key, "file_name": name, "width": 120, "height": 120}
+        for key, name in enumerate(names)
+    ]
+    mirrored = [120 - value if index % 2 == 0 else value for index, value in enumerate(ring())]
+    content["annotations"] = [
+        {"image_id": 0, "category_id": 0, "segmentation": [ring()]},
+        {"image_id": 1, "category_id": 0, "segmentation": [mirrored]},
+    ]
+    source = save(tmp_path / "instances.json", content)
+    if fits:
+        assert run(source, photos)[0].files[0].graves == 2
+        return
+    words = rf"found {re.escape(f'{names[0]} and {names[1]}')}, expected one version"
+    with pytest.raises(DatasetError, match=words):
+        run(source, photos)
 
 
 def test_pascal_voc(photos: Path, tmp_path: Path) -> None:
@@ -230,3 +263,17 @@ def test_annotations_that_are_there_are_kept(photos: Path, tmp_path: Path) -> No
     with pytest.raises(ExportError, match="is made of other annotations"):
         import_annotations(other, photos, out)
     import_annotations(other, photos, out, overwrite=True)
+
+
+def test_an_orthophoto_is_never_replaced(tmp_path: Path) -> None:
+    photo = tmp_path / "photos" / "anna.gpkg"
+    photo.parent.mkdir()
+    place = {"crs": "EPSG:25832", "transform": from_origin(500_000, 5_300_000, 0.1, 0.1)}
+    shape = {"count": 3, "width": 120, "height": 120, "dtype": "uint8"}
+    with rasterio.open(photo, "w", driver="GPKG", **shape, **place) as dataset:
+        dataset.write(np.full((3, 120, 120), 99, np.uint8))
+    before = photo.read_bytes()
+    labels = save(tmp_path / "instances.json", coco({"segmentation": [ring()]}))
+    with pytest.raises(ExportError, match=r"orthophoto anna\.gpkg are the same file"):
+        import_annotations(labels, photo.parent, photo.parent, overwrite=True)
+    assert photo.read_bytes() == before

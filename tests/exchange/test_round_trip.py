@@ -1,6 +1,7 @@
 """Chips and their labels, exported and imported again, give the graves within half a pixel."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ from office import CRS, HERE, graves, write_raster
 from PIL import Image
 from support import Listener
 
+from grave_cli.dataset.manifest import manifest_of
 from grave_cli.errors import ExportError
 from grave_cli.exchange.chip_index import Chip
 from grave_cli.exchange.chip_labels import LabelFormat
-from grave_cli.exchange.chip_sources import ChipSource, _in_pixels
+from grave_cli.exchange.chip_sources import ChipSource, _in_pixels, whole_sources
 from grave_cli.exchange.export_chips import ExportedChips, export_chips
 from grave_cli.exchange.import_annotations import import_annotations
 from grave_cli.rasters.grid import WorkingGrid
@@ -165,6 +167,26 @@ def test_strips_share_no_pixel_and_what_is_not_labelled_is_black(tmp_path: Path)
     assert 5 <= sum(result.annotations.values()) <= 20  # of ten graves, five are labelled
 
 
+@pytest.mark.parametrize("by_split", [True, False])
+def test_what_is_left_out_of_the_labels_is_said(
+    tmp_path: Path, listener: Listener, by_split: bool
+) -> None:
+    root = tmp_path / "data"
+    write_raster(root / "orthophotos" / "anna.tif", edge=240, transform=HERE @ Affine.scale(0.5))
+    for kind in ("annotations", "areas"):
+        (root / kind).mkdir()
+    outside = shapely.affinity.translate(graves()[0], 500, 0)
+    write(root / "annotations" / "anna.gpkg", [*graves(), graves()[0], outside], crs=CRS)
+    left, top = HERE @ (0, 0)
+    write(root / "areas" / "anna.gpkg", [shapely.box(left, top - 7, left + 12, top)], crs=CRS)
+    out = tmp_path / "chips"
+    export_chips(settings_of(root), "coco", out, 128, 32, by_split=by_split, progress=listener)
+    said = "\n".join(listener.notes)
+    assert "outside" in said
+    assert "duplicate" in said
+    assert ("labelled in its area alone" in said) != by_split
+
+
 def test_a_folder_with_content_is_never_written_to(
     data: Path, tmp_path: Path, listener: Listener
 ) -> None:
@@ -222,3 +244,23 @@ def test_a_spiked_grave_can_be_cut_along_chips(data: Path) -> None:
     chip = Chip(file="a.png", split="all", cemetery="anna", column=142, row=470, size_px=120)
     ((part,),) = source.outlines(chip)
     assert part.is_valid
+
+
+def test_a_chip_looks_at_the_graves_near_it_alone(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_of(data)
+    source = whole_sources(manifest_of(settings.data), settings, Listener())[0]
+    columns, rows = 2 * np.stack(np.divmod(np.arange(10_000), 100))
+    many = replace(source, graves=shapely.box(columns, rows, columns + 1.5, rows + 1.5))
+    looked_at: list[int] = []
+    intersection = shapely.intersection
+
+    def counted(graves: Any, other: Any) -> Any:
+        looked_at.append(np.size(graves))
+        return intersection(graves, other)
+
+    monkeypatch.setattr(shapely, "intersection", counted)
+    chip = Chip(file="a.png", split="all", cemetery="anna", column=40, row=20, size_px=32)
+    assert len(many.outlines(chip)) == 16**2
+    assert max(looked_at) < 20**2

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import rasterio
+import shapely
 from browser import browser_page, needs_chromium
 from playwright.sync_api import Page
 from rasterio.transform import from_origin
@@ -90,6 +91,21 @@ def test_the_picture_lies_under_the_outlines(orthophoto: Path, result: Predictio
     assert (report.fields, report.rows, report.to_review) == (2, 3, 2)
     assert report.areas is not None
     assert sum(report.areas.counts) == 6
+
+
+def test_the_places_of_the_graves_are_indexed_once(
+    orthophoto: Path, result: PredictionResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+    tree = shapely.STRtree
+
+    def counted(places: object) -> shapely.STRtree:
+        made.append(1)
+        return tree(places)
+
+    monkeypatch.setattr(shapely, "STRtree", counted)
+    assert len(make_report(orthophoto, result, "en").cards) > 1
+    assert len(made) == 1
 
 
 def test_a_map_without_graves_has_a_page(

@@ -125,3 +125,16 @@ def test_a_damaged_cache_is_measured_again(tmp_path: Path) -> None:
     cache = tmp_path / "speeds.json"
     cache.write_text("{")
     assert measure_speeds(Slow(0), 3, MEASURED, cache, "model")
+
+
+@pytest.mark.parametrize("content", ["[]", "null", '{"KEY": 3}', '{"KEY": {"256": 0}}', "{"])
+def test_a_damaged_cache_is_made_anew(content: str, tmp_path: Path) -> None:
+    cache = tmp_path / "speeds.json"
+    engine = Slow(512)
+    measure_speeds(engine, 3, MEASURED, cache, "model")
+    (key,) = json.loads(cache.read_text("utf-8"))
+    cache.write_text(content.replace("KEY", key), "utf-8")
+    engine.asked = 0
+    speeds = measure_speeds(engine, 3, MEASURED, cache, "model")
+    assert engine.asked
+    assert min(speeds.values()) > 0

@@ -18,7 +18,7 @@ from qgis_process import PYTHON, needs_qgis
 from rasterio.windows import Window
 from support import copy_bundle, untrained_bundle
 
-from grave_cli.errors import ExportError, ModelError
+from grave_cli.errors import ExportError, ModelError, SettingsError
 from grave_cli.graves.instances import seed_certainty
 from grave_cli.mapping.onnx_engine import OnnxEngine
 from grave_cli.model.bundle import Bundle, read_bundle
@@ -208,3 +208,9 @@ def test_only_an_unchanged_file_of_the_same_model_is_replaced(rgb: Bundle, tmp_p
     path.write_text("notes")
     with pytest.raises(ExportError, match="was not written by gravecli"):
         check(rgb)
+
+
+def test_a_halo_that_fills_the_tile_is_refused(rgb: Bundle, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"halo_px .* at most 240 for tiles of 512 pixels"):
+        write_deepness(rgb, tmp_path / "out.onnx", PredictionSettings(halo_px=256))
+    assert not list(tmp_path.iterdir())

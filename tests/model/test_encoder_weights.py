@@ -251,6 +251,23 @@ def test_another_shape_is_refused(tmp_path: Path) -> None:
         load_encoder_weights(encoder_of("tu-resnet18"), "tu-resnet18", str(path), 3)
 
 
+def test_a_file_with_two_encoders_is_refused(tmp_path: Path) -> None:
+    source = {f"model.{key}": value for key, value in resnet_weights().items()}
+    twice = {f"module.{key}": value for key, value in source.items()}
+    wanted = encoder_of("tu-resnet18").state_dict()
+    assert fit_weights(source | twice, wanted, 3, "the same twice").keys() == wanted.keys()
+    average = {key: value / 2 for key, value in twice.items()}
+    with pytest.raises(ModelError, match=r"two encoders \(found model\.conv1.* and module\.model"):
+        fit_weights(source | average, wanted, 3, tmp_path / "both.pt")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused(value: float) -> None:
+    source = resnet_weights() | {"layer1.0.conv1.weight": torch.full((64, 64, 3, 3), value)}
+    with pytest.raises(ModelError, match=r"no numbers \(found .*layer1\.0\.conv1\.weight"):
+        fit_weights(source, encoder_of("tu-resnet18").state_dict(), 3, "failed.pt")
+
+
 def test_counters_that_old_files_lack_are_not_missed() -> None:
     source = {key: value for key, value in resnet_weights().items() if "num_batches" not in key}
     wanted = encoder_of("tu-resnet18").state_dict()

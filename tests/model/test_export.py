@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 import torch
 from image_store import runs_of
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -20,8 +21,8 @@ from grave_cli.training.trainer import run_training
 NORMAL = IMAGENET  # of networks without pretrained weights
 
 
-def make_model(folder: Path, **changes: object) -> tuple[Settings, Bundle]:
-    """A tiny untrained model, named `start`, and its settings."""
+def make_card(folder: Path, **changes: object) -> tuple[Settings, ModelCard]:
+    """The settings and the description of a tiny untrained model, named `start`."""
     settings = tiny_settings(folder, folder / "runs", **changes)
     recipe = InputRecipe.from_settings(settings, *NORMAL)
     architecture = architecture_for(settings, recipe.channel_count)
@@ -37,7 +38,13 @@ def make_model(folder: Path, **changes: object) -> tuple[Settings, Bundle]:
         metrics={},
         settings={},
     )
-    return settings, write_model(folder / "model", build_network(architecture), card)
+    return settings, card
+
+
+def make_model(folder: Path, **changes: object) -> tuple[Settings, Bundle]:
+    """This model on disk, and its settings."""
+    settings, card = make_card(folder, **changes)
+    return settings, write_model(folder / "model", build_network(card.architecture), card)
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +96,24 @@ def test_a_model_for_rgb_dem_keeps_its_colours_and_the_features_it_shares(
         again, pixels[:, 3] = pixels[:, :3], 0
     with torch.inference_mode():
         assert torch.allclose(other(again), load_network(bundle)(pixels), atol=1e-5)
+
+
+def test_an_encoder_that_reads_the_input_in_several_branches_starts_likewise(
+    tmp_path: Path,
+) -> None:
+    heights = {"data__channels": "rgb+dem", "elevation__features": ("height", "slope")}
+    settings, card = make_card(tmp_path, model__encoder="mobileone_s0", **heights)
+    bundle = Bundle(folder=tmp_path, card=card)
+    weights = build_network(card.architecture).state_dict()
+    bundle.weights.write_bytes(safetensors.torch.save(weights))
+    pixels = torch.randn(1, 5, 64, 64)
+    turned = start(bundle, with_values(settings, {"elevation.features": ("slope", "height")}))
+    blank = torch.cat([pixels[:, :3], torch.zeros(1, 2, 64, 64)], dim=1)
+    plain = start(bundle, with_values(settings, {"data.channels": "rgb"}))
+    kept = load_network(bundle)
+    with torch.inference_mode():
+        assert torch.allclose(turned(pixels[:, [0, 1, 2, 4, 3]]), kept(pixels), rtol=1e-3, atol=0.1)
+        assert torch.allclose(plain(pixels[:, :3]), kept(blank), rtol=1e-3, atol=0.1)
 
 
 def test_a_fine_tuning_run_names_the_model_it_started_from(

@@ -30,6 +30,10 @@ def test_the_worked_example() -> None:
     assert most_wrong(2, 100, 100) == 6
 
 
+def test_a_bound_for_any_number_of_graves_takes_no_time() -> None:
+    assert 0 < most_wrong(0, 400, 10**8) < 10**6
+
+
 def test_no_grave_left_means_no_error_left() -> None:
     assert most_wrong(3, 80, 0) == 0
 

@@ -11,9 +11,10 @@ import pyproj
 import pytest
 import rasterio
 import shapely
+from node import nodes
 from rasterio import features
 
-from grave_cli.errors import DatasetError, ExportError
+from grave_cli.errors import DatasetError, ExportError, InUseError
 from grave_cli.sample_data.light import cast_shadows
 from grave_cli.sample_data.write import GSD_M, SampleCemetery, write_sample_data
 
@@ -195,6 +196,15 @@ def test_a_seed_below_zero_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="seed"):
         write_sample_data(tmp_path / "new", seed=-1)
     assert not (tmp_path / "new").exists()
+
+
+def test_two_processes_never_write_into_one_folder(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    with nodes("office-2") as (other,):
+        assert other.ask("claim", root / "orthophotos") == "done"
+        with pytest.raises(InUseError, match=r"in use by .* on office-2"):
+            write_sample_data(root, cemeteries=1, size_m=SIZE_M)
+    assert not list(root.rglob("*.tif"))
 
 
 def test_nothing_is_left_when_writing_fails(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 
 from grave_cli.delivery.grave_columns import FLAG_WORDS, GRAVE_COLUMNS, SHAPES
@@ -277,8 +278,9 @@ def _cards(
     corner: NDArray[np.float64],
     metres_per_unit: float,
 ) -> Iterator[Card]:
+    tree = shapely.STRtree(polygons)
     for index, crop in zip(queue.tolist(), crops, strict=True):
-        others = [other for other in neighbours(polygons, crop).tolist() if other != index]
+        others = [other for other in neighbours(tree, crop).tolist() if other != index]
         yield Card(index, _place(crop, corner, metres_per_unit), others)
 
 

@@ -12,7 +12,6 @@ from affine import Affine
 from numpy.typing import NDArray
 from PIL import Image
 
-from grave_cli.outlines.polygons import Polygons
 from grave_cli.rasters.grid import WorkingGrid
 from grave_cli.rasters.orthophoto import inspect_orthophoto
 from grave_cli.rasters.orthophoto_pixels import GridPixels, OrthophotoReader, open_orthophoto
@@ -83,7 +82,7 @@ def _as_address(pixels: GridPixels) -> str:
     return f"data:image/jpeg;base64,{b64encode(buffer.getvalue()).decode('ascii')}"
 
 
-def neighbours(polygons: Polygons, picture: Picture) -> NDArray[np.intp]:
+def neighbours(graves: shapely.STRtree, picture: Picture) -> NDArray[np.intp]:
     """Return the indices of the graves that a picture shows."""
-    found = shapely.STRtree(polygons).query(shapely.box(*picture.bounds))
+    found = graves.query(shapely.box(*picture.bounds))
     return np.sort(np.asarray(found, dtype=np.intp))
