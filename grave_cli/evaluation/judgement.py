@@ -22,7 +22,7 @@ from grave_cli.evaluation.mistakes import Mistakes, find_mistakes
 from grave_cli.evaluation.outline_error import Distances, boundary_distances, corner_distances
 from grave_cli.evaluation.score import ObjectScore, add_scores, count_matches
 from grave_cli.evaluation.verdicts import Verdicts, give_verdicts
-from grave_cli.outlines.polygons import Polygons
+from grave_cli.outlines.polygons import Polygons, mended
 from grave_cli.rasters.metric_frame import frame_around
 
 IOU_LEVELS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
@@ -126,7 +126,8 @@ def judge_on_ground(
         confidence: Confidence of each prediction, as for `judge`.
     """
     frame = frame_around(np.concatenate([truth, predicted]), crs)
-    return judge(frame.bring(truth, crs), frame.bring(predicted, crs), confidence)
+    true, drawn = (mended(frame.bring(graves, crs)) for graves in (truth, predicted))
+    return judge(true, drawn, confidence)
 
 
 def join_judgements(parts: Sequence[Judgement]) -> Judgement:

@@ -115,7 +115,8 @@ def rectangle_corners(polygons: Polygons) -> NDArray[np.float64]:
     )
     points = shapely.get_coordinates(plain[four]).reshape(len(four), 5, 2)[:, :4]
     sides = np.roll(points, -1, axis=1) - points
-    sides /= np.hypot(sides[..., 0], sides[..., 1])[..., None]
+    with np.errstate(invalid="ignore"):  # a corner drawn twice has no direction
+        sides /= np.hypot(sides[..., 0], sides[..., 1])[..., None]
     cosines = (sides * np.roll(sides, 1, axis=1)).sum(axis=2)
     square = (np.abs(cosines) <= _SQUARE).all(axis=1)
     corners[four[square]] = points[square]

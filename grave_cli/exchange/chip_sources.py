@@ -16,7 +16,7 @@ from grave_cli.dataset.plans import CemeteryPlan, PartPlan, plan_parts
 from grave_cli.dataset.splits import SPLITS, Split, assign_parts
 from grave_cli.dataset.truth_notes import report_truth
 from grave_cli.exchange.chip_index import Chip
-from grave_cli.outlines.polygons import Polygons
+from grave_cli.outlines.polygons import Polygons, mended
 from grave_cli.progress import Progress
 from grave_cli.rasters.grid import Window, WorkingGrid
 from grave_cli.rasters.orthophoto import Orthophoto, inspect_orthophoto, orthophoto_grid
@@ -197,4 +197,4 @@ def _in_pixels(graves: Polygons, grid: WorkingGrid) -> Polygons:
     scaled: Polygons = shapely.transform(
         graves, lambda p: np.stack(inverse @ (p[:, 0], p[:, 1]), axis=1)
     )
-    return scaled
+    return mended(scaled)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from grave_cli.errors import DatasetError
 from grave_cli.mapping.result import Candidates, PredictionResult
+from grave_cli.outlines.polygons import mended
 from grave_cli.outputs import source_of
 from grave_cli.rasters.grid import WorkingGrid
 from grave_cli.resurvey.compare import Comparison, compare_surveys
@@ -18,6 +19,7 @@ from grave_cli.resurvey.layers import further_layers, graves_rows
 from grave_cli.resurvey.removed import REFUSED
 from grave_cli.resurvey.survey import OLD_LAYER_OPTION, Survey, read_survey
 from grave_cli.settings.tree import Settings
+from grave_cli.vectors.outline_repair import clean_outlines
 
 _APART_M = 100.0
 _SAME_SHARE = 0.5  # of the smaller outline: a candidate is one that was refused
@@ -98,7 +100,9 @@ def _not_refused(result: PredictionResult, comparison: Comparison) -> Candidates
         return found
     shift, scale = comparison.shift, result.grid.metres_per_unit
     step = np.array([shift.east_m, shift.north_m]) / scale
-    refused = shapely.transform(removed.polygons()[is_refused], lambda points: points + step)
+    # A person may have refused one without an outline, or with one that crosses itself.
+    drawn = clean_outlines(removed.polygons()[is_refused], 0.0).polygons
+    refused = mended(np.asarray(shapely.transform(drawn, lambda points: points + step)))
     index, other = shapely.STRtree(refused).query(found.polygons, predicate="intersects")
     one, two = found.polygons[index], refused[other]
     common = shapely.area(shapely.intersection(one, two))

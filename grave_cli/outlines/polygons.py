@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 Polygons = NDArray[np.object_]
 _SNAP = 1e-6  # pixels or CRS units; far below the precision of any survey
+_CRUMBS = 1e-6  # of an outline's area: smaller parts that a repair leaves are dropped
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,43 @@ def grown(area: shapely.Geometry, by: float) -> shapely.Geometry:
     """
     # GEOS 3.14 may return rings that cross themselves, which no cut or union accepts afterwards.
     return shapely.make_valid(shapely.buffer(area, by))
+
+
+def made_valid(outlines: Polygons) -> Polygons:
+    """Make outlines valid; loops of a ring are united, lines and points are dropped.
+
+    Args:
+        outlines: Polygons or multi-polygons with finite coordinates.
+    """
+    valid = shapely.make_valid(outlines, method="structure", keep_collapsed=False)
+    # GEOS 3.14 leaves a crossing of a nanometre in some: a second pass mends all of them.
+    left = ~shapely.is_valid(valid)
+    valid[left] = shapely.make_valid(valid[left], method="structure", keep_collapsed=False)
+    return np.asarray(valid)
+
+
+def mended(outlines: Polygons) -> Polygons:
+    """Repair outlines that rounding turned invalid, as after a change of their CRS.
+
+    A spike may be thinner than the last digit of its coordinates, and a hole may touch the edge:
+    when all points move, such lines cross by a nanometre, and GEOS refuses to cut or unite them.
+
+    Args:
+        outlines: Polygons or multi-polygons; None for none.
+
+    Returns:
+        Valid outlines. Those at infinite coordinates stay as they are.
+    """
+    broken = ~shapely.is_valid(outlines) & ~shapely.is_missing(outlines)
+    broken &= np.isfinite(shapely.bounds(outlines)).all(axis=-1)
+    if not broken.any():
+        return outlines
+    whole = made_valid(outlines[broken])
+    largest = largest_parts(whole)
+    is_all = shapely.area(largest) >= (1 - _CRUMBS) * shapely.area(whole)
+    result = outlines.copy()
+    result[broken] = np.where(is_all, largest, whole)
+    return result
 
 
 def largest_parts(geometries: Polygons) -> Polygons:

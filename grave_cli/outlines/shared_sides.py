@@ -75,7 +75,10 @@ def share_sides(rectangles: Rectangles, reach: float) -> Polygons:
     moved[moved] = off[line_of[moved]] <= reach
     flat = own.reshape(-1, 3).copy()
     flat[moved] = _turned_like(lines[line_of[moved]], flat[moved])
-    return np.asarray(shapely.polygons(_corners(flat.reshape(own.shape))))
+    shared = shapely.polygons(_corners(flat.reshape(own.shape)))
+    # Both sides of a narrow grave may move past each other, which turns it inside out.
+    is_sound = shapely.is_valid(shared) & shapely.is_ccw(shapely.get_exterior_ring(shared))
+    return np.where(is_sound, shared, rectangles.polygons())
 
 
 def _own_lines(rectangles: Rectangles) -> Floats:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from grave_cli.delivery.grave_columns import GRAVE_COLUMNS
 from grave_cli.errors import DatasetError
-from grave_cli.outlines.polygons import Polygons
+from grave_cli.outlines.polygons import Polygons, mended
 from grave_cli.rasters.crs import transformer
 from grave_cli.rasters.metric_frame import MetricFrame, frame_around
 from grave_cli.resurvey.changes import CHANGES, Changes, find_changes
@@ -89,7 +89,7 @@ def compare_surveys(old: Survey, new: Survey, settings: Settings, cemetery: str)
         DatasetError: The surveys are of different places, or the old one has no such column.
     """
     frame = frame_around(np.concatenate([new.outlines, old.outlines]), new.crs)
-    before, after = (frame.bring(one.outlines, one.crs) for one in (old, new))
+    before, after = (mended(frame.bring(one.outlines, one.crs)) for one in (old, new))
     _refuse_apart(old, new, before, after)
     shift = estimate_shift(before, after, settings.compare)
     moved = shift.outlines(before)
@@ -99,7 +99,7 @@ def compare_surveys(old: Survey, new: Survey, settings: Settings, cemetery: str)
     changes.of_old[_outside(changes, moved, frame, new)] = OUTSIDE
     identities = carry_ids(old, after, changes, settings, cemetery)
     back = transformer(frame.crs, new.crs)
-    placed = np.asarray(shapely.transform(moved, back.transform, interleaved=False))
+    placed = mended(np.asarray(shapely.transform(moved, back.transform, interleaved=False)))
     id_column = settings.compare.id_column
     columns = merge_columns(
         kept_columns(old.types, old.rows),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 from scipy.spatial import KDTree
 
-from grave_cli.outlines.polygons import Polygons, iou
+from grave_cli.outlines.polygons import Polygons, iou, mended
 from grave_cli.settings.compare import CompareSettings
 from grave_cli.wording import counted
 
@@ -74,7 +74,7 @@ class Shift:
 
     def outlines(self, outlines: Polygons) -> Polygons:
         """Move outlines of the old survey to the new one."""
-        return np.asarray(shapely.transform(outlines, self.points))
+        return mended(np.asarray(shapely.transform(outlines, self.points)))
 
 
 @dataclass(frozen=True)

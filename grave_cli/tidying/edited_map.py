@@ -32,6 +32,7 @@ from grave_cli.delivery.row_record import (
 from grave_cli.errors import DatasetError
 from grave_cli.outlines.polygons import Polygons
 from grave_cli.resurvey.removed import REMOVED
+from grave_cli.vectors.outline_repair import clean_outlines
 from grave_cli.vectors.vector_files import identify
 from grave_cli.vectors.vector_io import LayerChoice, read_features
 
@@ -125,7 +126,7 @@ def read_edited_map(path: Path) -> EditedMap:
             expected="grave_id",
             remedy="add it in QGIS (Open Field Calculator), of type text",
         )
-    coverage = [one for one in read.get(COVERAGE, Table()).outlines if one is not None]
+    coverage = clean_outlines(read.get(COVERAGE, Table()).outlines, 0.0).polygons
     return EditedMap(
         path=path,
         crs=crs,
@@ -133,7 +134,7 @@ def read_edited_map(path: Path) -> EditedMap:
         raw=read.get(RAW, Table()),
         candidates=read.get(CANDIDATES, Table()),
         removed=read.get(REMOVED),
-        coverage=shapely.union_all(coverage) if coverage else None,
+        coverage=shapely.union_all(coverage) if len(coverage) else None,
         trace=trace,
         provenance={key: value for key, value in provenance.items() if isinstance(value, str)},
         is_sealed=is_sealed,

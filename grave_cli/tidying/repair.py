@@ -68,7 +68,7 @@ def _one_outline(
         return f"has an outline without an area ({drawn.geom_type}): redraw it, or delete the row"
     if len(parts) == 1:
         return parts[0]
-    if with_parts and drawn.is_valid:
+    if with_parts and drawn.is_valid and drawn.geom_type == "MultiPolygon":
         return drawn
     whole = shapely.union_all(parts)
     if with_parts or whole.geom_type == "Polygon":

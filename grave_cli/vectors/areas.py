@@ -97,9 +97,7 @@ def bounds_area(bounds: MapBounds, grid: WorkingGrid, crs: str) -> Area:
             if bounds.crs is None
             else "give LEFT,BOTTOM,RIGHT,TOP: x before y, longitude before latitude",
         )
-    area: Area = shapely.intersection(moved, frame)
-    shapely.prepare(area)
-    return area
+    return _common(moved, frame)
 
 
 def both_areas(one: Area | None, other: Area | None) -> Area | None:
@@ -110,15 +108,22 @@ def both_areas(one: Area | None, other: Area | None) -> Area | None:
     """
     if one is None or other is None:
         return one if other is None else other
-    common: Area = shapely.intersection(one, other)
+    common = _common(one, other)
     if common.area <= 0:
         raise DatasetError(
             "nothing is left to map",
             found="--aoi and --bounds without a common part",
             remedy="give one of them",
         )
-    shapely.prepare(common)
     return common
+
+
+def _common(one: shapely.Geometry, other: shapely.Geometry) -> Area:
+    """Return the areas that two have in common, without lines and points at which they touch."""
+    parts = shapely.get_parts(shapely.intersection(one, other))
+    area: Area = shapely.union_all(parts[shapely.area(parts) > 0])
+    shapely.prepare(area)
+    return area
 
 
 def read_area(path: Path, grid: WorkingGrid, layer: str = "") -> Area:
@@ -144,16 +149,13 @@ def read_area(path: Path, grid: WorkingGrid, layer: str = "") -> Area:
             found="; ".join(clean.findings.sentences()) or "no features",
             expected="polygons, or closed lines",
         )
-    united = shapely.intersection(shapely.union_all(clean.polygons), shapely.box(*grid.bounds))
-    parts = [part for part in shapely.get_parts(united) if part.area > 0]
-    if not parts:
+    area = _common(shapely.union_all(clean.polygons), shapely.box(*grid.bounds))
+    if area.area <= 0:
         raise DatasetError(
             "area lies outside the orthophoto",
             where=path,
             remedy="check that both have the right CRS",
         )
-    area = shapely.union_all(parts)
-    shapely.prepare(area)
     return area
 
 

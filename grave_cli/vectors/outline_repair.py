@@ -7,10 +7,11 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from grave_cli.outlines.polygons import Polygons
+from grave_cli.outlines.polygons import Polygons, made_valid
 
 _GAP_SHARE = 0.005  # of a line's length; a line with a smaller gap between its ends is closed
 _SLIVER_SHARE = 0.05  # of an outline's area; smaller parts left by a repair are dropped
+_HAIR = 1e-6  # of an outline's extent; narrower ones collapse in another CRS
 _SAME_IOU = 0.95  # outlines with a larger IoU are duplicates
 _OVERLAP_SHARE = 0.05  # of the smaller outline; smaller overlaps are drawing inaccuracy
 
@@ -22,7 +23,7 @@ class Findings:
     Args:
         repaired: Invalid outlines that were repaired (crossing or repeated edges).
         unreadable: Features whose geometry is damaged; ignored.
-        empty: Features without a geometry, or smaller than a pixel; ignored.
+        empty: Features without a geometry, smaller than a pixel, or thin as a hair; ignored.
         unclosed: Lines that do not end where they start; ignored.
         other: Features of other types, such as points; ignored.
         duplicates: Outlines that repeat another one (IoU above 0.95); ignored.
@@ -170,7 +171,7 @@ def _repair(outlines: Polygons, min_area: float) -> tuple[Polygons, NDArray[np.i
     repaired = collapsed = 0
     for index, (outline, broken) in enumerate(zip(outlines, invalid, strict=True)):
         parts = _repaired_parts(outline) if broken else [outline]
-        parts = [part for part in parts if part.area >= min_area]
+        parts = [part for part in parts if part.area >= min_area and not _is_hairline(part)]
         repaired += bool(broken and parts)
         collapsed += not parts
         kept += parts
@@ -178,10 +179,16 @@ def _repair(outlines: Polygons, min_area: float) -> tuple[Polygons, NDArray[np.i
     return _join(kept), np.array(origin, dtype=np.intp), repaired, collapsed
 
 
+def _is_hairline(outline: shapely.Polygon) -> bool:
+    """Tell a sliver from an area: 2 m long, it is narrower than 4 µm."""
+    left, bottom, right, top = outline.bounds
+    return bool(outline.area <= _HAIR * outline.length * max(right - left, top - bottom))
+
+
 def _repaired_parts(outline: shapely.Polygon) -> list[shapely.Polygon]:
-    valid = shapely.make_valid(outline, method="structure", keep_collapsed=False)
-    parts = [part for part in _explode(np.array([valid]))[0] if part.geom_type == "Polygon"]
-    return [part for part in parts if part.area > _SLIVER_SHARE * valid.area]
+    valid = made_valid(np.array([outline], dtype=object))
+    parts = [part for part in _explode(valid)[0] if part.geom_type == "Polygon"]
+    return [part for part in parts if part.area > _SLIVER_SHARE * valid[0].area]
 
 
 def _pairs(polygons: Polygons) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import shapely
+from spiked import SPIKED, UTM
 
 from grave_cli.evaluation.judgement import (
     IOU_LEVELS,
@@ -110,3 +111,9 @@ def test_the_same_graves_are_judged_alike_in_any_crs(crs: str) -> None:
     # Both short sides run on, both long ones are 10 cm apart.
     assert score.boundary_p95_cm == pytest.approx(10, rel=2e-3)
     assert score.corner_rmse_cm == pytest.approx(10, rel=2e-3)
+
+
+def test_a_spiked_grave_is_judged_like_others() -> None:
+    graves = np.array([SPIKED, shapely.box(500004, 5300001, 500005, 5300003)], dtype=object)
+    judgement = judge_on_ground(graves, graves, UTM)
+    assert judgement.scores[0].matches == 2

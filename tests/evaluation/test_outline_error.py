@@ -150,3 +150,8 @@ def test_only_pairs_of_rectangles_have_corners() -> None:
 )
 def test_what_is_a_rectangle(shape: shapely.Polygon, is_rectangle: bool) -> None:
     assert np.isfinite(rectangle_corners(array(shape))).all() == is_rectangle
+
+
+def test_a_corner_drawn_twice_makes_no_rectangle() -> None:
+    triangle = shapely.Polygon([(0.9, 0), (1, 0.9), (1.8, 1.7), (1.8, 1.7)])
+    assert np.isnan(rectangle_corners(np.array([triangle], dtype=object))).all()

@@ -19,9 +19,11 @@ from grave_cli.dataset.manifest import manifest_of
 from grave_cli.errors import ExportError
 from grave_cli.exchange.chip_index import Chip
 from grave_cli.exchange.chip_labels import LabelFormat
-from grave_cli.exchange.chip_sources import whole_sources
+from grave_cli.exchange.chip_sources import ChipSource, _in_pixels, whole_sources
 from grave_cli.exchange.export_chips import ExportedChips, export_chips
 from grave_cli.exchange.import_annotations import import_annotations
+from grave_cli.rasters.grid import WorkingGrid
+from grave_cli.rasters.orthophoto import inspect_orthophoto
 from grave_cli.settings.load import load_settings
 from grave_cli.settings.tree import Settings
 
@@ -222,6 +224,26 @@ def test_a_symbolic_link_stays_and_the_folder_behind_it_is_filled(
     assert result.folder == out
     assert out.is_symlink()
     assert (tmp_path / "disk" / "chips.json").is_file()
+
+
+def test_a_spiked_grave_can_be_cut_along_chips(data: Path) -> None:
+    corners = [
+        (500001.452, 5300003.684),
+        (500000.605, 5300001.24),
+        (499999.138, 5300000.091),
+        (500000.604999999, 5300001.239999999),
+        (500001.579, 5300000.902),
+        (500002.427, 5300003.346),
+    ]
+    spiked = shapely.Polygon(corners)
+    assert spiked.is_valid
+    grid = WorkingGrid(CRS, Affine(0.04, 0, 499994.45, 0, -0.04, 5300022.85), 400, 600, 0.04)
+    pixels = _in_pixels(np.array([spiked], dtype=object), grid)
+    photo = inspect_orthophoto(data / "orthophotos" / "anna.tif")
+    source = ChipSource("anna", "all", photo, grid, grid.window, pixels, None)
+    chip = Chip(file="a.png", split="all", cemetery="anna", column=142, row=470, size_px=120)
+    ((part,),) = source.outlines(chip)
+    assert part.is_valid
 
 
 def test_a_chip_looks_at_the_graves_near_it_alone(

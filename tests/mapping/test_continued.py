@@ -1,22 +1,28 @@
 """`--previous`: a new map continues the ids and columns of an older one."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import fiona
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from shapely import affinity
+from shapely import Polygon, affinity
 from shapely.geometry import mapping, shape
 from support import Listener, tiny_settings
+from tidy_scene import UTM, write_map
 
 from grave_cli.dataset.manifest import Cemetery, read_manifest
 from grave_cli.errors import DatasetError, ExportError
+from grave_cli.mapping.continued import _not_refused
 from grave_cli.mapping.map_files import MapFiles
 from grave_cli.mapping.predict_cemetery import predict_cemetery
 from grave_cli.model.bundle import Bundle
+from grave_cli.resurvey.removed import REFUSED, empty_layer, removed_row
+from grave_cli.resurvey.shift import Shift
 
 
 class Rows:
@@ -187,3 +193,19 @@ def test_graves_outside_the_mapped_area_are_not_gone(mapper: Mapper, tmp_path: P
     assert counts["unchanged"] > 0
     assert counts["outside"] > 0
     assert counts["unchanged"] + counts["outside"] == len(rows(tmp_path / "old.gpkg"))
+
+
+def test_refused_candidates_that_cross_themselves_or_have_no_outline_are_left_out(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "anna.tif").write_bytes(b"pixels")
+    result = write_map(tmp_path / "anna.gpkg", tmp_path / "anna.tif")
+    left, bottom, right, top = result.candidates.polygons[0].bounds
+    mast = [(left, bottom), (right, top), (right, bottom), (left, top), (left, bottom)]
+    drawn = [Polygon(mast), None, result.candidates.polygons[1]]
+    rows = tuple(removed_row(REFUSED, "2026-01-01", candidate_id=n) for n in range(3))
+    removed = replace(empty_layer(UTM), rows=rows, geometries=np.array(drawn, dtype=object))
+    still = Shift(0.0, 0.0, 0.0, (0.0, 0.0), 0, 0.0)
+    comparison = SimpleNamespace(old=SimpleNamespace(removed=removed), shift=still)
+    kept = _not_refused(result, comparison)  # type: ignore[arg-type]
+    assert [row["candidate_id"] for row in kept.attributes] == [3]

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import shapely
 from affine import Affine
+from spiked import SPIKED, UTM
 
-from grave_cli.outlines.polygons import Outlines, iou, largest_parts, to_crs
+from grave_cli.outlines.polygons import Outlines, iou, largest_parts, mended, to_crs
+from grave_cli.rasters.metric_frame import frame_around
 
 
 def array(*geometries: object) -> np.ndarray:
@@ -52,3 +54,22 @@ def test_some_outlines_are_taken_in_the_order_wanted() -> None:
     assert taken.index.tolist() == [2, 0]
     assert taken.shape.tolist() == ["c", "a"]
     assert taken.regular[0] == taken.raw[0] == boxes[2]
+
+
+def test_outlines_that_another_crs_leaves_crossing_are_mended() -> None:
+    assert SPIKED.is_valid
+    placed = frame_around(array(SPIKED), UTM).bring(array(SPIKED), UTM)
+    assert not placed[0].is_valid
+    valid, pair = shapely.box(0, 0, 1, 1), shapely.MultiPoint([(0, 0), (1, 1)]).buffer(0.2)
+    far = shapely.Polygon([(0, 0), (np.inf, 1), (1, 1)])
+    outlines = np.array([*placed, valid, None, pair, far], dtype=object)
+    sound = mended(outlines)
+    assert (sound[0].geom_type, sound[0].is_valid) == ("Polygon", True)
+    assert sound[0].area == pytest.approx(placed[0].area, rel=1e-6)
+    assert [one is other for one, other in zip(sound, outlines, strict=True)][1:] == [True] * 4
+
+
+def test_a_broken_outline_of_two_halves_keeps_both() -> None:
+    halves = shapely.MultiPolygon([shapely.box(0, 0, 2, 2), shapely.box(1, 0, 3, 2)])
+    bow_tie = shapely.Polygon([(0, 0), (2, 2), (2, 0), (0, 2)])
+    assert shapely.area(mended(array(halves, bow_tie))) == pytest.approx([6, 2])

@@ -104,3 +104,15 @@ def test_rows_with_noise_are_left_without_slivers(seed: int) -> None:
     assert shapely.area(drawn).sum() == pytest.approx(shapely.union_all(drawn).area)
     turned_back = [affinity.rotate(p, -turn, origin=(0, 0), use_radians=True) for p in drawn]
     assert all(p.bounds[3] == pytest.approx(40) for p in turned_back)
+
+
+def test_a_narrow_grave_is_not_turned_inside_out() -> None:
+    # Its left side moves to 19.8 or farther right, its right side to 20.25 or farther left.
+    drawn = share_sides(upright((0, 0, 20, 40), (19.6, 0, 20, 40), (20.5, 0, 40, 40)), REACH)
+    assert shapely.area(drawn) == pytest.approx([801, 16, 799], abs=15)
+    askew = Rectangles(
+        np.array([0, 0.05, 0]),
+        np.array([(0.0, 0.0), (19.6, 0.0), (20.5, 0.0)]),
+        np.array([(20.0, 40.0), (20.0, 40.0), (40.0, 40.0)]),
+    )
+    assert shapely.is_valid(share_sides(askew, REACH)).all()

@@ -35,10 +35,13 @@ from tidy_scene import (
 
 from grave_cli.dataset.truth_notes import count_accepted
 from grave_cli.delivery import geopackage_edit
+from grave_cli.delivery.geometry_blobs import blob_of
 from grave_cli.delivery.geopackage_seal import DTM_KEY, why_keep_map
 from grave_cli.outputs import source_of
 from grave_cli.settings.tree import Settings
 from grave_cli.tidying.edited_map import read_edited_map
+from grave_cli.tidying.overlaps import find_overlaps
+from grave_cli.tidying.repair import repair_outlines
 from grave_cli.tidying.tidy import plan_tidying
 from grave_cli.tidying.write import write_tidying
 
@@ -521,3 +524,32 @@ def test_any_edits_are_tidied_at_once(
         ever |= set(ids)
         if not plan.report.problems:
             assert shared_m2(path) < 1e-4 * len(rows)
+
+
+def test_a_coverage_that_crosses_itself_is_repaired(path: Path, tidied: Edited) -> None:
+    left, bottom, right, top = box(-2, -2, 16, 14).bounds
+    crossing = shapely.Polygon([(left, bottom), (right, top), (right, bottom), (left, top)])
+    edits = [
+        ("UPDATE coverage SET geom = ?", [blob_of(shapely.MultiPolygon([crossing]), 25832)]),
+        (
+            "INSERT INTO coverage (geom, cemetery_id) VALUES (?, 'anna')",
+            [blob_of(shapely.MultiPolygon([box(0, 0)]), 25832)],
+        ),
+    ]
+    assert not tidied(*edits)["problems"]
+
+
+def test_a_collection_among_outlines_of_several_parts_is_its_polygons() -> None:
+    several = shapely.MultiPolygon([box(0, 0), box(2, 0)])
+    line = shapely.LineString([(0, 0), (1, 1)])
+    drawn = np.array([shapely.GeometryCollection([*several.geoms, line]), box(4, 0)], dtype=object)
+    found = repair_outlines(drawn, with_parts=True)
+    assert shapely.equals(found.outlines, [several, box(4, 0)]).all()
+    assert not find_overlaps(found.outlines)
+
+
+def test_a_hairline_left_by_a_cut_is_named(path: Path, tidied: Edited) -> None:
+    left, bottom, right, _ = box(10, 0).bounds
+    hair = [(left, bottom), (right, bottom), (right, bottom + 1e-9), (left, bottom + 1e-9)]
+    (problem,) = tidied(draw(shapely.Polygon(hair)), code=1)["problems"]
+    assert "without an area" in problem

@@ -8,6 +8,7 @@ import pytest
 import rasterio
 import shapely
 import torch
+from affine import Affine
 from deliveries import GRAVES, GRID, UTM, by_place, grave, moved, outline, write
 from rasterio.windows import Window
 from support import tiny_settings
@@ -30,11 +31,12 @@ from grave_cli.mapping.extract_graves import extract_graves
 from grave_cli.mapping.probability_map import ProbabilityMap
 from grave_cli.mapping.scene import Scene
 from grave_cli.mapping.stream import map_probabilities
+from grave_cli.rasters.grid import WorkingGrid
 from grave_cli.settings.inputs import DataSettings
 from grave_cli.settings.mapping import DecodingSettings, PredictionSettings
 from grave_cli.settings.tree import Settings
 from grave_cli.training.judged_part import judge_part
-from grave_cli.vectors.areas import rasterize_area, read_area, within_area
+from grave_cli.vectors.areas import both_areas, rasterize_area, read_area, within_area
 
 # The left 9.4 m of 20 m: four graves lie within, four outside, and one reaches in from outside.
 AREA = shapely.box(500000, 5400000, 500009.4, 5400010)
@@ -302,3 +304,13 @@ def test_graves_and_coverage_end_with_the_aoi(tmp_path: Path) -> None:
     assert result.attributes[0]["grave_id"].startswith("a-F0")
     assert result.coverage.difference(AREA).area == pytest.approx(0, abs=1e-6)
     assert result.coverage.area == pytest.approx(AREA.area, rel=0.05)
+
+
+def test_an_edge_along_which_two_areas_touch_is_not_mapped() -> None:
+    # A U of which the second area takes the left arm, and touches the bottom between both arms.
+    corners = [(0, 0), (10, 0), (10, 10), (8, 10), (8, 4), (4, 4), (4, 10), (0, 10)]
+    both = both_areas(shapely.Polygon(corners), shapely.box(0, 4, 6, 12))
+    assert both is not None
+    assert both.equals(shapely.box(0, 4, 4, 10))
+    grid = WorkingGrid(UTM, Affine(1, 0, 0, 0, -1, 12), 12, 12, 1.0)
+    assert rasterize_area(both, grid).sum() == 24

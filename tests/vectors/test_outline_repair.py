@@ -17,12 +17,16 @@ FIRST = GRAVES[0]
 BOW_TIE = shapely.Polygon(
     [(500003, 5400003), (500005, 5400004), (500005, 5400003), (500003, 5400004)]
 )
+HAIRLINE = shapely.Polygon(
+    [(500001, 5400001), (500003, 5400001), (500003, 5400001.000001), (500001, 5400001.000001)]
+)
 FINDINGS: dict[str, tuple[list[Shape], int, dict[str, int]]] = {
     "nothing": (GRAVES, 8, {}),
     "repaired": ([with_spike(FIRST), GRAVES[1]], 2, {"repaired": 1}),
     "a bow tie stays in two": ([BOW_TIE], 2, {"repaired": 1}),
     "empty": ([FIRST, None, shapely.Polygon()], 1, {"empty": 2}),
     "a sliver": ([FIRST, shapely.box(500001, 5400001, 500003, 5400001.001)], 1, {"empty": 1}),
+    "a hairline": ([FIRST, HAIRLINE], 1, {"empty": 1}),
     "unclosed": ([FIRST, OPEN_LINE], 1, {"unclosed": 1}),
     "closed but for a hair": ([OPEN_LINE, outline(GRAVES[1])], 1, {"unclosed": 1}),
     "other": ([FIRST, shapely.Point(500001, 5400001)], 1, {"other": 1}),
@@ -85,3 +89,27 @@ def test_duplicates_are_kept_where_they_are_one_too_many() -> None:
     clean = clean_outlines(twice, min_area=0.25, drop_duplicates=False)
     assert clean.source.tolist() == [0, 1, 2]
     assert clean.findings.duplicates == 0
+
+
+def test_a_hairline_is_no_outline_whatever_is_asked_for() -> None:
+    wall = shapely.box(500000, 5400000, 500100, 5400000.05)
+    clean = clean_outlines(np.array([HAIRLINE, wall], dtype=object), 0.0)
+    assert clean.polygons.tolist() == [wall]
+    assert clean.findings.empty == 1
+
+
+def test_a_repair_that_geos_leaves_crossing_is_repaired_again() -> None:
+    # GEOS 3.14 repairs this one by an outline that crosses itself.
+    corners = [
+        (500001.901485289, 5300004.658316498),
+        (500002.480379723, 5300003.539805959),
+        (500001.901485288, 5300004.6583165),
+        (500001.901485289, 5300004.658316498),
+        (500002.313066342, 5300003.25750546),
+        (500001.693965109, 5300003.083530956),
+        (500003.729243275, 5300002.118659327),
+        (500003.371170118, 5300002.960563703),
+    ]
+    clean = clean_outlines(np.array([shapely.Polygon(corners)], dtype=object), 0.0)
+    assert shapely.is_valid(clean.polygons).all()
+    assert shapely.area(clean.polygons).sum() == pytest.approx(1.548, abs=1e-3)
