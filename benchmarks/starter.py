@@ -317,7 +317,7 @@ def row(name: str, with_dem: bool, judgements: list, hectares: float) -> list[ob
         whole.scores[0].truths,
         scores["object_f1"],
         scores["object_f1_75"],
-        scores["corner_cm"],
+        scores.get("corner_cm", float("nan")),  # without a matched rectangle
         false / hectares,
         *error_kinds(whole),
     ]
