@@ -110,7 +110,7 @@ class GraveTask(LightningModule):
             self.parameters(),
             lr=self.peak_rate,
             weight_decay=training.weight_decay,
-            # Ten times as fast on a CPU. Lightning clips no gradients of a fused optimiser if the
+            # Two to four times as fast on a CPU. Lightning clips no gradients of a fused optimiser if the
             # precision is mixed.
             fused=self.device.type in ("cpu", "cuda") and self.trainer.precision == "32-true",
         )
