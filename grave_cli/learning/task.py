@@ -110,8 +110,8 @@ class GraveTask(LightningModule):
             self.parameters(),
             lr=self.peak_rate,
             weight_decay=training.weight_decay,
-            # Two to four times as fast on a CPU. Lightning clips no gradients of a fused optimiser if the
-            # precision is mixed.
+            # Two to four times as fast on a CPU. If the precision is mixed, Lightning clips no
+            # gradients of a fused optimiser.
             fused=self.device.type in ("cpu", "cuda") and self.trainer.precision == "32-true",
         )
         # Known only now, when the trainer has the loaders.
