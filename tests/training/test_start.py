@@ -34,7 +34,7 @@ def test_thresholds_that_are_not_set_are_those_of_the_start(defaults: Settings) 
     settings, start = settle_start(with_values(defaults, {"prediction.decoding.min_area_m2": 0.7}))
     assert start is not None
     known = start.card.decoding
-    assert known.seed_threshold != DecodingSettings().seed_threshold
+    assert known.min_seed_area_m2 != DecodingSettings().min_seed_area_m2
     assert settings.prediction.decoding == known.model_copy(update={"min_area_m2": 0.7})
     assert settle_start(settings) == (settings, start)
 
