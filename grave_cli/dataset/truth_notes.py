@@ -14,7 +14,7 @@ from grave_cli.wording import counted
 
 
 def report_truth(whole: CemeteryPlan, progress: Progress) -> None:
-    """Report what was repaired or left out in the labels of a cemetery, and what counts of them.
+    """Report repaired and omitted labels of a cemetery, and which of the others count.
 
     Args:
         whole: The cemetery.

@@ -120,7 +120,7 @@ def split_sources(manifest: Manifest, settings: Settings, progress: Progress) ->
     Args:
         manifest: The data set.
         settings: Cemeteries of each split, GSD, layers and filter of the annotations.
-        progress: Receives what was repaired or left out in the labels.
+        progress: Receives notes on repaired and omitted labels.
 
     Raises:
         DatasetError: The data folder cannot be used.
@@ -140,7 +140,7 @@ def whole_sources(manifest: Manifest, settings: Settings, progress: Progress) ->
         manifest: The data set.
         settings: GSD, layers and filter of the annotations.
         progress: Receives a note for cemeteries without labels, or with labels in an area alone,
-            and what was repaired or left out in the labels.
+            and notes on repaired and omitted labels.
 
     Raises:
         DatasetError: Labels cannot be used.

@@ -103,7 +103,7 @@ def false_positive_shares(probability: Tensor, body: Tensor, scored: Tensor) -> 
         each: (N, H, W); returns: (N,)
     """
     edge = 2 * _NEAR_PX + 1
-    # Rows, then columns: the same square in a fifth of the time.
+    # Along the rows, then along the columns: the same square in a third of the time.
     along = functional.max_pool2d(body[:, None], (1, edge), 1, (0, _NEAR_PX))
     near = functional.max_pool2d(along, (edge, 1), 1, (_NEAR_PX, 0))[:, 0]
     return ((probability > 0.5) * (1 - near) * scored).mean(dim=(1, 2))
