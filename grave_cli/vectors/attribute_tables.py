@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import fiona
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
 from grave_cli.errors import DatasetError
-from grave_cli.vectors.layers import layers_of, open_layer, ready_to_read
-from grave_cli.vectors.vector_files import reading
+from grave_cli.vectors.impossible_dates import impossible_dates, left_out_note
+from grave_cli.vectors.layers import LayerSchema, layers_of, open_layer, ready_to_read
+from grave_cli.vectors.vector_files import VectorFile, reading
 
 _OWN = ("layer_styles", "gravecli_provenance")
 
@@ -46,17 +48,30 @@ def read_records(path: Path, layer: str = "") -> Records:
         DatasetError: The file cannot be read, the layer is missing or ambiguous, or is empty.
     """
     with ready_to_read(path) as file, reading(path):
-        name = _choose(path, [name for name in layers_of(file) if name not in _OWN], layer)
-        with open_layer(file, layer=name) as source:
-            types = dict(source.schema["properties"])
-            wkt = str(source.crs_wkt) or None
-            features = list(source)
+        layers = layers_of(file)
+        left_out: tuple[str, ...] = ()
+        schema = layers[_choose(path, [name for name in layers if name not in _OWN], layer)]
+        try:
+            features, wkt = _read(file, schema)
+        except ValueError:
+            if not (left_out := impossible_dates(file, schema)):
+                raise
+            schema = schema.without(left_out)
+            features, wkt = _read(file, schema)
     if not features:
-        raise DatasetError("list has no records", where=path, found=f"layer {name} is empty")
+        raise DatasetError("list has no records", where=path, found=f"layer {schema.name} is empty")
     rows = tuple(dict(feature.properties) for feature in features)
     places = [_centre(feature.geometry) for feature in features]
     has_places = bool(np.isfinite(places).any())
-    return Records(types, rows, np.array(places) if has_places else None, wkt)
+    notes = (left_out_note(path, left_out),) if left_out else ()
+    return Records(schema.types, rows, np.array(places) if has_places else None, wkt, notes)
+
+
+def _read(file: VectorFile, layer: LayerSchema) -> tuple[list[fiona.Feature], str | None]:
+    """Read all features with the columns of a schema, and their CRS."""
+    fields = layer.columns if file.can_skip_columns else None
+    with open_layer(file, layer=layer.name, include_fields=fields) as source:
+        return list(source), str(source.crs_wkt) or None
 
 
 def _choose(path: Path, names: list[str], layer: str) -> str:

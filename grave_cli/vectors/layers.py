@@ -1,6 +1,6 @@
 """The layers of a vector file, opened with the driver of its format alone."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from io import BytesIO
@@ -35,6 +35,11 @@ class LayerSchema:
     def columns(self) -> tuple[str, ...]:
         """Names of its columns."""
         return tuple(self.types)
+
+    def without(self, columns: Collection[str]) -> "LayerSchema":
+        """Return the layer without some columns."""
+        types = {name: kind for name, kind in self.types.items() if name not in columns}
+        return replace(self, types=types)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,49 +19,21 @@ from grave_cli.errors import DatasetError
 from grave_cli.outlines.polygons import Polygons
 from grave_cli.rasters.crs import LONLAT, transformer
 from grave_cli.rasters.datum_shift import shift_note
-from grave_cli.vectors.layers import LayerSchema, layers_of, open_layer, ready_to_read
+from grave_cli.rasters.world_files import read_prj
+from grave_cli.vectors.impossible_dates import impossible_dates, left_out_note
+from grave_cli.vectors.layer_choice import LayerChoice as LayerChoice  # re-exported
+from grave_cli.vectors.layer_choice import find_layer
+from grave_cli.vectors.layers import LayerSchema, open_layer, ready_to_read
 from grave_cli.vectors.on_earth import on_earth
 from grave_cli.vectors.outline_bounds import refuse_endless_outlines
-from grave_cli.vectors.vector_files import VectorFile, reading, sibling
+from grave_cli.vectors.shapefile_parts import deleted_rows, sibling
+from grave_cli.vectors.vector_files import VectorFile, reading
 from grave_cli.wording import counted
 
 GRAVE_LAYER = "graves"
 Bounds = tuple[float, float, float, float]
 
 _LISTED = 30  # columns named in an error
-_POLYGONAL = ("Polygon", "MultiPolygon", "CurvePolygon", "MultiSurface", "Surface")
-_MIXED = ("Unknown", "GeometryCollection")
-_LINEAR = (
-    "LineString",
-    "MultiLineString",
-    "CompoundCurve",
-    "MultiCurve",
-    "Curve",
-    "CircularString",
-)
-
-
-@dataclass(frozen=True)
-class LayerChoice:
-    """The choice of a layer and its features in a vector file.
-
-    Without a name, the only polygon layer is chosen, or the preferred one of several. In a file
-    without polygons it is the only layer of mixed or unknown geometry, or else the only line layer
-    (outlines from CAD).
-
-    Args:
-        name: Name of the layer; empty: chosen as described above.
-        condition: SQL condition on the columns, as after WHERE; empty: all features.
-        preferred: Name of the layer that is chosen if several qualify.
-        besides: Name of a layer that does not qualify; empty: none.
-        named_with: Option by which a user names the layer, for error messages.
-    """
-
-    name: str = ""
-    condition: str = ""
-    preferred: str = ""
-    besides: str = ""
-    named_with: str = "--set data.annotation_layer"
 
 
 @dataclass(frozen=True)
@@ -104,7 +76,8 @@ def read_features(
 ) -> Features:
     """Read the features of one layer.
 
-    Curves become lines, heights (Z) are dropped.
+    Curves become lines, heights (Z) are dropped. Of all columns, those with dates that do not exist
+    are left out, with a note.
 
     Args:
         path: A file of one of the formats of `vector_files.py`.
@@ -118,8 +91,26 @@ def read_features(
             condition is invalid or selects no feature.
     """
     choice = choice or LayerChoice()
+    try:
+        return _read(path, crs, choice, bounds, columns)
+    except DatasetError:
+        left_out = _impossible_dates(path, choice) if columns is None else ()
+        if not left_out:
+            raise
+    kept = _read(path, crs, choice, bounds, columns, left_out)
+    return replace(kept, notes=(*kept.notes, left_out_note(path, left_out)))
+
+
+def _read(
+    path: Path,
+    crs: str | None,
+    choice: LayerChoice,
+    bounds: Bounds | None,
+    columns: Collection[str] | None,
+    left_out: Collection[str] = (),
+) -> Features:
     with ready_to_read(path) as file, reading(path) as complaints:
-        found = _find_layer(path, file, choice)
+        found = find_layer(path, file, choice).without(left_out)
         columns = found.columns if columns is None else columns
         wanted = _wanted(file, found, columns, choice.condition)
         with open_layer(file, layer=found.name, include_fields=wanted) as layer:
@@ -128,7 +119,7 @@ def read_features(
             box = None if bounds is None else _bounds_in(bounds, target, source)
             features = _read_layer(path, layer, found, choice.condition, box)
             if box is None and not choice.condition:
-                _refuse_lost(path, layer, len(features))
+                _refuse_lost(path, file.driver, layer, len(features))
         if not features and choice.condition and bounds is None:
             raise _condition_error("no feature meets the condition", path, found, choice.condition)
     drawn = shapely.force_2d(_objects(_shape(feature.geometry) for feature in features))
@@ -150,6 +141,11 @@ def read_features(
     )
 
 
+def _impossible_dates(path: Path, choice: LayerChoice) -> tuple[str, ...]:
+    with ready_to_read(path) as file, reading(path):
+        return impossible_dates(file, find_layer(path, file, choice))
+
+
 def _wanted(
     file: VectorFile, layer: LayerSchema, columns: Collection[str], condition: str
 ) -> list[str] | None:
@@ -160,12 +156,14 @@ def _wanted(
     return [name for name in layer.columns if name in columns or name.lower() in used]
 
 
-def _refuse_lost(path: Path, layer: fiona.Collection, read: int) -> None:
+def _refuse_lost(path: Path, driver: str, layer: fiona.Collection, read: int) -> None:
     """Refuse a file of which GDAL reads only a part, with a message that nobody sees."""
     try:
         count = len(layer)
     except TypeError:  # the driver cannot count
         return
+    if driver == "ESRI Shapefile":
+        count -= deleted_rows(path)
     if read < count:
         raise DatasetError(
             "file is damaged",
@@ -195,61 +193,11 @@ def _shift_notes(shapes: Polygons, source: str, target: str, path: Path) -> tupl
     return (note,) if note else ()
 
 
-def _find_layer(path: Path, file: VectorFile, choice: LayerChoice) -> LayerSchema:
-    layers = layers_of(file)
-    if choice.name:
-        return _named_layer(path, choice.name, layers)
-    for family in (_POLYGONAL, _MIXED, _LINEAR):
-        fitting = {
-            name: layer
-            for name, layer in layers.items()
-            if layer.kind in family and name.lower() != choice.besides.lower()
-        }
-        if (known := _spelt(choice.preferred, fitting)) is not None:
-            return fitting[known]
-        if len(fitting) == 1:
-            return next(iter(fitting.values()))
-        if fitting:
-            raise DatasetError(
-                "layer is ambiguous",
-                where=path,
-                found=f"{len(fitting)} layers: {', '.join(fitting)}",
-                expected="one layer, or its name",
-                remedy=f"name it with {choice.named_with}=NAME, or merge them into one layer",
-            )
-    raise DatasetError(
-        "no polygon layer",
-        where=path,
-        found=_listing(layers) or "no layers",
-        expected="polygons, or closed lines",
-    )
-
-
-def _spelt(name: str, layers: Mapping[str, LayerSchema]) -> str | None:
-    """Find a layer by its name, or the only one whose name differs in capital letters alone."""
-    if name in layers:
-        return name
-    like = [other for other in layers if other.lower() == name.lower()]
-    return like[0] if len(like) == 1 else None
-
-
-def _named_layer(path: Path, name: str, layers: Mapping[str, LayerSchema]) -> LayerSchema:
-    if (known := _spelt(name, layers)) is not None:
-        return layers[known]
-    raise DatasetError(
-        "layer is missing", where=path, found=_listing(layers) or "no layers", expected=name
-    )
-
-
-def _listing(layers: Mapping[str, LayerSchema]) -> str:
-    return ", ".join(f"{layer.name} ({layer.kind})" for layer in layers.values())
-
-
 def _source_crs(path: Path, layer: fiona.Collection) -> str:
     wkt = str(layer.crs_wkt)
     beside = None if wkt else sibling(path, ".prj")
     if beside is not None:
-        wkt = beside.read_text("utf-8", "replace").strip()
+        wkt = read_prj(beside)
     if not wkt:
         raise DatasetError(
             "vector file has no CRS",

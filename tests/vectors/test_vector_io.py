@@ -32,6 +32,10 @@ from grave_cli.dataset.annotations import read_grave_file
 from grave_cli.errors import GraveError
 from grave_cli.rasters.grid import lay_grid
 from grave_cli.settings.inputs import DataSettings
+from grave_cli.vectors.attribute_tables import read_records
+from grave_cli.vectors.vector_io import read_features
+
+Delivery = Callable[[Path], Path]
 
 
 def plain_geojson(folder: Path) -> Path:
@@ -92,6 +96,35 @@ def _circle(centre: shapely.Point) -> bytes:
     points = b"".join(struct.pack("<dd", centre.x + dx, centre.y + dy) for dx, dy in steps)
     ring = struct.pack("<BII", 1, 8, len(steps)) + points  # CircularString
     return b"GP\0\x01" + struct.pack("<i", 25832) + struct.pack("<BII", 1, 10, 1) + ring
+
+
+def graves_beside_a_boundary(kind: str, draw: Callable[[shapely.Polygon], Any]) -> Delivery:
+    """Graves of another geometry than the only polygon layer, which is no layer of graves."""
+
+    def deliver(folder: Path) -> Path:
+        path = write(folder / "g.gpkg", map(draw, GRAVES), kind=kind, layer="Graves")
+        return write(path, [shapely.box(500000, 5400000, 500020, 5400010)], layer="cemetery")
+
+    return deliver
+
+
+def deleted_rows(folder: Path) -> Path:
+    """Rows that an editor marked as deleted; they stay in the file until it is packed."""
+    path = write(folder / "g.shp", [OPEN_LINE.envelope, *GRAVES, GRAVES[0].buffer(3)])
+    table = path.with_suffix(".dbf")
+    data = bytearray(table.read_bytes())
+    start, length = (int.from_bytes(data[at : at + 2], "little") for at in (8, 10))
+    for row in (0, len(GRAVES) + 1):
+        data[start + row * length] = ord("*")
+    table.write_bytes(data)
+    return path
+
+
+def prj_with_a_mark(folder: Path) -> Path:
+    path = dxf(folder)
+    beside = path.with_suffix(".prj")
+    beside.write_bytes(beside.read_text().encode("utf-8-sig"))
+    return path
 
 
 def kml(folder: Path) -> Path:
@@ -210,9 +243,15 @@ COLLECTION = shapely.GeometryCollection(
 )
 TORN = shapely.MultiLineString([outline(GRAVES[0]).coords[:3], outline(GRAVES[0]).coords[2:]])
 
-Delivery = Callable[[Path], Path]
 DELIVERIES: dict[str, tuple[Delivery, dict[str, Any]]] = {
     "GeoPackage": (lambda f: write(f / "g.gpkg", GRAVES), {}),
+    "of unknown geometry, beside a boundary": (
+        graves_beside_a_boundary("Unknown", lambda shape: shape),
+        {},
+    ),
+    "lines beside a boundary": (graves_beside_a_boundary("LineString", outline), {}),
+    "Shapefile with deleted rows": (deleted_rows, {}),
+    "a .prj file with a byte order mark": (prj_with_a_mark, {}),
     "GeoJSON with a CRS": (lambda f: write(f / "g.geojson", GRAVES), {}),
     "GeoJSON without": (plain_geojson, {}),
     "Shapefile": (lambda f: write(f / "g.shp", GRAVES), {}),
@@ -544,3 +583,23 @@ def test_a_missing_grid_of_datum_shifts_is_said(tmp_path: Path) -> None:
     assert note.startswith(f"{path}: positions can be off by some metres")
     assert "pyproj sync --file uk_os_OSTN15_NTv2_OSGBtoETRS" in note
     assert read_grave_file(write(tmp_path / "h.gpkg", GRAVES), GRID, DataSettings()).notes == ()
+
+
+@pytest.mark.parametrize("day", [b"19990231", b"19990000"])
+def test_columns_of_impossible_dates_are_left_out(tmp_path: Path, day: bytes) -> None:
+    path = dated(day)(tmp_path)
+    note = f"{path}: left out, because of dates that do not exist: SEIT; make text of them"
+
+    features, records = read_features(path, None, columns=None), read_records(path)
+
+    assert features.columns == ("NAME",)
+    assert features.values["NAME"].tolist() == ["x"] * len(GRAVES)
+    assert [dict(row) for row in records.rows] == [{"NAME": "x"}] * len(GRAVES)
+    for notes in (features.notes, records.notes):
+        assert [one.startswith(note) for one in notes] == [True]
+
+
+def test_possible_dates_are_kept(tmp_path: Path) -> None:
+    path = dated(b"19990228")(tmp_path)
+    assert read_features(path, None, columns=None).columns == ("NAME", "SEIT")
+    assert read_records(path).rows[0]["SEIT"] == "1999-02-28"
