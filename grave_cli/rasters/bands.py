@@ -66,9 +66,8 @@ def read_bands(dataset: DatasetReader, path: Path) -> Bands:
     _check(dataset, path, colours)
     if colours is None:
         raise _not_in_colour(dataset, path, names)
-    others = tuple(band for band in range(1, dataset.count + 1) if band not in colours)
-    alpha, full = _find_alpha(dataset, path, others, names)
-    unused = tuple(band for band in others if band != alpha)
+    alpha, full = _find_alpha(dataset, path, colours, names)
+    unused = tuple(band for band in _without(dataset, colours) if band != alpha)
     return Bands(colours, alpha, full, unused, by_name=named_colours(names) is not None)
 
 
@@ -89,10 +88,15 @@ def _find_colours(
 
 
 def _find_alpha(
-    dataset: DatasetReader, path: Path, others: tuple[int, ...], names: list[BandName | None]
+    dataset: DatasetReader, path: Path, colours: tuple[int, int, int], names: list[BandName | None]
 ) -> tuple[int | None, int]:
-    """Find the alpha channel and its value where the orthophoto shows something."""
+    """Find the alpha channel and its value where the orthophoto shows something.
+
+    One that is opaque everywhere says nothing: then a mask or a nodata value counts, if there is
+    one.
+    """
     tags = dataset.colorinterp
+    others = _without(dataset, colours)
     for band in others:
         if tags[band - 1] == ColorInterp.alpha and names[band - 1] == "other":
             raise _mistagged(dataset, path, band, others)
@@ -105,6 +109,8 @@ def _find_alpha(
             raise _all_transparent(path, marked[0])
         if names[marked[0] - 1] != "alpha" and _is_picture(dataset, marked[0], full):
             raise _mistagged(dataset, path, marked[0], others)
+        if _has_other_mark(dataset, colours) and _is_opaque(dataset, marked[0], full):
+            return None, _FULL
         return marked[0], full
     if not others or names[others[0] - 1] == "other":
         return None, _FULL
@@ -116,6 +122,24 @@ def _find_alpha(
     if both_ends and counts[near].sum() >= _NEAR_SHARE * counts.sum():
         return others[0], _FULL
     return None, _FULL
+
+
+def _without(dataset: DatasetReader, colours: tuple[int, int, int]) -> tuple[int, ...]:
+    return tuple(band for band in range(1, dataset.count + 1) if band not in colours)
+
+
+def _has_other_mark(dataset: DatasetReader, colours: tuple[int, int, int]) -> bool:
+    """Tell whether a mask or a nodata value, and no alpha channel, marks the valid pixels."""
+    flags = dataset.mask_flag_enums[colours[0] - 1]
+    return MaskFlags.all_valid not in flags and MaskFlags.alpha not in flags
+
+
+def _is_opaque(dataset: DatasetReader, band: int, full: int) -> bool:
+    """Tell whether an alpha channel has no transparent pixel; most files show one in few blocks."""
+    looks = (dataset.read(band, window=window) for window in _spread_blocks(dataset, band))
+    return all((look >= full / 2).all() for look in looks) and bool(
+        (sample_pixels(dataset, band) >= full / 2).all()
+    )
 
 
 def _is_picture(dataset: DatasetReader, band: int, full: int) -> bool:

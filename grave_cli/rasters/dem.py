@@ -3,6 +3,7 @@
 `dem_heights.py` reads the heights, `height_rules.py` tells them from markers.
 """
 
+import math
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -138,8 +139,7 @@ def describe_dem(dataset: DatasetReader, path: Path) -> Dem:
             f"{path}: heights in whole metres show no graves; if they are centimetres, "
             f"`gdal_edit.py -scale 0.01 {path.name}` says so"
         )
-    if place.from_prj:
-        notes.append(f"{path}: its CRS is taken from the .prj file beside it")
+    notes += place.notes
     return Dem(path, place, rules, dataset.count == 2, tuple(notes), tuple(doubts))
 
 
@@ -153,7 +153,9 @@ def _sample(dataset: DatasetReader) -> NDArray[np.float64]:
 
 
 def _is_in_whole_metres(dataset: DatasetReader, unit: float) -> bool:
-    return np.issubdtype(dataset.dtypes[0], np.integer) and not _is_scaled(dataset) and unit == 1
+    return (
+        np.issubdtype(dataset.dtypes[0], np.integer) and not _is_scaled(dataset) and abs(unit) == 1
+    )
 
 
 def _is_scaled(dataset: DatasetReader) -> bool:
@@ -201,23 +203,26 @@ class HeightUnit:
 def find_unit(dataset: DatasetReader, path: Path) -> HeightUnit:
     """Find the unit of heights in the band's tag or the vertical CRS; the default is the metre.
 
+    In a CRS of depths, numbers grow downwards: they become heights.
+
     Args:
         dataset: The open file.
         path: Its path, named in notes.
     """
-    stated = _plain_unit(dataset.units[0] or "")
+    stated, crs = _plain_unit(dataset.units[0] or ""), _crs_of(dataset)
     if stated and stated not in _METRES:
         unknown = f"{path}: unknown unit of heights {dataset.units[0]!r}, metres are assumed"
         return HeightUnit(doubts=(unknown,))
-    crs = None if stated else _crs_of(dataset)
-    factor = _METRES[stated] if stated else _vertical_unit(crs)
-    if factor is None and _counts_in_feet(crs):
+    vertical = _vertical_unit(crs)
+    unit = _METRES.get(stated, vertical)
+    if unit is None and _counts_in_feet(crs):
         unsaid = (
             f"{path}: its coordinates are in feet, but its heights are taken as metres; if they are"
             f" feet as well, `gdal_edit.py -units ft {path.name}` says so"
         )
         return HeightUnit(doubts=(unsaid,))
-    if factor in (None, 1.0):
+    factor = math.copysign(unit or 1.0, vertical or 1.0)
+    if factor == 1.0:
         return HeightUnit()
     return HeightUnit(factor, (f"{path}: heights are converted to metres (times {factor:.6g})",))
 
@@ -236,9 +241,11 @@ def _crs_of(dataset: DatasetReader) -> CRS | None:
 
 
 def _vertical_unit(crs: CRS | None) -> float | None:
+    """Return the metres per unit of a vertical CRS, below 0 if it counts depths."""
     if crs is None or not crs.is_compound:
         return None
-    return float(crs.sub_crs_list[1].axis_info[0].unit_conversion_factor)
+    axis = crs.sub_crs_list[1].axis_info[0]
+    return float(axis.unit_conversion_factor) * (-1 if axis.direction == "down" else 1)
 
 
 def _counts_in_feet(crs: CRS | None) -> bool:

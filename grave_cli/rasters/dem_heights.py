@@ -4,7 +4,6 @@ Stored values are read on the DEM's own pixels, cleared of everything that is no
 then interpolated: an undeclared marker such as -32767 never bleeds into the heights beside it.
 """
 
-import math
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -18,18 +17,13 @@ from rasterio.warp import reproject
 from rasterio.windows import Window
 from rasterio.windows import transform as window_transform
 
-from grave_cli.rasters.crs import transformer
 from grave_cli.rasters.dem import Dem, above, describe_dem
-from grave_cli.rasters.georeference import Georeference, operation
-from grave_cli.rasters.grid import WorkingGrid, iter_windows
-from grave_cli.rasters.grid_reads import WARP
+from grave_cli.rasters.georeference import operation
+from grave_cli.rasters.grid import WorkingGrid
+from grave_cli.rasters.grid_reads import WARP, iter_pieces, resampling_onto
 from grave_cli.rasters.raster_file import READ_ERRORS, damaged_file, open_raster
 
 Heights = NDArray[np.float32]
-
-_MARGIN_PX = 3  # source pixels around a window that interpolation and averaging may touch
-_PIECE_PX = 1024  # heights are read in pieces of this many working pixels
-_PIECE_SOURCE_PX = 4096  # and of at most about this many of the file's own
 
 
 @dataclass(frozen=True)
@@ -59,22 +53,17 @@ class DemReader:
             RasterReadError: The file is damaged.
         """
         heights = np.full(grid.shape, np.nan, np.float32)
-        ratio = math.sqrt(grid.pixel_size**2 / self.dem.georeference.pixel_area_in(grid.crs))
-        piece = max(1, min(_PIECE_PX, int(_PIECE_SOURCE_PX / ratio)))
-        how = Resampling.average if ratio > 1 else Resampling.bilinear
-        margin = _MARGIN_PX + math.ceil(ratio)
+        place = self.dem.georeference
+        how = resampling_onto(grid, place)
         try:
-            for window in iter_windows(grid, piece):
-                heights[window.toslices()] = self._read_piece(grid.crop(window), how, margin)
+            for piece, source in iter_pieces(place, grid):
+                heights[piece.toslices()] = self._read_piece(grid.crop(piece), source, how)
         except READ_ERRORS as error:
             raise damaged_file(self.dem.path, error) from None
         return heights
 
-    def _read_piece(self, grid: WorkingGrid, how: Resampling, margin: int) -> Heights:
+    def _read_piece(self, grid: WorkingGrid, window: Window, how: Resampling) -> Heights:
         heights = np.full(grid.shape, np.nan, np.float32)
-        window = self._window_under(grid, margin)
-        if window is None:
-            return heights
         reproject(
             self._heights(window),
             heights,
@@ -100,22 +89,6 @@ class DemReader:
         heights = self.dem.rules.metres(stored)
         heights[missing] = np.nan
         return np.asarray(heights)
-
-    def _window_under(self, grid: WorkingGrid, margin: int) -> Window | None:
-        """Find the file's pixels under a grid, with a margin around them."""
-        place = self.dem.georeference
-        # Not `transform_bounds`: around a rotated DEM its window would be much too large.
-        points = Georeference(grid.crs, grid.transform, grid.width, grid.height).outline()
-        xs, ys = transformer(grid.crs, place.crs).transform(*points.T)
-        columns, rows = ~place.transform @ (np.asarray(xs), np.asarray(ys))
-        if not (np.isfinite(columns).all() and np.isfinite(rows).all()):
-            return None
-        left, top = (max(0, math.floor(axis.min()) - margin) for axis in (columns, rows))
-        right = min(place.width, math.ceil(columns.max()) + margin)
-        bottom = min(place.height, math.ceil(rows.max()) + margin)
-        if right <= left or bottom <= top:
-            return None
-        return Window(left, top, right - left, bottom - top)
 
 
 @contextmanager

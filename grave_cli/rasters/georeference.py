@@ -20,6 +20,7 @@ from rasterio.io import DatasetReader
 
 from grave_cli.errors import GridError
 from grave_cli.rasters.crs import GEOD, LONLAT, horizontal, parsed, transformer
+from grave_cli.rasters.world_files import ignored_notes, is_placeless, prj_beside
 
 Bounds = tuple[float, float, float, float]
 _EDGE_POINTS = 21  # per side of a raster whose outline is transformed to another CRS
@@ -36,17 +37,17 @@ class Georeference:
         transform: Pixel (column, row) -> CRS units; may be rotated or south-up.
         width: Columns.
         height: Rows.
-        from_prj: The CRS comes from a `.prj` file beside the raster.
         recentred_from: The file's own CRS, if its longitudes exceed 180 degrees; `crs` then counts
             them from the middle of the raster, because GDAL finds nothing beyond 180.
+        notes: Notes on files beside the raster that say where it lies, one line each.
     """
 
     crs: str
     transform: Affine
     width: int
     height: int
-    from_prj: bool = False
     recentred_from: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def file_crs(self) -> str:
@@ -137,9 +138,10 @@ def read_georeference(dataset: DatasetReader, path: Path) -> Georeference:
             if points
             else "export it as GeoTIFF again, or add its world file (.tfw)",
         )
-    wkt, from_prj = _file_wkt(dataset), False
-    if wkt is None:
-        wkt, from_prj = _prj_text(path), True
+    wkt, prj, notes = _file_wkt(dataset), prj_beside(path), []
+    if prj is not None and (wkt is None or is_placeless(wkt)):
+        wkt, prj = prj, None
+        notes.append(f"{path}: its CRS is taken from the .prj file beside it")
     if wkt is None:
         raise GridError(
             "raster has no CRS",
@@ -149,9 +151,11 @@ def read_georeference(dataset: DatasetReader, path: Path) -> Georeference:
             remedy=f"`gdal_edit.py -a_srs EPSG:25832 {path.name}` adds one",
         )
     crs = horizontal(wkt, path)
-    found = Georeference(crs, dataset.transform, dataset.width, dataset.height, from_prj)
+    found = Georeference(crs, dataset.transform, dataset.width, dataset.height)
     _check_place(found, path)
-    return _recentred(found)
+    size = (dataset.width, dataset.height)
+    notes += ignored_notes(path, dataset.transform, size, crs, prj)
+    return replace(_recentred(found), notes=tuple(notes))
 
 
 def ground_pixel_m(place: Georeference) -> tuple[float, float]:
@@ -270,14 +274,6 @@ def _file_wkt(dataset: DatasetReader) -> str | None:
         return str(dataset.crs.to_wkt()) if dataset.crs else None
     except RasterioCRSError:
         return None
-
-
-def _prj_text(path: Path) -> str | None:
-    for suffix in (".prj", ".PRJ"):
-        beside = path.with_suffix(suffix)
-        if beside.is_file():
-            return beside.read_text(encoding="utf-8", errors="replace").strip() or None
-    return None
 
 
 def _short(bounds: Bounds) -> str:

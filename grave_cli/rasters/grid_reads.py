@@ -5,23 +5,29 @@ fast as the warper.
 """
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.enums import ColorInterp, Resampling
+from rasterio.enums import Resampling
 from rasterio.io import DatasetReader
-from rasterio.vrt import WarpedVRT
+from rasterio.warp import reproject
 from rasterio.windows import Window
+from rasterio.windows import transform as window_transform
 
 from grave_cli.rasters.bands import Bands, has_mask
+from grave_cli.rasters.crs import transformer
 from grave_cli.rasters.georeference import Georeference
-from grave_cli.rasters.grid import WorkingGrid
+from grave_cli.rasters.grid import WorkingGrid, iter_windows
 
 # Without these, two windows over one place get different pixels: GDAL approximates transforms, and
 # scales the kernel of an interpolation by the sizes of the window and of the source under it.
 WARP = {"tolerance": 1e-3, "XSCALE": 1, "YSCALE": 1}
 _EDGE_PX = 1e-4  # working pixels by which rounding may move a pixel beyond the file's edge
+_MARGIN_PX = 3  # source pixels around a window that interpolation and averaging may touch
+_PIECE_PX = 1024  # a warp takes pieces of at most this many working pixels
+_PIECE_SOURCE_PX = 4096  # and of at most about this many of the file's own
 
 Pixels = tuple[NDArray[Any], NDArray[np.bool_]]
 
@@ -69,28 +75,86 @@ def read_warped(
     Shapes:
         returns: (3, H, W) in the file's type; (H, W)
     """
-    finer = place.pixel_area_in(grid.crs) < grid.pixel_size**2
-    own_alpha = ColorInterp.alpha in dataset.colorinterp
-    moved = {"src_transform": place.transform} if place.recentred_from else {}
-    with WarpedVRT(
-        dataset,
-        src_crs=place.crs,
-        **moved,
-        crs=grid.crs,
-        transform=grid.transform,
-        width=grid.width,
-        height=grid.height,
-        resampling=Resampling.average if finer else Resampling.bilinear,
-        add_alpha=not own_alpha,
-        **WARP,
-    ) as vrt:
-        colours = vrt.read(bands.colours)
-        valid = np.ones(grid.shape, np.bool_)
-        if bands.alpha is not None:
-            valid = vrt.read(bands.alpha) >= bands.alpha_full / 2
-        if not own_alpha:  # the added band is the last
-            valid &= vrt.read(vrt.count) >= np.iinfo(vrt.dtypes[-1]).max / 2
-        return colours, valid
+    colours = np.zeros((3, *grid.shape), dataset.dtypes[0])
+    valid = np.zeros(grid.shape, np.bool_)
+    how = resampling_onto(grid, place)
+    for piece, source in iter_pieces(place, grid):
+        read = _read_with_alpha(dataset, bands, source)
+        warped = np.zeros((4, int(piece.height), int(piece.width)), read.dtype)
+        reproject(
+            read,
+            warped,
+            src_transform=window_transform(source, place.transform),
+            src_crs=place.crs,
+            src_alpha=4,
+            dst_transform=grid.crop(piece).transform,
+            dst_crs=grid.crs,
+            dst_alpha=4,
+            resampling=how,
+            **WARP,
+        )
+        rows, columns = piece.toslices()
+        colours[:, rows, columns] = warped[:3]
+        valid[rows, columns] = warped[3] >= np.iinfo(warped.dtype).max / 2
+    return colours, valid
+
+
+def iter_pieces(place: Georeference, grid: WorkingGrid) -> Iterator[tuple[Window, Window]]:
+    """Cut a grid into pieces to warp: windows of it, each with the file's pixels under it.
+
+    Pieces that lie beside the file are left out.
+
+    Args:
+        place: Georeference of the file.
+        grid: The working grid or any crop of it.
+    """
+    ratio = _ratio(grid, place)
+    edge = max(1, min(_PIECE_PX, int(_PIECE_SOURCE_PX / ratio)))
+    margin = _MARGIN_PX + math.ceil(ratio)
+    for piece in iter_windows(grid, edge):
+        source = _window_under(grid.crop(piece), place, margin)
+        if source is not None:
+            yield piece, source
+
+
+def resampling_onto(grid: WorkingGrid, place: Georeference) -> Resampling:
+    """Choose how a file is brought onto a grid: averaged where it is finer, else interpolated."""
+    return Resampling.average if _ratio(grid, place) > 1 else Resampling.bilinear
+
+
+def _ratio(grid: WorkingGrid, place: Georeference) -> float:
+    """Measure the edge of a grid's pixels in pixels of a file."""
+    return math.sqrt(grid.pixel_size**2 / place.pixel_area_in(grid.crs))
+
+
+def _window_under(grid: WorkingGrid, place: Georeference, margin: int) -> Window | None:
+    """Find the file's pixels under a grid, with a margin around them."""
+    # Not `transform_bounds`: around a rotated file its window would be much too large.
+    points = Georeference(grid.crs, grid.transform, grid.width, grid.height).outline()
+    xs, ys = transformer(grid.crs, place.crs).transform(*points.T)
+    columns, rows = ~place.transform @ (np.asarray(xs), np.asarray(ys))
+    if not (np.isfinite(columns).all() and np.isfinite(rows).all()):
+        return None
+    left, top = (max(0, math.floor(axis.min()) - margin) for axis in (columns, rows))
+    right = min(place.width, math.ceil(columns.max()) + margin)
+    bottom = min(place.height, math.ceil(rows.max()) + margin)
+    if right <= left or bottom <= top:
+        return None
+    return Window(left, top, right - left, bottom - top)
+
+
+def _read_with_alpha(dataset: DatasetReader, bands: Bands, window: Window) -> NDArray[Any]:
+    """Read colours and an alpha channel of the type's own range, whatever marks the valid pixels.
+
+    GDAL's warper has rules of its own for alpha channels beside nodata values or masks, and for
+    those of other ranges.
+    """
+    shape = (int(window.height), int(window.width))
+    read = np.empty((4, *shape), dataset.dtypes[0])
+    read[:3] = dataset.read(bands.colours, window=window)
+    valid = _read_valid(dataset, bands, shape, {"window": window})
+    read[3] = valid * np.iinfo(read.dtype).max
+    return read
 
 
 def _read_valid(

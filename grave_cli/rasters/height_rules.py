@@ -43,7 +43,8 @@ class HeightRules:
 
     def metres(self, stored: NDArray[np.generic]) -> NDArray[np.float32]:
         """Turn stored values into metres."""
-        return stored.astype(np.float32) * np.float32(self.scale) + np.float32(self.offset)
+        with np.errstate(over="ignore"):  # markers such as -1.8e308 become infinite
+            return stored.astype(np.float32) * np.float32(self.scale) + np.float32(self.offset)
 
     def is_no_height(self, stored: NDArray[np.generic]) -> NDArray[np.bool_]:
         """Find stored values that cannot be heights, whatever the nodata tag says."""

@@ -14,6 +14,7 @@ from grave_cli.rasters.bands import Bands, read_bands, sample_colours
 from grave_cli.rasters.bit_depth import ValueRange, range_of, sixteen_bit_refusal
 from grave_cli.rasters.georeference import Georeference, read_georeference
 from grave_cli.rasters.grid import WorkingGrid, lay_grid
+from grave_cli.rasters.overviews import usable_overviews
 from grave_cli.rasters.raster_file import open_raster
 from grave_cli.rasters.working_crs import working_crs
 
@@ -30,9 +31,10 @@ class Orthophoto:
         bands: Which bands are the colours and which is the alpha channel.
         dtype: Data type of the colours, uint8 or uint16.
         is_stored_in_rows: Each block reaches from the left to the right edge of the image.
-        overviews: Decimation factors of its overviews, such as (2, 4, 8).
+        overviews: Decimation factors of its usable overviews, such as (2, 4, 8).
         nodata: Stored value that marks pixels without a colour; None without one.
         pictures: Number of pictures in the file; the first one is read.
+        has_odd_overviews: It has other overviews, which do not show which of its pixels are valid.
     """
 
     path: Path
@@ -43,6 +45,7 @@ class Orthophoto:
     overviews: tuple[int, ...]
     nodata: float | None = None
     pictures: int = 1
+    has_odd_overviews: bool = False
 
     @property
     def name(self) -> str:
@@ -81,9 +84,12 @@ class Orthophoto:
             notes.append(f"{self.path}: {words} not an alpha channel and ignored")
         if self.pictures > 1:
             notes.append(f"{self.path}: holds {self.pictures} pictures; the first one is read")
-        if self.georeference.from_prj:
-            notes.append(f"{self.path}: its CRS is taken from the .prj file beside it")
-        return tuple(notes)
+        if self.has_odd_overviews:
+            notes.append(
+                f"{self.path}: overviews that do not show which pixels are valid are not read; "
+                f"`gdal_translate -of COG {self.name} {self.path.stem}_cog.tif` makes whole ones"
+            )
+        return (*notes, *self.georeference.notes)
 
     def gsd_m(self, grid: WorkingGrid) -> float:
         """Measure the edge of the file's own pixels on the ground, in metres.
@@ -112,15 +118,17 @@ def inspect_orthophoto(path: Path) -> Orthophoto:
     """
     with open_raster(path) as dataset:
         bands = read_bands(dataset, path)
+        overviews = usable_overviews(dataset, path, bands)
         return Orthophoto(
             path,
             read_georeference(dataset, path),
             bands,
             dtype=dataset.dtypes[0],
             is_stored_in_rows=dataset.block_shapes[0][1] >= dataset.width,
-            overviews=tuple(dataset.overviews(1)),
+            overviews=overviews,
             nodata=dataset.nodata,
             pictures=max(1, len(dataset.subdatasets)),
+            has_odd_overviews=len(overviews) < len(dataset.overviews(1)),
         )
 
 

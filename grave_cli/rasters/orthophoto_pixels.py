@@ -84,7 +84,7 @@ class OrthophotoReader:
 
     def is_stored(self, grid: WorkingGrid) -> bool:
         """Tell whether there are stored pixels under a grid; a file with overviews is not asked."""
-        if self.orthophoto.overviews:
+        if self.orthophoto.overviews or self.orthophoto.has_odd_overviews:
             return True
         place = self.orthophoto.georeference
         return is_stored(self.pyramid.at(1), self.orthophoto.bands, place, grid)
@@ -104,8 +104,10 @@ class OrthophotoReader:
 @contextmanager
 def open_orthophoto(orthophoto: Orthophoto) -> Iterator[OrthophotoReader]:
     """Open an orthophoto for one thread to read its pixels."""
+    odd = orthophoto.has_odd_overviews
     with ExitStack() as stack:
-        yield OrthophotoReader(orthophoto, Pyramid(orthophoto.path, orthophoto.overviews, stack))
+        pyramid = Pyramid(orthophoto.path, orthophoto.overviews, stack, has_others=odd)
+        yield OrthophotoReader(orthophoto, pyramid)
 
 
 def read_orthophoto(

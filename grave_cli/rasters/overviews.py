@@ -12,9 +12,35 @@ from pathlib import Path
 
 from rasterio.io import DatasetReader
 
+from grave_cli.rasters.bands import Bands, has_mask
 from grave_cli.rasters.raster_file import open_raster
 
 _AVERAGED = 4.0  # least number of an overview's pixels, along each axis, per pixel of the grid
+
+
+def usable_overviews(dataset: DatasetReader, path: Path, bands: Bands) -> tuple[int, ...]:
+    """Return the decimation factors of the overviews that show what the file shows.
+
+    Overviews made before a mask or a nodata value was added, or by a program that ignores them,
+    lack that mark: their empty border would count as ground.
+
+    Args:
+        dataset: The open orthophoto.
+        path: Its file.
+        bands: The meaning of its bands.
+    """
+    factors = dataset.overviews(bands.colours[0])
+    needed = (*bands.colours, *([] if bands.alpha is None else [bands.alpha]))
+    if any(dataset.overviews(band) != factors for band in needed):
+        return ()
+    if bands.alpha is not None or not has_mask(dataset):
+        return tuple(factors)
+    for level in range(len(factors)):
+        with open_raster(path, OVERVIEW_LEVEL=f"{level}only") as overview:
+            same_mark = overview.mask_flag_enums[0] == dataset.mask_flag_enums[0]
+            if not same_mark or overview.nodata != dataset.nodata:
+                return tuple(factors[:level])
+    return tuple(factors)
 
 
 class Pyramid:
@@ -22,14 +48,18 @@ class Pyramid:
 
     Args:
         path: The file.
-        factors: Decimation factors of its overviews, ascending.
+        factors: Decimation factors of its usable overviews, ascending.
         stack: Closes the handles that are opened here.
+        has_others: It has overviews that are not usable.
     """
 
-    def __init__(self, path: Path, factors: Sequence[int], stack: ExitStack) -> None:
+    def __init__(
+        self, path: Path, factors: Sequence[int], stack: ExitStack, *, has_others: bool = False
+    ) -> None:
         self._path = path
         self._factors = factors
         self._stack = stack
+        self._has_any = bool(factors) or has_others
         self._levels: dict[int, DatasetReader] = {}
 
     def at(self, ratio: float) -> DatasetReader:
@@ -51,7 +81,7 @@ class Pyramid:
         return any(factor * _AVERAGED <= ratio for factor in self._factors)
 
     def _open(self, usable: int) -> AbstractContextManager[DatasetReader]:
-        if not self._factors:
+        if not self._has_any:
             return open_raster(self._path)
         # Without "NONE" GDAL would choose an overview by itself.
         return open_raster(self._path, OVERVIEW_LEVEL=f"{usable - 1}only" if usable else "NONE")

@@ -278,6 +278,25 @@ def test_a_foot_is_known_in_any_spelling(tmp_path: Path, unit: str) -> None:
     assert "times 0.304801" in note
 
 
+@pytest.mark.parametrize(("vertical", "unit"), [("EPSG:5715", 1.0), ("EPSG:8051", FOOT)])
+def test_depths_become_heights(tmp_path: Path, vertical: str, unit: float) -> None:
+    path = write_dem(tmp_path / "dem.tif", per_metre=-1 / unit)
+    with rasterio.open(path, "r+") as file:
+        file.crs = rasterio.CRS.from_wkt(CRS.from_user_input(f"{UTM}+{vertical[5:]}").to_wkt())
+
+    dem = inspect_dem(path)
+
+    assert np.abs(read_dem(dem, GRID) - truth()).max() < 1e-3
+    assert dem.notes == (f"{path}: heights are converted to metres (times {-unit:.6g})",)
+
+
+def test_a_marker_too_large_for_metres_is_silent(tmp_path: Path) -> None:
+    lowest = -1.7976931348623157e308
+    path = write_dem(tmp_path / "dem.tif", dtype="float64", nodata=lowest, hole=lowest)
+    heights = read_dem(inspect_dem(path), GRID)  # a warning of numpy would be an error here
+    assert 0 < np.isnan(heights).mean() < 0.5
+
+
 def test_coordinates_in_feet_raise_the_question_of_heights_in_feet(tmp_path: Path) -> None:
     path = write_dem(tmp_path / "dem.tif", crs="EPSG:2263")
 
