@@ -2,9 +2,7 @@
 
 `data.annotation_layer` names the layer with the graves. Without it, the only layer of polygons is
 used, or the one named `graves` (the files that gravecli writes hold graves, graves_raw, coverage).
-
-A mask's graves are its connected pixels above 0. Pixels that touch only at a corner are not
-connected (4-connectivity), so that two graves set corner to corner stay two.
+`mask_graves.py` reads masks.
 """
 
 from dataclasses import dataclass, field, replace
@@ -14,28 +12,22 @@ import numpy as np
 import rasterio.features
 import shapely
 from numpy.typing import NDArray
-from rasterio.enums import Resampling
-from rasterio.vrt import WarpedVRT
-from scipy import ndimage
 
 from grave_cli.dataset.manifest import Cemetery
-from grave_cli.errors import DatasetError, RasterReadError
+from grave_cli.dataset.mask_graves import read_mask_graves
+from grave_cli.errors import DatasetError
 from grave_cli.outlines.polygons import Polygons
 from grave_cli.rasters.crs import LONLAT, transformer
-from grave_cli.rasters.georeference import read_georeference
 from grave_cli.rasters.grid import WorkingGrid
-from grave_cli.rasters.raster_file import READ_ERRORS, damaged_file, open_raster, refuse_complex
 from grave_cli.settings.inputs import DataSettings
 from grave_cli.vectors.areas import Area, read_area
 from grave_cli.vectors.outline_repair import Findings, clean_outlines
 from grave_cli.vectors.vector_io import GRAVE_LAYER, Features, LayerChoice, read_features
 from grave_cli.vectors.yes_and_no import is_yes
-from grave_cli.wording import counted
 
 _REVIEWED = "reviewed"
 _CLIPPED_SHARE = 0.01  # of its area: a grave that loses less counts as whole (rounding)
 _REST_SHARE = 0.05  # of its area: a grave with less than this within the orthophoto is outside
-_MOST_MARKED = 0.8  # share of an orthophoto; no cemetery has so many graves
 
 
 @dataclass(frozen=True)
@@ -75,7 +67,8 @@ def read_graves(cemetery: Cemetery, grid: WorkingGrid, data: DataSettings | None
         shared = data.annotations != "" and cemetery.annotations == Path(data.annotations)
         return read_grave_file(cemetery.annotations, grid, data, shared=shared)
     if cemetery.mask is not None:
-        return Graves(_mask_polygons(cemetery.mask, grid))
+        polygons, notes = read_mask_graves(cemetery.mask, grid)
+        return Graves(polygons, notes=notes)
     raise DatasetError(f"cemetery {cemetery.name} has no labels", where=cemetery.orthophoto)
 
 
@@ -210,61 +203,6 @@ def _are_swapped(outlines: Polygons, grid: WorkingGrid) -> bool:
 
 def _rounded(bounds: object) -> tuple[int, ...]:
     return tuple(round(float(value)) for value in bounds)  # type: ignore[attr-defined]
-
-
-def _mask_polygons(path: Path, grid: WorkingGrid) -> Polygons:
-    """Outline the connected pixels of a mask, resampled by nearest neighbour."""
-    mask = _read_mask(path, grid)
-    components, count = ndimage.label(mask)
-    if not count:
-        raise DatasetError(
-            "no graves within the orthophoto",
-            where=path,
-            found="no pixel above 0",
-            remedy="the mask is empty, or its CRS or position is wrong",
-        )
-    shapes = rasterio.features.shapes(components, mask=mask, transform=grid.transform)
-    return np.array([shapely.geometry.shape(shape) for shape, _ in shapes], dtype=object)
-
-
-def _read_mask(path: Path, grid: WorkingGrid) -> NDArray[np.bool_]:
-    with open_raster(path) as dataset:
-        refuse_complex(dataset, path)
-        if dataset.count != 1:
-            raise RasterReadError(
-                "not a mask",
-                where=path,
-                found=counted(dataset.count, "band"),
-                expected="one band",
-                remedy=f"`gdal_translate -b 1 {path.name} mask.tif` keeps the first band",
-            )
-        place = read_georeference(dataset, path)
-        moved = {"src_transform": place.transform} if place.recentred_from else {}
-        try:
-            with WarpedVRT(
-                dataset,
-                src_crs=place.crs,
-                **moved,
-                crs=grid.crs,
-                transform=grid.transform,
-                width=grid.width,
-                height=grid.height,
-                resampling=Resampling.nearest,
-            ) as vrt:
-                values, known = vrt.read(1), vrt.dataset_mask()
-        except READ_ERRORS as error:
-            raise damaged_file(path, error) from None
-    marked = np.asarray((values > 0) & (known > 0))
-    if marked.mean() > _MOST_MARKED:
-        raise RasterReadError(
-            "mask marks nearly everything as graves",
-            where=path,
-            found=f"{marked.mean():.0%} of the orthophoto above 0",
-            expected="0 on the ground between the graves",
-            remedy=f"if it marks the ground, `gdal_calc.py -A {path.name} --calc 'A==0' --outfile "
-            "mask.tif` inverts it",
-        )
-    return marked
 
 
 def read_labelled_area(cemetery: Cemetery, grid: WorkingGrid, data: DataSettings) -> Area | None:

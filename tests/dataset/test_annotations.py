@@ -1,6 +1,6 @@
 """Graves of a cemetery: cut at its orthophoto, out of a common file, or out of a mask."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ import rasterio
 import shapely
 from affine import Affine
 from deliveries import GRAVES, GRID, PIXEL, UTM, by_place, grave, moved, write
-from pyproj import CRS
+from pyproj import CRS, Transformer
+from scipy import ndimage
 
 from grave_cli.dataset.annotations import rasterize_instances, read_grave_file, read_graves
 from grave_cli.dataset.manifest import Cemetery, read_manifest
@@ -133,6 +134,52 @@ def test_graves_of_a_mask_that_touch_at_a_corner_are_two(tmp_path: Path) -> None
     mask[10:20, 10:20] = mask[20:30, 20:30] = 1
     path = write_mask(tmp_path / "m.tif", mask)
     assert len(read_graves(Cemetery("a", tmp_path / "a.tif", mask=path), GRID).polygons) == 2
+
+
+def rows_of_graves(values: Sequence[int], gap: int = 0) -> np.ndarray:
+    """Graves of 10 x 20 pixels side by side, each of its own value."""
+    mask = np.zeros(GRID.shape, np.uint16)
+    for index, value in enumerate(values):
+        left = 5 + index * (10 + gap)
+        mask[30:50, left : left + 10] = value
+    return mask
+
+
+def with_grey_edges() -> np.ndarray:
+    mask = rows_of_graves([255, 255, 255], gap=10)
+    for level in (128, 64):
+        ring = (ndimage.grey_dilation(mask, 3) > 0) & (mask == 0)
+        mask[ring] = level
+    return mask
+
+
+@pytest.mark.parametrize(
+    ("mask", "expected"),
+    [
+        (rows_of_graves(range(1, 9)), 8),  # numbers: graves that touch stay apart
+        (rows_of_graves([301, 7, 44]), 3),
+        (rows_of_graves([1] * 8), 1),
+        (rows_of_graves([1, 2] * 4, gap=3), 8),  # classes
+        (rows_of_graves([1, 2] * 4), 1),
+        (with_grey_edges(), 3),
+        (np.random.default_rng(0).integers(0, 2, GRID.shape) * with_grey_edges(), None),
+    ],
+)
+def test_values_of_a_mask_that_number_its_graves_keep_them_apart(
+    tmp_path: Path, mask: np.ndarray, expected: int | None
+) -> None:
+    path = write_mask(tmp_path / "m.tif", mask.astype(np.uint16))
+    found = read_graves(Cemetery("a", tmp_path / "a.tif", mask=path), GRID).polygons
+    assert len(found) == (expected or ndimage.label(mask > 0)[1])
+
+
+def test_a_missing_grid_of_datum_shifts_is_said_of_a_mask(tmp_path: Path) -> None:
+    crs = "EPSG:31467"
+    x, y = Transformer.from_crs(UTM, crs, always_xy=True).transform(500_000, 5_400_010)
+    how = {"crs": crs, "transform": Affine(0.1, 0, x, 0, -0.1, y)}
+    path = write_mask(tmp_path / "m.tif", rows_of_graves([1]), **how)
+    (note,) = read_graves(Cemetery("a", tmp_path / "a.tif", mask=path), GRID).notes
+    assert note.startswith(f"{path}: positions can be off by")
 
 
 @pytest.mark.parametrize(
