@@ -139,6 +139,15 @@ def belongs(path: Path, kind: Kind) -> bool:
     return kind not in (DEM, DTM) or (kind is DTM) == bears_tag(path, DTM)
 
 
+def holds_files(path: Path, kind: Kind) -> bool:
+    """Return whether a path is a folder with files of a kind, such as one for each Shapefile."""
+    endings = (*kind.endings, *kind.other_endings)
+    try:
+        return path.is_dir() and any(one.suffix.lower() in endings for one in path.iterdir())
+    except OSError:
+        return False
+
+
 def composed(text: str) -> str:
     """Compose the characters of a name (NFC): macOS takes them apart."""
     return unicodedata.normalize("NFC", text)
@@ -182,6 +191,8 @@ def conversion(path: Path) -> str:
     """
     if (name := misnamed(path)) is not None and path.is_dir():
         return f"rename the folder to {name}"
+    if path.is_dir() and path.suffix.lower() != ".gdb":
+        return f"move its files into {path.parent.name}"
     ending = path.suffix.lower()
     if kind_of(path).endings != RASTER_ENDINGS:
         return "export it as GeoPackage (QGIS: Export > Save Features As)"

@@ -30,6 +30,7 @@ from grave_cli.dataset.file_kinds import (
     ORTHOPHOTO,
     Kind,
     composed,
+    conversion,
     kind_of,
     misnamed,
     name_of,
@@ -179,6 +180,9 @@ def unread_notes(manifest: Manifest) -> Iterator[str]:
         if path.parent == manifest.root:
             folders = dict.fromkeys(one.folder for one in KINDS)
             yield f"{path} is not read; expected in {', '.join(folders)}"
+            continue
+        if path.is_dir() and path.suffix.lower() != ".gdb":
+            yield f"{path} is a folder, which is not read; {conversion(path)}"
             continue
         kind = kind_of(path)
         instead = used.get((path.parent, name_of(path, kind)))

@@ -18,6 +18,7 @@ from grave_cli.dataset.file_kinds import (
     bears_tag,
     belongs,
     composed,
+    holds_files,
     looks_like_heights,
     name_of,
 )
@@ -56,7 +57,7 @@ def find_files(
         shared: A file that belongs to all cemeteries, and is left out.
 
     Returns:
-        The files, and data that is not read.
+        The files, and data that is not read, also folders that hold such files.
 
     Raises:
         DatasetError: Two files bear the name of one cemetery, or the folder cannot be read.
@@ -65,6 +66,7 @@ def find_files(
     others, unread = [], []
     with readable(folder):
         paths = sorted(folder.iterdir()) if folder.is_dir() else []
+    has_mosaic = any(path.suffix.lower() == ".vrt" for path in paths)  # its tiles lie in a folder
     for path in paths:
         ending = path.suffix.lower()
         if path.name.startswith(".") or (shared is not None and path.samefile(shared)):
@@ -75,7 +77,7 @@ def find_files(
             take_file(found, name_of(path, kind), path)
         elif ending in kind.other_endings:
             others.append(path)
-        elif ending in UNREAD:
+        elif ending in UNREAD or (not has_mosaic and holds_files(path, kind)):
             unread.append(path)
     extra: dict[str, Path] = {}
     for path in others:

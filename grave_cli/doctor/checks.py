@@ -28,6 +28,7 @@ _IMAGE_CEILING = 20.0  # grey levels per pixel
 _DEM_CEILING = 0.15  # metres per pixel
 _PLAUSIBLE_M2 = (0.15, 15.0)  # from an urn grave to a family vault
 _LARGE_MPX = 50.0  # from this size on, strips or missing overviews cost minutes
+_LOSSY_LEVELS = 12.0  # grey levels by which lossy compression changes a flat border
 _BORDER_SHARE = 0.02  # of an image; a smaller part of one pure colour may be a roof
 _FAR_M = 12.0  # ground farther from any labelled grave may be unlabelled
 _FAR_SHARE = 0.35
@@ -90,6 +91,27 @@ def check_validity(patient: Patient) -> Iterator[Finding]:
                 f"{share:.0%} of {name} is pure {colour} and counts as ground",
                 f"if it is the image's border, `gdal_edit.py -a_nodata {value} {name}` says so",
             )
+    yield from _check_lossy_border(patient)
+
+
+def _check_lossy_border(patient: Patient) -> Iterator[Finding]:
+    """Find a border whose nodata value was changed by lossy compression, so that it counts."""
+    photo, name = patient.whole.orthophoto, patient.cemetery.orthophoto.name
+    if not photo.is_eight_bit or photo.nodata not in (0, 255):
+        return
+    rgb, valid = patient.pixels.rgb, patient.pixels.valid
+    off = np.abs(rgb - np.float32(photo.nodata)).max(axis=0)
+    share = float(((off <= _LOSSY_LEVELS) & valid).sum() / max(valid.sum(), 1))
+    if share > _BORDER_SHARE:
+        colour, option = ("black", "") if photo.nodata == 0 else ("white", "-white ")
+        yield Finding(
+            "warning",
+            patient.name,
+            f"{share:.0%} of {name} is nearly {colour} and counts as ground, because lossy "
+            f"compression changed its nodata value {photo.nodata:g}",
+            f"if it is the image's border, `nearblack {option}-nb 0 -setalpha -of GTiff -o "
+            f"{patient.cemetery.orthophoto.stem}_alpha.tif {name}` marks it",
+        )
 
 
 def check_annotations(patient: Patient) -> Iterator[Finding]:

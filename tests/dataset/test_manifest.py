@@ -112,6 +112,29 @@ def test_data_that_is_not_read_is_named_with_what_is_taken_instead(tmp_path: Pat
     ]
 
 
+def test_files_in_a_folder_of_their_own_are_named(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        "orthophotos/north.tif",
+        "orthophotos/south/south.tif",
+        "annotations/north/north.shp",
+        "annotations/notes/todo.txt",
+    )
+    manifest = read_manifest(tmp_path)
+    notes = [note.removeprefix(f"{tmp_path}/") for note in unread_notes(manifest)]
+    assert notes == [
+        "annotations/north is a folder, which is not read; move its files into annotations",
+        "orthophotos/south is a folder, which is not read; move its files into orthophotos",
+    ]
+    with pytest.raises(DatasetError, match=r"found north, which is not read.*move its files into"):
+        assign_parts(manifest, DataSettings())
+
+
+def test_the_tiles_of_a_mosaic_may_lie_in_a_folder(tmp_path: Path) -> None:
+    write(tmp_path, "orthophotos/north.vrt", "orthophotos/tiles/1.tif")
+    assert not list(unread_notes(read_manifest(tmp_path)))
+
+
 def test_a_kml_is_taken_where_there_is_nothing_better(tmp_path: Path) -> None:
     write(tmp_path, "orthophotos/north.tif", "annotations/north.kml", "areas/north.dxf")
     (cemetery,) = read_manifest(tmp_path).cemeteries

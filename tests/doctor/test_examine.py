@@ -313,6 +313,27 @@ def test_a_border_without_a_mark_is_found(data: Path) -> None:
     assert found(report, "warning", "pure black", "gdal_edit.py -a_nodata 0 sample_01.tif")
 
 
+@pytest.mark.parametrize(
+    ("nodata", "compression", "command"),
+    [(0, "JPEG", "nearblack -nb 0"), (255, "WEBP", "nearblack -white -nb 0"), (0, "LZW", "")],
+)
+def test_a_nodata_value_that_compression_changed_is_found(
+    data: Path, nodata: int, compression: str, command: str
+) -> None:
+    def compress(profile: dict, pixels: np.ndarray) -> np.ndarray:
+        profile |= {"nodata": nodata, "compress": compression, "photometric": "RGB"}
+        profile |= {"tiled": True, "blockxsize": 256, "blockysize": 256}
+        colours = np.clip(pixels[:3], 20, 235)
+        colours[:, :, :400] = nodata
+        noise = np.random.default_rng(0).integers(0, 40, (3, pixels.shape[1], 6), np.uint8)
+        for left in range(0, 400, 16):  # single stones in the border, around which colours ring
+            colours[:, :, left + 3 : left + 9] = 100 + noise
+        return colours
+
+    rewrite_raster(orthophoto(data), compress)
+    assert found(check(data), "warning", "lossy compression changed", command) == bool(command)
+
+
 def test_an_orthophoto_that_shows_nothing_stops_training(data: Path) -> None:
     def blank(profile: dict, pixels: np.ndarray) -> np.ndarray:
         profile["nodata"] = 0

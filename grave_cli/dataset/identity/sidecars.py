@@ -3,9 +3,10 @@
 These sidecars count (names in any case):
 
     .shp                .shx .dbf .prj .cpg
-    image files         world file (of a .tif: .tfw .tifw .wld), .prj, <name>.msk
+    image files         world file (of a .tif: .tfw .tifw .wld), .prj, .tab, <name>.msk
     .vrt                all sources and their own sidecars; also VRTs within VRTs
-    any raster          .aux.xml, if it states nodata, a CRS, a position, colours, units or a scale
+    any raster          .aux.xml, if it states nodata, a CRS, a position, colours, wavelengths,
+                        units or a scale
     .gdb                all files in this folder
     .url                size and time of the raster behind this link, and its .prj
     .gpkg of outlines   -wal and -journal with edits that QGIS has saved but not put into the file
@@ -131,20 +132,25 @@ def _changes_meaning(aux: str) -> bool:
         status = os.stat(aux)
         if status.st_size > _MOST_AUX_BYTES or not stat.S_ISREG(status.st_mode):
             return False
-        return any(element.tag in _MEANINGFUL for element in ET.parse(aux).iter())
+        return any(_is_meaningful(element) for element in ET.parse(aux).iter())
     except (OSError, ET.ParseError, ValueError, LookupError):
         return False  # GDAL does not read it either
 
 
+def _is_meaningful(element: ET.Element) -> bool:
+    return element.tag in _MEANINGFUL or "wavelength" in element.get("key", "").lower()
+
+
 def _part_endings(ending: str) -> frozenset[str]:
-    """Return the endings of the sidecars of a file: tif -> tfw, tifw, wld, prj."""
+    """Return the endings of the sidecars of a file: tif -> tfw, tifw, wld, prj, tab."""
     if ending == "shp":
         return _SHAPEFILE_PARTS
     if f".{ending}" == LINK_ENDING:
         return frozenset({"prj"})
     if ending in _SELF_CONTAINED:
         return frozenset()
-    return frozenset({f"{ending[:1]}{ending[-1:]}w", f"{ending}w", "wld", "prj"})
+    tab = {"tab"} if ending in ("tif", "tiff") else set()
+    return frozenset({f"{ending[:1]}{ending[-1:]}w", f"{ending}w", "wld", "prj", *tab})
 
 
 class _Collector:

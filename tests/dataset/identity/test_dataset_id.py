@@ -240,6 +240,7 @@ def test_what_gis_tools_leave_behind_plays_no_part(root: Path, litter: str) -> N
         ("<NoDataValue>90</NoDataValue>", True),
         ("<ColorInterp>Alpha</ColorInterp>", True),
         ("<Scale>0.01</Scale>", True),
+        ('<Metadata domain="IMAGERY"><MDI key="CENTRAL_WAVELENGTH_UM">0.56</MDI></Metadata>', True),
         ("<Description>Blue</Description>", True),
         ('<Metadata><MDI key="STATISTICS_MEAN">90</MDI></Metadata>', False),
         ("<NoDataValue>90</NoData", False),  # GDAL does not read it either
