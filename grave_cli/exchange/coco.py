@@ -9,7 +9,15 @@ from collections.abc import Iterable
 from typing import Annotated, Any
 
 import shapely
-from pydantic import BaseModel, Discriminator, Field, FiniteFloat, PositiveInt, Tag
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    FiniteFloat,
+    NonNegativeInt,
+    Tag,
+)
 
 from grave_cli.exchange.drawing import Drawing, Image, Shape, polygon, rectangle
 from grave_cli.exchange.runs import MaskRuns, trace_runs
@@ -20,21 +28,31 @@ _Id = int | str
 _Ring = Annotated[list[FiniteFloat], Field(max_length=100_000)]
 
 
+_Box = tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat]
+
+
 def _kind(value: Any) -> str:
     return "mask" if isinstance(value, dict | MaskRuns) else "outlines"
+
+
+def _nested(value: Any) -> Any:
+    """Put a single outline, as some tools write it, into a list of outlines."""
+    is_flat = isinstance(value, list) and value and isinstance(value[0], int | float)
+    return [value] if is_flat else value
 
 
 _Drawn = Annotated[
     Annotated[list[_Ring], Tag("outlines")] | Annotated[MaskRuns, Tag("mask")],
     Discriminator(_kind),
+    BeforeValidator(_nested),
 ]
 
 
 class _Image(BaseModel):
     id: _Id
     file_name: str = Field(min_length=1)
-    width: PositiveInt | None = None
-    height: PositiveInt | None = None
+    width: NonNegativeInt | None = None  # 0 where a tool does not know
+    height: NonNegativeInt | None = None
 
 
 class _Category(BaseModel):
@@ -46,7 +64,7 @@ class _Annotation(BaseModel):
     image_id: _Id
     category_id: _Id | None = None
     segmentation: _Drawn | None = None
-    bbox: tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat] | None = None
+    bbox: Annotated[_Box | None, BeforeValidator(lambda box: box or None)] = None
 
 
 class _Coco(BaseModel):

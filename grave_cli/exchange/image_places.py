@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from urllib.parse import unquote
 
 from affine import Affine
 
@@ -153,9 +154,10 @@ def version_of(name: str) -> PurePosixPath:
 
 
 def _spellings(name: str) -> Iterator[str]:
-    """Yield the stem of an image's name as written, and without what tools add to it."""
-    stem = composed(PurePosixPath(PureWindowsPath(name).name).stem)
-    yield stem
-    for pattern in _ADDED:
-        if (shorter := pattern.sub("", stem)) != stem:
-            yield shorter
+    """Yield the stem of an image's name as written, without what tools add to it, and unquoted."""
+    written = composed(PurePosixPath(PureWindowsPath(name).name).stem)
+    for stem in dict.fromkeys((written, composed(unquote(written)))):
+        yield stem
+        for pattern in _ADDED:
+            if (shorter := pattern.sub("", stem)) != stem:
+                yield shorter

@@ -42,6 +42,7 @@ class _Value(BaseModel):
 class _Region(BaseModel):
     original_width: PositiveInt
     original_height: PositiveInt
+    image_rotation: FiniteFloat = 0.0
     value: _Value
 
 
@@ -112,6 +113,10 @@ def _shape(region: Any) -> tuple[Shape, tuple[int, int]] | None:
     if not isinstance(value, dict) or not ("points" in value or "width" in value):
         return None
     found = _Region.model_validate(region)
+    if found.image_rotation % 360:
+        raise ValueError(
+            f"an image is turned by {found.image_rotation:g} degrees in Label Studio, turn it back"
+        )
     size = found.original_width, found.original_height
     drawn, scale = found.value, (size[0] / 100, size[1] / 100)
     if drawn.points is not None:

@@ -167,6 +167,19 @@ def test_pascal_voc(photos: Path, tmp_path: Path) -> None:
     run(tmp_path / "voc", photos)  # the same again replaces its own file
 
 
+def test_coco_as_loose_tools_write_it(tmp_path: Path) -> None:
+    write_raster(tmp_path / "photos" / "St. Änna (1).tif", transform=TURNED)
+    content = coco({"segmentation": ring(), "bbox": []}, size=(0, 0))  # one flat outline, no size
+    content["images"][0]["file_name"] = "St.%20%C3%84nna%20(1).png"
+    source = save(tmp_path / "instances.json", content)
+
+    result = import_annotations(source, tmp_path / "photos", tmp_path / "annotations")
+
+    ((outline, drawn),) = read(result.files[0].path)
+    assert_same(outline, on_ground(OUTLINE))
+    assert not drawn["from_box"]
+
+
 def region(value: dict[str, Any], **more: object) -> dict[str, Any]:
     return {"original_width": 120, "original_height": 120, "value": value, **more}
 
@@ -195,6 +208,16 @@ def test_label_studio(photos: Path, tmp_path: Path) -> None:
     turned = shapely.box(BOX[0] - BOX[3], BOX[1], BOX[0], BOX[1] + BOX[2])
     assert_same(framed, on_ground(turned.exterior.coords))
     assert "neither polygons nor rectangles left out" in result.notes[0]
+
+
+def test_an_image_that_was_turned_in_label_studio_is_refused(photos: Path, tmp_path: Path) -> None:
+    value = {"points": percents(OUTLINE), "polygonlabels": ["grave"]}
+    task = {
+        "data": {"image": "anna.png"},
+        "annotations": [{"result": [region(value, image_rotation=90)]}],
+    }
+    with pytest.raises(DatasetError, match="turned by 90 degrees in Label Studio"):
+        run(save(tmp_path / "tasks.json", [task]), photos)
 
 
 def test_the_short_form_of_label_studio(photos: Path, tmp_path: Path) -> None:
