@@ -17,6 +17,7 @@ _TITLE_ROWS = 20  # rows above the header, such as a title, at most
 _WHOLE = re.compile(r"-?(0|[1-9]\d{0,17})")  # a plus begins a telephone number
 _DECIMALS = tuple(re.compile(rf"-?(0|[1-9]\d*){sign}(?P<end>\d+)") for sign in (r"\.", ","))
 _COMMA = re.compile(r"[+-]?\d+,\d+")
+_GROUPED = re.compile(r"[+-]?\d{1,3}(?P<sign>['’.,])\d{3}(?:(?P=sign)\d{3})*(?P<end>[.,]\d+)?")
 
 
 @dataclass(frozen=True)
@@ -105,12 +106,16 @@ def any_in(row: Sequence[Any]) -> bool:
 
 
 def to_number(value: Any) -> float | None:
-    """Read a number with a decimal point or comma; None if it is none."""
+    """Read a number with a decimal point or comma; None if it is none.
+
+    Thousands may be grouped: 2'600'000.5, 4.515.123, 500.001,25 and 500,001.25 are numbers of that
+    size, but 500.001 has three decimals.
+    """
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, int | float):
         return float(value)
-    text = str(value).strip().replace("\u00a0", "").replace(" ", "")
+    text = _ungrouped("".join(str(value).split()))
     if _COMMA.fullmatch(text):
         text = text.replace(",", ".")
     try:
@@ -118,6 +123,18 @@ def to_number(value: Any) -> float | None:
     except ValueError:
         return None
     return number if np.isfinite(number) else None
+
+
+def _ungrouped(text: str) -> str:
+    """Remove the signs between thousands, where they cannot be a decimal point or comma."""
+    match = _GROUPED.fullmatch(text)
+    if match is None:
+        return text
+    sign, end = match["sign"], match["end"] or ""
+    is_sure = sign in "'’" or text.count(sign) > 1 or bool(end)
+    if end.startswith(sign) or not is_sure:
+        return text
+    return text.removesuffix(end).replace(sign, "") + end
 
 
 def _stripped(cell: Any) -> Any:

@@ -3,6 +3,7 @@
 import codecs
 import csv
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from io import StringIO
 from pathlib import Path
@@ -34,7 +35,8 @@ def read_list(
     """Read the list of an office.
 
     Args:
-        path: A CSV file in UTF-8, UTF-16 or Windows' cp1252, an Excel file, or a vector file.
+        path: A CSV file in UTF-8, UTF-16, Windows' cp1252 or DOS' cp850, an Excel file, or a vector
+            file.
         on: Columns that name the grave; they tell the header from titles above it.
         sheet: Sheet of an Excel file or layer of a vector file; empty: the first one with records.
         mapped: Meaning of columns, which the header must have as well.
@@ -83,7 +85,7 @@ def _read_csv(path: Path) -> list[list[str]]:
 
 
 def _decode(data: bytes) -> str:
-    """Decode text: by its byte order mark, as UTF-8, or else as Windows of western Europe."""
+    """Decode text: by its byte order mark, as UTF-8, as Windows of western Europe, or as DOS."""
     for mark, name in (
         (codecs.BOM_UTF8, "utf-8-sig"),
         (codecs.BOM_UTF16_LE, "utf-16"),
@@ -91,10 +93,10 @@ def _decode(data: bytes) -> str:
     ):
         if data.startswith(mark):
             return data.decode(name, "replace")
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        return data.decode("cp1252", "replace")
+    for name in ("utf-8", "cp1252"):  # five bytes mean nothing to Windows; ü of DOS is one of them
+        with suppress(UnicodeDecodeError):
+            return data.decode(name)
+    return data.decode("cp850")
 
 
 def _separator(lines: Sequence[str]) -> str:

@@ -150,10 +150,10 @@ def _read_with_alpha(dataset: DatasetReader, bands: Bands, window: Window) -> ND
     those of other ranges.
     """
     shape = (int(window.height), int(window.width))
-    read = np.empty((4, *shape), dataset.dtypes[0])
+    read = np.zeros((4, *shape), dataset.dtypes[0])
     read[:3] = dataset.read(bands.colours, window=window)
     valid = _read_valid(dataset, bands, shape, {"window": window})
-    read[3] = valid * np.iinfo(read.dtype).max
+    read[3][valid] = np.iinfo(read.dtype).max
     return read
 
 

@@ -110,11 +110,20 @@ def table_encoding(path: Path) -> str | None:
     start = int.from_bytes(data[8:10], "little")
     fields = (data[field : field + 11] for field in range(32, start - 1, 32))
     names = b"".join(name.partition(b"\0")[0] for name in fields)
+    text = names + data[start:]
+    if _decodes(text, "utf-8"):
+        return "utf-8"
+    by_mark = _DBF_CODECS.get(data[29] if len(data) > 29 else 0)
+    # Five bytes mean nothing to Windows; the letter ü of DOS is one of them.
+    return by_mark or ("cp1252" if _decodes(text, "cp1252") else "cp850")
+
+
+def _decodes(text: bytes, encoding: str) -> bool:
     try:
-        (names + data[start:]).decode("utf-8")
+        text.decode(encoding)
     except UnicodeDecodeError:
-        return _DBF_CODECS.get(data[29] if len(data) > 29 else 0, "cp1252")
-    return "utf-8"
+        return False
+    return True
 
 
 def _stated_encoding(file: Path | None) -> str | None:

@@ -8,12 +8,13 @@ import pytest
 from openpyxl import Workbook
 
 from grave_cli.errors import DatasetError
+from grave_cli.joining.office_list import to_number
 from grave_cli.joining.read_list import read_list
 
 TEXT = "Feld;Grab-Nr.;Größe;Tel;Notiz\n1;7a;2,5;0171;Müller, Anna\n2;12;3;089;\n"
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16", "cp850"])
 @pytest.mark.parametrize("separator", [";", ",", "\t", "|"])
 def test_encodings_and_separators_make_no_difference(
     tmp_path: Path, encoding: str, separator: str
@@ -161,3 +162,26 @@ def test_lists_that_cannot_be_read_are_refused(
         read_list(tmp_path / name)
     with pytest.raises(DatasetError, match="file is missing"):
         read_list(tmp_path / "typo.csv")
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("2'600'123.45", 2_600_123.45),
+        ("2’600’123", 2_600_123),
+        ("4.515.123", 4_515_123),
+        ("500.001,25", 500_001.25),
+        ("500,001.25", 500_001.25),
+        ("5\u202f300\u202f000,5", 5_300_000.5),
+        ("500.001", 500.001),
+        ("500,001", 500.001),
+        ("12,5", 12.5),
+        ("-3.5", -3.5),
+        ("1.2.3", None),
+        ("500.001.5", None),
+        ("12,13,14", None),
+        ("2'60", None),
+    ],
+)
+def test_thousands_may_be_grouped_in_numbers(text: str, number: float | None) -> None:
+    assert to_number(text) == number

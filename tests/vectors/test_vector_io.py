@@ -600,6 +600,15 @@ def test_a_missing_grid_of_datum_shifts_is_said(tmp_path: Path) -> None:
     assert read_grave_file(write(tmp_path / "h.gpkg", GRAVES), GRID, DataSettings()).notes == ()
 
 
+def test_text_of_dos_is_told_by_bytes_that_windows_does_not_know(tmp_path: Path) -> None:
+    path = write(tmp_path / "g.shp", named("Gr~ft"))
+    table = path.with_suffix(".dbf")
+    data = table.read_bytes().replace(b"Gr~ft", "Grüft".encode("cp850"))
+    table.write_bytes(data[:29] + b"\0" + data[30:])
+    path.with_suffix(".cpg").unlink()
+    assert {row["NAME"] for row in read_records(path).rows} == {"Grüft"}
+
+
 @pytest.mark.parametrize("day", [b"19990231", b"19990000"])
 def test_columns_of_impossible_dates_are_left_out(tmp_path: Path, day: bytes) -> None:
     path = dated(day)(tmp_path)
