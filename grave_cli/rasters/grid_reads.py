@@ -26,7 +26,7 @@ from grave_cli.rasters.grid import WorkingGrid, iter_windows
 WARP = {"tolerance": 1e-3, "XSCALE": 1, "YSCALE": 1}
 _EDGE_PX = 1e-4  # working pixels by which rounding may move a pixel beyond the file's edge
 _MARGIN_PX = 3  # source pixels around a window that interpolation and averaging may touch
-_PIECE_PX = 1024  # a warp takes pieces of at most this many working pixels
+_PIECE_PX = 512  # a warp takes pieces of at most this many working pixels; larger ones are slower
 _PIECE_SOURCE_PX = 4096  # and of at most about this many of the file's own
 
 Pixels = tuple[NDArray[Any], NDArray[np.bool_]]

@@ -49,9 +49,9 @@ FILES: dict[str, tuple[str, Make, str]] = {
     "another object": ("a.json", text("a.json", '{"type": "FeatureCollection"}'), "COCO"),
     "a list of texts": ("a.json", text("a.json", '["anna"]'), "Label Studio"),
     "images of text": ("a.json", text("a.json", coco(images=["anna"])), "images.0"),
-    "no size": (
+    "a size below 0": (
         "a.json",
-        text("a.json", coco(images=[{"id": 1, "file_name": "anna.tif", "width": 0}])),
+        text("a.json", coco(images=[{"id": 1, "file_name": "anna.tif", "width": -1}])),
         "images.0.width",
     ),
     "not a number": ("a.json", text("a.json", coco(outline={"bbox": [0, 0, 1, float("nan")]})), ""),

@@ -600,6 +600,16 @@ def test_a_missing_grid_of_datum_shifts_is_said(tmp_path: Path) -> None:
     assert read_grave_file(write(tmp_path / "h.gpkg", GRAVES), GRID, DataSettings()).notes == ()
 
 
+@pytest.mark.parametrize(("ellipsoid", "said"), [("bessel", True), ("GRS80", False)])
+def test_a_crs_without_a_datum_is_doubted(tmp_path: Path, ellipsoid: str, said: bool) -> None:
+    crs = f"+proj=tmerc +lat_0=0 +lon_0=9 +x_0=3500000 +ellps={ellipsoid} +units=m +no_defs"
+    path = write(tmp_path / "g.gpkg", moved(GRAVES, crs), crs=crs)
+    notes = read_grave_file(path, GRID, DataSettings()).notes
+    assert [" can be off by 100 m or more, because no way is known" in note for note in notes] == [
+        True
+    ] * said
+
+
 def test_text_of_dos_is_told_by_bytes_that_windows_does_not_know(tmp_path: Path) -> None:
     path = write(tmp_path / "g.shp", named("Gr~ft"))
     table = path.with_suffix(".dbf")
