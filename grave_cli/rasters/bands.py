@@ -67,7 +67,12 @@ def read_bands(dataset: DatasetReader, path: Path) -> Bands:
     if colours is None:
         raise _not_in_colour(dataset, path, names)
     alpha, full = _find_alpha(dataset, path, colours, names)
-    unused = tuple(band for band in _without(dataset, colours) if band != alpha)
+    tags = dataset.colorinterp
+    unused = tuple(
+        band
+        for band in _without(dataset, colours)
+        if band != alpha and tags[band - 1] != ColorInterp.alpha
+    )
     return Bands(colours, alpha, full, unused, by_name=named_colours(names) is not None)
 
 

@@ -71,10 +71,11 @@ def test_every_mark_shows_the_same_pixels(tmp_path: Path, mark: str, place: str)
 
     gsd_m = 0.03 if mark == "alpha of 1 in 16 bits" else 0.05  # interpolated, or averaged
     _, expected = whole(usual, gsd_m)
-    _, found = whole(other, gsd_m)
+    orthophoto, found = whole(other, gsd_m)
 
     # A nodata value marks a half-covered pixel as valid: a rim of one pixel.
     assert (found.valid != expected.valid).mean() < 0.01
+    assert bool(orthophoto.notes) == (mark == "nodata and infrared")
     if mark != "alpha of 1 in 16 bits":
         both = found.valid & expected.valid
         differ = np.abs(found.rgb.astype(int) - expected.rgb)[:, both].max(axis=0)
