@@ -20,6 +20,11 @@ def test_letters_of_european_names_are_known(sign: str) -> None:
     assert (drawn(sign) != drawn(UNKNOWN)).any()
 
 
+def test_a_line_break_in_a_name_is_a_space() -> None:
+    assert composed("St. Anna\nNord\r") == "St. Anna Nord "
+    ImageDraw.Draw(Image.new("L", (60, 40))).textlength(composed("a\nb"), letters(24))
+
+
 def test_a_name_written_with_separate_marks_looks_the_same() -> None:
     apart = "Ko\u0308ln"
     assert composed(apart) == "Köln"

@@ -15,7 +15,7 @@ from shapely import affinity
 from grave_cli.errors import ExportError
 from grave_cli.evaluation.evaluate import Evaluation, evaluate_files
 from grave_cli.evaluation.page.drawn_map import draw_map
-from grave_cli.evaluation.page.write import render_page, write_page
+from grave_cli.evaluation.page.write import page_output, render_page, write_page
 from grave_cli.settings.inputs import DataSettings
 
 VOID = {"meta", "input", "br"}
@@ -86,6 +86,15 @@ def test_names_are_escaped_and_umlauts_kept(evaluation: Evaluation) -> None:
     assert "<2>" not in page
 
 
+def test_a_page_with_line_breaks_of_windows_is_known_again(tmp_path: Path) -> None:
+    kinds = [(shape, {"NAME": "urn\r\nin the wall"}) for shape in GRAVES]
+    truth = write(tmp_path / "truth.gpkg", kinds)
+    drawn = write(tmp_path / "map.gpkg", GRAVES)
+    page = tmp_path / "page.html"
+    write_page(evaluate_files(drawn, truth, DataSettings(), attribute="NAME"), page)
+    assert page_output(page, drawn, truth).why_keep(page) is None
+
+
 def test_hostile_names_show_as_text(evaluation: Evaluation) -> None:
     attack = "<img src=x onerror=alert(1)>"
     values = {
@@ -126,6 +135,7 @@ def test_charts_show_whether_confidence_and_flags_are_worth_it(tmp_path: Path) -
     page = render_page(evaluate_files(drawn, truth, DataSettings()))
     check(page)
     assert page.count('class="chart"') == 2
+    assert len(re.findall(r'<svg[^>]*aria-label="[^"]+"', page)) == page.count("<svg") == 3
     text = check(page).text.replace("\N{NO-BREAK SPACE}", " ")
     assert "1 of 9 polygons needs a correction" in text
     assert "the dot: 11.1 % of all predictions, 100.0 % of those to correct" in text

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import ezdxf
 import fiona
 import numpy as np
 import pytest
@@ -151,8 +152,9 @@ def test_the_columns_of_an_office_may_be_like_ours(mapper: Mapper, tmp_path: Pat
         row["GRAVE_ID"] for row in rows(out)
     ]
     assert all(f">{one}</td>" in page.read_text("utf-8") for one in ids)
-    with fiona.open(tmp_path / "new.dxf") as file:
-        assert {record.properties["Layer"] for record in file} == {"FSüd_A"}
+    drawing = ezdxf.readfile(tmp_path / "new.dxf")
+    assert not drawing.audit().has_errors
+    assert {item.dxf.layer for item in drawing.modelspace()} == {"FSüd_A"}
 
 
 def test_a_previous_survey_that_cannot_serve_is_refused_before_the_network_runs(

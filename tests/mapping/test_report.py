@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import rasterio
 import shapely
-from browser import box_of, browser_page, needs_chromium
+from browser import TALL, box_of, browser_page, needs_chromium
 from playwright.sync_api import Page
 from rasterio.transform import from_origin
 from some_map import BOTTOM, LEFT, some_map
@@ -357,6 +357,16 @@ def test_filters_hide_rows_and_fade_outlines(page: Page) -> None:
     page.locator(".map").focus()
     page.keyboard.press("ArrowRight")
     assert chosen(page) == ["F02-R01-001"]  # keys keep to what is shown
+
+
+@needs_chromium
+def test_a_page_of_paper_holds_all_columns(page: Page) -> None:
+    page.set_viewport_size({"width": 718, "height": 1000})
+    page.emulate_media(media="print")
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    page.emulate_media(media="screen")
+    page.set_viewport_size({"width": TALL[0], "height": TALL[1]})
+    assert wide == 718
 
 
 @needs_chromium

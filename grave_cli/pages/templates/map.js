@@ -74,7 +74,7 @@ function listen(place, keys) {
 const map = document.querySelector('.map');
 const view = map && makeMovable(map);
 for (const key of document.querySelectorAll('.keys input')) {
-  // A hidden outline keeps its place, so that it can be chosen in a table; display: none has none.
+  // A hidden outline can be chosen in a table. With display: none, Firefox knows no place of it.
   const show = () => {
     map.querySelector('.' + key.value).style.visibility = key.checked ? '' : 'hidden';
   };
