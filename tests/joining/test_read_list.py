@@ -124,12 +124,12 @@ def test_excel_keeps_types_and_finds_the_sheet_with_records(tmp_path: Path) -> N
 
 def test_numbers_beyond_those_of_a_geopackage_are_text(tmp_path: Path) -> None:
     book = Workbook()
-    for row in (["Nr", "Code", "Tel"], [1, 2.0**70, 491711234567], [2, 1e20, 12]):
+    for row in (["Nr", "Code", "Tel"], [1, 3e19, 491711234567], [2, 1e20, 12]):
         book.active.append(row)
     book.save(tmp_path / "list.xlsx")
     found = read_list(tmp_path / "list.xlsx")
     assert found.types == {"Nr": "int", "Code": "str", "Tel": "int"}
-    assert [row["Code"] for row in found.rows] == [str(2**70), "100000000000000000000"]
+    assert [row["Code"] for row in found.rows] == ["30000000000000000000", "100000000000000000000"]
 
 
 def test_a_table_without_geometries_and_a_layer_of_points(tmp_path: Path) -> None:
