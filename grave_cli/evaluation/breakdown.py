@@ -84,7 +84,9 @@ def by_values(judgement: Judgement, values: NDArray[np.object_]) -> tuple[Group,
     order = np.argsort(-counts, kind="stable")
     rank = np.minimum(np.argsort(order)[kind], _MOST_VALUES)
     shown = [str(name) for name in names[order[:_MOST_VALUES]]]
-    return group_by(judgement, rank, [*shown, f"({counted(len(names) - len(shown), 'rarer value')})"])
+    return group_by(
+        judgement, rank, [*shown, f"({counted(len(names) - len(shown), 'rarer value')})"]
+    )
 
 
 def group_by(judgement: Judgement, kind: Indices, names: Sequence[str]) -> tuple[Group, ...]:

@@ -144,9 +144,7 @@ def test_the_columns_of_an_office_may_be_like_ours(mapper: Mapper, tmp_path: Pat
                 {"geometry": feature.geometry, "properties": {"GRAVE_ID": one, "field": "Süd/A"}}
             )
     out, page = tmp_path / "new.gpkg", tmp_path / "new.html"
-    mapper.map(
-        "new.gpkg", id_column="GRAVE_ID", previous=old, report=page, formats=["gpkg", "dxf"]
-    )
+    mapper.map("new.gpkg", id_column="GRAVE_ID", previous=old, report=page, formats=["gpkg", "dxf"])
     assert sorted(row["GRAVE_ID"] for row in rows(out)) == sorted(ids)
     assert [row["grave_id"] for row in rows(out, "graves_raw")] == [
         row["GRAVE_ID"] for row in rows(out)

@@ -130,7 +130,11 @@ def test_one_grave_is_no_plural(orthophoto: Path, result: PredictionResult, tmp_
     )
     path = tmp_path / "page.html"
     for language, words, promise in (
-        ("en", ["grave", "to review", "candidates", "field", "row"], "at most 1 wrong grave unseen"),
+        (
+            "en",
+            ["grave", "to review", "candidates", "field", "row"],
+            "at most 1 wrong grave unseen",
+        ),
         ("de", ["Grab", "zu prüfen", "Kandidaten", "Feld", "Reihe"], "höchstens 1 falsches Grab,"),
     ):
         write_report(orthophoto, one, path, language)
@@ -150,9 +154,7 @@ def test_a_map_that_continues_a_survey_shows_the_ids_of_the_office(
 
 
 @pytest.mark.parametrize(("size_m", "bar"), [((100, 70), 10), ((10, 500), 100), ((500, 10), 50)])
-def test_bar_and_letters_are_seen_on_a_map_of_any_shape(
-    size_m: tuple[int, int], bar: int
-) -> None:
+def test_bar_and_letters_are_seen_on_a_map_of_any_shape(size_m: tuple[int, int], bar: int) -> None:
     width, height = (100 * side for side in size_m)
     per_px = max(width / 1100, height / 740)
     assert bar_m(width, height) == bar
