@@ -123,14 +123,19 @@ def test_hostile_names_show_as_text(evaluation: Evaluation) -> None:
         assert words in found.text
 
 
-def test_charts_show_whether_confidence_and_flags_are_worth_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ranked", [False, True])
+def test_charts_show_whether_confidence_and_flags_are_worth_it(
+    tmp_path: Path, ranked: bool
+) -> None:
     truth = write(tmp_path / "t.gpkg", GRAVES)
     stray = affinity.translate(GRAVES[4], 0, 5)
     drawn = tmp_path / "m.gpkg"
     schema = {"geometry": "Polygon", "properties": {"confidence": "float", "flags": "str"}}
+    schema["properties"] |= {"review_rank": "int"} if ranked else {}
     with fiona.open(drawn, "w", driver="GPKG", crs=UTM, schema=schema) as file:
         for index, shape in enumerate([*GRAVES, stray]):
             sure = {"confidence": 0.95 - index / 20, "flags": "edge" if shape is stray else ""}
+            sure |= {"review_rank": index + 1} if ranked else {}
             file.write({"geometry": shapely.geometry.mapping(shape), "properties": sure})
     page = render_page(evaluate_files(drawn, truth, DataSettings()))
     check(page)
@@ -138,7 +143,12 @@ def test_charts_show_whether_confidence_and_flags_are_worth_it(tmp_path: Path) -
     assert len(re.findall(r'<svg[^>]*aria-label="[^"]+"', page)) == page.count("<svg") == 3
     text = check(page).text.replace("\N{NO-BREAK SPACE}", " ")
     assert "1 of 9 polygons needs a correction" in text
-    assert "the dot: 11.1 % of all predictions, 100.0 % of those to correct" in text
+    assert ("what the map ranks first" in text) == ranked
+    if ranked:
+        said = "The dot shows the flagged predictions: 11.1 % of all, 100.0 % of those to correct"
+    else:
+        said = "the dot: 11.1 % of all predictions, 100.0 % of those to correct"
+    assert said in text
     assert "0 of 1 matched" in text
 
 
