@@ -7,6 +7,7 @@ from typing import Any
 
 from grave_cli.delivery.grave_columns import GRAVE_COLUMNS, words
 from grave_cli.delivery.layer import Column
+from grave_cli.delivery.simple_files import shapefile_names
 from grave_cli.resurvey.changes import CHANGES
 from grave_cli.wording import counted
 
@@ -127,7 +128,7 @@ def kept_columns(types: Mapping[str, str], rows: Iterable[Mapping[str, Any]]) ->
     if "change" not in types:
         return dict(types)
     if {row.get("change") for row in rows} <= {*CHANGES, OUTSIDE, None}:
-        ours = {*CHANGE_COLUMNS, "became"}
+        ours = {*CHANGE_COLUMNS, *shapefile_names(CHANGE_COLUMNS).values(), "became"}
         return {name: kind for name, kind in types.items() if name not in ours}
     return dict(types)
 
