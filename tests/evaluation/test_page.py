@@ -9,6 +9,7 @@ import fiona
 import numpy as np
 import pytest
 import shapely
+from browser import browser_page, needs_chromium
 from deliveries import GRAVES, UTM, write
 from shapely import affinity
 
@@ -178,6 +179,27 @@ def test_empty_maps_have_a_page_too(tmp_path: Path, drawn: list, known: list) ->
     check(page)
     assert "None" not in page
     assert "nan" not in re.sub(r"<script>.*</script>", "", page, flags=re.DOTALL).lower()
+
+
+@needs_chromium
+def test_keys_move_the_map_and_no_script_fails(evaluation: Evaluation, tmp_path: Path) -> None:
+    said: list[str] = []
+    write_page(evaluation, tmp_path / "page.html")
+    files = write(tmp_path / "m.gpkg", []), write(tmp_path / "t.gpkg", [])
+    write_page(evaluate_files(*files, DataSettings()), tmp_path / "empty.html")
+    with browser_page("") as page:
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.goto((tmp_path / "empty.html").as_uri())
+        page.goto((tmp_path / "page.html").as_uri())
+        home = page.evaluate("map.viewBox.baseVal.width")
+        page.locator(".map").press("+")
+        page.locator(".map").press("ArrowRight")
+        left, width = page.evaluate("[map.viewBox.baseVal.x, map.viewBox.baseVal.width]")
+        assert width == pytest.approx(0.8 * home)
+        assert left == pytest.approx((0.1 + 0.1) * home)  # half of what is cut off, an eighth of it
+        page.locator(".map").press("0")
+        assert page.evaluate("map.viewBox.baseVal.x") == 0
+    assert said == []
 
 
 def test_thousands_of_graves_stay_below_some_megabytes(tmp_path: Path) -> None:

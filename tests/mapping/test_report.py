@@ -362,6 +362,25 @@ def test_filters_hide_rows_and_fade_outlines(page: Page) -> None:
 
 
 @needs_chromium
+def test_the_page_of_a_map_without_graves_has_no_failing_script(
+    opened: Page, orthophoto: Path, result: PredictionResult, tmp_path: Path
+) -> None:
+    none = np.zeros(0, dtype=object)
+    parts = {"polygons": none, "raw_polygons": none, "attributes": (), "candidates": Candidates()}
+    write_report(orthophoto, replace(result, **parts), tmp_path / "page.html")
+    said: list[str] = []
+    page = opened.context.new_page()
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto((tmp_path / "page.html").as_uri())
+    page.locator(".map").press("ArrowRight")
+    page.locator(".map").press("Enter")
+    page.locator(".search").fill("x")
+    assert page.locator(".shown").text_content() == "0"
+    page.close()
+    assert said == []
+
+
+@needs_chromium
 def test_a_page_of_paper_holds_all_columns(page: Page) -> None:
     page.set_viewport_size({"width": 718, "height": 1000})
     page.emulate_media(media="print")
