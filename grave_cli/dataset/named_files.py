@@ -225,7 +225,7 @@ def unnamed_heights(orthophoto: Path) -> tuple[Path, ...]:
     if folder.name == ORTHOPHOTO.folder:
         name = cemetery_name(orthophoto)
         unread = find_files(folder.parent / DEM.folder, DEM)[1]
-        return tuple(path for path in unread if name_of(path, DEM) == name)
+        return tuple(path for path in unread if name_of(path, DEM) == name and not path.is_dir())
     endings = UNREAD.difference(VECTOR_ENDINGS, OTHER_VECTOR_ENDINGS).union(RASTER_ENDINGS)
     return tuple(
         path
