@@ -29,6 +29,9 @@ from grave_cli.wording import counted
 
 _MOST_MARKED = 0.8  # share of an orthophoto; no cemetery has so many graves
 _SEAMS = 0.25  # largest share of neighbouring pixels of unlike values, if values are numbers
+_NEAR = 24  # values of a lossy mask lie this close to 0 or to 255
+_NEAR_SHARE = 0.9  # at least this share of those above 0; the rest lies along edges
+_NOISE_LEVELS = 5  # fewer different low values are classes
 _PARTS = 1.5  # regions per value: a thing before a grave may cut it in two
 _RINGS = 0.5  # share of regions with a hole: grey edges make rings around each grave
 
@@ -73,6 +76,13 @@ def _outlines(values: NDArray[Any], marked: NDArray[np.bool_], grid: WorkingGrid
                 return regions
     components, _ = ndimage.label(marked)
     return _trace(components.astype(np.int32, copy=False), grid)
+
+
+def _is_lossy(values: NDArray[np.uint8]) -> bool:
+    """Tell whether values are about 0 and about 255, as lossy compression leaves them."""
+    low, high = values <= _NEAR, values >= 255 - _NEAR
+    is_noise = len(np.unique(values[low])) >= _NOISE_LEVELS and bool(high.any())
+    return is_noise and bool((low | high).mean() >= _NEAR_SHARE)
 
 
 def _seams(labels: NDArray[np.int32]) -> float:
@@ -120,6 +130,8 @@ def _read_mask(
         except READ_ERRORS as error:
             raise damaged_file(path, error) from None
     marked = np.asarray((values > 0) & (known > 0))
+    if values.dtype == np.uint8 and _is_lossy(values[marked]):
+        marked &= values >= 128
     if marked.mean() > _MOST_MARKED:
         raise RasterReadError(
             "mask marks nearly everything as graves",

@@ -20,7 +20,7 @@ from rasterio.io import DatasetReader
 
 from grave_cli.errors import GridError
 from grave_cli.rasters.crs import GEOD, LONLAT, horizontal, parsed, transformer
-from grave_cli.rasters.world_files import ignored_notes, is_placeless, prj_beside
+from grave_cli.rasters.world_files import aux_notes, ignored_notes, is_placeless, prj_beside
 
 Bounds = tuple[float, float, float, float]
 _EDGE_POINTS = 21  # per side of a raster whose outline is transformed to another CRS
@@ -154,7 +154,7 @@ def read_georeference(dataset: DatasetReader, path: Path) -> Georeference:
     found = Georeference(crs, dataset.transform, dataset.width, dataset.height)
     _check_place(found, path)
     size = (dataset.width, dataset.height)
-    notes += ignored_notes(path, dataset.transform, size, crs, prj)
+    notes += [*ignored_notes(path, dataset.transform, size, crs, prj), *aux_notes(dataset, path)]
     return replace(_recentred(found), notes=tuple(notes))
 
 

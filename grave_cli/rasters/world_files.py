@@ -1,22 +1,29 @@
-"""Files beside a raster that say where it lies: world files and `.prj` files.
+"""Files beside a raster that say where it lies: world files, `.prj` and `.aux.xml` files.
 
 GDAL reads a world file only where the raster says nothing itself, and no `.prj` file at all. People
-correct a place in these files and wonder why nothing moves; a note tells them.
+correct a place in these files and wonder why nothing moves; a note tells them. An `.aux.xml` file
+counts before the raster, also one that was left behind when the raster was replaced.
 
-Source: https://gdal.org/en/stable/drivers/raster/wld.html
+Source: https://gdal.org/en/stable/drivers/raster/wld.html,
+    https://gdal.org/en/stable/drivers/raster/gtiff.html (GEOREF_SOURCES)
 """
 
 import codecs
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import rasterio
 from affine import Affine
 from pyproj import CRS
 from pyproj.exceptions import ProjError
+from rasterio.io import DatasetReader
 
 from grave_cli.rasters.crs import GEOD, LONLAT, parsed, transformer
+from grave_cli.rasters.raster_formats import TIFF
 
+_MOST_AUX_BYTES = 1 << 24
 _MOST_BYTES = 1000  # of a world file: it has six numbers
 _APART_PX = 1.0  # half a pixel is the usual quarrel over corners and centres
 _APART_M = 1.0  # WGS 84 and ETRS89 lie closer, and are often confused
@@ -74,6 +81,29 @@ def ignored_notes(
                 )
     if prj is not None and _are_apart(crs, prj, *(transform @ (size[0] / 2, size[1] / 2))):
         yield f"{raster}: the .prj file beside it names another CRS, which does not count"
+
+
+def aux_notes(dataset: DatasetReader, raster: Path) -> Iterator[str]:
+    """Say that the `.aux.xml` file of a GeoTIFF gives it another place than the GeoTIFF itself.
+
+    Args:
+        dataset: The raster.
+        raster: Its file.
+    """
+    aux = raster.with_name(f"{raster.name}.aux.xml")
+    if dataset.driver != TIFF or not aux.is_file() or aux.stat().st_size > _MOST_AUX_BYTES:
+        return
+    if not re.search(rb"<(GeoTransform|SRS)", aux.read_bytes()):
+        return
+    with rasterio.open(raster.absolute(), driver=TIFF, GEOREF_SOURCES="INTERNAL") as alone:
+        moved = alone.transform not in (Affine.identity(), dataset.transform)
+        middle = dataset.transform @ (dataset.width / 2, dataset.height / 2)
+        both = [crs.to_wkt() for crs in (alone.crs, dataset.crs) if crs]
+        if moved or (len(both) > 1 and _are_apart(both[0], both[1], *middle)):
+            yield (
+                f"{raster}: {aux.name} gives it another {'place' if moved else 'CRS'} than the "
+                "file itself, and counts; delete it if it is of an older file"
+            )
 
 
 def _world_files(raster: Path) -> Iterator[Path]:

@@ -173,6 +173,18 @@ def test_values_of_a_mask_that_number_its_graves_keep_them_apart(
     assert len(found) == (expected or ndimage.label(mask > 0)[1])
 
 
+def test_the_noise_of_a_lossy_mask_marks_no_grave(tmp_path: Path) -> None:
+    mask = mask_of_graves(4) * 255
+    fine = {"transform": GRID.transform @ Affine.scale(1 / 4)}
+    path = write_mask(tmp_path / "m.tif", mask, compress="JPEG", **fine)
+    with rasterio.open(path) as file:
+        assert len(np.unique(file.read())) > 20
+    found = read_graves(Cemetery("a", tmp_path / "a.tif", mask=path), GRID).polygons
+    assert len(found) == len(GRAVES)
+    areas = shapely.area(by_place(found)) / shapely.area(by_place(GRAVES))
+    assert np.abs(areas - 1).max() < 0.1
+
+
 def test_a_missing_grid_of_datum_shifts_is_said_of_a_mask(tmp_path: Path) -> None:
     crs = "EPSG:31467"
     x, y = Transformer.from_crs(UTM, crs, always_xy=True).transform(500_000, 5_400_010)

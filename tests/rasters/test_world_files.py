@@ -89,3 +89,34 @@ def test_a_world_file_that_places_the_raster_is_not_contradicted(tmp_path: Path)
     path = raster(tmp_path, transform=None)
     (tmp_path / "hof.tfw").write_text(world(10))
     assert georeference(path).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("<GeoTransform>500100, 0.1, 0, 5300000, 0, -0.1</GeoTransform>", "another place"),
+        ("<SRS>{srs}</SRS>", "another CRS"),
+        ("<GeoTransform>500000, 0.1, 0, 5300000, 0, -0.1</GeoTransform>", ""),
+        ("<Metadata><MDI key='STATISTICS_MEAN'>90</MDI></Metadata>", ""),
+    ],
+)
+def test_an_aux_file_that_contradicts_its_raster_is_named(
+    tmp_path: Path, content: str, says: str
+) -> None:
+    path = raster(tmp_path)
+    text = content.format(srs=CRS.from_epsg(25833).to_wkt("WKT1_GDAL"))
+    (tmp_path / "hof.tif.aux.xml").write_text(f"<PAMDataset>{text}</PAMDataset>")
+
+    notes = georeference(path).notes
+
+    assert len(notes) == bool(says)
+    assert all(f"hof.tif.aux.xml gives it {says} than the file itself" in one for one in notes)
+
+
+def test_an_aux_file_that_places_the_raster_is_not_named(tmp_path: Path) -> None:
+    path = raster(tmp_path, crs=None, transform=None)
+    srs = CRS.from_epsg(25832).to_wkt("WKT1_GDAL")
+    place = "<GeoTransform>500100, 0.1, 0, 5300000, 0, -0.1</GeoTransform>"
+    aux = f"<PAMDataset><SRS>{srs}</SRS>{place}</PAMDataset>"
+    (tmp_path / "hof.tif.aux.xml").write_text(aux)
+    assert georeference(path).notes == ()
