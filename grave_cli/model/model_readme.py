@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from grave_cli.wording import counted
+from grave_cli.wording import counted, rounded
 
 if TYPE_CHECKING:
     from grave_cli.model.bundle import ModelCard
@@ -134,7 +134,7 @@ def _facts(card: "ModelCard") -> Iterator[tuple[str, str]]:
 
 def _scores(card: "ModelCard") -> Iterator[tuple[str, str]]:
     for key, value in sorted(card.metrics.items()):
-        yield f"`{key}`", f"{value:.4g}"
+        yield f"`{key}`", rounded(value)
 
 
 def _training(card: "ModelCard") -> str:

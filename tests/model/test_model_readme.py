@@ -66,6 +66,12 @@ def test_a_model_of_ones_own_states_no_licence_and_scores_that_are_undefined_are
     assert "model-index" not in front_matter(changed(untrained, metrics={}))
 
 
+def test_counts_of_thousands_of_graves_are_written_out(untrained: Bundle) -> None:
+    text = changed(untrained, metrics={"test/merges": 12345.0, "test/object_f1": 0.86664})
+    assert "| `test/merges` | 12345 |" in text
+    assert "| `test/object_f1` | 0.8666 |" in text
+
+
 def test_generated_cemeteries_in_the_training_are_stated(untrained: Bundle) -> None:
     row = "| generated cemeteries | 30% of the training chips |"
     assert row in changed(untrained, settings={"chips": {"generated_share": 0.3}})
