@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 from grave_cli.dataset.splits import Part
 from grave_cli.errors import ModelError
 from grave_cli.model.architecture import Architecture, architecture_for
-from grave_cli.model.bundle import CARD_FILE, Bundle
+from grave_cli.model.bundle import CARD_FILE, Bundle, ModelCard
 from grave_cli.model.shipped import STARTER, starter_model
 from grave_cli.progress import SILENT, Progress
 from grave_cli.rasters.bit_depth import ValueRange
 from grave_cli.rasters.recipe import InputRecipe
+from grave_cli.settings.inputs import DataSettings
 from grave_cli.settings.load import with_values
 from grave_cli.settings.mapping import DecodingSettings
 from grave_cli.settings.tree import Settings
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 AUTO, IMAGENET, NONE = "auto", "imagenet", "none"
 
+_NOTHING = 1e-9  # share of graves within which two cuts of a cemetery are the same
 _WEIGHTS = (".safetensors", ".pt", ".pth")
 
 
@@ -97,14 +99,29 @@ def named_start(settings: Settings) -> Bundle | None:
 
 def parts_known_to(start: Bundle, parts: Iterable[Part]) -> list[str]:
     """List the validation and test parts on which a model was trained already, by name."""
-    trained = set(start.card.parts.get("train", ()))
-    cemeteries = {name.removesuffix(":train") for name in trained}
+    stops = _trained_stops(start.card)
     return [
         part.name
         for part in parts
         if part.split != "train"
-        and (part.cemetery.name in trained or (part.strip is None and part.name in cemeteries))
+        and (0.0 if part.strip is None else part.strip.start) + _NOTHING
+        < stops.get(part.cemetery.name, 0.0)
     ]
+
+
+def _trained_stops(card: ModelCard) -> dict[str, float]:
+    """Return up to which share of its graves a model was trained on each cemetery; 1 for all."""
+    usual = DataSettings()
+    shares = {"val": usual.val_share, "test": usual.test_share}
+    known = card.settings.get("data", {})
+    stops: dict[str, float] = {}
+    for name in card.parts.get("train", ()):
+        cemetery, stop = name.removesuffix(":train"), 1.0
+        for split, share in shares.items():
+            if cemetery != name and f"{cemetery}:{split}" in card.parts.get(split, ()):
+                stop -= float(known.get(f"{split}_share", share))
+        stops[cemetery] = stop
+    return stops
 
 
 def find_misfit(bundle: Bundle, settings: Settings) -> str | None:

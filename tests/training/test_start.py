@@ -9,6 +9,7 @@ from support import Listener, tiny_settings, untrained_bundle
 from grave_cli.dataset.manifest import Cemetery
 from grave_cli.dataset.splits import Part, Strip
 from grave_cli.errors import GraveError, ModelError
+from grave_cli.model.bundle import Bundle
 from grave_cli.model.shipped import STARTER, starter_model
 from grave_cli.settings.load import load_settings, with_values
 from grave_cli.settings.mapping import DecodingSettings
@@ -98,8 +99,9 @@ def test_weights_of_an_encoder_are_no_model(tmp_path: Path, defaults: Settings) 
     ("trained", "known"),
     [
         ({"train": ("a", "b")}, ["b:val", "a"]),
-        ({"train": ("a:train", "b:train")}, ["a"]),  # all of a tests now, a strip of it trained
-        ({"train": ("b:train",), "val": ("a",)}, []),
+        # All of a tests now, a strip of it trained.
+        ({"train": ("a:train", "b:train"), "val": ("a:val", "b:val")}, ["a"]),
+        ({"train": ("b:train",), "val": ("a", "b:val")}, []),
         ({"train": ("b",)}, ["b:val"]),
         ({}, []),
     ],
@@ -112,6 +114,22 @@ def test_what_a_model_was_trained_on_is_no_test_for_it(
     bundle = untrained_bundle(tmp_path / "model")
     start = bundle.model_copy(update={"card": bundle.card.model_copy(update={"parts": trained})})
     assert parts_known_to(start, parts) == known
+
+
+def test_a_strip_that_other_strips_were_trained_on_is_no_test(tmp_path: Path) -> None:
+    """Of two cemeteries, the first gives 80 % of its graves to the training; alone, 60 %."""
+    a = Cemetery("a", tmp_path / "a.tif")
+    alone = [Part(a, "val", Strip(0.6, 0.8)), Part(a, "test", Strip(0.8, 1))]
+    card = untrained_bundle(tmp_path / "model").card
+
+    def known(parts: dict[str, tuple[str, ...]], **data: float) -> list[str]:
+        trained = card.model_copy(update={"parts": parts, "settings": {"data": data}})
+        return parts_known_to(Bundle(folder=tmp_path, card=trained), alone)
+
+    of_two = {"train": ("a:train",), "val": ("a:val",), "test": ("b",)}
+    assert known(of_two) == ["a:val"]
+    assert known(of_two, val_share=0.1) == ["a:val", "a:test"]
+    assert known({"train": ("a:train",), "val": ("a:val",), "test": ("a:test",)}) == []
 
 
 def test_an_unknown_model_is_refused(defaults: Settings) -> None:
