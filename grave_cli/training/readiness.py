@@ -39,7 +39,8 @@ def check_ready(settings: Settings, plan: TrainingPlan, unfinished: Unfinished |
     if unfinished is not None:
         unfinished.check_free()
         check_resumption(unfinished, plan.dataset_id, settings)
-    build_start(*settle_start(settings), resumed=unfinished is not None)
+    resumed = unfinished is not None
+    build_start(*settle_start(settings, resumed=resumed), resumed=resumed)
 
 
 def check_resumption(unfinished: Unfinished, dataset_id: str, settings: Settings) -> None:

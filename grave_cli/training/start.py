@@ -32,12 +32,16 @@ _NOTHING = 1e-9  # share of graves within which two cuts of a cemetery are the s
 _WEIGHTS = (".safetensors", ".pt", ".pth")
 
 
-def settle_start(settings: Settings, progress: Progress = SILENT) -> tuple[Settings, Bundle | None]:
+def settle_start(
+    settings: Settings, progress: Progress = SILENT, *, resumed: bool = False
+) -> tuple[Settings, Bundle | None]:
     """Find the model that a training starts from.
 
     Args:
         settings: All settings.
         progress: Receives a note if `model.start` is "auto".
+        resumed: The settings are those of a training that has begun, and stay as they are: its
+            start may be a name, such as `models:/graves@champion`, that means another model today.
 
     Returns:
         The settings with "auto" replaced and with the model's thresholds where none are set; and
@@ -64,7 +68,7 @@ def settle_start(settings: Settings, progress: Progress = SILENT) -> tuple[Setti
             found=misfit,
             remedy=f"add --set {misfit.replace(' ', '=', 1)}",
         )
-    return with_thresholds(settings, bundle), bundle
+    return settings if resumed else with_thresholds(settings, bundle), bundle
 
 
 def with_thresholds(settings: Settings, bundle: Bundle) -> Settings:

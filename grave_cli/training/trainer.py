@@ -107,7 +107,7 @@ def run_training(
     place = Place() if callbacks or parent_run_id else find_place(settings)
     if place.node:
         raise SettingsError("only machine 0 keeps a run", found=f"NODE_RANK {place.node}")
-    settings, start = settle_start(settings)
+    settings, start = settle_start(settings, resumed=unfinished is not None)
     if data is None:
         check_places(settings)
         data = read_for_workers(plan_training(settings, progress), settings, progress)
@@ -148,7 +148,7 @@ def follow_training(
         GraveError: Data, settings or model weights cannot be used.
         TrainingError: Another process failed, or trains on something else.
     """
-    settings, start = settle_start(settings)
+    settings, start = settle_start(settings, resumed=checkpoint is not None)
     task, recipe = _build_task(settings, start, data, resumed=checkpoint is not None)
     chips = _batches(data, recipe, settings)
     # Reading the scores of an epoch adds them up over the processes, so all must read them.

@@ -9,7 +9,7 @@ from support import Listener, tiny_settings, untrained_bundle
 from grave_cli.dataset.manifest import Cemetery
 from grave_cli.dataset.splits import Part, Strip
 from grave_cli.errors import GraveError, ModelError
-from grave_cli.model.bundle import Bundle
+from grave_cli.model.bundle import Bundle, write_card
 from grave_cli.model.shipped import STARTER, starter_model
 from grave_cli.settings.load import load_settings, with_values
 from grave_cli.settings.mapping import DecodingSettings
@@ -38,6 +38,21 @@ def test_thresholds_that_are_not_set_are_those_of_the_start(defaults: Settings) 
     assert known.min_seed_area_m2 != DecodingSettings().min_seed_area_m2
     assert settings.prediction.decoding == known.model_copy(update={"min_area_m2": 0.7})
     assert settle_start(settings) == (settings, start)
+
+
+def test_a_resumed_training_keeps_its_thresholds_if_its_start_is_another_model_by_now(
+    tmp_path: Path,
+) -> None:
+    bundle = untrained_bundle(tmp_path / "model")
+    begun, _ = settle_start(
+        tiny_settings(tmp_path, tmp_path / "runs", model__start=str(bundle.folder))
+    )
+    later = DecodingSettings(min_area_m2=0.3)
+    write_card(bundle.folder, bundle.card.model_copy(update={"decoding": later}))
+    assert settle_start(begun)[0].prediction.decoding == later
+    resumed, start = settle_start(begun, resumed=True)
+    assert resumed == begun
+    assert start is not None
 
 
 @pytest.mark.parametrize(
