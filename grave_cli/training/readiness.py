@@ -61,7 +61,12 @@ def check_resumption(unfinished: Unfinished, dataset_id: str, settings: Settings
 
 
 def note_known_parts(start: Bundle | None, plan: TrainingPlan, progress: Progress) -> None:
-    """Say so if a training is validated or tested on what its start was trained on."""
+    """Say so if a training is scored on what its start or its own thresholds are fitted to."""
+    if not plan.split("test"):
+        progress.warn(
+            "There is no test cemetery: test/… will be scores of the validation cemeteries, for "
+            "which epoch and thresholds are chosen, and so too good; list others in data.test"
+        )
     known = [] if start is None else parts_known_to(start, [one.part for one in plan.parts])
     if start is not None and known:
         progress.warn(

@@ -8,12 +8,14 @@ from support import Listener, tiny_settings, untrained_bundle
 
 from grave_cli.dataset.manifest import Cemetery
 from grave_cli.dataset.splits import Part, Strip
+from grave_cli.dataset.training_data import plan_training
 from grave_cli.errors import GraveError, ModelError
 from grave_cli.model.bundle import Bundle, write_card
 from grave_cli.model.shipped import STARTER, starter_model
 from grave_cli.settings.load import load_settings, with_values
 from grave_cli.settings.mapping import DecodingSettings
 from grave_cli.settings.tree import Settings
+from grave_cli.training.readiness import note_known_parts
 from grave_cli.training.start import build_start, parts_known_to, settle_start
 
 
@@ -145,6 +147,22 @@ def test_a_strip_that_other_strips_were_trained_on_is_no_test(tmp_path: Path) ->
     assert known(of_two) == ["a:val"]
     assert known(of_two, val_share=0.1) == ["a:val", "a:test"]
     assert known({"train": ("a:train",), "val": ("a:val",), "test": ("a:test",)}) == []
+
+
+def test_scores_of_a_training_without_test_cemeteries_are_said_to_be_too_good(
+    sample_data: Path, tmp_path: Path
+) -> None:
+    def notes(*train: str, test: tuple[str, ...] = ()) -> list[str]:
+        listener = Listener()
+        lists = {"data__train": train, "data__val": ("sample_02",), "data__test": test}
+        plan = plan_training(tiny_settings(sample_data, tmp_path, **lists))
+        note_known_parts(None, plan, listener)
+        return listener.notes
+
+    (note,) = notes("sample_01", "sample_03")
+    assert note.startswith("There is no test cemetery: test/… will be scores of the validation")
+    assert notes("sample_01", test=("sample_03",)) == []
+    assert notes("sample_01") == []  # its own last strip serves
 
 
 def test_an_unknown_model_is_refused(defaults: Settings) -> None:
