@@ -42,6 +42,7 @@ def settle_start(
         progress: Receives a note if `model.start` is "auto".
         resumed: The settings are those of a training that has begun, and stay as they are: its
             start may be a name, such as `models:/graves@champion`, that means another model today.
+            A file with weights of the encoder is no longer needed.
 
     Returns:
         The settings with "auto" replaced and with the model's thresholds where none are set; and
@@ -58,6 +59,8 @@ def settle_start(
         reason = f": the starter model has {misfit}" if misfit else ""
         progress.note(f"Start: {start}{reason}")
         settings = with_values(settings, {"model.start": start})
+    if resumed and _is_weights_file(Path(start)):
+        return settings, None
     bundle = named_start(settings)
     if bundle is None:
         return settings, None

@@ -108,6 +108,7 @@ def test_weights_of_an_encoder_are_no_model(tmp_path: Path, defaults: Settings) 
     settings = with_values(defaults, {"model.start": str(tmp_path / "encoder.pt")})
     with pytest.raises(ModelError, match=r"encoder.pt: no such file of encoder weights"):
         settle_start(settings)
+    assert settle_start(settings, resumed=True) == (settings, None)  # a checkpoint has them
     (tmp_path / "encoder.pt").touch()
     assert settle_start(settings) == (settings, None)
 
