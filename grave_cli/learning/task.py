@@ -7,6 +7,7 @@ from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
+from grave_cli.errors import TrainingError
 from grave_cli.graves.targets import BODY
 from grave_cli.learning import ranks
 from grave_cli.learning.hard_examples import false_positive_shares
@@ -72,8 +73,19 @@ class GraveTask(LightningModule):
         self.log("learning_rate", optimizer.param_groups[0]["lr"], **_REDUCED)
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        """Score the cores of a batch of tiles."""
+        """Score the cores of a batch of tiles.
+
+        Raises:
+            TrainingError: The network is broken for good: it computes what is no number. Its scores
+                would be 0, like those of one that has learnt nothing.
+        """
         logits = self(batch["input"]).float()
+        if logits.isnan().any():
+            raise TrainingError(
+                "the training has diverged: the network computes what is no number",
+                found=f"learning rate {self.peak_rate:g}, precision {self.trainer.precision}",
+                remedy="set a smaller training.learning_rate, or training.precision to 32-true",
+            )
         in_core = batch["core"][:, None] * batch["scored"]
         loss = self.loss(logits, batch["targets"], in_core)
         # Weighted by pixels: a tile at the edge of a cemetery scores only a few.

@@ -5,8 +5,11 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from torchmetrics import Metric
 
+from grave_cli.errors import TrainingError
 from grave_cli.learning.task import GraveTask
 from grave_cli.settings.tree import Settings
+
+SILENT = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
 
 
 def tile(scored_rows: int, seed: int) -> dict[str, Tensor]:
@@ -34,13 +37,21 @@ def test_no_state_is_float64_which_apple_gpus_lack() -> None:
     assert {tensor.dtype for tensor in tensors} == {torch.float32, torch.int64}
 
 
+def test_a_network_that_computes_no_numbers_ends_the_training() -> None:
+    task = GraveTask(nn.Conv2d(3, 3, 1), Settings())
+    with torch.no_grad():
+        task.network.get_parameter("weight")[0] = torch.nan
+    trainer = Trainer(accelerator="cpu", devices=1, enable_checkpointing=False, **SILENT)
+    with pytest.raises(TrainingError, match=r"has diverged.*found learning rate .*32-true"):
+        trainer.validate(task, DataLoader([tile(32, 0)], batch_size=None), verbose=False)
+
+
 def test_the_validation_loss_weighs_each_scored_pixel_alike() -> None:
     task = GraveTask(nn.Conv2d(3, 3, 1), Settings())
     tiles = [tile(32, 0), tile(2, 1)]
     with torch.inference_mode():
         losses = [float(task.loss(task(t["input"]), t["targets"], t["scored"])) for t in tiles]
     assert losses[0] != pytest.approx(losses[1], abs=1e-3)
-    silent = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
-    trainer = Trainer(accelerator="cpu", devices=1, enable_checkpointing=False, **silent)
+    trainer = Trainer(accelerator="cpu", devices=1, enable_checkpointing=False, **SILENT)
     (found,) = trainer.validate(task, DataLoader(tiles, batch_size=None), verbose=False)
     assert found["val/loss"] == pytest.approx((32 * losses[0] + 2 * losses[1]) / 34)
