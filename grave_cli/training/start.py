@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grave_cli.dataset.splits import Part
-from grave_cli.errors import ModelError
+from grave_cli.errors import ModelError, SettingsError
 from grave_cli.model.architecture import Architecture, architecture_for
 from grave_cli.model.bundle import CARD_FILE, Bundle, ModelCard
 from grave_cli.model.shipped import STARTER, starter_model
@@ -22,6 +22,7 @@ from grave_cli.settings.load import with_values
 from grave_cli.settings.mapping import DecodingSettings
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.models import resolve_model
+from grave_cli.wording import counted
 
 if TYPE_CHECKING:
     from torch import nn
@@ -162,7 +163,9 @@ def build_start(
 
     Raises:
         ModelError: The weights are unavailable, damaged or do not fit.
+        SettingsError: The network does not learn from batches of one chip.
     """
+    _check_batch(settings)
     from grave_cli.model.export import continue_from
     from grave_cli.model.network import build_network, build_pretrained, encoder_normalisation
 
@@ -178,6 +181,20 @@ def build_start(
     if start is None:
         return recipe, build_pretrained(architecture, model.start)
     return recipe, continue_from(start, architecture, recipe.features)
+
+
+def _check_batch(settings: Settings) -> None:
+    """Refuse single chips for deeplabv3plus: it normalises one value a chip, over the batch."""
+    chips, training = settings.chips, settings.training
+    whole = min(chips.batch_size, chips.per_epoch or chips.batch_size)
+    share = whole // (training.devices * training.nodes)
+    if settings.model.architecture == "deeplabv3plus" and share < 2:
+        raise SettingsError(
+            "deeplabv3plus does not learn from a single chip at a time",
+            found=f"chips.batch_size {whole} on {counted(training.devices * training.nodes, 'device')}",
+            expected="two chips or more for each device",
+            remedy="set a larger chips.batch_size, or another model.architecture",
+        )
 
 
 def _is_weights_file(path: Path) -> bool:

@@ -9,7 +9,7 @@ from support import Listener, tiny_settings, untrained_bundle
 from grave_cli.dataset.manifest import Cemetery
 from grave_cli.dataset.splits import Part, Strip
 from grave_cli.dataset.training_data import plan_training
-from grave_cli.errors import GraveError, ModelError
+from grave_cli.errors import GraveError, ModelError, SettingsError
 from grave_cli.model.bundle import Bundle, write_card
 from grave_cli.model.shipped import STARTER, starter_model
 from grave_cli.settings.load import load_settings, with_values
@@ -164,6 +164,15 @@ def test_scores_of_a_training_without_test_cemeteries_are_said_to_be_too_good(
     assert note.startswith("There is no test cemetery: test/… will be scores of the validation")
     assert notes("sample_01", test=("sample_03",)) == []
     assert notes("sample_01") == []  # its own last strip serves
+
+
+def test_a_network_that_normalises_over_the_batch_needs_two_chips(defaults: Settings) -> None:
+    for changes in ({"chips.batch_size": 1}, {"training.devices": 4}, {"chips.per_epoch": 1}):
+        wanted = {"model.architecture": "deeplabv3plus", "model.start": "none", **changes}
+        with pytest.raises(SettingsError, match="does not learn from a single chip"):
+            build_start(with_values(defaults, wanted), None)
+        other = with_values(defaults, {**wanted, "model.architecture": "linknet"})
+        assert build_start(other, None)
 
 
 def test_an_unknown_model_is_refused(defaults: Settings) -> None:
