@@ -57,7 +57,9 @@ class RateColumn(TextColumn):
         speed = task.finished_speed or task.speed
         if not speed:
             return Text("")
-        return Text(f"{rounded(speed, 3)} {task.fields.get('unit', '')}/s", style="progress.data.speed")
+        return Text(
+            f"{rounded(speed, 3)} {task.fields.get('unit', '')}/s", style="progress.data.speed"
+        )
 
 
 class TimeLeftColumn(TextColumn):

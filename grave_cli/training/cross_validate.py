@@ -131,8 +131,8 @@ def _plan_folds(settings: Settings, progress: Progress) -> dict[str, tuple[Setti
             },
         )
         folds[name] = chosen, plan_training(chosen, SILENT if folds else progress)
-    first, *others = (overlap_notes(plan.parts) for _, plan in folds.values())
-    for note in dict.fromkeys(note for notes in others for note in notes if note not in first):
+    first, *later = (overlap_notes(plan.parts) for _, plan in folds.values())
+    for note in dict.fromkeys(note for notes in later for note in notes if note not in first):
         progress.warn(note)  # each fold leaves out another cemetery
     return folds
 

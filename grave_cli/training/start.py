@@ -187,11 +187,11 @@ def _check_batch(settings: Settings) -> None:
     """Refuse single chips for deeplabv3plus: it normalises one value a chip, over the batch."""
     chips, training = settings.chips, settings.training
     whole = min(chips.batch_size, chips.per_epoch or chips.batch_size)
-    share = whole // (training.devices * training.nodes)
-    if settings.model.architecture == "deeplabv3plus" and share < 2:
+    count = training.devices * training.nodes
+    if settings.model.architecture == "deeplabv3plus" and whole // count < 2:
         raise SettingsError(
             "deeplabv3plus does not learn from a single chip at a time",
-            found=f"chips.batch_size {whole} on {counted(training.devices * training.nodes, 'device')}",
+            found=f"chips.batch_size {whole} on {counted(count, 'device')}",
             expected="two chips or more for each device",
             remedy="set a larger chips.batch_size, or another model.architecture",
         )

@@ -71,8 +71,8 @@ def check_search_space(plan: Study, settings: Settings) -> None:
 def distributions(plan: Study, settings: Settings) -> dict[str, "BaseDistribution"]:
     """Convert a search space to Optuna's distributions, by parameter name.
 
-    Whole bounds of a real setting span real numbers, unless they have a step. Optuna stores plain values only: a list among
-    the choices is represented by its JSON.
+    Whole bounds of a real setting span real numbers, unless they have a step. Optuna stores plain
+    values only: a list among the choices is represented by its JSON.
     """
     from optuna.distributions import CategoricalDistribution
 

@@ -29,7 +29,9 @@ def warnings_of(root: Path, **lists: tuple[str, ...]) -> list[str]:
 def test_one_place_in_two_splits_of_a_training_is_named(doubled: Path) -> None:
     (warning,) = warnings_of(doubled, train=("twin",), val=("sample_01",), test=("sample_02",))
     assert warning.startswith("sample_02 and twin show the same place (100% of the smaller")
-    assert warning.endswith("; list both in data.train, data.val or data.test, or remove one of them")
+    assert warning.endswith(
+        "; list both in data.train, data.val or data.test, or remove one of them"
+    )
     others = {"val": ("sample_01",), "test": ("sample_03",)}
     assert warnings_of(doubled, train=("sample_02", "twin"), **others) == []
     # Each has a strip for validation, which the other one's training covers.

@@ -304,7 +304,6 @@ def test_thresholds_tuned_on_cemeteries_that_the_model_has_learnt_are_named(
         listener.notes.clear()
 
 
-
 @pytest.mark.slow
 def test_two_processes_tune_thresholds_without_arrays(
     trained: Settings, tmp_path: Path, listener: Listener
