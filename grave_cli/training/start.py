@@ -180,7 +180,7 @@ def build_start(
         return recipe, build_network(architecture)
     if start is None:
         return recipe, build_pretrained(architecture, model.start)
-    return recipe, continue_from(start, architecture, recipe.features)
+    return recipe, continue_from(start, architecture, recipe)
 
 
 def _check_batch(settings: Settings) -> None:
