@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
@@ -47,6 +48,11 @@ class GraveTask(LightningModule):
         """Return logits, (N, 3, H, W)."""
         logits: Tensor = self.network(batch.contiguous(memory_format=self.layout))
         return logits
+
+    def on_train_batch_start(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """Let dropout depend on seed and step alone: a resumed training drops the same values."""
+        step = [self.settings.training.seed, self.current_epoch, batch_idx, ranks.rank()]
+        torch.manual_seed(int(np.random.SeedSequence(step).generate_state(1)[0]))
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Tensor]:
         """Return the loss of a batch of chips, and the share of false positives in each."""
