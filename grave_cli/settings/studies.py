@@ -98,7 +98,7 @@ class Study(Section):
     """Optuna pruner that stops hopeless trials early. "none": every trial runs to its end."""
 
     startup_trials: Annotated[int, Field(ge=0, le=10_000)] = 5
-    """Median pruner: number of finished trials before any trial can be pruned."""
+    """Median pruner: number of complete trials, not pruned ones, before any trial can be pruned."""
 
     warmup_epochs: Annotated[int, Field(ge=0, le=10_000)] = 5
     """Median pruner: number of epochs before a trial can be pruned."""
