@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import shapely
 
 from grave_cli import __version__
 from grave_cli.dataset.splits import SPLITS
@@ -111,11 +110,8 @@ def _draft_card(fitted: Fitted, plan: TrainingPlan, run: TrackedRun) -> ModelCar
 
 def _smallest_m2(plan: TrainingPlan) -> float:
     """Return the area of the smallest grave that the network has learnt or is validated on."""
-    areas = [
-        shapely.area(part.graves) * part.grid.metres_per_unit**2
-        for part in (*plan.split("train"), *plan.split("val"))
-    ]
-    return float(np.concatenate(areas).min())
+    parts = (*plan.split("train"), *plan.split("val"))
+    return float(np.concatenate([part.areas_m2 for part in parts]).min())
 
 
 def _settle(

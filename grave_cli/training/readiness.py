@@ -3,6 +3,8 @@
 A dry run makes the same checks.
 """
 
+import numpy as np
+
 from grave_cli.dataset.training_data import TrainingPlan
 from grave_cli.errors import SettingsError
 from grave_cli.learning.checkpoints import read_checkpoint
@@ -15,6 +17,7 @@ from grave_cli.tracking.unfinished import Unfinished
 from grave_cli.training.device import training_device
 from grave_cli.training.peers import find_place
 from grave_cli.training.start import build_start, parts_known_to, settle_start
+from grave_cli.wording import counted, is_or_are, rounded
 
 
 def check_ready(settings: Settings, plan: TrainingPlan, unfinished: Unfinished | None) -> None:
@@ -57,6 +60,40 @@ def check_resumption(unfinished: Unfinished, dataset_id: str, settings: Settings
             f"run {unfinished.state.name} has trained more epochs than training.epochs",
             found=settings.training.epochs,
             expected=f"{trained} or more",
+        )
+
+
+def note_doubts(
+    settings: Settings, start: Bundle | None, plan: TrainingPlan, progress: Progress
+) -> None:
+    """Warn of scores that will be too good, and of graves that will hardly be mapped.
+
+    Args:
+        settings: Settings with the thresholds of the start.
+        start: The model to start from; None without one.
+        plan: Data of the training.
+        progress: Receives the warnings.
+    """
+    note_known_parts(start, plan, progress)
+    note_small_graves(settings, plan, progress)
+
+
+def note_small_graves(settings: Settings, plan: TrainingPlan, progress: Progress) -> None:
+    """Say so if labelled graves are smaller than what the model will map.
+
+    Args:
+        settings: Settings with the thresholds of the start.
+        plan: The labelled graves.
+        progress: Receives the warning.
+    """
+    least = settings.prediction.decoding.min_area_m2
+    areas = np.concatenate([part.areas_m2 for part in plan.parts])
+    count = int((areas < least).sum())
+    if count:
+        progress.warn(
+            f"{count} of {counted(len(areas), 'labelled grave')} {is_or_are(count)} smaller than "
+            f"prediction.decoding.min_area_m2 = {least:g}, and will hardly be mapped: set it to "
+            f"half of the smallest ({rounded(areas.min() / 2, 2)}), or correct the labels"
         )
 
 

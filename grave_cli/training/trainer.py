@@ -47,7 +47,7 @@ from grave_cli.training.chip_workers import count_workers, read_for_workers
 from grave_cli.training.device import memory_named, training_device, training_precision
 from grave_cli.training.finishing import Fitted, finish_model
 from grave_cli.training.peers import Place, find_place, make_strategy, sharing_cores, with_peers
-from grave_cli.training.readiness import check_resumption, note_known_parts
+from grave_cli.training.readiness import check_resumption, note_doubts
 from grave_cli.training.sample_panels import SamplePanels
 from grave_cli.training.shown_places import choose_samples
 from grave_cli.training.start import NONE, build_start, settle_start
@@ -111,7 +111,7 @@ def run_training(
     if data is None:
         check_places(settings)
         data = read_for_workers(plan_training(settings, progress), settings, progress)
-    note_known_parts(start, data.plan, progress)
+    note_doubts(settings, start, data.plan, progress)
     task, recipe = _build_task(settings, start, data, resumed=unfinished is not None)
     with _open_run(settings, data, start, unfinished, name, parent_run_id) as run:
         log_dataset(run, data.plan)

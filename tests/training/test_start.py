@@ -15,7 +15,7 @@ from grave_cli.model.shipped import STARTER, starter_model
 from grave_cli.settings.load import load_settings, with_values
 from grave_cli.settings.mapping import DecodingSettings
 from grave_cli.settings.tree import Settings
-from grave_cli.training.readiness import note_known_parts
+from grave_cli.training.readiness import note_known_parts, note_small_graves
 from grave_cli.training.start import build_start, parts_known_to, settle_start
 
 
@@ -173,6 +173,19 @@ def test_a_network_that_normalises_over_the_batch_needs_two_chips(defaults: Sett
             build_start(with_values(defaults, wanted), None)
         other = with_values(defaults, {**wanted, "model.architecture": "linknet"})
         assert build_start(other, None)
+
+
+def test_graves_below_the_smallest_area_of_the_start_are_named(
+    sample_data: Path, tmp_path: Path, listener: Listener
+) -> None:
+    plan = plan_training(tiny_settings(sample_data, tmp_path))
+    smallest = min(part.areas_m2.min() for part in plan.parts)
+    start = tiny_settings(sample_data, tmp_path)
+    for least, count in ((smallest * 1.0001, 1), (smallest * 0.9999, 0)):
+        changed = with_values(start, {"prediction.decoding.min_area_m2": float(least)})
+        note_small_graves(changed, plan, listener)
+        assert len(listener.notes) == count
+        listener.notes.clear()
 
 
 def test_an_unknown_model_is_refused(defaults: Settings) -> None:
