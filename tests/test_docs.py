@@ -13,7 +13,7 @@ import pytest
 import typer
 
 from grave_cli.cli.app import app
-from grave_cli.settings.load import flatten
+from grave_cli.settings.nested import flatten
 from grave_cli.settings.tree import Settings
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -8,7 +8,8 @@ from typing import Any, TypeAlias
 from grave_cli.errors import SettingsError
 from grave_cli.owners.leftovers import sweep_work_dir
 from grave_cli.remote import permit
-from grave_cli.settings.load import LoadedSettings, flatten, load_settings, with_values
+from grave_cli.settings.load import LoadedSettings, load_settings, with_values
+from grave_cli.settings.nested import flatten
 from grave_cli.settings.tree import Settings
 
 PathLike: TypeAlias = str | os.PathLike[str]

@@ -48,7 +48,7 @@ def config(
             say(f"wrote {path}")
         return
     from grave_cli.settings.example import to_toml_value
-    from grave_cli.settings.load import flatten
+    from grave_cli.settings.nested import flatten
     from grave_cli.settings.record import masked_value
 
     loaded = options.load(config, assignments)

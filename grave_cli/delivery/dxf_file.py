@@ -1,7 +1,8 @@
 """A layer of graves in, a DXF drawing for CAD out: one layer for each field, numbers as text."""
 
 import logging
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ _APPLICATION = "GRAVECLI"
 _VERSION = "R2010"
 _TEXT_M = 0.3  # height of the numbers
 _COLOURS = (1, 3, 4, 5, 6, 30, 140, 200)  # AutoCAD's index colours that show on black and white
+_FORBIDDEN = re.compile(r"[<>/\\\":;?*|=`,\x00-\x1f]")  # in names of layers
 _UNITS = {"metre": 6, "foot": 2, "US survey foot": 21}  # $INSUNITS
 
 
@@ -45,10 +47,11 @@ def write_dxf(layer: Layer, path: Path) -> None:
     drawing.header["$MEASUREMENT"] = int(axis.unit_name == "metre")
     drawing.appids.add(_APPLICATION)
     for index, name in enumerate(sorted({_field(row) for row in layer.rows})):
-        drawing.layers.add(name, color=_COLOURS[index % len(_COLOURS)])
+        if name not in drawing.layers:  # capitals make no difference there
+            drawing.layers.add(name, color=_COLOURS[index % len(_COLOURS)])
     height = _TEXT_M / axis.unit_conversion_factor
-    for outline, cells in zip(layer.polygons(), layer.cells(), strict=True):
-        _draw(drawing.modelspace(), outline, cells, height)
+    for outline, row in zip(layer.polygons(), layer.rows, strict=True):
+        _draw(drawing.modelspace(), outline, row, height)
     with whole_file(path) as new:
         drawing.saveas(new)
 
@@ -65,22 +68,24 @@ def _without_warnings() -> Iterator[None]:
         logger.setLevel(before)
 
 
-def _field(cells: Any) -> str:
-    return f"F{cells['field'] or 0:02d}"
+def _field(row: Mapping[str, Any]) -> str:
+    """Name the layer of a grave; an office may have named its fields."""
+    name = str(row["field"] or 0).strip().removesuffix(".0")
+    return f"F{int(name):02d}" if name.isdecimal() else f"F{_FORBIDDEN.sub('_', name)}"
 
 
 def _draw(
-    space: "Modelspace", outline: shapely.Polygon, cells: dict[str, Any], height: float
+    space: "Modelspace", outline: shapely.Polygon, row: Mapping[str, Any], height: float
 ) -> None:
     from ezdxf.enums import TextEntityAlignment
 
-    on_layer = {"layer": _field(cells)}
+    on_layer = {"layer": _field(row)}
     for ring in (outline.exterior, *outline.interiors):
         points = np.asarray(ring.coords)[:-1, :2]
         line = space.add_lwpolyline(points.tolist(), close=True, dxfattribs=on_layer)
-        line.set_xdata(_APPLICATION, [(1000, cells["grave_id"])])
-    if cells["number"] is not None:
-        text = space.add_text(str(cells["number"]), height=height, dxfattribs=on_layer)
+        line.set_xdata(_APPLICATION, [(1000, str(row["grave_id"]))])
+    if row["number"] is not None:
+        text = space.add_text(str(row["number"]), height=height, dxfattribs=on_layer)
         inside = outline.representative_point()
         middle = outline.centroid if outline.covers(outline.centroid) else inside
         text.set_placement((middle.x, middle.y), align=TextEntityAlignment.MIDDLE_CENTER)

@@ -1,6 +1,6 @@
 """A layer in, a GeoJSON, FlatGeobuf or Shapefile out, written by GDAL."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -108,6 +108,17 @@ def shapefile_names(names: Iterable[str]) -> dict[str, str]:
         taken.add(found.lower())
         short[name] = found
     return short
+
+
+def long_names(names: Collection[str]) -> dict[str, str]:
+    """Return the name that each column of a file has in a GeoPackage: a Shapefile shortens some.
+
+    Args:
+        names: Names of the columns of a file; those of other files stay as they are.
+    """
+    is_map = set(SHAPEFILE_NAMES.values()) <= set(names)
+    long = {short: name for name, short in SHAPEFILE_NAMES.items()} if is_map else {}
+    return {name: long.get(name, name) for name in names}
 
 
 def _part(path: Path, ending: str) -> Path:

@@ -32,5 +32,9 @@ def letters(size: int) -> Font:
 
 
 def composed(text: str) -> str:
-    """Compose letters with their diacritics: macOS decomposes them in file names."""
-    return unicodedata.normalize("NFC", text)
+    """Compose letters with their diacritics, and put all on one line.
+
+    macOS decomposes letters in file names; on Linux and macOS, a name may hold a line break.
+    """
+    plain = "".join(" " if unicodedata.category(one) == "Cc" else one for one in text)
+    return unicodedata.normalize("NFC", plain)

@@ -187,8 +187,12 @@ def _panels(
 def _uncovered(layer: Layer, verdicts: Sequence[Layer]) -> Polygons:
     """Cut the layers above out of a layer: two blended colours would make a third."""
     above = [other is layer for other in verdicts].index(True) + 1
-    drawn = [other.polygons for other in verdicts[above:]]
-    rest = shapely.difference(layer.polygons, shapely.union_all(np.concatenate([[], *drawn])))
+    drawn = np.concatenate([np.empty(0, object), *(other.polygons for other in verdicts[above:])])
+    index, over = shapely.STRtree(drawn).query(layer.polygons, predicate="intersects")
+    covered, starts = np.unique(index, return_index=True)
+    rest = layer.polygons.copy()
+    for one, covers in zip(covered, np.split(drawn[over], starts)[1:], strict=True):
+        rest[one] = shapely.difference(rest[one], shapely.union_all(covers))
     parts = shapely.get_parts(rest)
     is_area = shapely.get_type_id(parts) == shapely.GeometryType.POLYGON
     return np.asarray(parts[is_area & ~shapely.is_empty(parts)])

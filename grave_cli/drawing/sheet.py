@@ -145,12 +145,19 @@ def _draw_symbol(strip: Image.Image, mark: Mark, at: tuple[int, int], size: int)
 
 
 def _wrap(text: str, width: int, font: Font) -> Iterator[str]:
+    """Break text into lines at its spaces, and a word that is longer than a line anywhere."""
     line = ""
     for word in text.split():
         longer = f"{line} {word}".strip()
         if line and font.getlength(longer) > width:
             yield line
-            line = word
-        else:
-            line = longer
+            longer = word
+        line = longer
+        while len(line) > 1 and font.getlength(line) > width:
+            fits = (
+                end for end in range(len(line) - 1, 1, -1) if font.getlength(line[:end]) <= width
+            )
+            end = next(fits, 1)
+            yield line[:end]
+            line = line[end:]
     yield line

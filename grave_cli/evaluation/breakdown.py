@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from grave_cli.evaluation.judgement import NOWHERE, Judgement
 from grave_cli.evaluation.matching import Indices
+from grave_cli.wording import counted
 
 _SIZES_M2 = (1.0, 3.0)
 _SIZE_NAMES = ("below 1 m² (urn, child)", "1 to 3 m² (single)", "3 m² and more (double)")
@@ -83,7 +84,9 @@ def by_values(judgement: Judgement, values: NDArray[np.object_]) -> tuple[Group,
     order = np.argsort(-counts, kind="stable")
     rank = np.minimum(np.argsort(order)[kind], _MOST_VALUES)
     shown = [str(name) for name in names[order[:_MOST_VALUES]]]
-    return group_by(judgement, rank, [*shown, f"({len(names) - len(shown)} rarer values)"])
+    return group_by(
+        judgement, rank, [*shown, f"({counted(len(names) - len(shown), 'rarer value')})"]
+    )
 
 
 def group_by(judgement: Judgement, kind: Indices, names: Sequence[str]) -> tuple[Group, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from grave_cli.delivery.simple_files import SHAPEFILE_NAMES
+from grave_cli.delivery.simple_files import SHAPEFILE_NAMES, long_names
 from grave_cli.errors import DatasetError
 from grave_cli.evaluation.breakdown import Group, by_values
 from grave_cli.evaluation.grave_file import (
@@ -126,10 +126,8 @@ def _evaluate(mapped: PlacedGraves, graves: PlacedGraves, attribute: str) -> Eva
 
 def _with_long_names(mapped: PlacedGraves) -> PlacedGraves:
     """Undo the short names of columns of a map that was written as a Shapefile."""
-    if not set(SHAPEFILE_NAMES.values()) <= set(mapped.columns):
-        return mapped
-    long = {short: name for name, short in SHAPEFILE_NAMES.items()}
-    return replace(mapped, values={long.get(n, n): column for n, column in mapped.values.items()})
+    long = long_names(mapped.columns)
+    return replace(mapped, values={long[n]: column for n, column in mapped.values.items()})
 
 
 def _odd_files(mapped: PlacedGraves, graves: PlacedGraves) -> Iterator[str]:

@@ -30,7 +30,7 @@ def read_voc(path: Path) -> Image:
         raise ValueError("declarations (DOCTYPE, ENTITY) are not read")
     try:
         root = ElementTree.fromstring(content)
-    except ElementTree.ParseError as error:
+    except (ElementTree.ParseError, LookupError) as error:
         raise ValueError(str(error)) from None
     if root.tag != "annotation":
         raise ValueError(f"found <{root.tag}>, expected <annotation>")

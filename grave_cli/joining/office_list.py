@@ -16,6 +16,7 @@ Rows = Sequence[Sequence[Any]]
 _TITLE_ROWS = 20  # rows above the header, such as a title, at most
 _WHOLE = re.compile(r"-?(0|[1-9]\d{0,17})")  # a plus begins a telephone number
 _DECIMALS = tuple(re.compile(rf"-?(0|[1-9]\d*){sign}(?P<end>\d+)") for sign in (r"\.", ","))
+_LARGEST = 2.0**63  # of a whole number in a GeoPackage; longer ones, such as barcodes, are text
 _COMMA = re.compile(r"[+-]?\d+,\d+")
 
 
@@ -158,7 +159,9 @@ def _type_of(values: Sequence[Any], names_graves: bool) -> str:
         return "bool"
     texts = [value for value in values if isinstance(value, str)]
     if not texts and all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
-        return "int" if all(float(value).is_integer() for value in values) else "float"
+        if not all(float(value).is_integer() for value in values):
+            return "float"
+        return "int" if all(abs(value) < _LARGEST for value in values) else "str"
     if not texts and all(isinstance(value, date) for value in values):
         midnight = all(_is_date(value) for value in values)
         return "date" if midnight else "datetime"

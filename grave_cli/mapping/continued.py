@@ -1,7 +1,9 @@
 """A new map and the previous survey in; the map with the old ids and the changes out."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import shapely
@@ -74,7 +76,7 @@ def continue_survey(
     )
     comparison = compare_surveys(previous, new, settings, result.cemetery)
     order = _order(comparison)
-    rows = list(graves_rows(comparison))
+    rows = [*_all_columns(result, comparison)]
     origin = {"previous": Path(previous.name).name}
     origin["previous_fingerprint"] = source_of(Path(previous.name))
     continued = replace(
@@ -89,6 +91,17 @@ def continue_survey(
         provenance={**result.provenance, **origin, **describe_comparison(comparison)},
     )
     return continued, comparison
+
+
+def _all_columns(result: PredictionResult, comparison: Comparison) -> Iterator[dict[str, Any]]:
+    """Yield the columns of each grave, also those that its layer has under another name.
+
+    To a GeoPackage, `GRAVE_ID` or `Number` of the office is one column with that of the map.
+    """
+    id_column, columns = comparison.id_column, comparison.columns.columns
+    for new, row in zip(result.attributes, graves_rows(comparison), strict=True):
+        own = {} if "grave_id" in columns else {"grave_id": row[id_column]}
+        yield {**new, **row, **own}
 
 
 def _not_refused(result: PredictionResult, comparison: Comparison) -> Candidates:

@@ -42,6 +42,7 @@ def render(room: str, template: str, source: str, *, decimal: str = ".", **value
         "counted": counted,
     }
     page = environment.get_template(template).render(version=__version__, **values)
+    page = page.replace("\r\n", "\n").replace("\r", "\n")  # as `why_keep_page` reads it
     return page + _SEAL.format(seal(source, page))
 
 

@@ -40,7 +40,8 @@ def changes_style(id_column: str, columns: Collection[str]) -> Style:
     """
     one = f'"{id_column}"'
     letters = f"regexp_substr({one}, '[0-9]([A-Z]+)$')"
-    number = f'coalesce("number" || {letters}, {one})' if "number" in columns else one
+    numbered = "number" in columns and id_column != "number"
+    number = f'coalesce("number" || {letters}, {one})' if numbered else one
     return Style(
         rules=tuple(_rule(change) for change in CHANGE_WORDS),
         label=Label(f"if(\"change\" = 'unchanged', '', {number})"),

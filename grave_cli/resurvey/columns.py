@@ -7,6 +7,7 @@ from typing import Any
 
 from grave_cli.delivery.grave_columns import GRAVE_COLUMNS, words
 from grave_cli.delivery.layer import Column
+from grave_cli.delivery.simple_files import shapefile_names
 from grave_cli.resurvey.changes import CHANGES
 from grave_cli.wording import counted
 
@@ -127,7 +128,7 @@ def kept_columns(types: Mapping[str, str], rows: Iterable[Mapping[str, Any]]) ->
     if "change" not in types:
         return dict(types)
     if {row.get("change") for row in rows} <= {*CHANGES, OUTSIDE, None}:
-        ours = {*CHANGE_COLUMNS, "became"}
+        ours = {*CHANGE_COLUMNS, *shapefile_names(CHANGE_COLUMNS).values(), "became"}
         return {name: kind for name, kind in types.items() if name not in ours}
     return dict(types)
 
@@ -135,17 +136,15 @@ def kept_columns(types: Mapping[str, str], rows: Iterable[Mapping[str, Any]]) ->
 def merge_columns(
     old: Mapping[str, str], new: Mapping[str, str], id_column: str, known: Mapping[str, Column]
 ) -> MergedColumns:
-    """Merge the columns of two surveys.
+    """Merge the columns of two surveys; the ids come first.
 
     Args:
         old: fiona's types of the columns of the old survey.
-        new: Those of the new survey.
-        id_column: Column of the ids.
+        new: Those of the new survey; one that a GeoPackage takes for the ids gives way to them.
+        id_column: Column of the ids in the old survey.
         known: Titles and descriptions of columns of gravecli's own.
     """
-    columns: dict[str, Column] = {
-        id_column: replace(known.get(id_column, Column("str")), kind="str")
-    }
+    columns: dict[str, Column] = {}
     from_old: dict[str, str] = {}
     from_new: dict[str, str] = {}
     notes: list[str] = []
@@ -158,8 +157,9 @@ def merge_columns(
         columns[free] = replace(known.get(name, Column("str", decimals=None)), kind=kind)
         return free
 
+    add(id_column, "str", "_old")
     for name, kind in new.items():
-        if name == id_column or name in HISTORY:
+        if name.casefold() == id_column.casefold() or name in HISTORY:
             continue
         same = old.get(name)
         if name in MEASURED or same is None:

@@ -37,7 +37,7 @@ class Comparison:
     Args:
         old: The old survey, in the CRS of the new one.
         new: The new survey.
-        id_column: Column of the ids.
+        id_column: Column of the ids in the result.
         shift: The shift between them, removed before graves were matched.
         changes: What became of each grave; `outside` for old ones outside the new imagery.
         identities: Ids and places.
@@ -100,18 +100,17 @@ def compare_surveys(old: Survey, new: Survey, settings: Settings, cemetery: str)
     identities = carry_ids(old, after, changes, settings, cemetery)
     back = transformer(frame.crs, new.crs)
     placed = mended(np.asarray(shapely.transform(moved, back.transform, interleaved=False)))
-    id_column = settings.compare.id_column
     columns = merge_columns(
         kept_columns(old.types, old.rows),
         kept_columns(new.types, new.rows),
-        id_column,
+        settings.compare.id_column,
         GRAVE_COLUMNS,
     )
     hidden = outvoted(columns, old.rows, new.rows, identities.carriers)
     return Comparison(
         old,
         new,
-        id_column,
+        next(iter(columns.columns)),
         shift,
         changes,
         identities,

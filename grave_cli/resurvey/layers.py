@@ -91,19 +91,20 @@ def changes_layer(comparison: Comparison) -> Layer:
     """Return one feature for each grave of either survey, by its change."""
     identities, old = comparison.identities, comparison.changes.of_old
     lost = [index for index, change in enumerate(old) if change in ("gone", "outside")]
-    columns = {comparison.id_column: Column("str"), **CHANGE_COLUMNS, **HISTORY}
-    columns |= {name: GRAVE_COLUMNS[name] for name in Place._fields}
-    columns[comparison.id_column] = GRAVE_COLUMNS["grave_id"]
+    id_column = comparison.id_column
+    columns = {id_column: GRAVE_COLUMNS["grave_id"], **CHANGE_COLUMNS, **HISTORY}
+    # An office's ids may be called number, or Number, which is one to a GeoPackage.
+    places = [name for name in Place._fields if name != id_column.casefold()]
+    columns |= {name: GRAVE_COLUMNS[name] for name in places}
     rows: list[dict[str, Any]] = []
     for index, one in enumerate(identities.ids):
         own = {"merged_ids": identities.merged_ids[index]}
         own |= {"split_from": identities.split_from[index]}
         place = _numbers(identities.places[index])
-        rows.append({comparison.id_column: one, **_change(comparison, index), **own, **place})
+        rows.append({**place, id_column: one, **_change(comparison, index), **own})
     for index in lost:
-        row = dict.fromkeys(columns)
-        row |= {comparison.id_column: identities.old_ids[index], "change": old[index]}
-        rows.append(row | _numbers(identities.old_places[index]))
+        row = dict.fromkeys(columns) | _numbers(identities.old_places[index])
+        rows.append(row | {id_column: identities.old_ids[index], "change": old[index]})
     outlines = np.concatenate([comparison.new.outlines, comparison.moved_outlines[lost]])
     return Layer(
         CHANGES,

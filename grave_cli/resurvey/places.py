@@ -78,6 +78,7 @@ def new_places(
     doubles = [place._replace(number=place.number + n - 1) for place, n in known]
     book = _Book([*taken, *(place for place, _ in known), *doubles])
     fields, rows = _old_names(register, kept, book)
+    members = _members(register)
     found: dict[int, Place] = {}
     for index in register.order.tolist():
         if index not in asked:
@@ -85,7 +86,7 @@ def new_places(
         own_field, own_row = int(register.field[index]), int(register.row[index])
         field, row = fields[own_field], rows[own_field, own_row]
         if book.is_old(field, row) and row:
-            beside = _neighbours(register, kept, found, index, (field, row))
+            beside = _neighbours(members[own_field, own_row], kept, found, index, (field, row))
         else:
             beside = (None, None)
         own = int(register.number[index]), int(register.taken[index])
@@ -171,17 +172,23 @@ def _winner(votes: Counter[int]) -> int | None:
     return min(votes, key=lambda name: (-votes[name], name)) if votes else None
 
 
+def _members(register: Register) -> dict[tuple[int, int], list[int]]:
+    """Return the graves of each row in the order of their numbers."""
+    members: dict[tuple[int, int], list[int]] = {}
+    for index in np.argsort(register.number, kind="stable").tolist():
+        row = int(register.field[index]), int(register.row[index])
+        members.setdefault(row, []).append(index)
+    return members
+
+
 def _neighbours(
-    register: Register,
+    members: Sequence[int],
     kept: Sequence[Place | None],
     found: dict[int, Place],
     index: int,
     row: tuple[int, int],
 ) -> tuple[int | None, int | None]:
     """Return the known numbers of the nearest graves before and after one in its row."""
-    same = (register.field == register.field[index]) & (register.row == register.row[index])
-    members = np.flatnonzero(same)
-    members = members[np.argsort(register.number[members], kind="stable")].tolist()
     at = members.index(index)
 
     def nearest(others: Iterable[int]) -> int | None:

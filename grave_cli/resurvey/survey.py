@@ -10,6 +10,7 @@ import shapely
 from numpy.typing import NDArray
 
 from grave_cli.delivery.layer import Layer
+from grave_cli.delivery.simple_files import long_names
 from grave_cli.errors import DatasetError
 from grave_cli.outlines.polygons import Polygons
 from grave_cli.resurvey.removed import read_removed
@@ -82,12 +83,14 @@ def read_survey(path: Path, layer: str, option: str, crs: str | None = None) -> 
     if not len(outlines):
         raise DatasetError("file holds no grave", where=path, expected="polygons of graves")
     words = tuple(f"{path}: {sentence}" for sentence in clean.findings.sentences())
+    long = long_names(found.types)  # of a map that was written as a Shapefile
+    rows = rows_of(found, owners.tolist())
     return Survey(
         str(path),
         found.crs,
         outlines,
-        dict(found.types),
-        rows_of(found, owners.tolist()),
+        {long[name]: kind for name, kind in found.types.items()},
+        tuple({long[name]: value for name, value in row.items()} for row in rows),
         _read_coverage(path, found.crs),
         read_removed(path, found.crs),
         (*words, *found.notes),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from grave_cli.settings.load import flatten
+from grave_cli.settings.nested import flatten
 from grave_cli.settings.record import masked_value
 from grave_cli.settings.schema import DIRECTIVE
 from grave_cli.settings.studies import Study

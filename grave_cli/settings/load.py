@@ -7,7 +7,7 @@ OMP_NUM_THREADS is the default of `prediction.threads`.
 import codecs
 import os
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_origin
@@ -19,13 +19,12 @@ from grave_cli.errors import SettingsError
 from grave_cli.regular_files import check_regular
 from grave_cli.settings.control_characters import WRITE_PATHS, refuse_control_characters
 from grave_cli.settings.nearest import nearest_setting, nearest_variable
+from grave_cli.settings.nested import Tree, flat_studies, flatten, merge, nest
 from grave_cli.settings.studies import DOMAIN_KINDS
 from grave_cli.settings.tree import ENV_DELIMITER, ENV_PREFIX, Settings
 
 DEFAULT_CONFIG = Path("gravecli.toml")
 THREADS_NAME = "OMP_NUM_THREADS"
-Tree = dict[str, Any]
-
 _SHOWN_LETTERS = 200
 _SET = "--set"
 _OPTION = "command line"
@@ -78,9 +77,9 @@ def load_settings(
         (THREADS_NAME, _threads_layer(environ)),
         _toml_layer(config),
         (f"environment ({ENV_PREFIX}…)", _environment_layer(environ)),
-        *([] if values is None else [(values[0], _nest(dict(values[1])))]),
-        (_SET, _nest(dict(_parse_assignment(text) for text in assignments))),
-        (_OPTION, _nest(chosen)),
+        *([] if values is None else [(values[0], nest(dict(values[1])))]),
+        (_SET, nest(dict(_parse_assignment(text) for text in assignments))),
+        (_OPTION, nest(chosen)),
     ]
     merged: Tree = {}
     origins: dict[str, str] = {}
@@ -101,7 +100,7 @@ def with_values(settings: Settings, values: Mapping[str, Any]) -> Settings:
     Raises:
         SettingsError: A key is unknown or a value out of bounds.
     """
-    return validate(merge(settings.model_dump(), _nest(values)), {})
+    return validate(merge(settings.model_dump(), nest(values)), {})
 
 
 def validate(tree: Tree, origins: Mapping[str, str]) -> Settings:
@@ -115,30 +114,6 @@ def validate(tree: Tree, origins: Mapping[str, str]) -> Settings:
         return Settings.model_validate(merge(_preset_layer(), tree))
     except ValidationError as error:
         raise _explain(error, origins) from None
-
-
-def merge(lower: Tree, upper: Mapping[str, Any]) -> Tree:
-    """Lay one tree over another, key by key; values other than tables are replaced as a whole.
-
-    Choices replace a range, and a range replaces choices: a search domain is one or the other.
-    """
-    result = dict(lower)
-    for key, value in upper.items():
-        below = result.get(key)
-        if isinstance(below, Mapping) and isinstance(value, Mapping) and not _swaps(below, value):
-            result[key] = merge(dict(below), value)
-        else:
-            result[key] = value
-    return result
-
-
-def flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield (dotted key, value) of every leaf; an empty table is a leaf."""
-    for key, value in tree.items():
-        if isinstance(value, Mapping) and value:
-            yield from flatten(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def _check_sections(tree: Tree, origins: Mapping[str, str]) -> None:
@@ -195,7 +170,7 @@ def _toml_layer(config: Path | None) -> tuple[str, Tree]:
         elif "\\" in str(error):
             remedy = WRITE_PATHS
         raise SettingsError(f"not a TOML file: {error}", where=path, remedy=remedy) from None
-    return str(path), _flat_studies(tree)
+    return str(path), flat_studies(tree)
 
 
 def _decode(data: bytes) -> str:
@@ -208,7 +183,7 @@ def _decode(data: bytes) -> str:
 def _threads_layer(environ: Mapping[str, str]) -> Tree:
     """Read OMP_NUM_THREADS; a list of numbers, for nested parallelism, does not count."""
     threads = environ.get(THREADS_NAME, "")
-    return _nest({"prediction.threads": int(threads)}) if threads.isdecimal() else {}
+    return nest({"prediction.threads": int(threads)}) if threads.isdecimal() else {}
 
 
 def _environment_layer(environ: Mapping[str, str]) -> Tree:
@@ -218,7 +193,7 @@ def _environment_layer(environ: Mapping[str, str]) -> Tree:
         _check_known(name.removeprefix(ENV_PREFIX).lower().split(ENV_DELIMITER), name)
         source.env_vars = {name.lower(): environ[name]}
         try:
-            tree = merge(tree, _flat_studies(source()))
+            tree = merge(tree, flat_studies(source()))
         except (ValueError, RecursionError):
             raise SettingsError(
                 f"environment: {name} cannot be read",
@@ -253,64 +228,6 @@ def _parse_assignment(text: str) -> tuple[str, Any]:
     except (tomllib.TOMLDecodeError, RecursionError):
         return key.strip(), value.strip()
     return key.strip(), table["value"] if len(table) == 1 else value.strip()
-
-
-def _nest(values: Mapping[str, Any]) -> Tree:
-    tree: Tree = {}
-    for key, value in values.items():
-        *sections, leaf = key.split(".")
-        for section in reversed(sections):
-            leaf, value = section, {leaf: value}
-        tree = merge(tree, {leaf: value})
-    return _flat_studies(tree)
-
-
-def _flat_studies(tree: Tree) -> Tree:
-    """Turn nested search spaces and variants of studies into dotted keys.
-
-    TOML reads an unquoted `training.learning_rate` as two nested keys.
-    """
-    studies = tree.get("hpo", {}).get("studies", {}) if isinstance(tree.get("hpo"), dict) else {}
-    if not isinstance(studies, dict):
-        return tree
-    flat = {name: _flat_study(study) for name, study in studies.items() if isinstance(study, dict)}
-    if not flat:
-        return tree
-    return {**tree, "hpo": {**tree["hpo"], "studies": {**studies, **flat}}}
-
-
-def _flat_study(study: Tree) -> Tree:
-    flat = dict(study)
-    if isinstance(study.get("search_space"), dict):
-        flat["search_space"] = _flat_space(study["search_space"])
-    if isinstance(study.get("variants"), dict):
-        flat["variants"] = {
-            name: dict(flatten(variant)) if isinstance(variant, Mapping) else variant
-            for name, variant in study["variants"].items()
-        }
-    return flat
-
-
-def _flat_space(space: Mapping[str, Any], prefix: str = "") -> Tree:
-    flat: Tree = {}
-    for key, value in space.items():
-        is_domain = not isinstance(value, Mapping) or not value or _is_domain(value)
-        flat |= {f"{prefix}{key}": value} if is_domain else _flat_space(value, f"{prefix}{key}.")
-    return flat
-
-
-def _is_domain(value: Mapping[str, Any]) -> bool:
-    return bool({*_RANGE_KEYS, "choices"} & set(value))
-
-
-def _swaps(below: Mapping[str, Any], value: Mapping[str, Any]) -> bool:
-    """Report whether a domain changes from a range to choices or back."""
-    return ("choices" in below and bool(_RANGE_KEYS & set(value))) or (
-        "choices" in value and bool(_RANGE_KEYS & set(below))
-    )
-
-
-_RANGE_KEYS = frozenset({"low", "high", "log", "step"})
 
 
 _SEE_CONFIG = "`gravecli config` lists all settings"

@@ -4,7 +4,6 @@ QGIS gives both parts of an outline that is cut the columns of the whole, and a 
 original. A grave that is drawn anew where one was deleted is the same grave.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -120,11 +119,13 @@ def name_graves(
 
 def _give_back(names: Names, graves: EditedGraves, known: Known) -> None:
     """Give rows their id back that somebody has emptied by mistake."""
+    written, taken = known.written, set(names.ids)
     for index, fid in enumerate(graves.fids):
-        lost = known.written.get(fid) if fid is not None else None
-        if names.ids[index] is None and lost is not None and lost not in names.ids:
+        lost = written.get(fid) if fid is not None else None
+        if names.ids[index] is None and lost is not None and lost not in taken:
             names.ids[index] = lost
             names.given_back.append(index)
+            taken.add(lost)
 
 
 def _tell_copies(names: Names, graves: EditedGraves, known: Known, book: IdBook) -> None:
@@ -146,9 +147,11 @@ def _tell_copies(names: Names, graves: EditedGraves, known: Known, book: IdBook)
 
 
 def _repeated(ids: Sequence[str | None]) -> Iterator[tuple[str, list[int]]]:
-    for one, times in Counter(ids).items():
-        if one is not None and times > 1:
-            yield one, [index for index, other in enumerate(ids) if other == one]
+    found: dict[str, list[int]] = {}
+    for index, one in enumerate(ids):
+        if one is not None:
+            found.setdefault(one, []).append(index)
+    yield from (each for each in found.items() if len(each[1]) > 1)
 
 
 def _parts(holder: int, others: Sequence[int], graves: EditedGraves, known: Known) -> list[int]:
@@ -194,7 +197,8 @@ def _number(
     """Number the graves that have no id; a place that the office has typed in is theirs."""
     new = _without_id(names, graves)
     here = np.flatnonzero(~shapely.is_missing(graves.outlines)).tolist()
-    asked = {here.index(index) for index in new if names.places[index] is None}
+    position_of = {index: position for position, index in enumerate(here)}
+    asked = {position_of[index] for index in new if names.places[index] is None}
     named = (place_in(one) for one in {*known.ids, *names.ids} if one)
     taken = [place for place in (*names.places, *named) if place]
     kept = [names.places[index] for index in here]

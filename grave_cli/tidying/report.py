@@ -103,7 +103,7 @@ def write_report(
         return tuple(_name(draft, names, index) for index in positions)
 
     new = [index for index, fid in enumerate(draft.fids) if fid is None]
-    numbered = [index for index in names.numbered if index not in new]
+    numbered = [index for index in names.numbered if draft.fids[index] is not None]
     measured = [i for i, one in enumerate(values) if not one.keys().isdisjoint(_MEASURED)]
     return Report(
         numbered=named(numbered),

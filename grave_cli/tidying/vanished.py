@@ -64,7 +64,7 @@ def find_vanished(
         if (one := row.get("grave_id")) in here
     }
     lost = sorted(_lost_ids(known) - here - set(known.removed))
-    merged = {one: id_ for one in lost if (id_ := _taken_in(known.raw.get(one), draft, names))}
+    merged = _taken_in({one: known.raw[one] for one in lost if one in known.raw}, draft, names)
     raw = {row.get("grave_id"): index for index, row in enumerate(edited.raw.rows)}
     records = [
         (
@@ -93,15 +93,21 @@ def _lost_ids(known: Known) -> set[str]:
     return set(known.raw)
 
 
-def _taken_in(outline: shapely.Geometry | None, draft: Draft, names: Names) -> str | None:
-    """Return the id of a grave drawn by hand that covers most of a deleted one."""
-    if outline is None or not outline.area:
-        return None
+def _taken_in(
+    deleted: Mapping[str, shapely.Geometry], draft: Draft, names: Names
+) -> dict[str, str]:
+    """Return, by id, the id of the grave drawn by hand that covers most of a deleted one."""
     drawn = [index for index in draft.usable if draft.by_hand[index] and names.ids[index]]
-    common = shapely.area(shapely.intersection(draft.placed[drawn], outline))
-    if not len(common) or common.max() <= _MOST * outline.area:
-        return None
-    return names.ids[int(drawn[int(np.argmax(common))])]
+    outlines = np.array([*deleted.values()], dtype=object)
+    by_hand = draft.placed[drawn]
+    old, new = shapely.STRtree(by_hand).query(outlines, predicate="intersects")
+    common = shapely.area(shapely.intersection(outlines[old], by_hand[new]))
+    most = common > _MOST * shapely.area(outlines)[old]
+    found: dict[str, str] = {}
+    ids = [*deleted]
+    for one in np.flatnonzero(most)[np.argsort(common[most], kind="stable")]:
+        found[ids[old[one]]] = str(names.ids[drawn[new[one]]])  # the largest comes last
+    return found
 
 
 def _left_candidates(

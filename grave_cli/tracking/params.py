@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from grave_cli.settings.load import flatten
+from grave_cli.settings.nested import flatten
 from grave_cli.settings.record import recorded
 from grave_cli.settings.tree import Settings
 

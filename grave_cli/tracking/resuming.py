@@ -1,7 +1,8 @@
 """`train --resume`: finds the run to resume and checks which settings and data have changed."""
 
 from grave_cli.errors import DatasetError, SettingsError, TrackingError
-from grave_cli.settings.load import LoadedSettings, flatten, validate, with_values
+from grave_cli.settings.load import LoadedSettings, validate, with_values
+from grave_cli.settings.nested import flatten
 from grave_cli.settings.resume_marks import may_change_on_resume
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.dataset_input import DATASET_TAG

@@ -6,7 +6,8 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from grave_cli.errors import SettingsError, TuningError
-from grave_cli.settings.load import flatten, with_values
+from grave_cli.settings.load import with_values
+from grave_cli.settings.nested import flatten
 from grave_cli.settings.presets import DEFAULT_PRESET
 from grave_cli.settings.studies import Choice, Domain, IntRange, Study
 from grave_cli.settings.tree import Settings

@@ -1,4 +1,4 @@
-"""Text formats whose end may be missing: GDAL reads what is there, without a word."""
+"""Text formats whose end may be missing: GDAL reads the rest, without a word."""
 
 import codecs
 from pathlib import Path
@@ -28,7 +28,7 @@ def refuse_cut_text(path: Path, driver: str) -> None:
             where=path,
             found=fault,
             expected="a whole file",
-            remedy="copy or export it again",
+            remedy="copy it again, or export it again as UTF-8",
         )
 
 
@@ -38,7 +38,7 @@ def _xml_fault(path: Path) -> str | None:
     try:
         with path.open("rb") as file:
             parser.ParseFile(file)
-    except expat.ExpatError as error:
+    except (expat.ExpatError, LookupError, ValueError) as error:  # the last two: its encoding
         return str(error)
     return None
 

@@ -159,3 +159,19 @@ def test_a_match_that_covers_a_second_grave_is_filled_orange_only() -> None:
     assert merged.caption == "merged: 1 polygon over 2 graves"
     assert len(_uncovered(found, layers)) == 0
     assert len(_uncovered(merged, layers)) == 1
+
+
+def test_only_neighbours_are_cut_out_of_a_grave(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A union of all graves, cut out of each, would take hours for a large cemetery."""
+    left = np.arange(0, 900, 3.0)
+    found, wrong = shapely.box(left, 0, left + 1, 2), shapely.box(left + 0.5, 0, left + 1.5, 2)
+    layers = [Layer(found, GREEN, "found"), Layer(wrong, RED, "wrong")]
+    sizes: list[int] = []
+    union_all = shapely.union_all
+    monkeypatch.setattr(
+        shapely, "union_all", lambda parts: sizes.append(len(parts)) or union_all(parts)
+    )
+    rest = _uncovered(layers[0], layers)
+    assert np.allclose(shapely.area(rest), 1)
+    assert len(rest) == 300
+    assert max(sizes) == 1

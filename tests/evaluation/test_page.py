@@ -9,13 +9,14 @@ import fiona
 import numpy as np
 import pytest
 import shapely
+from browser import browser_page, needs_chromium
 from deliveries import GRAVES, UTM, write
 from shapely import affinity
 
 from grave_cli.errors import ExportError
 from grave_cli.evaluation.evaluate import Evaluation, evaluate_files
 from grave_cli.evaluation.page.drawn_map import draw_map
-from grave_cli.evaluation.page.write import render_page, write_page
+from grave_cli.evaluation.page.write import page_output, render_page, write_page
 from grave_cli.settings.inputs import DataSettings
 
 VOID = {"meta", "input", "br"}
@@ -86,6 +87,15 @@ def test_names_are_escaped_and_umlauts_kept(evaluation: Evaluation) -> None:
     assert "<2>" not in page
 
 
+def test_a_page_with_line_breaks_of_windows_is_known_again(tmp_path: Path) -> None:
+    kinds = [(shape, {"NAME": "urn\r\nin the wall"}) for shape in GRAVES]
+    truth = write(tmp_path / "truth.gpkg", kinds)
+    drawn = write(tmp_path / "map.gpkg", GRAVES)
+    page = tmp_path / "page.html"
+    write_page(evaluate_files(drawn, truth, DataSettings(), attribute="NAME"), page)
+    assert page_output(page, drawn, truth).why_keep(page) is None
+
+
 def test_hostile_names_show_as_text(evaluation: Evaluation) -> None:
     attack = "<img src=x onerror=alert(1)>"
     values = {
@@ -114,21 +124,32 @@ def test_hostile_names_show_as_text(evaluation: Evaluation) -> None:
         assert words in found.text
 
 
-def test_charts_show_whether_confidence_and_flags_are_worth_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ranked", [False, True])
+def test_charts_show_whether_confidence_and_flags_are_worth_it(
+    tmp_path: Path, ranked: bool
+) -> None:
     truth = write(tmp_path / "t.gpkg", GRAVES)
     stray = affinity.translate(GRAVES[4], 0, 5)
     drawn = tmp_path / "m.gpkg"
     schema = {"geometry": "Polygon", "properties": {"confidence": "float", "flags": "str"}}
+    schema["properties"] |= {"review_rank": "int"} if ranked else {}
     with fiona.open(drawn, "w", driver="GPKG", crs=UTM, schema=schema) as file:
         for index, shape in enumerate([*GRAVES, stray]):
             sure = {"confidence": 0.95 - index / 20, "flags": "edge" if shape is stray else ""}
+            sure |= {"review_rank": index + 1} if ranked else {}
             file.write({"geometry": shapely.geometry.mapping(shape), "properties": sure})
     page = render_page(evaluate_files(drawn, truth, DataSettings()))
     check(page)
     assert page.count('class="chart"') == 2
+    assert len(re.findall(r'<svg[^>]*aria-label="[^"]+"', page)) == page.count("<svg") == 3
     text = check(page).text.replace("\N{NO-BREAK SPACE}", " ")
     assert "1 of 9 polygons needs a correction" in text
-    assert "the dot: 11.1 % of all predictions, 100.0 % of those to correct" in text
+    assert ("what the map ranks first" in text) == ranked
+    if ranked:
+        said = "The dot shows the flagged predictions: 11.1 % of all, 100.0 % of those to correct"
+    else:
+        said = "the dot: 11.1 % of all predictions, 100.0 % of those to correct"
+    assert said in text
     assert "0 of 1 matched" in text
 
 
@@ -158,6 +179,27 @@ def test_empty_maps_have_a_page_too(tmp_path: Path, drawn: list, known: list) ->
     check(page)
     assert "None" not in page
     assert "nan" not in re.sub(r"<script>.*</script>", "", page, flags=re.DOTALL).lower()
+
+
+@needs_chromium
+def test_keys_move_the_map_and_no_script_fails(evaluation: Evaluation, tmp_path: Path) -> None:
+    said: list[str] = []
+    write_page(evaluation, tmp_path / "page.html")
+    files = write(tmp_path / "m.gpkg", []), write(tmp_path / "t.gpkg", [])
+    write_page(evaluate_files(*files, DataSettings()), tmp_path / "empty.html")
+    with browser_page("") as page:
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.goto((tmp_path / "empty.html").as_uri())
+        page.goto((tmp_path / "page.html").as_uri())
+        home = page.evaluate("map.viewBox.baseVal.width")
+        page.locator(".map").press("+")
+        page.locator(".map").press("ArrowRight")
+        left, width = page.evaluate("[map.viewBox.baseVal.x, map.viewBox.baseVal.width]")
+        assert width == pytest.approx(0.8 * home)
+        assert left == pytest.approx((0.1 + 0.1) * home)  # half of what is cut off, an eighth of it
+        page.locator(".map").press("0")
+        assert page.evaluate("map.viewBox.baseVal.x") == 0
+    assert said == []
 
 
 def test_thousands_of_graves_stay_below_some_megabytes(tmp_path: Path) -> None:

@@ -122,6 +122,16 @@ def test_excel_keeps_types_and_finds_the_sheet_with_records(tmp_path: Path) -> N
         read_list(tmp_path / "list.xlsx", sheet="Grab")
 
 
+def test_numbers_beyond_those_of_a_geopackage_are_text(tmp_path: Path) -> None:
+    book = Workbook()
+    for row in (["Nr", "Code", "Tel"], [1, 3e19, 491711234567], [2, 1e20, 12]):
+        book.active.append(row)
+    book.save(tmp_path / "list.xlsx")
+    found = read_list(tmp_path / "list.xlsx")
+    assert found.types == {"Nr": "int", "Code": "str", "Tel": "int"}
+    assert [row["Code"] for row in found.rows] == ["30000000000000000000", "100000000000000000000"]
+
+
 def test_a_table_without_geometries_and_a_layer_of_points(tmp_path: Path) -> None:
     path = tmp_path / "list.gpkg"
     columns = {"Nummer": "str", "Ablauf": "date"}

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import ezdxf
 import fiona
 import numpy as np
 import pytest
@@ -55,8 +56,11 @@ class Mapper:
         self.cemetery, self.bundle, self.folder = cemetery, bundle, folder
         self.engine = Rows()
 
-    def map(self, name: str, **how: Any) -> MapFiles:
+    def map(self, name: str, id_column: str = "grave_id", **how: Any) -> MapFiles:
         settings = tiny_settings(self.folder, self.folder)
+        settings = settings.model_copy(
+            update={"compare": settings.compare.model_copy(update={"id_column": id_column})}
+        )
         files = MapFiles(self.cemetery.orthophoto, self.folder / name, all_settings=settings, **how)
         files.check()
         predict_cemetery(
@@ -125,6 +129,30 @@ def test_a_map_continues_the_previous_survey(mapper: Mapper, tmp_path: Path) -> 
     assert keys["previous"] == "old.gpkg"
     assert keys["graves_unchanged"] == str(len(kept))
     assert "shift_east_m" in keys
+
+
+def test_the_columns_of_an_office_may_be_like_ours(mapper: Mapper, tmp_path: Path) -> None:
+    """Ids in GRAVE_ID and fields with names: every file of the map can be written."""
+    mapper.map("first.gpkg")
+    with fiona.open(tmp_path / "first.gpkg", layer="graves") as graves:
+        crs, features = graves.crs, list(graves)
+    schema = {"geometry": "Polygon", "properties": {"GRAVE_ID": "str", "field": "str"}}
+    old, ids = tmp_path / "old.gpkg", [f"S/{index}" for index in range(len(features))]
+    with fiona.open(old, "w", driver="GPKG", layer="graves", crs=crs, schema=schema) as file:
+        for one, feature in zip(ids, features, strict=True):
+            file.write(
+                {"geometry": feature.geometry, "properties": {"GRAVE_ID": one, "field": "Süd/A"}}
+            )
+    out, page = tmp_path / "new.gpkg", tmp_path / "new.html"
+    mapper.map("new.gpkg", id_column="GRAVE_ID", previous=old, report=page, formats=["gpkg", "dxf"])
+    assert sorted(row["GRAVE_ID"] for row in rows(out)) == sorted(ids)
+    assert [row["grave_id"] for row in rows(out, "graves_raw")] == [
+        row["GRAVE_ID"] for row in rows(out)
+    ]
+    assert all(f">{one}</td>" in page.read_text("utf-8") for one in ids)
+    drawing = ezdxf.readfile(tmp_path / "new.dxf")
+    assert not drawing.audit().has_errors
+    assert {item.dxf.layer for item in drawing.modelspace()} == {"FSüd_A"}
 
 
 def test_a_previous_survey_that_cannot_serve_is_refused_before_the_network_runs(

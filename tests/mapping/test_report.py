@@ -1,6 +1,7 @@
 """The report page of a map, as a user sees it in a browser."""
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,15 +11,17 @@ import numpy as np
 import pytest
 import rasterio
 import shapely
-from browser import browser_page, needs_chromium
+from browser import TALL, box_of, browser_page, needs_chromium
 from playwright.sync_api import Page
 from rasterio.transform import from_origin
 from some_map import BOTTOM, LEFT, some_map
 
+from grave_cli.delivery.layer import Column
 from grave_cli.mapping.report.content import make_report, review_order
 from grave_cli.mapping.report.write import report_output, write_report
-from grave_cli.mapping.result import PredictionResult
+from grave_cli.mapping.result import Candidates, PredictionResult
 from grave_cli.outputs import check_outputs
+from grave_cli.pages.paths import bar_m, letters
 from grave_cli.review.guarantee import Promise
 
 HOSTILE = "<img src=x onerror=document.title='hacked'>"
@@ -115,6 +118,47 @@ def test_a_map_without_graves_has_a_page(
     empty = replace(result, polygons=none, raw_polygons=none, attributes=())
     write_report(orthophoto, empty, tmp_path / "page.html")
     assert "No graves were found." in (tmp_path / "page.html").read_text("utf-8")
+
+
+def test_one_grave_is_no_plural(orthophoto: Path, result: PredictionResult, tmp_path: Path) -> None:
+    one = replace(
+        result,
+        polygons=result.polygons[:1],
+        attributes=result.attributes[:1],
+        candidates=Candidates(),
+        review=SimpleNamespace(promises=(Promise(looked_at=0, unseen=1),)),
+    )
+    path = tmp_path / "page.html"
+    for language, words, promise in (
+        (
+            "en",
+            ["grave", "to review", "candidates", "field", "row"],
+            "at most 1 wrong grave unseen",
+        ),
+        ("de", ["Grab", "zu prüfen", "Kandidaten", "Feld", "Reihe"], "höchstens 1 falsches Grab,"),
+    ):
+        write_report(orthophoto, one, path, language)
+        text = path.read_text("utf-8")
+        assert re.findall(r'class="tile">.*?<span>(.*?)</span>', text)[:5] == words
+        assert promise in text
+
+
+def test_a_map_that_continues_a_survey_shows_the_ids_of_the_office(
+    orthophoto: Path, result: PredictionResult
+) -> None:
+    columns = {"GRAB_NR": Column("str"), **result.columns}
+    rows = tuple({**row, "GRAB_NR": f"S {i}"} for i, row in enumerate(result.attributes))
+    report = make_report(orthophoto, replace(result, columns=columns, attributes=rows), "en")
+    assert [grave.name for grave in report.graves] == [f"S {i}" for i in range(6)]
+    assert report.graves[0].cells["grave_id"] == "S 0"
+
+
+@pytest.mark.parametrize(("size_m", "bar"), [((100, 70), 10), ((10, 500), 100), ((500, 10), 50)])
+def test_bar_and_letters_are_seen_on_a_map_of_any_shape(size_m: tuple[int, int], bar: int) -> None:
+    width, height = (100 * side for side in size_m)
+    per_px = max(width / 1100, height / 740)
+    assert bar_m(width, height) == bar
+    assert letters(width, height) / per_px == pytest.approx(15, rel=0.05)
 
 
 def test_german_pages_have_german_words_and_numbers(
@@ -216,6 +260,78 @@ def test_keys_and_wheel_zoom_the_map(page: Page) -> None:
     page.wait_for_function("document.querySelector('.map').viewBox.baseVal.width < 1800")
 
 
+def box(page: Page) -> list[float]:
+    """Left, top, width and height of what the map shows."""
+    found = page.evaluate("(b => [b.x, b.y, b.width, b.height])(map.viewBox.baseVal)")
+    return [float(side) for side in found]
+
+
+@needs_chromium
+def test_the_wheel_turns_by_its_notches_and_stays_near_the_map(page: Page) -> None:
+    def turn(across: float, down: float, times: int = 1) -> list[float]:
+        page.evaluate(
+            """([x, y, times]) => {
+                for (let i = 0; i < times; i++)
+                    map.dispatchEvent(new WheelEvent('wheel', {deltaX: x, deltaY: y}));
+            }""",
+            [across, down, times],
+        )
+        return box(page)
+
+    assert turn(100, 0)[2] == 1800  # a swipe to the side
+    assert turn(0, -10)[2] == pytest.approx(1800 * 0.8**0.1, rel=0.01)  # a touchpad
+    page.locator(".map").press("0")
+    assert turn(0, -100, 200)[2] == pytest.approx(50)
+    assert turn(0, 100, 200)[2] == pytest.approx(4 * 1800)
+
+
+@needs_chromium
+def test_a_drag_moves_the_map_and_chooses_no_grave(page: Page) -> None:
+    page.locator(".map").scroll_into_view_if_needed()
+    page.locator('.map path[data-grave="2"]').hover()
+    page.mouse.down()
+    middle = box_of(page.locator('.map path[data-grave="2"]'))
+    page.mouse.move(middle["x"] + 90, middle["y"] + 40, steps=3)
+    page.mouse.up()
+    moved = box(page)
+    assert moved[0] < -10
+    assert chosen(page) == []
+    page.mouse.move(middle["x"], middle["y"])
+    assert box(page) == moved  # the button is up
+    page.evaluate(
+        """() => {
+            const send = (kind, buttons, x) => map.dispatchEvent(new PointerEvent(
+                kind, {pointerId: 1, buttons, clientX: x, clientY: 300}));
+            send('pointerdown', 1, 300); send('pointermove', 0, 500); send('pointermove', 0, 700);
+        }"""
+    )
+    assert box(page) == moved  # it was let go outside of the window
+    page.locator('.map path[data-grave="2"]').click()
+    assert chosen(page) == ["F01-R02-001"]
+
+
+@needs_chromium
+def test_two_fingers_zoom_the_map(page: Page) -> None:
+    page.evaluate(
+        """() => {
+            const send = (kind, pointerId, x) => map.dispatchEvent(new PointerEvent(
+                kind, {pointerId, buttons: 1, clientX: x, clientY: 400}));
+            send('pointerdown', 1, 400); send('pointerdown', 2, 500); send('pointermove', 2, 600);
+        }"""
+    )
+    assert box(page)[2] == pytest.approx(900)
+
+
+@needs_chromium
+def test_a_grave_of_a_hidden_layer_is_shown_at_its_place(page: Page) -> None:
+    page.locator('.keys input[value="sound"]').uncheck()
+    assert not page.locator(".map .sound path").first.is_visible()
+    page.evaluate("Object.assign(map.viewBox.baseVal, {x: 1500, width: 100})")
+    page.locator(".graves-table tbody tr").nth(1).click()  # 3 to 4 m from the left, 4 to 6 m up
+    left, top, width, height = box(page)
+    assert (left + width / 2, top + height / 2) == (350, 500)
+
+
 @needs_chromium
 def test_columns_sort_as_numbers_and_empty_cells_come_last(page: Page) -> None:
     heading = page.locator("th button", has_text="Confidence")
@@ -235,12 +351,43 @@ def test_filters_hide_rows_and_fade_outlines(page: Page) -> None:
     assert ids(page) == ["F00-R00-001"]
     assert page.locator(".shown").text_content() == "1"
     assert page.locator(".map path.out").count() == 7
+    page.locator(".search").fill("11")  # the first grave: field 1, row 1
+    assert ids(page) == []
     page.locator(".search").fill("")
     page.locator(".only-review").check()
     assert ids(page) == ["F02-R01-001", "F00-R00-001", "candidate 1", "candidate 2"]
     page.locator(".map").focus()
     page.keyboard.press("ArrowRight")
     assert chosen(page) == ["F02-R01-001"]  # keys keep to what is shown
+
+
+@needs_chromium
+def test_the_page_of_a_map_without_graves_has_no_failing_script(
+    opened: Page, orthophoto: Path, result: PredictionResult, tmp_path: Path
+) -> None:
+    none = np.zeros(0, dtype=object)
+    parts = {"polygons": none, "raw_polygons": none, "attributes": (), "candidates": Candidates()}
+    write_report(orthophoto, replace(result, **parts), tmp_path / "page.html")
+    said: list[str] = []
+    page = opened.context.new_page()
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto((tmp_path / "page.html").as_uri())
+    page.locator(".map").press("ArrowRight")
+    page.locator(".map").press("Enter")
+    page.locator(".search").fill("x")
+    assert page.locator(".shown").text_content() == "0"
+    page.close()
+    assert said == []
+
+
+@needs_chromium
+def test_a_page_of_paper_holds_all_columns(page: Page) -> None:
+    page.set_viewport_size({"width": 718, "height": 1000})
+    page.emulate_media(media="print")
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    page.emulate_media(media="screen")
+    page.set_viewport_size({"width": TALL[0], "height": TALL[1]})
+    assert wide == 718
 
 
 @needs_chromium

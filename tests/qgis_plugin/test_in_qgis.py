@@ -143,10 +143,15 @@ def test_errors_are_shown_in_the_words_of_gravecli(office: Path, sample_data: Pa
     lost = mapping(office, sample_data, "lost")
     jobs = [{"algorithm": "mapgraves", "parameters": nobody}]
     jobs += [{"algorithm": "mapgraves", "parameters": lost, "program": ""}]
+    blind = mapping(office, sample_data, "blind", DEM="/nowhere/heights.tif")
     (office / "plugins" / "gravecli" / "defaults.json").rename(office / "defaults.json")
     try:
-        first, second = run_jobs(
-            office, {**jobs[0], "program": str(office / "gravecli")}, jobs[1], language="de"
+        first, second, third = run_jobs(
+            office,
+            {**jobs[0], "program": str(office / "gravecli")},
+            jobs[1],
+            {"algorithm": "mapgraves", "parameters": blind, "program": str(office / "gravecli")},
+            language="de",
         )
     finally:
         (office / "defaults.json").rename(office / "plugins" / "gravecli" / "defaults.json")
@@ -158,6 +163,8 @@ def test_errors_are_shown_in_the_words_of_gravecli(office: Path, sample_data: Pa
     assert first["title"] == "Gräber kartieren"
     assert not second["ok"]
     assert "gravecli wurde nicht gefunden" in second["said"][-1][1]
+    assert not third["ok"]  # and not a map without heights
+    assert "/nowhere/heights.tif" in third["said"][-1][1]
 
 
 @pytest.mark.slow

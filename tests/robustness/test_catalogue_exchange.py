@@ -80,6 +80,11 @@ FILES: dict[str, tuple[str, Make, str]] = {
     "an empty folder": ("", lambda folder: None, "holds no annotations"),
     "XML cut short": ("a.xml", text("a.xml", "<annotation><object>"), "Pascal VOC"),
     "other XML": ("a.xml", text("a.xml", "<kml/>"), "expected <annotation>"),
+    "XML in an unknown encoding": (
+        "a.xml",
+        text("a.xml", '<?xml version="1.0" encoding="true"?><annotation/>'),
+        "unknown encoding",
+    ),
     "entities": (
         "a.xml",
         text("a.xml", '<!DOCTYPE a [<!ENTITY x "x">]><annotation>&x;</annotation>'),

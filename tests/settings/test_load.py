@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from grave_cli.errors import SettingsError
-from grave_cli.settings.load import LoadedSettings, flatten, load_settings, merge, with_values
+from grave_cli.settings.load import LoadedSettings, load_settings, with_values
+from grave_cli.settings.nested import flatten, merge
 from grave_cli.settings.studies import Choice, FloatRange, IntRange
 from grave_cli.settings.tree import Settings
 

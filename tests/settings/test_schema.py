@@ -9,7 +9,7 @@ import pytest
 from terminal import assert_refused, gravecli
 
 from grave_cli.settings.example import example_toml
-from grave_cli.settings.load import flatten
+from grave_cli.settings.nested import flatten
 from grave_cli.settings.schema import SCHEMA_FILE, schema_text, settings_schema
 from grave_cli.settings.tree import Settings
 

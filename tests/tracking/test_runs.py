@@ -7,7 +7,8 @@ from image_store import client_of
 from mlflow import MlflowClient
 from support import TINY, tiny_settings
 
-from grave_cli.settings.load import flatten, validate, with_values
+from grave_cli.settings.load import validate, with_values
+from grave_cli.settings.nested import flatten
 from grave_cli.settings.record import recorded
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.listing import list_runs

@@ -327,6 +327,19 @@ def text_file(folder: Path) -> Path:
     return folder / "g.gpkg"
 
 
+def encoded(name: str) -> Delivery:
+    """Write GML whose first line names another encoding."""
+
+    def deliver(folder: Path) -> Path:
+        path = write(folder / "g.gml", GRAVES)
+        text = path.read_bytes()
+        path.write_bytes(text.replace(b'encoding="utf-8"', f'encoding="{name}"'.encode(), 1))
+        assert path.read_bytes() != text
+        return path
+
+    return deliver
+
+
 def cut(path: Path, share: float = 0.6) -> Path:
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
     return path
@@ -479,6 +492,8 @@ REFUSALS: dict[str, tuple[Delivery, dict[str, Any], str]] = {
     "short .shx": (short_shapefile(".shx"), {}, "cut short"),
     "short .dbf": (short_shapefile(".dbf"), {}, "cut short"),
     "short FlatGeobuf": (lambda f: cut(write(f / "g.fgb", GRAVES)), {}, "0 of 8 features"),
+    "GML in an unknown encoding": (encoded("true"), {}, "unknown encoding"),
+    "GML of several bytes a letter": (encoded("Shift_JIS"), {}, "export it again as UTF-8"),
     "short GeoJSON": (lambda f: cut(write(f / "g.geojson", GRAVES)), {}, "cannot be read"),
     "garbled GeoPackage": (garbled, {}, "cannot be read"),
     "garbage in .prj": (garbage_prj, {}, ""),

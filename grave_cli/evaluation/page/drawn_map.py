@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from grave_cli.evaluation.evaluate import Evaluation
 from grave_cli.evaluation.verdicts import FOUND, KINDS, MERGED, MISSED, SPLIT, WRONG
 from grave_cli.outlines.polygons import Polygons
-from grave_cli.pages.paths import PER_M, bar_m, svg_path
+from grave_cli.pages.paths import PER_M, bar_m, letters, svg_path
 
 _MARGIN_M = 2.0
 
@@ -68,12 +68,14 @@ class DrawnMap:
         width: In centimetres.
         height: In centimetres.
         bar_m: Length of the scale bar, in metres.
+        letters: Height of its letters, in centimetres.
         layers: The lowest first.
     """
 
     width: int
     height: int
     bar_m: int
+    letters: int
     layers: Sequence[MapLayer]
 
 
@@ -103,7 +105,7 @@ def draw_map(evaluation: Evaluation) -> DrawnMap | None:
             graves = _draw(predicted[shown], corner, titles[shown])
         layers.append(MapLayer(kind, f"{kind}: {words[kind]}", _COLORS[kind], graves))
     width, height = (round((side + 2 * _MARGIN_M) * PER_M) for side in (right - left, top - bottom))
-    return DrawnMap(width, height, bar_m(width), layers)
+    return DrawnMap(width, height, bar_m(width, height), letters(width, height), layers)
 
 
 def _titles(evaluation: Evaluation) -> Iterable[str]:

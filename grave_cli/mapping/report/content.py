@@ -14,7 +14,7 @@ from grave_cli.mapping.report.pictures import Picture, neighbours, read_pictures
 from grave_cli.mapping.report.texts import texts
 from grave_cli.mapping.result import PredictionResult
 from grave_cli.outlines.polygons import Polygons
-from grave_cli.pages.paths import PER_M, bar_m, svg_path
+from grave_cli.pages.paths import PER_M, bar_m, letters, svg_path
 from grave_cli.review.guarantee import Promise, usual_promise
 from grave_cli.settings.output import Language
 
@@ -107,6 +107,7 @@ class Report:
         width: Of the map, in centimetres.
         height: Of the map.
         bar_m: Length of its scale bar.
+        letters: Height of its letters, in centimetres.
         background: The orthophoto.
         columns: Titles of the columns of the table, by name.
         decimals: Decimals of the columns with numbers.
@@ -126,6 +127,7 @@ class Report:
     width: int
     height: int
     bar_m: int
+    letters: int
     background: Image
     columns: Mapping[str, str]
     decimals: Mapping[str, int]
@@ -182,7 +184,8 @@ def make_report(orthophoto: Path, result: PredictionResult, language: Language) 
         cemetery=result.cemetery,
         width=background.width,
         height=background.height,
-        bar_m=bar_m(background.width),
+        bar_m=bar_m(background.width, background.height),
+        letters=letters(background.width, background.height),
         background=background,
         columns={name: GRAVE_COLUMNS[name].title[language] for name in names},
         decimals={
@@ -231,15 +234,17 @@ def _graves(
     result: PredictionResult, corner: NDArray[np.float64], language: Language
 ) -> Iterator[Grave]:
     scale = result.grid.metres_per_unit
+    id_column = next(iter(result.columns))  # the office's, on a map that continues its survey
     for index, row in enumerate(result.attributes):
         flags = [flag for flag in str(row["flags"]).split(",") if flag]
         flagged = ", ".join(FLAG_WORDS[flag][language] for flag in flags)
         reasons = str(row["review_reason"] or flagged)
         cells = {name: column.cell(row[name]) for name, column in GRAVE_COLUMNS.items()}
-        cells |= {"flags": flagged, "shape": SHAPES[str(row["shape"])][language]}
+        name, shape = str(row[id_column]), SHAPES[str(row["shape"])][language]
+        cells |= {"grave_id": name, "flags": flagged, "shape": shape}
         yield Grave(
             index=index,
-            name=str(row["grave_id"]),
+            name=name,
             path=svg_path(result.polygons[index], corner, scale),
             cells=cells,
             reasons=reasons,

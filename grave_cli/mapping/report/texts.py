@@ -5,9 +5,12 @@ from collections.abc import Mapping
 from grave_cli.settings.output import Language
 
 _TEXTS: Mapping[str, tuple[str, str]] = {
+    "grave": ("grave", "Grab"),
     "graves": ("graves", "Gräber"),
     "to_review": ("to review", "zu prüfen"),
+    "field": ("field", "Feld"),
     "fields": ("fields", "Felder"),
+    "row": ("row", "Reihe"),
     "rows": ("rows", "Reihen"),
     "area": ("area of all graves", "Fläche aller Gräber"),
     "mean_area": ("mean area", "mittlere Fläche"),
@@ -18,23 +21,25 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
     "candidate": ("candidate", "Kandidat"),
     "candidates": ("candidates", "Kandidaten"),
     "hint": (
-        "Scroll to zoom, drag to pan, double-click to reset. With the map selected: arrow keys go "
-        "from grave to grave, + and − zoom, 0 resets, Enter goes to the row of the grave. North is "
-        "up.",
-        "Mausrad vergrößert, Ziehen verschiebt, Doppelklick setzt zurück. Ist die Karte "
-        "ausgewählt: Pfeiltasten gehen von Grab zu Grab, + und − vergrößern und verkleinern, 0 "
-        "setzt zurück, die Eingabetaste geht zur Zeile des Grabes. Norden ist oben.",
+        "Scroll to zoom, drag to pan, double-click to reset; on a touch screen, zoom with two "
+        "fingers. With the map selected: arrow keys go from grave to grave, + and − zoom, 0 "
+        "resets, Enter goes to the row of the grave. North is up.",
+        "Mausrad vergrößert, Ziehen verschiebt, Doppelklick setzt zurück; auf einem Touchscreen "
+        "vergrößern zwei Finger. Ist die Karte ausgewählt: Pfeiltasten gehen von Grab zu Grab, + "
+        "und − vergrößern und verkleinern, 0 setzt zurück, die Eingabetaste geht zur Zeile des "
+        "Grabes. Norden ist oben.",
     ),
     "none": ("No graves were found.", "Es wurden keine Gräber gefunden."),
     "queue": ("In the order of the review", "In der Reihenfolge der Prüfung"),
     "queue_empty": ("No grave needs a review.", "Kein Grab muss geprüft werden."),
     "promise": (
         "With 90 % confidence, a look at the first {looked_at} by rank leaves at most {unseen} "
-        "wrong graves unseen, in a cemetery like those of the validation.",
-        "Mit 90 % Sicherheit bleiben nach einem Blick auf die ersten {looked_at} nach Rang "
-        "höchstens {unseen} falsche Gräber ungesehen, wenn der Friedhof denen der Validierung "
-        "gleicht.",
+        "unseen, in a cemetery like those of the validation.",
+        "Mit 90 % Sicherheit übersieht, wer die ersten {looked_at} nach Rang ansieht, höchstens "
+        "{unseen}, wenn der Friedhof denen der Validierung gleicht.",
     ),
+    "wrong_grave": ("wrong grave", "falsches Grab"),
+    "wrong_graves": ("wrong graves", "falsche Gräber"),
     "rank": ("rank", "Rang"),
     "probability": ("probability", "Wahrscheinlichkeit"),
     "queue_cut": (
@@ -45,6 +50,10 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
     "table": ("Graves", "Gräber"),
     "search": ("Search", "Suchen"),
     "only_review": ("only graves to review", "nur zu prüfende Gräber"),
+    "only_doubtful": (
+        "only graves to review and candidates",
+        "nur zu prüfende Gräber und Kandidaten",
+    ),
     "of": ("of", "von"),
     "review_mark": ("review", "prüfen"),
     "distributions": ("Distributions", "Verteilungen"),

@@ -108,12 +108,20 @@ class GravecliAlgorithm(QgsProcessingAlgorithm):
         os.makedirs(folder, exist_ok=True)
         return folder
 
-    def file_of(self, layer: QgsRasterLayer) -> str:
-        """Return the file of a raster layer.
+    def raster_file(self, parameters: dict, name: str, context) -> str:
+        """Return the file of a raster parameter; empty for an optional one that is not given.
 
         Raises:
-            QgsProcessingException: It is not a file on this machine.
+            QgsProcessingException: It cannot be read, or is not a file on this machine.
         """
+        layer = self.parameterAsRasterLayer(parameters, name, context)
+        if layer is None:
+            if parameters.get(name):
+                raise QgsProcessingException(self.invalidRasterError(parameters, name))
+            return ""
+        return self._file_of(layer)
+
+    def _file_of(self, layer: QgsRasterLayer) -> str:
         source = layer.source()
         path = QgsProviderRegistry.instance().decodeUri("gdal", source).get("path") or source
         if not os.path.isfile(path):

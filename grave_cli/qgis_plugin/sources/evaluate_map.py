@@ -74,6 +74,7 @@ class EvaluateMap(GravecliAlgorithm):
             return {}
         rates = result["at_50"]
         for score in SCORES:
-            feedback.pushInfo(f"{score}: {rates[score]}")
+            shown = "–" if rates[score] is None else f"{rates[score]:.3f}"
+            feedback.pushInfo(f"{score}: {shown}")
         scores = {output: rates[score] for score, output in SCORES.items()}
         return {**scores, REPORT: report, "PAGE": report}

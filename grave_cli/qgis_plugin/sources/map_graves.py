@@ -87,13 +87,12 @@ class MapGraves(GravecliAlgorithm):
 
     def processAlgorithm(self, parameters, context, feedback) -> dict:
         """Map the graves."""
-        orthophoto = self.file_of(self.parameterAsRasterLayer(parameters, INPUT, context))
+        orthophoto = self.raster_file(parameters, INPUT, context)
         out = self.parameterAsFileOutput(parameters, OUTPUT, context)
         arguments = ["predict-cemetery", orthophoto, "--out", out, *self.language_arguments()]
         arguments += self.common_arguments(parameters, context)
-        dem = self.parameterAsRasterLayer(parameters, DEM, context)
-        if dem is not None:
-            arguments += ["--dem", self.file_of(dem)]
+        if dem := self.raster_file(parameters, DEM, context):
+            arguments += ["--dem", dem]
         if model := self.parameterAsString(parameters, MODEL, context).strip():
             arguments += ["--model", model]
         if parameters.get(AREA):

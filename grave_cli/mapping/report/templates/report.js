@@ -69,23 +69,23 @@ function step(by) {
   const index = Number(shown[next].dataset.grave);
   choose(index);
   showRow(index);
+  if (body.contains(document.activeElement)) rows[index].focus();
+}
+
+function focusRow() {
+  if (chosen < 0) return;
+  showRow(chosen);
+  rows[chosen].focus();
 }
 
 const keys = {
+  ...view.keys,
   ArrowRight: () => step(1), ArrowDown: () => step(1),
   ArrowLeft: () => step(-1), ArrowUp: () => step(-1),
-  '+': () => view.zoom(0.8), '-': () => view.zoom(1.25), 0: () => view.reset(),
-  Enter: () => { if (chosen >= 0) { showRow(chosen); rows[chosen].focus(); } },
+  Enter: focusRow,
   Escape: () => choose(-1),
 };
-for (const place of [map, body])
-  place.addEventListener('keydown', event => {
-    const act = keys[event.key];
-    if (!act || event.ctrlKey || event.metaKey || event.altKey) return;
-    event.preventDefault();
-    act();
-    if (place === body && chosen >= 0) rows[chosen].focus();
-  });
+for (const place of [map, body]) listen(place, keys);
 
 function sortBy(column, descending) {
   const value = row => row.cells[column].dataset.value ?? row.cells[column].textContent.trim();
@@ -97,7 +97,7 @@ function sortBy(column, descending) {
     if (!Number.isNaN(x) && !Number.isNaN(y)) return way * (x - y);
     return way * a.localeCompare(b, language, { numeric: true });
   };
-  body.append(...[...body.rows].sort(compare));
+  for (const row of [...body.rows].sort(compare)) body.append(row);
 }
 
 for (const [column, head] of heads.entries())
@@ -109,12 +109,15 @@ for (const [column, head] of heads.entries())
   });
 
 const search = document.querySelector('.search'), only = document.querySelector('.only-review');
+// Cells are apart: row 1 and number 2 are no 12.
+const words = rows.map(row => [...row.cells].map(cell => cell.textContent.trim()).join('\n')
+  .toLocaleLowerCase(language));
 function filter() {
   const wanted = search.value.trim().toLocaleLowerCase(language);
   let shown = 0;
   for (const [index, row] of rows.entries()) {
     const fits = (!only.checked || row.classList.contains('review')) &&
-      row.textContent.toLocaleLowerCase(language).includes(wanted);
+      words[index].includes(wanted);
     row.hidden = !fits;
     outlineOf(index).classList.toggle('out', !fits);
     shown += fits;
@@ -123,3 +126,4 @@ function filter() {
 }
 search.addEventListener('input', filter);
 only.addEventListener('change', filter);
+filter();  // a browser may remember both from before
