@@ -18,8 +18,10 @@ from grave_cli.rasters.grid import plan_tiles
 from grave_cli.rasters.recipe import InputRecipe
 from grave_cli.settings.tree import Settings
 
-VAL_TILE_PX = 384
-VAL_HALO_PX = 64
+_CORE_PX = 256
+_HALO_PX = 64
+_HALO_M = 2.0  # half a long grave: cut by the tile, it would count in two of them
+_MULTIPLE = 32  # the sides of network inputs are multiples of it
 
 
 class TileDataset(SharedState, Dataset[dict[str, Tensor]]):
@@ -40,7 +42,7 @@ class TileDataset(SharedState, Dataset[dict[str, Tensor]]):
         self.tiles = [
             (number, tile)
             for number, (part, scored) in enumerate((part, part.scored) for part in parts)
-            for tile in plan_tiles(*part.grid.shape, VAL_TILE_PX, VAL_HALO_PX)
+            for tile in plan_tiles(*part.grid.shape, *tile_and_halo(recipe.gsd_m))
             if scored[tile.core.toslices()].any()
         ]
 
@@ -58,6 +60,16 @@ class TileDataset(SharedState, Dataset[dict[str, Tensor]]):
         # Copied, because arrays of the memory-mapped cache are read-only.
         valid, instances = torch.tensor(chip.valid), torch.tensor(chip.instances)
         return {**tensors, "valid": valid, "instances": instances, "core": core}
+
+
+def tile_and_halo(gsd_m: float) -> tuple[int, int]:
+    """Return the edge of a validation tile and its halo, in pixels: 384 and 64, more below 3 cm.
+
+    Args:
+        gsd_m: Edge of a pixel on the ground, metres.
+    """
+    halo = max(_HALO_PX, math.ceil(_HALO_M / gsd_m))
+    return _MULTIPLE * math.ceil((_CORE_PX + 2 * halo) / _MULTIPLE), halo
 
 
 class TileShare(Dataset[dict[str, Tensor]]):
