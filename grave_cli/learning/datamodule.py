@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from grave_cli.dataset.cemetery_arrays import CemeteryArrays
+from grave_cli.interrupts import ctrl_c_blocked
 from grave_cli.learning import ranks
 from grave_cli.learning.chips import ChipDataset, EpochSampler, to_tensors
 from grave_cli.learning.cutting import cut_chip
@@ -153,8 +155,7 @@ class GraveDataModule(LightningDataModule):
         self, dataset: Dataset[dict[str, Tensor]], workers: int, **options: Any
     ) -> DataLoader[dict[str, Tensor]]:
         if workers:
-            # A forked process could inherit locks that other threads hold.
-            options |= {"multiprocessing_context": "spawn", "persistent_workers": True}
+            options |= {"multiprocessing_context": _DeafContext(), "persistent_workers": True}
         return DataLoader(
             dataset,
             batch_size=self.batch_size,
@@ -163,6 +164,21 @@ class GraveDataModule(LightningDataModule):
             pin_memory=torch.cuda.is_available(),
             **options,
         )
+
+
+class _DeafProcess(SpawnProcess):
+    """A worker that Ctrl-C does not reach: it ends with the training, which is interrupted."""
+
+    def start(self) -> None:
+        """Start the process, which inherits the blocked signal."""
+        with ctrl_c_blocked():
+            super().start()
+
+
+class _DeafContext(SpawnContext):
+    """Starts workers anew: a forked process could inherit locks that other threads hold."""
+
+    Process = _DeafProcess
 
 
 def _use_one_thread(worker: int) -> None:
