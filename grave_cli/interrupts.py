@@ -58,6 +58,32 @@ def held_back() -> Iterator[None]:
             before[number](number, None)
 
 
+@contextmanager
+def ctrl_c_blocked() -> Iterator[None]:
+    """Block Ctrl-C while a process starts: it stays blocked there, while Python itself is loaded.
+
+    Here it is only delayed. The new process calls `unblock_ctrl_c` once it can handle it. Windows
+    cannot do this.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # its start would unblock the signal
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        unblock_ctrl_c()
+
+
+def unblock_ctrl_c() -> None:
+    """Let Ctrl-C through that was blocked; one that came meanwhile comes now."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
 def interrupt_main() -> None:
     """Interrupt the main thread, also one that waits in a system call."""
     main = threading.main_thread().ident

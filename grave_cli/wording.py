@@ -1,4 +1,4 @@
-"""Numbers with their nouns: 1 grave, 2 graves."""
+"""Numbers as people read them, with their nouns: 1 grave, 2 graves."""
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
@@ -15,6 +15,17 @@ def counted(number: int, noun: str, plural: str = "") -> str:
         is_y = noun.endswith("y") and noun[-2:-1] not in "aeiou"
         plural = f"{noun[:-1]}ies" if is_y else f"{noun}s"
     return f"{number} {plural}"
+
+
+def rounded(value: float, digits: int = 4) -> str:
+    """Round a number to some digits: 0.8666, 12.5, 1e-05; a large one to a whole number, 12345.
+
+    Args:
+        value: The number.
+        digits: Significant digits.
+    """
+    # The format `g` would write 12345 as 1.234e+04.
+    return f"{value:.0f}" if abs(value) >= 10**digits - 0.5 else f"{value:.{digits}g}"
 
 
 def is_or_are(number: int) -> str:

@@ -1,12 +1,13 @@
 """Numbers have the right noun, everywhere."""
 
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from grave_cli.wording import counted, duration, is_or_are
+from grave_cli.wording import counted, duration, is_or_are, rounded
 
 PACKAGE = Path(__file__).resolve().parents[1] / "grave_cli"
 
@@ -58,6 +59,23 @@ def test_other_plurals_are_given() -> None:
 )
 def test_durations_are_short(seconds: float, words: str) -> None:
     assert duration(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (0.86664, "0.8666"),
+        (1234.0, "1234"),
+        (9999.6, "10000"),
+        (12345.0, "12345"),
+        (-12345.4, "-12345"),
+        (0.00001, "1e-05"),
+        (math.nan, "nan"),
+        (math.inf, "inf"),
+    ],
+)
+def test_a_rounded_number_has_no_power_of_ten_above_1(value: float, words: str) -> None:
+    assert rounded(value) == words
 
 
 @pytest.mark.parametrize("line", ['f"{count} graves"', "{{ card.merges }} merges", '"{} files"'])

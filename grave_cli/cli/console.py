@@ -23,7 +23,7 @@ from rich.text import Text
 
 from grave_cli.cli.streams import visible
 from grave_cli.progress import Advance, Silent
-from grave_cli.wording import duration
+from grave_cli.wording import duration, rounded
 
 _AT_ONCE_S = 0.02  # work reported this soon was done before
 _WIDE = 1000  # columns without a terminal: tables in a file lose none
@@ -57,7 +57,9 @@ class RateColumn(TextColumn):
         speed = task.finished_speed or task.speed
         if not speed:
             return Text("")
-        return Text(f"{speed:.3g} {task.fields.get('unit', '')}/s", style="progress.data.speed")
+        return Text(
+            f"{rounded(speed, 3)} {task.fields.get('unit', '')}/s", style="progress.data.speed"
+        )
 
 
 class TimeLeftColumn(TextColumn):

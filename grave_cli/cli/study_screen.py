@@ -13,7 +13,7 @@ from rich.text import Text
 from grave_cli.cli.console import ERR, TerminalProgress
 from grave_cli.cli.tables import fit_table, make_table
 from grave_cli.progress import Progress
-from grave_cli.wording import counted, duration
+from grave_cli.wording import counted, duration, rounded
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -120,4 +120,4 @@ def _parameters(row: "TrialRow") -> str:
 def _short(value: Any) -> str:
     if value is None:
         return ""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return rounded(value) if isinstance(value, float) else str(value)

@@ -17,6 +17,7 @@ import numpy as np
 import shapely
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from grave_cli import __version__
 from grave_cli.atomic_writes import cache_errors, whole_file, whole_folder
 from grave_cli.dataset.cemetery_arrays import CemeteryArrays, memory_bytes, read_part
 from grave_cli.dataset.identity.dataset_id import dataset_id
@@ -144,7 +145,8 @@ def _cache_key(plan: PartPlan, recipe: InputRecipe) -> str:
     # The same files with another layer or filter have other graves.
     graves, area = plan.whole.graves.polygons, plan.whole.area
     shapes = [shapely.to_wkb(graves).tolist(), shapely.to_wkb(area)]
-    text = repr((place, files, shapes, plan.window, recipe.model_dump_json()))
+    # Another version may read the same files in another way.
+    text = repr((__version__, place, files, shapes, plan.window, recipe.model_dump_json()))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -100,6 +100,11 @@ class PartPlan:
         """The part's own grid."""
         return self.whole.grid.crop(self.window)
 
+    @property
+    def areas_m2(self) -> NDArray[np.float64]:
+        """The areas of its graves, in square metres on the ground."""
+        return np.asarray(shapely.area(self.graves) * self.whole.grid.metres_per_unit**2)
+
     def owns(self, graves: Polygons) -> NDArray[np.bool_]:
         """Tell which graves belong to the part: those whose centroid lies in it."""
         mine = within_area(graves, self.whole.area)

@@ -18,6 +18,7 @@ from grave_cli.dataset.deliveries import (
 from grave_cli.dataset.generated import plan_generated
 from grave_cli.dataset.identity.dataset_id import dataset_id
 from grave_cli.dataset.manifest import Manifest, manifest_of, unread_notes
+from grave_cli.dataset.overlaps import overlap_notes
 from grave_cli.dataset.plans import CemeteryPlan, PartPlan, plan_parts
 from grave_cli.dataset.splits import Split, assign_parts
 from grave_cli.dataset.truth_notes import report_truth
@@ -88,6 +89,8 @@ def plan_training(settings: Settings, progress: Progress = SILENT) -> TrainingPl
     for note in unread_notes(manifest):
         progress.warn(note)
     parts = list(plan_parts(assign_parts(manifest, settings.data), settings))
+    for note in overlap_notes(parts):
+        progress.warn(note)
     for whole in {plan.whole.files.name: plan.whole for plan in parts}.values():
         _report_findings(whole, settings.data.channels == "rgb+dem", progress)
     return TrainingPlan(manifest, dataset_id(manifest), tuple(parts))

@@ -54,7 +54,10 @@ def write_parquet(layer: Layer, path: Path) -> None:
         for name, column in layer.columns.items()
     }
     outlines = layer.polygons()
-    columns[_GEOMETRY] = pa.array(shapely.to_wkb(outlines), pa.binary())
+    geometry = _GEOMETRY
+    while geometry in columns:  # an office may have a column of this name
+        geometry += "_"
+    columns[geometry] = pa.array(shapely.to_wkb(outlines), pa.binary())
     about = {
         "encoding": "WKB",
         "geometry_types": [layer.geometry_type],
@@ -62,7 +65,7 @@ def write_parquet(layer: Layer, path: Path) -> None:
     }
     if len(outlines):
         about["bbox"] = shapely.total_bounds(outlines).tolist()
-    geo = {"version": "1.1.0", "primary_column": _GEOMETRY, "columns": {_GEOMETRY: about}}
+    geo = {"version": "1.1.0", "primary_column": geometry, "columns": {geometry: about}}
     table = pa.table(columns).replace_schema_metadata({"geo": json.dumps(geo)})
     with whole_file(path) as new:
         parquet.write_table(table, new)

@@ -1,6 +1,6 @@
 """A data folder in, a report on problems that would stop or spoil a training out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,11 +14,11 @@ from grave_cli.dataset.deliveries import (
 )
 from grave_cli.dataset.identity.dataset_id import dataset_id
 from grave_cli.dataset.manifest import Cemetery, Manifest, manifest_of, unread_notes
+from grave_cli.dataset.overlaps import REMEDY, find_overlaps
 from grave_cli.dataset.plans import PartPlan, plan_cemetery, plan_part
 from grave_cli.dataset.splits import Part, assign_parts
 from grave_cli.dataset.truth_notes import truth_notes
 from grave_cli.doctor.checks import CHECKS, GROUND_CHECKS
-from grave_cli.doctor.overlaps import check_overlaps
 from grave_cli.doctor.patient import Patient
 from grave_cli.doctor.report import SEVERITIES, CemeteryRow, CheckReport, Finding
 from grave_cli.errors import GraveError
@@ -58,7 +58,7 @@ def examine(settings: Settings, progress: Progress = SILENT) -> CheckReport:
     findings += _count_validating(plans)
     findings += _check_depths(patients, parts)
     shown = () if _is_flight(manifest) else parts
-    findings += check_overlaps(patients, _splits_of(patients, shown))
+    findings += _check_overlaps(patients, _splits_of(patients, shown))
     rows = tuple(_row(patient, shown) for patient in patients)
     unique = dict.fromkeys(findings)
     ordered = sorted(unique, key=lambda finding: SEVERITIES.index(finding.severity))
@@ -173,6 +173,13 @@ def _check_depths(patients: Sequence[Patient], parts: Sequence[Part]) -> Iterato
         check_depths(orthophotos.values(), value_range)
     except GraveError as error:
         yield Finding("error", "", str(error))
+
+
+def _check_overlaps(
+    patients: Sequence[Patient], splits: Mapping[str, frozenset[str]]
+) -> Iterator[Finding]:
+    for name, sentence in find_overlaps([patient.whole for patient in patients], splits):
+        yield Finding("warning", name, sentence, REMEDY)
 
 
 def _splits_of(patients: Sequence[Patient], parts: Sequence[Part]) -> dict[str, frozenset[str]]:

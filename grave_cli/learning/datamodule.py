@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from grave_cli.dataset.cemetery_arrays import CemeteryArrays
+from grave_cli.interrupts import ctrl_c_blocked
 from grave_cli.learning import ranks
 from grave_cli.learning.chips import ChipDataset, EpochSampler, to_tensors
 from grave_cli.learning.cutting import cut_chip
@@ -18,8 +20,10 @@ from grave_cli.rasters.grid import plan_tiles
 from grave_cli.rasters.recipe import InputRecipe
 from grave_cli.settings.tree import Settings
 
-VAL_TILE_PX = 384
-VAL_HALO_PX = 64
+_CORE_PX = 256
+_HALO_PX = 64
+_HALO_M = 2.0  # half a long grave: cut by the tile, it would count in two of them
+_MULTIPLE = 32  # the sides of network inputs are multiples of it
 
 
 class TileDataset(SharedState, Dataset[dict[str, Tensor]]):
@@ -40,7 +44,7 @@ class TileDataset(SharedState, Dataset[dict[str, Tensor]]):
         self.tiles = [
             (number, tile)
             for number, (part, scored) in enumerate((part, part.scored) for part in parts)
-            for tile in plan_tiles(*part.grid.shape, VAL_TILE_PX, VAL_HALO_PX)
+            for tile in plan_tiles(*part.grid.shape, *tile_and_halo(recipe.gsd_m))
             if scored[tile.core.toslices()].any()
         ]
 
@@ -58,6 +62,16 @@ class TileDataset(SharedState, Dataset[dict[str, Tensor]]):
         # Copied, because arrays of the memory-mapped cache are read-only.
         valid, instances = torch.tensor(chip.valid), torch.tensor(chip.instances)
         return {**tensors, "valid": valid, "instances": instances, "core": core}
+
+
+def tile_and_halo(gsd_m: float) -> tuple[int, int]:
+    """Return the edge of a validation tile and its halo, in pixels: 384 and 64, more below 3 cm.
+
+    Args:
+        gsd_m: Edge of a pixel on the ground, metres.
+    """
+    halo = max(_HALO_PX, math.ceil(_HALO_M / gsd_m))
+    return _MULTIPLE * math.ceil((_CORE_PX + 2 * halo) / _MULTIPLE), halo
 
 
 class TileShare(Dataset[dict[str, Tensor]]):
@@ -141,8 +155,7 @@ class GraveDataModule(LightningDataModule):
         self, dataset: Dataset[dict[str, Tensor]], workers: int, **options: Any
     ) -> DataLoader[dict[str, Tensor]]:
         if workers:
-            # A forked process could inherit locks that other threads hold.
-            options |= {"multiprocessing_context": "spawn", "persistent_workers": True}
+            options |= {"multiprocessing_context": _DeafContext(), "persistent_workers": True}
         return DataLoader(
             dataset,
             batch_size=self.batch_size,
@@ -151,6 +164,21 @@ class GraveDataModule(LightningDataModule):
             pin_memory=torch.cuda.is_available(),
             **options,
         )
+
+
+class _DeafProcess(SpawnProcess):
+    """A worker that Ctrl-C does not reach: it ends with the training, which is interrupted."""
+
+    def start(self) -> None:
+        """Start the process, which inherits the blocked signal."""
+        with ctrl_c_blocked():
+            super().start()
+
+
+class _DeafContext(SpawnContext):
+    """Starts workers anew: a forked process could inherit locks that other threads hold."""
+
+    Process = _DeafProcess
 
 
 def _use_one_thread(worker: int) -> None:

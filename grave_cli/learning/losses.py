@@ -10,6 +10,7 @@ from grave_cli.learning import ranks
 from grave_cli.settings.learning import TrainingSettings
 
 _SMOOTH = 1.0  # pixels; keeps an empty chip from dividing by zero
+_TINY = torch.finfo(torch.float32).tiny
 
 
 class GraveLoss(nn.Module):
@@ -63,7 +64,7 @@ class GraveLoss(nn.Module):
         dims = (0, 2, 3)
         bce = functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
         if self.focal_gamma > 0:
-            bce = bce * (1 - torch.exp(-bce)) ** self.focal_gamma  # exp(-BCE) is p_t
+            bce = bce * _missing(bce) ** self.focal_gamma
         probability = torch.sigmoid(logits) * scored
         targets = targets * scored
         parts = [bce * scored, probability * targets, probability + targets, scored]
@@ -75,3 +76,11 @@ class GraveLoss(nn.Module):
         dice = (2 * common + _SMOOTH) / (both + _SMOOTH)
         per_channel = self.bce_weight * bce + (1 - self.bce_weight) * (1 - dice)
         return (self.weights * per_channel).sum()
+
+
+def _missing(bce: Tensor) -> Tensor:
+    """Return 1 - p_t, the probability that is missing from the true class; p_t is exp(-BCE).
+
+    It is never 0: a power below 1 has an infinite slope there, which would make all weights NaN.
+    """
+    return -torch.expm1(-bce).clamp_max(-_TINY)

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
+from grave_cli.errors import TrainingError
 from grave_cli.graves.targets import BODY
 from grave_cli.learning import ranks
 from grave_cli.learning.hard_examples import false_positive_shares
@@ -47,6 +49,11 @@ class GraveTask(LightningModule):
         logits: Tensor = self.network(batch.contiguous(memory_format=self.layout))
         return logits
 
+    def on_train_batch_start(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """Let dropout depend on seed and step alone: a resumed training drops the same values."""
+        step = [self.settings.training.seed, self.current_epoch, batch_idx, ranks.rank()]
+        torch.manual_seed(int(np.random.SeedSequence(step).generate_state(1)[0]))
+
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Tensor]:
         """Return the loss of a batch of chips, and the share of false positives in each."""
         logits = self(batch["input"])
@@ -72,8 +79,19 @@ class GraveTask(LightningModule):
         self.log("learning_rate", optimizer.param_groups[0]["lr"], **_REDUCED)
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        """Score the cores of a batch of tiles."""
+        """Score the cores of a batch of tiles.
+
+        Raises:
+            TrainingError: The network is broken for good: it computes what is no number. Its scores
+                would be 0, like those of one that has learnt nothing.
+        """
         logits = self(batch["input"]).float()
+        if logits.isnan().any():
+            raise TrainingError(
+                "the training has diverged: the network computes what is no number",
+                found=f"learning rate {self.peak_rate:g}, precision {self.trainer.precision}",
+                remedy="set a smaller training.learning_rate, or training.precision to 32-true",
+            )
         in_core = batch["core"][:, None] * batch["scored"]
         loss = self.loss(logits, batch["targets"], in_core)
         # Weighted by pixels: a tile at the edge of a cemetery scores only a few.

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import safetensors.torch
+import torch
 from torch import nn
 
 from grave_cli.errors import ModelError
@@ -11,6 +12,7 @@ from grave_cli.model.bundle import Bundle, ModelCard
 from grave_cli.model.network import build_network
 from grave_cli.model.onnx_form import write_onnx
 from grave_cli.model.weight_fitting import rearrange_stem
+from grave_cli.rasters.recipe import InputRecipe
 from grave_cli.settings.inputs import ElevationFeature
 
 
@@ -52,29 +54,38 @@ def load_network(bundle: Bundle) -> nn.Module:
     return network.eval()
 
 
-def continue_from(
-    bundle: Bundle, architecture: Architecture, features: tuple[ElevationFeature, ...]
-) -> nn.Module:
+def continue_from(bundle: Bundle, architecture: Architecture, recipe: InputRecipe) -> nn.Module:
     """Build a network that starts with the weights of a model, to fine-tune it.
 
     The model may have other elevation features. One for rgb can start one for rgb+dem: with zero
-    elevation, its predictions do not change. One for rgb+dem can start one for rgb.
+    elevation, its predictions do not change. One for rgb+dem can start one for rgb. If the recipes
+    scale heights differently, the weights make up for it: a metre stays a metre.
 
     Args:
         bundle: The model to start from.
         architecture: The network to build; it differs from the model's in the input channels only.
-        features: Elevation features among its input channels.
+        recipe: The input of the network to build.
 
     Raises:
         ModelError: The model's weights are damaged.
     """
     network = build_network(architecture)
     weights = load_network(bundle).state_dict()
-    known = bundle.card.recipe.features
-    for name in _stems(network, architecture) if known != features else ():
-        weights[name] = rearrange_stem(weights[name], known, features)
+    before = bundle.card.recipe
+    scales = torch.tensor([_scale(name, recipe, before) for name in recipe.features])
+    is_changed = before.features != recipe.features or bool((scales != 1).any())
+    for name in _stems(network, architecture) if is_changed else ():
+        weights[name] = rearrange_stem(weights[name], before.features, recipe.features)
+        weights[name][:, 3:] *= scales[:, None, None]
     network.load_state_dict(weights)
     return network
+
+
+def _scale(name: ElevationFeature, recipe: InputRecipe, before: InputRecipe) -> float:
+    """Return how much smaller a recipe makes a feature than one before; 1 for a new feature."""
+    if name not in before.features:
+        return 1.0
+    return recipe.feature_scale(name)[-1] / before.feature_scale(name)[-1]
 
 
 def _stems(network: nn.Module, architecture: Architecture) -> list[str]:

@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from grave_cli.wording import counted
+from grave_cli.wording import counted, rounded
 
 if TYPE_CHECKING:
     from grave_cli.model.bundle import ModelCard
@@ -80,7 +80,8 @@ def _front_matter(card: "ModelCard") -> str:
             "metrics": metrics,
         }
         for split in ("val", "test")
-        if (metrics := list(_results(card, split)))
+        if (split == "val" or not _tests_on_validation(card))
+        and (metrics := list(_results(card, split)))
     ]
     values: dict[str, Any] = {
         "license": _LICENCES.get(licence_of(card), _UNKNOWN),
@@ -94,6 +95,11 @@ def _front_matter(card: "ModelCard") -> str:
         values["model-index"] = [{"name": card.name, "results": results}]
     lines = [f"{key}: {json.dumps(one, ensure_ascii=False)}" for key, one in values.items()]
     return "\n".join(["---", *lines, "---"])
+
+
+def _tests_on_validation(card: "ModelCard") -> bool:
+    """Tell whether the scores `test/…` are those of the validation cemeteries."""
+    return bool(card.parts) and not card.parts.get("test")
 
 
 def _results(card: "ModelCard", split: str) -> Iterator[dict[str, Any]]:
@@ -134,7 +140,7 @@ def _facts(card: "ModelCard") -> Iterator[tuple[str, str]]:
 
 def _scores(card: "ModelCard") -> Iterator[tuple[str, str]]:
     for key, value in sorted(card.metrics.items()):
-        yield f"`{key}`", f"{value:.4g}"
+        yield f"`{key}`", rounded(value)
 
 
 def _training(card: "ModelCard") -> str:
@@ -147,10 +153,16 @@ def _training(card: "ModelCard") -> str:
     ]
     if card.generated_share:
         rows.append(("generated cemeteries", f"{card.generated_share:.0%} of the training chips"))
+    caveat = ""
+    if _tests_on_validation(card):
+        caveat = (
+            " There is no test cemetery: the scores `test/…` are those of the validation "
+            "cemeteries, for which epoch and thresholds were chosen, and so too good."
+        )
     return (
         _table("Training", ("", ""), iter(rows))
-        + "\n\nThe scores are those of the cemeteries named here. Elsewhere stone, planting, light "
-        "and ground differ, and so do scores: `gravecli evaluate` measures them."
+        + f"\n\nThe scores are those of the cemeteries named here.{caveat} Elsewhere stone, "
+        "planting, light and ground differ, and so do scores: `gravecli evaluate` measures them."
     )
 
 

@@ -119,7 +119,7 @@ def marker_notes(sample: NDArray[np.float64], rules: HeightRules, path: Path) ->
     for value in strange[np.argsort(-counts)][:1]:
         yield (
             f"{path}: heights of {value:g} are taken as missing, though no nodata tag says so "
-            f"(`gdal_edit.py -a_nodata {value:g} {path.name}` adds it)"
+            f"(`gdal_edit.py -a_nodata {value:.17g} {path.name}` adds it)"
         )
 
 

@@ -164,8 +164,8 @@ def merge_columns(
         same = old.get(name)
         if name in MEASURED or same is None:
             from_new[add(name, to_kind(kind), "_new")] = name
-        elif name in IDENTITY or to_kind(same) == to_kind(kind):
-            free = add(name, to_kind(same), "_old")
+        elif shared := _shared_kind(to_kind(same), to_kind(kind), is_identity=name in IDENTITY):
+            free = add(name, shared, "_old")
             from_old[free] = from_new[free] = name
         else:
             from_old[add(name, to_kind(same), "_old")] = name
@@ -230,6 +230,14 @@ def to_kind(kind: str) -> str:
     if name in ("int32", "int64", "int16"):
         return name
     return name if name in _AS_THEY_ARE else "str"
+
+
+def _shared_kind(old: str, new: str, *, is_identity: bool) -> str | None:
+    """Return the type that holds the values of both surveys; None if none does."""
+    if is_identity or old == new:
+        return old
+    both_whole = old.startswith("int") and new.startswith("int")
+    return "int64" if both_whole else None
 
 
 def to_cell(value: Any, kind: str) -> Any:

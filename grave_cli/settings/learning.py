@@ -173,8 +173,8 @@ class TrainingSettings(Section):
 
     tune_thresholds: bool = True
     """After training, search the thresholds of prediction.decoding that best separate the graves of
-    the validation cemeteries. The search starts from the thresholds set; the model stores the
-    result."""
+    the validation cemeteries. The search starts from the thresholds set, and raises min_area_m2 to
+    at most half of the smallest labelled grave; the model stores the result."""
 
     validate_every: Annotated[int, Field(ge=1, le=1000), OnResume.MAY_CHANGE] = 1
     """Interval between validations, in epochs. The last epoch is always validated."""

@@ -39,12 +39,15 @@ class IntRange(Section):
     """Search on a logarithmic scale, for values that span orders of magnitude."""
 
     step: Annotated[int, Field(ge=1)] = 1
-    """Distance between two neighbouring values."""
+    """Distance between two neighbouring values. With 1, a setting that is a real number takes any
+    value between the bounds."""
 
     @model_validator(mode="after")
     def _check_bounds(self) -> Self:
         if self.low > self.high or (self.log and self.low < 1):
             raise ValueError("low must not exceed high, and must be at least 1 with log")
+        if self.log and self.step > 1:
+            raise ValueError("step must be 1 with log")
         return self
 
 
@@ -95,7 +98,7 @@ class Study(Section):
     """Optuna pruner that stops hopeless trials early. "none": every trial runs to its end."""
 
     startup_trials: Annotated[int, Field(ge=0, le=10_000)] = 5
-    """Median pruner: number of finished trials before any trial can be pruned."""
+    """Median pruner: number of complete trials, not pruned ones, before any trial can be pruned."""
 
     warmup_epochs: Annotated[int, Field(ge=0, le=10_000)] = 5
     """Median pruner: number of epochs before a trial can be pruned."""

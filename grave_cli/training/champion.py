@@ -10,6 +10,7 @@ from grave_cli.progress import SILENT, Progress
 from grave_cli.tracking.registry import Champion, add_version, champion_model, find_champion
 from grave_cli.tracking.runs import TrackedRun
 from grave_cli.training.rescoring import map_validation, score_maps
+from grave_cli.training.start import parts_known_to
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,8 @@ def _judge(
             return Verdict(False, f"{label} cannot be scored on this data ({error})")
         mine, theirs = scores[monitor], score_maps(maps, other.card.decoding)[monitor]
         how = "both on the new validation data"
+        if known := parts_known_to(other, [one.part for one in plan.split("val")]):
+            how += f"; {label} was trained on {', '.join(known)}, which makes its score too good"
     contrast = f"{monitor} {mine:.4f} against {theirs:.4f} of {label}, {how}"
     return Verdict(mine > theirs, contrast)
 

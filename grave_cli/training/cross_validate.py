@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from grave_cli import __version__
 from grave_cli.dataset.manifest import manifest_of
+from grave_cli.dataset.overlaps import overlap_notes
 from grave_cli.dataset.training_data import TrainingPlan, plan_training
 from grave_cli.errors import DatasetError
 from grave_cli.progress import SILENT, Progress
@@ -130,6 +131,9 @@ def _plan_folds(settings: Settings, progress: Progress) -> dict[str, tuple[Setti
             },
         )
         folds[name] = chosen, plan_training(chosen, SILENT if folds else progress)
+    first, *later = (overlap_notes(plan.parts) for _, plan in folds.values())
+    for note in dict.fromkeys(note for notes in later for note in notes if note not in first):
+        progress.warn(note)  # each fold leaves out another cemetery
     return folds
 
 

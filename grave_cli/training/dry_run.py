@@ -18,7 +18,7 @@ from grave_cli.progress import SILENT, Progress
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.unfinished import Unfinished
 from grave_cli.training.device import memory_named, training_device, training_precision
-from grave_cli.training.readiness import check_ready, note_known_parts
+from grave_cli.training.readiness import check_ready, note_doubts
 from grave_cli.training.start import build_start, settle_start
 
 _TIMED_STEPS = 3
@@ -83,7 +83,8 @@ def estimate_training(
     training_device(settings)
     plan = plan_training(settings, progress)
     check_ready(settings, plan, unfinished)
-    note_known_parts(settle_start(settings)[1], plan, progress)
+    settled, start = settle_start(settings, resumed=unfinished is not None)
+    note_doubts(settled, start, plan, progress)
     return estimate_plan(plan, settings)
 
 

@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from grave_cli import __version__
 from grave_cli.dataset.splits import SPLITS
 from grave_cli.dataset.training_data import TrainingPlan
@@ -77,7 +79,7 @@ def finish_model(
     validation, test = plan.split("val"), plan.final
     with map_parts([*validation, *test], bundle, engine, run.settings, progress) as parts:
         to_settle, to_score = parts[: len(validation)], parts[len(validation) :]
-        bundle, validated = _settle(bundle, to_settle, run, progress)
+        bundle, validated = _settle(bundle, to_settle, run, progress, _smallest_m2(plan))
         scores = _score(bundle, engine.name, to_score, run, progress)
     bundle = _with(bundle, metrics={**bundle.card.metrics, **scores})
     write_card(bundle.folder, bundle.card)
@@ -106,12 +108,20 @@ def _draft_card(fitted: Fitted, plan: TrainingPlan, run: TrackedRun) -> ModelCar
     )
 
 
+def _smallest_m2(plan: TrainingPlan) -> float:
+    """Return the area of the smallest grave that the network has learnt or is validated on."""
+    parts = (*plan.split("train"), *plan.split("val"))
+    return float(np.concatenate([part.areas_m2 for part in parts]).min())
+
+
 def _settle(
-    bundle: Bundle, parts: list[MappedPart], run: TrackedRun, progress: Progress
+    bundle: Bundle, parts: list[MappedPart], run: TrackedRun, progress: Progress, smallest_m2: float
 ) -> tuple[Bundle, Mapping[str, float]]:
     """Choose thresholds, calibration and review on the validation parts; score them there."""
     maps = [beside_truth(part) for part in parts]
-    decoding = _choose_thresholds(maps, bundle.card.decoding, run, progress)
+    decoding = bundle.card.decoding
+    if run.settings.training.tune_thresholds:
+        decoding = _choose_thresholds(maps, decoding, smallest_m2, progress)
     calibration = calibrate(parts, decoding, run.settings, progress)
     if calibration is None:
         progress.warn("confidence: the mean probability, because validation graves are too few")
@@ -122,12 +132,10 @@ def _settle(
 
 
 def _choose_thresholds(
-    maps: list[TruthMap], start: DecodingSettings, run: TrackedRun, progress: Progress
+    maps: list[TruthMap], start: DecodingSettings, smallest_m2: float, progress: Progress
 ) -> DecodingSettings:
-    """Tune the thresholds if the settings ask for it."""
-    if not run.settings.training.tune_thresholds:
-        return start
-    tuned = tune_thresholds(maps, start, progress)
+    """Tune the thresholds, and say which of them change."""
+    tuned = tune_thresholds(maps, start, progress, smallest_m2=smallest_m2)
     changes = changed_thresholds(start, tuned)
     progress.note(f"thresholds: {changes}" if changes else "thresholds: kept")
     return tuned

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from grave_cli.errors import SettingsError, TrainingError
-from grave_cli.interrupts import held_back, interrupt_main
+from grave_cli.interrupts import ctrl_c_blocked, held_back, interrupt_main
 from grave_cli.processes import kill_children
 from grave_cli.settings.tree import Settings
 from grave_cli.training.device import training_device
@@ -186,7 +186,8 @@ def with_peers(place: Place, follow: Callable[..., None], *what: Any) -> Iterato
             work = (far_end, follow, replace(place, device=device), *what)
             process = context.Process(target=_main, args=work, name=f"device {device}", daemon=True)
             with held_back():  # Ctrl-C ends only processes that are listed
-                process.start()
+                with ctrl_c_blocked():
+                    process.start()
                 peers.append((process, line))
             far_end.close()
             watching = (line, process, failures, is_over)

@@ -3,6 +3,8 @@
 A dry run makes the same checks.
 """
 
+import numpy as np
+
 from grave_cli.dataset.training_data import TrainingPlan
 from grave_cli.errors import SettingsError
 from grave_cli.learning.checkpoints import read_checkpoint
@@ -15,6 +17,7 @@ from grave_cli.tracking.unfinished import Unfinished
 from grave_cli.training.device import training_device
 from grave_cli.training.peers import find_place
 from grave_cli.training.start import build_start, parts_known_to, settle_start
+from grave_cli.wording import counted, is_or_are, rounded
 
 
 def check_ready(settings: Settings, plan: TrainingPlan, unfinished: Unfinished | None) -> None:
@@ -39,7 +42,8 @@ def check_ready(settings: Settings, plan: TrainingPlan, unfinished: Unfinished |
     if unfinished is not None:
         unfinished.check_free()
         check_resumption(unfinished, plan.dataset_id, settings)
-    build_start(*settle_start(settings), resumed=unfinished is not None)
+    resumed = unfinished is not None
+    build_start(*settle_start(settings, resumed=resumed), resumed=resumed)
 
 
 def check_resumption(unfinished: Unfinished, dataset_id: str, settings: Settings) -> None:
@@ -59,8 +63,47 @@ def check_resumption(unfinished: Unfinished, dataset_id: str, settings: Settings
         )
 
 
+def note_doubts(
+    settings: Settings, start: Bundle | None, plan: TrainingPlan, progress: Progress
+) -> None:
+    """Warn of scores that will be too good, and of graves that will hardly be mapped.
+
+    Args:
+        settings: Settings with the thresholds of the start.
+        start: The model to start from; None without one.
+        plan: Data of the training.
+        progress: Receives the warnings.
+    """
+    note_known_parts(start, plan, progress)
+    note_small_graves(settings, plan, progress)
+
+
+def note_small_graves(settings: Settings, plan: TrainingPlan, progress: Progress) -> None:
+    """Say so if labelled graves are smaller than what the model will map.
+
+    Args:
+        settings: Settings with the thresholds of the start.
+        plan: The labelled graves.
+        progress: Receives the warning.
+    """
+    least = settings.prediction.decoding.min_area_m2
+    areas = np.concatenate([part.areas_m2 for part in plan.parts])
+    count = int((areas < least).sum())
+    if count:
+        progress.warn(
+            f"{count} of {counted(len(areas), 'labelled grave')} {is_or_are(count)} smaller than "
+            f"prediction.decoding.min_area_m2 = {least:g}, and will hardly be mapped: set it to "
+            f"half of the smallest ({rounded(areas.min() / 2, 2)}), or correct the labels"
+        )
+
+
 def note_known_parts(start: Bundle | None, plan: TrainingPlan, progress: Progress) -> None:
-    """Say so if a training is validated or tested on what its start was trained on."""
+    """Say so if a training is scored on what its start or its own thresholds are fitted to."""
+    if not plan.split("test"):
+        progress.warn(
+            "There is no test cemetery: test/… will be scores of the validation cemeteries, for "
+            "which epoch and thresholds are chosen, and so too good; list others in data.test"
+        )
     known = [] if start is None else parts_known_to(start, [one.part for one in plan.parts])
     if start is not None and known:
         progress.warn(

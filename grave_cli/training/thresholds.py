@@ -1,5 +1,6 @@
 """Thresholds that separate graves best, searched on cached probabilities without training."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,19 +19,24 @@ from grave_cli.progress import SILENT, Progress
 from grave_cli.settings.mapping import DecodingSettings
 from grave_cli.training.mapped_parts import TruthMap, score_labelled
 
+_AREA = "min_area_m2"
 _CANDIDATES: dict[str, tuple[float, ...]] = {
     "min_peak_body": (0.0, 0.6, 0.7, 0.8, 0.85, 0.9, 0.94, 0.96, 0.98, 0.99),
     "seed_threshold": (0.55, 0.65, 0.75, 0.8, 0.85, 0.9),
     "body_threshold": (0.4, 0.45, 0.5, 0.55, 0.6),
     "min_seed_area_m2": (0.005, 0.01, 0.02, 0.04, 0.08),
-    "min_area_m2": (0.05, 0.1, 0.15, 0.2, 0.3),
+    _AREA: (0.05, 0.1, 0.15, 0.2, 0.3),
 }
 _ROUNDS = 2  # the best value of one threshold depends on the others
 _LEAST_GAIN = 0.003  # of panoptic quality; a smaller gain, or one of less than a grave, is chance
 
 
 def tune_thresholds(
-    maps: Sequence[TruthMap], start: DecodingSettings, progress: Progress = SILENT
+    maps: Sequence[TruthMap],
+    start: DecodingSettings,
+    progress: Progress = SILENT,
+    *,
+    smallest_m2: float = math.inf,
 ) -> DecodingSettings:
     """Search the thresholds of the highest panoptic quality, one threshold at a time.
 
@@ -38,17 +44,23 @@ def tune_thresholds(
     wide ranges of a threshold. The score of a value is averaged with that of its neighbours, and a
     threshold changes only for a clear gain: a few dozen validation graves are easily overfitted.
 
+    Small graves are rare, and validation cemeteries may have none. So the smallest area is not
+    raised above half of the smallest labelled grave, which an outline of half its size still finds.
+
     Source: Kirillov et al. 2019, Panoptic Segmentation.
 
     Args:
         maps: Probabilities and ground truth of validation parts.
         start: Thresholds to start from; kept unless another value is clearly better.
         progress: Advances by one per threshold.
+        smallest_m2: Area of the smallest grave that is labelled for training or validation.
     """
+    areas = (area for area in _CANDIDATES[_AREA] if area <= smallest_m2 / 2)
+    allowed = {**_CANDIDATES, _AREA: tuple(areas)}
     best, quality = start, _Quality(maps)
-    with progress.task("Tuning thresholds", _ROUNDS * len(_CANDIDATES), "thresholds") as advance:
+    with progress.task("Tuning thresholds", _ROUNDS * len(allowed), "thresholds") as advance:
         for _ in range(_ROUNDS):
-            for key, candidates in _CANDIDATES.items():
+            for key, candidates in allowed.items():
                 best = _tune(quality, best, key, candidates)
                 advance(1)
     return best

@@ -47,7 +47,7 @@ from grave_cli.training.chip_workers import count_workers, read_for_workers
 from grave_cli.training.device import memory_named, training_device, training_precision
 from grave_cli.training.finishing import Fitted, finish_model
 from grave_cli.training.peers import Place, find_place, make_strategy, sharing_cores, with_peers
-from grave_cli.training.readiness import check_resumption, note_known_parts
+from grave_cli.training.readiness import check_resumption, note_doubts
 from grave_cli.training.sample_panels import SamplePanels
 from grave_cli.training.shown_places import choose_samples
 from grave_cli.training.start import NONE, build_start, settle_start
@@ -107,11 +107,11 @@ def run_training(
     place = Place() if callbacks or parent_run_id else find_place(settings)
     if place.node:
         raise SettingsError("only machine 0 keeps a run", found=f"NODE_RANK {place.node}")
-    settings, start = settle_start(settings)
+    settings, start = settle_start(settings, resumed=unfinished is not None)
     if data is None:
         check_places(settings)
         data = read_for_workers(plan_training(settings, progress), settings, progress)
-    note_known_parts(start, data.plan, progress)
+    note_doubts(settings, start, data.plan, progress)
     task, recipe = _build_task(settings, start, data, resumed=unfinished is not None)
     with _open_run(settings, data, start, unfinished, name, parent_run_id) as run:
         log_dataset(run, data.plan)
@@ -148,7 +148,7 @@ def follow_training(
         GraveError: Data, settings or model weights cannot be used.
         TrainingError: Another process failed, or trains on something else.
     """
-    settings, start = settle_start(settings)
+    settings, start = settle_start(settings, resumed=checkpoint is not None)
     task, recipe = _build_task(settings, start, data, resumed=checkpoint is not None)
     chips = _batches(data, recipe, settings)
     # Reading the scores of an epoch adds them up over the processes, so all must read them.

@@ -7,12 +7,19 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from multiprocessing import connection, get_context, resource_tracker
+from multiprocessing import connection, get_context
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
 from grave_cli.errors import GraveError, TuningError
-from grave_cli.interrupts import held_back, interrupt_main, none_lost, was_interrupted
+from grave_cli.interrupts import (
+    ctrl_c_blocked,
+    held_back,
+    interrupt_main,
+    none_lost,
+    unblock_ctrl_c,
+    was_interrupted,
+)
 from grave_cli.processes import kill_children
 from grave_cli.progress import SILENT, Progress
 from grave_cli.remote import permit
@@ -154,7 +161,7 @@ def _processes(
             line, far_end = context.Pipe()
             process = context.Process(target=_main, args=(assignment, far_end))
             with held_back():  # Ctrl-C ends only workers that are listed
-                with _ctrl_c_blocked(), _environment(gpu_of(number, gpus)):
+                with ctrl_c_blocked(), _environment(gpu_of(number, gpus)):
                     process.start()
                 workers.append((process, line))
             far_end.close()
@@ -163,23 +170,6 @@ def _processes(
         for _, line in workers:
             line.close()
         _await_end([process for process, _ in workers])
-
-
-@contextmanager
-def _ctrl_c_blocked() -> Iterator[None]:
-    """Block Ctrl-C while a worker starts: it stays blocked there until the worker can handle it.
-
-    Here it is only delayed. Windows cannot do this.
-    """
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    resource_tracker.ensure_running()  # its start would unblock the signal
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _await_end(processes: list["SpawnProcess"]) -> None:
@@ -206,15 +196,19 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
 
 
 def _main(assignment: Assignment, line: Connection) -> None:
-    """Run a worker."""
-    interrupt = _obey_parent(line)
+    """Run a worker; its parent may end it from the first step to the last."""
     try:
-        with none_lost(interrupt):
-            work_alone(assignment)
+        try:
+            with none_lost(_obey_parent(line)):
+                work_alone(assignment)
+        finally:  # a worker that has ended has nothing to stop
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.SIG_IGN)
     except KeyboardInterrupt:
         pass
     except GraveError as error:
-        line.send(str(error))
+        with suppress(OSError):  # the parent may have gone
+            line.send(str(error))
     except Exception as error:
         if not was_interrupted(error):
             raise
@@ -249,8 +243,7 @@ def _obey_parent(line: Connection) -> Callable[[], None]:
     signal.signal(signal.SIGINT, on_signal)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # returns the trial, as Ctrl-C does
     threading.Thread(target=listen, daemon=True).start()
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    unblock_ctrl_c()
     return interrupt
 
 

@@ -72,8 +72,8 @@ def check_search_space(plan: Study, settings: Settings) -> None:
 def distributions(plan: Study, settings: Settings) -> dict[str, "BaseDistribution"]:
     """Convert a search space to Optuna's distributions, by parameter name.
 
-    Whole bounds of a real setting span real numbers. Optuna stores plain values only: a list among
-    the choices is represented by its JSON.
+    Whole bounds of a real setting span real numbers, unless they have a step. Optuna stores plain
+    values only: a list among the choices is represented by its JSON.
     """
     from optuna.distributions import CategoricalDistribution
 
@@ -155,7 +155,9 @@ def _distribution(domain: Domain, is_real: bool) -> "BaseDistribution":
         return CategoricalDistribution(tuple(_labels(domain)))
     if isinstance(domain, IntRange) and not is_real:
         return IntDistribution(domain.low, domain.high, domain.log, domain.step)
-    return FloatDistribution(domain.low, domain.high, domain.log)
+    # Whole numbers with a step keep it; the usual step of 1 means any real number.
+    step = domain.step if isinstance(domain, IntRange) and domain.step > 1 else None
+    return FloatDistribution(domain.low, domain.high, domain.log, step)
 
 
 def _labels(domain: Choice) -> dict[Any, Any]:

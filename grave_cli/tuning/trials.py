@@ -32,7 +32,7 @@ from grave_cli.tracking.models import (
 from grave_cli.tracking.studies import OBJECTIVE_TAG, STATE_TAG, TRIAL_TAG
 from grave_cli.training.chip_workers import read_for_workers
 from grave_cli.training.device import training_device
-from grave_cli.training.start import named_start, with_thresholds
+from grave_cli.training.start import named_start, parts_known_to, with_thresholds
 from grave_cli.tuning.opening import StudyBasis, search_space_text, split_text
 from grave_cli.tuning.result import RUN_ID, run_name
 from grave_cli.tuning.search_space import (
@@ -203,7 +203,13 @@ def plan_trials(
     settings = with_values(settings, {"data.channels": card.recipe.channels})
     settings = with_thresholds(settings, found.bundle)
     name = model or card.run_id or STARTER
-    return DecodingTrials(settings, plan, plan_training(settings, progress), found, name)
+    data = plan_training(settings, progress)
+    if known := parts_known_to(found.bundle, [one.part for one in data.split("val")]):
+        progress.warn(
+            f"The thresholds will suit graves that the model has learnt: {card.name} was trained "
+            f"on {', '.join(known)}; list other cemeteries in data.val"
+        )
+    return DecodingTrials(settings, plan, data, found, name)
 
 
 def _basis(data: TrainingPlan, plan: Study, channels: str, objective: str) -> StudyBasis:

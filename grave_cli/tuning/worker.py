@@ -10,6 +10,7 @@ from grave_cli.interrupts import held_back, was_interrupted
 from grave_cli.masking import mask
 from grave_cli.progress import SILENT, Progress
 from grave_cli.tuning.shared_study import SharedStudy, Slots
+from grave_cli.wording import rounded
 
 if TYPE_CHECKING:
     from optuna import Trial
@@ -70,7 +71,7 @@ def work(
 def describe(trial: "FrozenTrial", failure: Exception | None = None) -> str:
     """Describe the outcome and parameters of a trial in one line."""
     params = ", ".join(
-        f"{key} {value:.3g}" if isinstance(value, float) else f"{key} {value}"
+        f"{key} {rounded(value, 3)}" if isinstance(value, float) else f"{key} {value}"
         for key, value in trial.params.items()
     )
     outcome = f"{trial.state.name.lower()}" + (f": {mask(str(failure))}" if failure else "")

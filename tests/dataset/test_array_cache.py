@@ -133,6 +133,17 @@ def test_copied_files_are_used(
     assert str((folder / "rgb.npy").stat().st_mtime_ns) in record
 
 
+def test_files_of_another_version_of_gravecli_are_not_used(
+    planned: Planned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cached(planned, tmp_path)
+    (old,) = tmp_path.glob("*/arrays.json")
+    monkeypatch.setattr(array_cache, "__version__", "0.0.1")
+    cached(planned, tmp_path)
+    assert len(list(tmp_path.glob("*/arrays.json"))) == 2
+    assert old.exists()
+
+
 def test_a_cache_in_a_file_s_place_is_named(planned: Planned, tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("mine")
     with pytest.raises(ExportError, match=r"cache: cannot be written"):

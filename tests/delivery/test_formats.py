@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import fiona
@@ -194,6 +195,18 @@ def test_geoparquet_holds_geometry_crs_and_types(layer: Layer, tmp_path: Path) -
     assert about["bbox"] == shapely.total_bounds(layer.polygons()).tolist()
     geopandas = pytest.importorskip("geopandas", reason="geopandas is not installed")
     assert same(geopandas.read_parquet(path).geometry.to_numpy(), layer)
+
+
+def test_geoparquet_keeps_a_column_called_geometry(layer: Layer, tmp_path: Path) -> None:
+    from pyarrow import parquet
+
+    columns = {**layer.columns, "geometry": Column("str")}
+    rows = [{**row, "geometry": "sunk"} for row in layer.rows]
+    path = write(replace(layer, columns=columns, rows=rows), tmp_path / "map.parquet")
+    table = parquet.read_table(path)
+    assert set(table["geometry"].to_pylist()) == {"sunk"}
+    outlines = json.loads(table.schema.metadata[b"geo"])["primary_column"]
+    assert same(shapely.from_wkb(table[outlines].to_pylist()), layer)
 
 
 def test_geoparquet_without_pyarrow_says_so(

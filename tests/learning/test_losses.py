@@ -89,3 +89,14 @@ def test_the_focal_term_reduces_the_weight_of_confident_pixels(
         expected = missing**2 * -np.log(1 - missing)
         loss = focused(logits_of(targets, certainty), targets, everywhere)
         assert float(loss) == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("gamma", [0.01, 0.3, 1.0, 3.0])
+@pytest.mark.parametrize("certainty", [15.0, 25.0, 200.0])
+def test_the_focal_term_has_a_finite_slope_where_a_pixel_is_quite_sure(
+    targets: torch.Tensor, everywhere: torch.Tensor, gamma: float, certainty: float
+) -> None:
+    logits = logits_of(targets, certainty).requires_grad_()
+    GraveLoss(1.0, EVEN, focal_gamma=gamma)(logits, targets, everywhere).backward()
+    assert logits.grad is not None
+    assert torch.isfinite(logits.grad).all()

@@ -1,6 +1,8 @@
 """Processes that prepare chips: the same chips as without them, at no copies of the data."""
 
+import os
 import pickle
+import signal
 from dataclasses import replace
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
@@ -70,6 +72,23 @@ def test_any_number_of_workers_prepares_the_same_chips(
         assert pids(helped_loader) == started  # none is started anew
     revisited = torch.cat([batch["place"] for batch in expected])[:, 1:]
     assert ((revisited - 60).abs() <= 0.35 * settings.chips.size_px + 1).all(dim=1).any()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows blocks no signals")
+def test_ctrl_c_does_not_reach_a_worker(
+    data: TrainingData, settings: Settings, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It ends with the training; one that were interrupted as well would show a traceback."""
+    recipe = InputRecipe.from_settings(settings, HALF, HALF)
+    loader = GraveDataModule(data.train, data.val, recipe, settings, workers=1).train_dataloader()
+    batches = iter(loader)
+    (pid,) = pids(loader)
+    os.kill(pid, signal.SIGINT)  # while Python starts
+    next(batches)
+    os.kill(pid, signal.SIGINT)
+    assert len(list(loader)) > 0
+    assert pids(loader) == [pid]
+    assert capfd.readouterr().err == ""
 
 
 def test_mapped_arrays_are_handed_over_by_name(data: TrainingData) -> None:

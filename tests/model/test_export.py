@@ -60,7 +60,7 @@ def for_heights(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, Bun
 def start(bundle: Bundle, settings: Settings) -> torch.nn.Module:
     recipe = InputRecipe.from_settings(settings, *NORMAL)
     architecture = architecture_for(settings, recipe.channel_count)
-    return continue_from(bundle, architecture, recipe.features).eval()
+    return continue_from(bundle, architecture, recipe).eval()
 
 
 def test_a_network_starts_with_the_weights_of_the_model(
@@ -96,6 +96,24 @@ def test_a_model_for_rgb_dem_keeps_its_colours_and_the_features_it_shares(
         again, pixels[:, 3] = pixels[:, :3], 0
     with torch.inference_mode():
         assert torch.allclose(other(again), load_network(bundle)(pixels), atol=1e-5)
+
+
+def test_a_metre_stays_a_metre_if_the_range_of_heights_is_another(
+    for_heights: tuple[Settings, Bundle],
+) -> None:
+    settings, bundle = for_heights
+    chosen = with_values(settings, {"elevation.height_range_m": (-1.0, 1.5)})
+    lower = start(bundle, chosen)
+    rgb = torch.randint(0, 256, (3, 64, 64), dtype=torch.uint8).numpy()
+    heights = torch.rand(1, 64, 64).numpy()  # within both ranges
+    valid = torch.ones(64, 64, dtype=torch.bool).numpy()
+    recipes = (InputRecipe.from_settings(chosen, *NORMAL), bundle.card.recipe)
+    inputs = [
+        torch.from_numpy(recipe.network_input(rgb, heights, valid))[None] for recipe in recipes
+    ]
+    assert not torch.allclose(*inputs)
+    with torch.inference_mode():
+        assert torch.allclose(lower(inputs[0]), load_network(bundle)(inputs[1]), atol=1e-4)
 
 
 def test_an_encoder_that_reads_the_input_in_several_branches_starts_likewise(

@@ -38,7 +38,7 @@ def test_the_front_matter_is_understood_by_the_hub() -> None:
     found = {(one.dataset_split, one.metric_type): one.metric_value for one in data.eval_results}
     for (split, metric), value in found.items():
         assert value == pytest.approx(bundle.card.metrics[f"{split}/{metric}"], abs=1e-4)
-    assert {"val", "test"} == {split for split, _ in found}
+    assert {split for split, _ in found} == {"val"}  # the starter has no test scenes
     assert {one.dataset_revision for one in data.eval_results} == {bundle.card.dataset_id}
 
 
@@ -64,6 +64,27 @@ def test_a_model_of_ones_own_states_no_licence_and_scores_that_are_undefined_are
     (result,) = head["model-index"][0]["results"]  # type: ignore[index]
     assert [one["type"] for one in result["metrics"]] == ["dice"]
     assert "model-index" not in front_matter(changed(untrained, metrics={}))
+
+
+def test_counts_of_thousands_of_graves_are_written_out(untrained: Bundle) -> None:
+    text = changed(untrained, metrics={"test/merges": 12345.0, "test/object_f1": 0.86664})
+    assert "| `test/merges` | 12345 |" in text
+    assert "| `test/object_f1` | 0.8666 |" in text
+
+
+def test_scores_of_a_training_without_test_cemeteries_are_no_test_results(
+    untrained: Bundle,
+) -> None:
+    scores = {"val/object_f1": 0.8, "test/object_f1": 0.9}
+
+    def splits(*test: str) -> tuple[list[str], bool]:
+        text = changed(untrained, metrics=scores, parts={"train": ("a",), "test": test})
+        (model,) = front_matter(text)["model-index"]  # type: ignore[misc, attr-defined]
+        named = [one["dataset"]["split"] for one in model["results"]]
+        return named, "There is no test cemetery: the scores `test/…` are those of" in text
+
+    assert splits("b") == (["val", "test"], False)
+    assert splits() == (["val"], True)
 
 
 def test_generated_cemeteries_in_the_training_are_stated(untrained: Bundle) -> None:

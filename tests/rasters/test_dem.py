@@ -1,5 +1,6 @@
 """DEMs of every kind against a known surface."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -204,6 +205,8 @@ def test_heights_that_are_none_are_said_when_no_tag_does(tmp_path: Path, marker:
 
     (note,) = inspect_dem(untagged).notes
     assert note.startswith(f"{untagged}: heights of {np.float32(marker):g} are taken as missing")
+    (advised,) = re.findall(r"-a_nodata (\S+) ", note)
+    assert float(advised) == np.float32(marker)  # to the last digit, or the tag would mark nothing
     assert inspect_dem(tagged).notes == ()
 
 

@@ -140,13 +140,17 @@ def test_on_other_data_both_are_run_over_the_new_validation_data(
     assert mine != pytest.approx(theirs)
     contrast = f"val/dice {mine:.4f} against {theirs:.4f} of version 1, both on the new"
     own = rescore(challenger, new)
-    assert contrast in register(new, challenger, data, "new", own)
+    verdict = register(new, challenger, data, "new", own)
+    assert contrast in verdict
+    too_good = "; version 1 was trained on sample_03, which makes its score too good"
+    assert verdict.endswith(too_good) == ("sample_03" in champion.card.parts["train"])
     assert champion_of(new) == ("3" if mine > theirs else "1")
 
 
 def untrained_like(bundle: Bundle, folder: Path) -> Bundle:
     torch.manual_seed(0)
-    return write_model(folder, build_network(bundle.card.architecture), bundle.card)
+    card = bundle.card.model_copy(update={"parts": {"train": ("sample_03",)}})
+    return write_model(folder, build_network(bundle.card.architecture), card)
 
 
 def test_scoring_the_model_of_a_training_again_gives_its_own_score(trained: Settings) -> None:

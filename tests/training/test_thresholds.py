@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+import pytest
 from grave_rows import GSD_M, blurred, row_of_graves
 
 from grave_cli.graves.targets import BORDER, CONTACT, encode
@@ -61,6 +62,19 @@ def test_spots_that_the_network_is_unsure_of_are_left_out() -> None:
     tuned = tune_thresholds([one] * 4, start)
     assert score_decoding([one], start).f1 < 1
     assert score_decoding([one], tuned).f1 == 1
+
+
+@pytest.mark.parametrize(("smallest_m2", "most_m2"), [(1.8, 0.3), (0.36, 0.15), (0.1, 0.1)])
+def test_the_smallest_area_stays_below_the_smallest_labelled_grave(
+    smallest_m2: float, most_m2: float
+) -> None:
+    """Specks of 0.12 and 0.24 m2 lie beside graves of 1.8 m2; small graves would look alike."""
+    (labels, _) = rows(0.3)
+    one = map_of(labels)
+    for column, width in zip(range(0, 128, 16), (6, 12) * 4, strict=True):
+        one.levels[0, :8, column : column + width] = 255
+    tuned = tune_thresholds([one] * 4, DecodingSettings(), smallest_m2=smallest_m2)
+    assert tuned.min_area_m2 == most_m2
 
 
 def test_a_gain_of_less_than_a_grave_is_chance() -> None:

@@ -3,7 +3,7 @@ from typing import Any
 import optuna
 import pytest
 
-from grave_cli.errors import TuningError
+from grave_cli.errors import SettingsError, TuningError
 from grave_cli.settings.load import load_settings, with_values
 from grave_cli.settings.studies import Study
 from grave_cli.settings.tree import Settings
@@ -89,6 +89,20 @@ def test_whole_bounds_of_a_real_setting_span_real_numbers() -> None:
     drawn = [settings_of(trials.ask(space).params, plan, Settings()).training for _ in range(10)]
     assert len({training.bce_weight for training in drawn}) == 10
     assert {type(training.epochs) for training in drawn} == {int}
+
+
+def test_a_step_between_whole_bounds_of_a_real_setting_is_kept() -> None:
+    domain = {"low": 600, "high": 1800, "step": 600}
+    plan = study(search_space={"training.max_time_s": domain})
+    (distribution,) = distributions(plan, Settings()).values()
+    trials = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    drawn = {trials.ask({"time": distribution}).params["time"] for _ in range(20)}
+    assert drawn == {600.0, 1200.0, 1800.0}
+
+
+def test_a_step_on_a_logarithmic_scale_is_refused() -> None:
+    with pytest.raises(SettingsError, match=r"training.epochs.*step must be 1 with log"):
+        study(search_space={"training.epochs": {"low": 4, "high": 64, "step": 4, "log": True}})
 
 
 def test_a_choice_of_lists_goes_by_its_text() -> None:

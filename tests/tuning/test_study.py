@@ -11,9 +11,10 @@ import psutil
 import pytest
 from image_store import client_of, copy_store, images_of, runs_of
 from mlflow.entities import Run
-from support import Listener, tiny_settings
+from support import Listener, tiny_settings, untrained_bundle
 
 from grave_cli.errors import TuningError
+from grave_cli.model.bundle import write_card
 from grave_cli.model.shipped import starter_model
 from grave_cli.settings.load import load_settings, with_values
 from grave_cli.settings.tree import Settings
@@ -286,6 +287,21 @@ def test_thresholds_that_are_set_take_precedence_over_those_of_the_model(
     trials = plan_trials(settings, settings.hpo.studies["decode"], "starter")
     own = starter_model().card.decoding
     assert trials.settings.prediction.decoding == own.model_copy(update={"body_threshold": 0.43})
+
+
+def test_thresholds_tuned_on_cemeteries_that_the_model_has_learnt_are_named(
+    sample_data: Path, tmp_path: Path, listener: Listener
+) -> None:
+    bundle = untrained_bundle(tmp_path / "model", channels="rgb")
+    card = bundle.card.model_copy(update={"parts": {"train": ("sample_01",), "val": ()}})
+    write_card(bundle.folder, card)
+    for val, known in (("sample_01", 1), ("sample_02", 0)):
+        lists = {"data__train": ("sample_03",), "data__val": (val,)}
+        settings = tiny_settings(sample_data, tmp_path / "runs", **lists)
+        plan_trials(settings, settings.hpo.studies["decode"], str(bundle.folder), listener)
+        said = [note for note in listener.notes if "was trained on sample_01;" in note]
+        assert len(said) == known
+        listener.notes.clear()
 
 
 @pytest.mark.slow
