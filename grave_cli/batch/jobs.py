@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from grave_cli.dataset.file_kinds import DEM, ORTHOPHOTO, bears_tag
+from grave_cli.dataset.file_kinds import DEM, KINDS, ORTHOPHOTO, bears_tag
 from grave_cli.dataset.named_files import (
     HeightFiles,
     HeightSearch,
@@ -16,6 +16,7 @@ from grave_cli.dataset.named_files import (
 )
 from grave_cli.dataset.odm_project import read_project
 from grave_cli.errors import DatasetError, SettingsError
+from grave_cli.progress import SILENT, Progress
 from grave_cli.regular_files import check_regular
 
 LIST_MARK = "@"
@@ -96,6 +97,7 @@ def list_jobs(
     out: Path,
     dem_folder: Path | None = None,
     link: Callable[[Path], Path] = lambda path: path,
+    progress: Progress = SILENT,
 ) -> tuple[Job, ...]:
     """List the cemeteries to map, sorted by name.
 
@@ -104,6 +106,7 @@ def list_jobs(
         out: Folder of the maps.
         dem_folder: Where the DEMs lie; None: see `sibling_heights`.
         link: Makes a link file of an address in a list, and leaves paths as they are.
+        progress: Receives a note for each picture or folder of pictures that is passed over.
 
     Raises:
         DatasetError: A file or folder is missing, a folder holds no orthophoto, or two orthophotos
@@ -113,7 +116,7 @@ def list_jobs(
         raise DatasetError("folder of DEMs is missing", where=dem_folder, remedy="check --dem-dir")
     jobs: dict[str, Job] = {}
     search = HeightSearch()
-    for orthophoto in _orthophotos(given, link):
+    for orthophoto in _orthophotos(given, link, progress):
         name = cemetery_name(orthophoto)
         if (other := jobs.get(name)) is not None:
             raise DatasetError(
@@ -158,10 +161,12 @@ def slurm_shard(environ: Mapping[str, str] = os.environ) -> Shard | None:
     return Shard(index, count) if 0 <= index < count else None
 
 
-def _orthophotos(given: Sequence[Path], link: Callable[[Path], Path]) -> Iterator[Path]:
+def _orthophotos(
+    given: Sequence[Path], link: Callable[[Path], Path], progress: Progress
+) -> Iterator[Path]:
     seen: set[Path] = set()
     for path in given:
-        for orthophoto in _of_argument(path, link):
+        for orthophoto in _of_argument(path, link, progress):
             if not os.path.isfile(orthophoto):
                 raise DatasetError("orthophoto is missing", where=orthophoto)
             if (place := orthophoto.resolve()) not in seen:
@@ -169,14 +174,14 @@ def _orthophotos(given: Sequence[Path], link: Callable[[Path], Path]) -> Iterato
                 yield orthophoto
 
 
-def _of_argument(path: Path, link: Callable[[Path], Path]) -> Iterator[Path]:
+def _of_argument(path: Path, link: Callable[[Path], Path], progress: Progress) -> Iterator[Path]:
     if is_list(path):
         for line in _of_list(Path(str(path)[len(LIST_MARK) :]), link):
             yield single_orthophoto(line)
     elif (project := read_project(path)) is not None:
         yield project.orthophoto
     elif os.path.isdir(path):
-        yield from _of_folder(path)
+        yield from _of_folder(path, progress)
     else:
         yield path
 
@@ -206,16 +211,19 @@ def _is_heights(path: Path) -> bool:
     return bears_tag(path, DEM) or path.stem.lower() in DEM.tags
 
 
-def _of_folder(folder: Path) -> Iterator[Path]:
+def _of_folder(folder: Path, progress: Progress) -> Iterator[Path]:
     """Find the orthophotos of a data folder, of projects in a folder, or beside their DEMs."""
     layout = folder / ORTHOPHOTO.folder
     place = layout if layout.is_dir() else folder
     found, unread = find_files(place, ORTHOPHOTO)
     photos = [path for path in found.values() if place is layout or not _is_heights(path)]
+    known = {folder / kind.folder for kind in KINDS}
     if place is not layout:
         with readable(folder):
-            projects = [read_project(one) for one in sorted(folder.iterdir()) if one.is_dir()]
-        photos += [project.orthophoto for project in projects if project is not None]
+            folders = [one for one in sorted(folder.iterdir()) if one.is_dir()]
+        projects = {one: project for one in folders if (project := read_project(one)) is not None}
+        photos += [project.orthophoto for project in projects.values()]
+        known |= set(projects)
     if not photos:
         raise DatasetError(
             "no orthophotos in this folder",
@@ -223,4 +231,8 @@ def _of_folder(folder: Path) -> Iterator[Path]:
             found=", ".join(path.name for path in (*found.values(), *unread)) or None,
             expected=f"{', '.join(ORTHOPHOTO.endings)}, or projects of OpenDroneMap",
         )
+    for path in unread:
+        if path not in known:
+            remedy = "name it, too" if path.is_dir() else f"expected {ORTHOPHOTO.endings[0]}"
+            progress.warn(f"{path} is not read; {remedy}")
     yield from photos

@@ -103,7 +103,7 @@ class ManyCemeteries:
         from grave_cli.cli.addresses import as_link
 
         link = partial(as_link, work_dir=self.loaded.settings.work_dir)
-        jobs = list_jobs(self.given, self.out, self.dem_folder, link)
+        jobs = list_jobs(self.given, self.out, self.dem_folder, link, self.progress)
         if self._shard is None:
             return jobs
         taken = self._shard.take(jobs)

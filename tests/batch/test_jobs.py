@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from support import Listener
 
 from grave_cli.batch.jobs import (
     Shard,
@@ -90,6 +91,18 @@ def test_a_project_of_opendronemap_is_one_cemetery_and_a_folder_of_projects_are_
     (job,) = list_jobs([project], Path("maps"))
     assert job.heights.dtm == project / PROJECT[2]
     assert job.out == Path("maps/st_anna.gpkg")
+
+
+def test_pictures_that_are_passed_over_are_named(here: Path) -> None:
+    touch("flat/a.tif", "flat/b.jpg", "flat/north/c.tif", "flat/dems/a.tif", "flat/notes/read.txt")
+    touch(*(f"flat/st_anna/{name}" for name in PROJECT))
+    progress = Listener()
+    jobs = list_jobs([Path("flat")], Path("maps"), progress=progress)
+    assert [job.cemetery for job in jobs] == ["a", "st_anna"]
+    assert progress.notes == [
+        f"{Path('flat/b.jpg')} is not read; expected .tif",
+        f"{Path('flat/north')} is not read; name it, too",
+    ]
 
 
 @pytest.mark.parametrize(
