@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from affine import Affine
 from broken_database import BROKEN
 from deliveries import write
 from office import (
@@ -14,6 +15,7 @@ from office import (
     CHECK,
     CRS,
     DEM,
+    HERE,
     ORTHOPHOTO,
     PREDICT,
     TINY_SETS,
@@ -24,6 +26,7 @@ from office import (
     write_dem,
     write_raster,
 )
+from shapely.affinity import translate
 
 Spoil = Callable[[Path], object]
 FILES = ("model.json", "model.safetensors", "model.onnx")
@@ -214,9 +217,11 @@ def test_a_bad_store_of_runs(with_store: Path, name: str, command: str) -> None:
     else:
         BROKEN[name][0](file)
     if command == "cross-validate":
-        write_raster(with_store / "data/orthophotos/berta.tif")
-        write_dem(with_store / "data/dems/berta.tif")
-        write(with_store / "data/annotations/berta.gpkg", graves(), crs=CRS)
+        there = Affine.translation(100, 0) @ HERE
+        write_raster(with_store / "data/orthophotos/berta.tif", transform=there)
+        write_dem(with_store / "data/dems/berta.tif", transform=there @ Affine.scale(2))
+        moved = [translate(one, 100) for one in graves()]
+        write(with_store / "data/annotations/berta.gpkg", moved, crs=CRS)
     assert_refuses(with_store, STORE_COMMANDS[command], "mlflow.db")
 
 
