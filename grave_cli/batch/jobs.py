@@ -1,12 +1,12 @@
 """The cemeteries to map, from files, folders and lists: each with its DEM and its map's place."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from grave_cli.dataset.file_kinds import DEM, KINDS, ORTHOPHOTO, bears_tag
+from grave_cli.dataset.file_kinds import DEM, KINDS, ORTHOPHOTO, bears_tag, name_of
 from grave_cli.dataset.named_files import (
     HeightFiles,
     HeightSearch,
@@ -116,7 +116,9 @@ def list_jobs(
         raise DatasetError("folder of DEMs is missing", where=dem_folder, remedy="check --dem-dir")
     jobs: dict[str, Job] = {}
     search = HeightSearch()
-    for orthophoto in _orthophotos(given, link, progress):
+    # Neither the maps of an earlier run nor the DEMs are orthophotos that were forgotten.
+    apart = {one.resolve() for one in (out, dem_folder) if one is not None}
+    for orthophoto in _orthophotos(given, link, apart, progress):
         name = cemetery_name(orthophoto)
         if (other := jobs.get(name)) is not None:
             raise DatasetError(
@@ -162,11 +164,14 @@ def slurm_shard(environ: Mapping[str, str] = os.environ) -> Shard | None:
 
 
 def _orthophotos(
-    given: Sequence[Path], link: Callable[[Path], Path], progress: Progress
+    given: Sequence[Path],
+    link: Callable[[Path], Path],
+    apart: Collection[Path],
+    progress: Progress,
 ) -> Iterator[Path]:
     seen: set[Path] = set()
     for path in given:
-        for orthophoto in _of_argument(path, link, progress):
+        for orthophoto in _of_argument(path, link, apart, progress):
             if not os.path.isfile(orthophoto):
                 raise DatasetError("orthophoto is missing", where=orthophoto)
             if (place := orthophoto.resolve()) not in seen:
@@ -174,14 +179,16 @@ def _orthophotos(
                 yield orthophoto
 
 
-def _of_argument(path: Path, link: Callable[[Path], Path], progress: Progress) -> Iterator[Path]:
+def _of_argument(
+    path: Path, link: Callable[[Path], Path], apart: Collection[Path], progress: Progress
+) -> Iterator[Path]:
     if is_list(path):
         for line in _of_list(Path(str(path)[len(LIST_MARK) :]), link):
             yield single_orthophoto(line)
     elif (project := read_project(path)) is not None:
         yield project.orthophoto
     elif os.path.isdir(path):
-        yield from _of_folder(path, progress)
+        yield from _of_folder(path, apart, progress)
     else:
         yield path
 
@@ -211,7 +218,7 @@ def _is_heights(path: Path) -> bool:
     return bears_tag(path, DEM) or path.stem.lower() in DEM.tags
 
 
-def _of_folder(folder: Path, progress: Progress) -> Iterator[Path]:
+def _of_folder(folder: Path, apart: Collection[Path], progress: Progress) -> Iterator[Path]:
     """Find the orthophotos of a data folder, of projects in a folder, or beside their DEMs."""
     layout = folder / ORTHOPHOTO.folder
     place = layout if layout.is_dir() else folder
@@ -232,7 +239,8 @@ def _of_folder(folder: Path, progress: Progress) -> Iterator[Path]:
             expected=f"{', '.join(ORTHOPHOTO.endings)}, or projects of OpenDroneMap",
         )
     for path in unread:
-        if path not in known:
+        is_beside = name_of(path, ORTHOPHOTO) in found  # such as the overview of a mapped one
+        if path not in known and path.resolve() not in apart and not is_beside:
             remedy = "name it, too" if path.is_dir() else f"expected {ORTHOPHOTO.endings[0]}"
             progress.warn(f"{path} is not read; {remedy}")
     yield from photos

@@ -95,9 +95,11 @@ def test_a_project_of_opendronemap_is_one_cemetery_and_a_folder_of_projects_are_
 
 def test_pictures_that_are_passed_over_are_named(here: Path) -> None:
     touch("flat/a.tif", "flat/b.jpg", "flat/north/c.tif", "flat/dems/a.tif", "flat/notes/read.txt")
+    touch("flat/a.png", "flat/maps/a.gpkg", "flat/heights/st_anna.tif")
     touch(*(f"flat/st_anna/{name}" for name in PROJECT))
     progress = Listener()
-    jobs = list_jobs([Path("flat")], Path("maps"), progress=progress)
+    folders = Path("flat/maps"), Path("flat/heights")
+    jobs = list_jobs([Path("flat")], *folders, progress=progress)
     assert [job.cemetery for job in jobs] == ["a", "st_anna"]
     assert progress.notes == [
         f"{Path('flat/b.jpg')} is not read; expected .tif",
