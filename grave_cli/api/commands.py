@@ -4,22 +4,20 @@ Arguments are those of the commands, paths as text or `Path`. Everything heavy i
 function runs. A wrong input raises an error of `grave_cli.errors`, which reads as one line.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal
 
 from grave_cli.api.listeners import Listening, listen
+from grave_cli.api.map_result import as_map, map_place
 from grave_cli.api.prepared import PathLike, SettingsLike, optional_path, resolve
 from grave_cli.api.results import CemeteryMap, Graves
-from grave_cli.errors import DatasetError, SettingsError
+from grave_cli.errors import DatasetError
 
 if TYPE_CHECKING:
     from grave_cli.dataset.identity.dataset_id import Fingerprint
     from grave_cli.doctor.report import CheckReport
     from grave_cli.evaluation.evaluate import Evaluation
-    from grave_cli.mapping.map_files import MapFiles
     from grave_cli.sample_data.write import SampleCemetery
     from grave_cli.training.trainer import TrainingResult
 
@@ -196,7 +194,7 @@ def predict_cemetery(
     photo = single_orthophoto(Path(orthophoto))
     heights = choose_heights(photo, optional_path(dem), optional_path(dtm))
     inputs = {"--dem": heights.files.dem, "--dtm": heights.files.dtm, "--aoi": extent.aoi}
-    with _place(optional_path(out), names) as place:
+    with map_place(optional_path(out), names) as place:
         files = MapFiles(
             photo,
             place,
@@ -214,7 +212,7 @@ def predict_cemetery(
             work_dir=loaded.settings.work_dir,
         )
         map_into(files, heights, _model_name(model), loaded, extent, listener)
-        return _as_map(files, is_written=out is not None)
+        return as_map(files, is_written=out is not None)
 
 
 def evaluate(
@@ -322,46 +320,7 @@ def write_sample_data(
     )
 
 
-@contextmanager
-def _place(out: Path | None, formats: Sequence[str]) -> Iterator[Path]:
-    """Yield the map to write, or one in a folder that is deleted."""
-    if out is not None:
-        yield out
-        return
-    if formats:
-        raise SettingsError("formats belong to files", found=", ".join(formats), expected="out=")
-    with TemporaryDirectory(prefix="gravecli-") as folder:
-        yield Path(folder) / "map.gpkg"
-
-
 def _model_name(model: Any) -> str | None:
     if model is None:
         return None
     return str(getattr(model, "run_id", model))
-
-
-def _as_map(files: "MapFiles", *, is_written: bool) -> CemeteryMap:
-    from grave_cli.mapping.geopackage import candidates_layer, graves_layer
-
-    result, summary = files.mapped, files.summary
-    assert result is not None  # it has been received
-    crs = files.crs or result.source_crs
-    layer, faint = graves_layer(result, crs), candidates_layer(result, crs)
-    written = summary["files"] if is_written else {}
-    return CemeteryMap(
-        geometries=layer.polygons(),
-        crs=crs,
-        attributes=tuple(layer.cells()),
-        notes=tuple(summary["notes"]),
-        candidates=Graves(faint.polygons(), crs, tuple(faint.cells())),
-        guarantee=summary["guarantee"],
-        cemetery=result.cemetery,
-        files={name: Path(path) for name, path in written.items()},
-        preview=files.preview,
-        report=files.report,
-        model=summary["model"],
-        score=summary.get("score"),
-        comparison=summary.get("comparison"),
-        provenance=result.provenance,
-        seconds=summary["seconds"],
-    )

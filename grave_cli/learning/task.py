@@ -82,13 +82,13 @@ class GraveTask(LightningModule):
         """Score the cores of a batch of tiles.
 
         Raises:
-            TrainingError: The network is broken for good: it computes what is no number. Its scores
-                would be 0, like those of one that has learnt nothing.
+            TrainingError: The training has diverged: the output of the network is NaN, and stays
+                so. It would score 0, like a network that has learnt nothing.
         """
         logits = self(batch["input"]).float()
         if logits.isnan().any():
             raise TrainingError(
-                "the training has diverged: the network computes what is no number",
+                "the training has diverged: the output of the network is not a number",
                 found=f"learning rate {self.peak_rate:g}, precision {self.trainer.precision}",
                 remedy="set a smaller training.learning_rate, or training.precision to 32-true",
             )

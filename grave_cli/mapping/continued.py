@@ -94,7 +94,7 @@ def continue_survey(
 
 
 def _all_columns(result: PredictionResult, comparison: Comparison) -> Iterator[dict[str, Any]]:
-    """Yield the columns of each grave, also those that its layer has under another name.
+    """Yield the columns of each grave, with any column that has another name in its layer.
 
     To a GeoPackage, `GRAVE_ID` or `Number` of the office is one column with that of the map.
     """
