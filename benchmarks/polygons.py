@@ -59,7 +59,7 @@ def time_stages(probabilities: ProbabilityMap) -> list[float]:
     found, one_s = find(probabilities, 1)
     _, all_s = find(probabilities, 0)
     start = time.perf_counter()
-    outlines = regularise(found.polygons, found.evidence.body, 0.05, settings.outlines)
+    outlines = regularise(found.polygons, found.evidence.body, 0.05, settings.outlines, threads=0)
     regular_s = time.perf_counter() - start
     start = time.perf_counter()
     polygons = to_crs(outlines.regular, probabilities.grid.transform)

@@ -54,10 +54,11 @@ def extract_graves(
         RasterReadError: The DEM is damaged.
     """
     grid = probabilities.grid
-    found = find_graves(
-        probabilities, scene, decoding, progress, threads=settings.prediction.threads
+    threads = settings.prediction.threads
+    found = find_graves(probabilities, scene, decoding, progress, threads=threads)
+    outlines = regularise(
+        found.polygons, found.evidence.body, grid.gsd_m, settings.outlines, threads=threads
     )
-    outlines = regularise(found.polygons, found.evidence.body, grid.gsd_m, settings.outlines)
     found = found.take(outlines.index)
     features = confidence_features(outlines, found.evidence)
     confidence = calibration.confidence(features) if calibration else found.evidence.body

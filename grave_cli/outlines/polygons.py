@@ -1,6 +1,8 @@
 """Outlines as values, and geometry shared by several rooms."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import shapely
@@ -8,6 +10,8 @@ from affine import Affine
 from numpy.typing import NDArray
 
 Polygons = NDArray[np.object_]
+Map = Callable[..., Any]
+"""`map`, or the `map` of a pool of threads."""
 _SNAP = 1e-6  # pixels or CRS units; far below the precision of any survey
 _CRUMBS = 1e-6  # of an outline's area: smaller parts that a repair leaves are dropped
 

@@ -6,7 +6,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from grave_cli.outlines.polygons import Polygons
+from grave_cli.outlines.polygons import Map, Polygons
 
 Floats = NDArray[np.float64]
 
@@ -57,7 +57,7 @@ class Rectangles:
         return np.asarray((self.high - self.low).prod(axis=1))
 
 
-def fit_rectangles(outlines: Polygons, angle: Floats | None = None) -> Rectangles:
+def fit_rectangles(outlines: Polygons, angle: Floats | None = None, run: Map = map) -> Rectangles:
     """Fit a rectangle to the sides of each outline.
 
     A robust line fit to all four sides at right angles: rounded corners are left out, and bumps or
@@ -77,14 +77,16 @@ def fit_rectangles(outlines: Polygons, angle: Floats | None = None) -> Rectangle
     Args:
         outlines: Polygons in pixels.
         angle: Directions to keep, radians; None fits them.
+        run: Calls a function for each block of outlines.
 
     Shapes:
         outlines: (n,); angle: (n,)
     """
-    parts = [
-        _fit(outlines[start : start + _BLOCK], None if angle is None else angle[start:][:_BLOCK])
-        for start in range(0, max(1, len(outlines)), _BLOCK)
-    ]
+
+    def fit(block: slice) -> Rectangles:
+        return _fit(outlines[block], None if angle is None else angle[block])
+
+    parts = list(run(fit, _blocks(len(outlines)) or [slice(0)]))
     names = ("angle", "low", "high")
     return Rectangles(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
@@ -103,7 +105,7 @@ def _fit(outlines: Polygons, angle: Floats | None) -> Rectangles:
     return Rectangles(fitted.angle, fitted.low + shift, fitted.high + shift)
 
 
-def rectangle_iou(outlines: Polygons, rectangles: Rectangles) -> Floats:
+def rectangle_iou(outlines: Polygons, rectangles: Rectangles, run: Map = map) -> Floats:
     """Compute the IoU (intersection over union) of each polygon with its rectangle.
 
     The common area is an integral along the rings, side by side, which needs no overlay. It takes
@@ -115,12 +117,19 @@ def rectangle_iou(outlines: Polygons, rectangles: Rectangles) -> Floats:
     Args:
         outlines: Polygons, with or without holes.
         rectangles: Their partners, in the same order.
+        run: Calls a function for each block of outlines.
     """
-    blocks = [slice(start, start + _BLOCK) for start in range(0, len(outlines), _BLOCK)]
-    common = [_common_areas(outlines[block], rectangles.take(block)) for block in blocks]
-    shared = np.concatenate([np.zeros(0), *common])
+
+    def common_areas(block: slice) -> Floats:
+        return _common_areas(outlines[block], rectangles.take(block))
+
+    shared = np.concatenate([np.zeros(0), *run(common_areas, _blocks(len(outlines)))])
     either = shapely.area(outlines) + rectangles.areas() - shared
     return np.asarray(shared / np.maximum(either, 1e-12))
+
+
+def _blocks(count: int) -> list[slice]:
+    return [slice(start, start + _BLOCK) for start in range(0, count, _BLOCK)]
 
 
 def _common_areas(outlines: Polygons, rectangles: Rectangles) -> Floats:

@@ -3,12 +3,15 @@
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
-from grave_cli.outlines.polygons import Polygons, grown, largest_parts
+from grave_cli.outlines.polygons import Map, Polygons, grown, largest_parts
 
 _SNAP = 1e-6  # pixels; without a grid, GEOS 3.14 misses some cuts along nearly coincident lines
 _GRID = 1e-3  # pixels; see `lay_as_coverage`
 _NOTHING = 1e-5  # pixels squared: overlap caused by rounding alone
+_GROUP = 256  # graves that are snapped together, at least
 _SHALLOW = 0.2  # of the smaller grave's area: a larger overlap is a conflict, not inaccuracy
 
 
@@ -71,7 +74,9 @@ def close_gaps(polygons: Polygons, chosen: NDArray[np.intp], width: float) -> Po
     return result
 
 
-def lay_as_coverage(polygons: Polygons, confidence: NDArray[np.float64]) -> Polygons:
+def lay_as_coverage(
+    polygons: Polygons, confidence: NDArray[np.float64], run: Map = map
+) -> Polygons:
     """Snap polygons to one fine grid, on which touching edges agree point by point.
 
     Later rounding, in any CRS, then moves both sides of an edge alike: nothing overlaps, and spikes
@@ -89,17 +94,38 @@ def lay_as_coverage(polygons: Polygons, confidence: NDArray[np.float64]) -> Poly
     Args:
         polygons: Valid polygons; the result keeps their order.
         confidence: Confidence of each grave; the higher one gets ground that two still share.
+        run: Calls a function for each group of graves.
 
     Returns:
         Valid polygons; empty for a grave that lost all its ground.
     """
-    if not len(polygons):
-        return polygons
+    rank = np.lexsort((np.arange(len(polygons)), -confidence)).argsort()
+    groups = _apart(polygons)
+    result = np.full(len(polygons), shapely.Polygon(), dtype=object)
+    parts = run(lambda group: _snap(polygons[group], rank[group]), groups)
+    for group, part in zip(groups, parts, strict=True):
+        result[group] = part
+    return result
+
+
+def _apart(polygons: Polygons) -> list[NDArray[np.intp]]:
+    """Divide polygons into groups that do not touch each other, of about equal size."""
+    pairs = shapely.STRtree(polygons).query(polygons, predicate="dwithin", distance=2 * _GRID)
+    links = coo_array((np.ones(pairs.shape[1], np.bool_), pairs), shape=(len(polygons),) * 2)
+    _, part = connected_components(links, directed=False)
+    order = np.argsort(part, kind="stable")
+    starts = np.flatnonzero(np.diff(part[order], prepend=-1))
+    # The first part that begins in each stretch of so many graves begins a group.
+    starts = starts[np.unique(starts // _GROUP, return_index=True)[1]]
+    return np.split(order, starts[1:]) if len(order) else []
+
+
+def _snap(polygons: Polygons, rank: NDArray[np.intp]) -> Polygons:
+    """Snap polygons to the grid; ground that two share goes to the one of lower rank."""
     # Cut all boundaries where they meet; then each face between them goes to one owner.
     lines = shapely.union_all(shapely.boundary(polygons), grid_size=_GRID)
     faces = shapely.get_parts(shapely.polygonize(shapely.get_parts(lines)))
     face, owner = shapely.STRtree(polygons).query(shapely.point_on_surface(faces), "intersects")
-    rank = np.lexsort((np.arange(len(polygons)), -confidence)).argsort()
     order = np.lexsort((rank[owner], face))
     face, first = np.unique(face[order], return_index=True)
     owner = owner[order][first]

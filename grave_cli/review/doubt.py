@@ -102,7 +102,8 @@ def _pairs(graves: Polygons, contact_seam: Floats, gsd_m: float) -> tuple[Floats
         return half, seam
     areas = shapely.area(graves)
     both = areas[first] + areas[second]
-    around = shapely.area(shapely.oriented_envelope(shapely.union(graves[first], graves[second])))
+    pairs = shapely.geometrycollections(np.column_stack([graves[first], graves[second]]))
+    around = shapely.area(shapely.oriented_envelope(pairs))
     off = np.log(both / local_sizes(graves)[first]) / _LIKE
     np.maximum.at(half, first, np.exp(-(off**2) / 2) * (both / around).clip(0, 1) ** 4)
     seam[first] = 1 - contact_seam[first]

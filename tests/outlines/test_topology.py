@@ -1,5 +1,7 @@
 """No grave lies on another's ground, and no sliver is left between graves."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import shapely
@@ -8,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely import affinity
 
+from grave_cli.outlines import topology
 from grave_cli.outlines.polygons import to_crs
 from grave_cli.outlines.topology import close_gaps, lay_as_coverage, resolve_overlaps
 
@@ -167,3 +170,22 @@ def test_a_coverage_is_where_the_polygons_were() -> None:
     assert shapely.area(laid) == pytest.approx([100, 60])
     shared = {(10.0, 2.0), (10.0, 8.0)}  # the corners of the one are points of the other
     assert shared <= {tuple(point) for point in shapely.get_coordinates(laid[0])}
+
+
+def test_groups_and_threads_change_no_coverage(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(1)
+    corners = rng.uniform(0, 300, (2, 60))
+    boxes = [
+        affinity.rotate(shapely.box(x, y, x + 20, y + 9), angle)
+        for x, y, angle in zip(*corners, rng.uniform(0, 90, 60), strict=True)
+    ]
+    confidence = rng.random(60)
+    polygons = resolve_overlaps(array(*boxes), confidence)
+    polygons[:2] = shapely.Polygon()  # graves that lost their ground
+    together = lay_as_coverage(polygons, confidence)
+    assert (shapely.area(together[2:]) > 0).sum() > 40
+    monkeypatch.setattr(topology, "_GROUP", 1)
+    with ThreadPoolExecutor(3) as pool:
+        apart = lay_as_coverage(polygons, confidence, pool.map)
+    assert shapely.equals_identical(shapely.normalize(apart), shapely.normalize(together)).all()
+    assert len(lay_as_coverage(NO_POLYGONS, np.zeros(0))) == 0
