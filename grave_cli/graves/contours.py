@@ -184,12 +184,15 @@ def _prevalence(
     labels: Labels, pixels: Indices, first: NDArray[np.int32], second: NDArray[np.int32]
 ) -> Points:
     """Compare the weights of two labels around pixels; above 0, the first one prevails."""
+    padded = np.pad(labels, _REACH, mode="edge")
+    width = padded.shape[1]
+    centre = (pixels + _REACH) @ (width, 1)
     total = np.zeros(len(pixels))
     for row in range(-_REACH, _REACH + 1):
         for column in range(-_REACH, _REACH + 1):
-            found = _at(labels, pixels + np.array([row, column]))
+            found = padded.ravel()[centre + row * width + column]
             weight = np.exp(-(row**2 + column**2) / _REACH)
-            total += weight * ((found == first).astype(float) - (found == second))
+            total += weight * ((found == first).astype(np.int8) - (found == second))
     return total
 
 
