@@ -18,6 +18,7 @@ from grave_cli.mapping.engine import Engine
 from grave_cli.mapping.extract_graves import extract_graves
 from grave_cli.mapping.model_fit import check_fit
 from grave_cli.mapping.probability_map import ProbabilityMap
+from grave_cli.mapping.read_ahead import small_block_cache
 from grave_cli.mapping.result import PredictionResult
 from grave_cli.mapping.scene import Scene, open_scene
 from grave_cli.mapping.scratch import prediction_key, scratch
@@ -83,7 +84,8 @@ def predict_cemetery(
             differ from the training data.
         RasterReadError: A raster cannot be used, or the orthophoto has no valid pixel.
     """
-    scene = open_scene(orthophoto, dem, bundle.card.recipe, settings.grid.max_upsampling, dtm)
+    with small_block_cache():
+        scene = open_scene(orthophoto, dem, bundle.card.recipe, settings.grid.max_upsampling, dtm)
     for note in check_fit(scene, bundle.card):
         progress.warn(note)
     scene = replace(scene, aoi=_area(scene, aoi, bounds))
@@ -93,7 +95,10 @@ def predict_cemetery(
     provenance = describe_origin(scene, bundle, thresholds, engine.name)
     provenance["aoi"] = aoi.name if aoi else ""
     provenance["bounds"] = bounds.text if bounds else ""
-    with mapped_scene(scene, bundle, engine, settings, progress, resume=resume) as probabilities:
+    with (
+        small_block_cache(),
+        mapped_scene(scene, bundle, engine, settings, progress, resume=resume) as probabilities,
+    ):
         result = extract_graves(
             probabilities,
             scene,

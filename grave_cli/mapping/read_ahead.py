@@ -26,8 +26,8 @@ from grave_cli.rasters.orthophoto_pixels import OrthophotoReader, open_orthophot
 _LOOK = 16
 _THREADS = 2
 _MOST_THREADS = 6  # each holds two sections of up to 130 MB
-# Block cache of GDAL, by default a twentieth of the machine's memory. rasterio expects bytes, GDAL
-# itself megabytes: with a bare 128, each block would be decoded again for every band and window.
+# rasterio expects bytes, GDAL itself megabytes: with a bare 128, each block would be decoded again
+# for every band and window.
 _CACHE_BYTES = 128 * 2**20
 
 
@@ -65,6 +65,11 @@ class SectionInput:
 Results = Queue[SectionInput | Exception]
 
 
+def small_block_cache() -> rasterio.Env:
+    """Bound GDAL's cache of decoded blocks, which may take a twentieth of the machine's memory."""
+    return rasterio.Env(GDAL_CACHEMAX=_CACHE_BYTES)
+
+
 @contextmanager
 def reading_ahead(
     scene: Scene, sections: Sequence[Section], threads: int = _THREADS
@@ -88,7 +93,7 @@ def reading_ahead(
         threading.Thread(target=_read_all, args=(scene, *share, stop), name="read", daemon=True)
         for share in zip(shares, queues, strict=True)
     ]
-    with rasterio.Env(GDAL_CACHEMAX=_CACHE_BYTES):
+    with small_block_cache():
         for reader in readers:
             reader.start()
         try:

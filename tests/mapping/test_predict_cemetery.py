@@ -11,6 +11,7 @@ import shapely
 from image_store import runs_of
 from PIL import Image
 from pyproj import CRS
+from rasterio._env import get_gdal_config
 from support import Listener
 
 from grave_cli.dataset.annotations import rasterize_instances, read_graves
@@ -256,3 +257,20 @@ def test_the_weights_are_hashed_once_per_prediction(
     engine = open_engine(bundle, in_files.prediction)
     predict_cemetery(cemetery.orthophoto, cemetery.dem, bundle, engine, in_files)
     assert hashed.count("model.safetensors") == 1
+
+
+def test_the_cache_of_decoded_blocks_is_small_from_the_first_file_to_the_last(
+    trained: Settings, bundle: Bundle, cemetery: Cemetery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = []
+    really_open = rasterio.open
+
+    def watched(*given: object, **options: object) -> object:
+        limits.append(get_gdal_config("GDAL_CACHEMAX"))
+        return really_open(*given, **options)
+
+    engine = open_engine(bundle, trained.prediction)
+    monkeypatch.setattr(rasterio, "open", watched)
+    predict_cemetery(cemetery.orthophoto, cemetery.dem, bundle, engine, trained)
+    assert len(limits) >= 4  # orthophoto and DEM, looked at and then read
+    assert set(limits) == {128 * 2**20}
