@@ -10,6 +10,9 @@ _WORDS = re.compile(
 )
 _PART = re.compile(r"(?P<first>\d+)\s*(?P<letter>[a-zäöü]?)(\s*(-|–|—|bis|to)\s*(?P<last>\w+))?")
 _END = re.compile(r"(?P<number>\d*)(?P<letter>[a-z]?)")
+_FLOAT = re.compile(
+    r"\d+\.0"
+)  # a whole number in a column with letters, as some programs export it
 _BETWEEN = re.compile(r"\s*(?:,|;|/|\+|&|\bund\b|\band\b)\s*")
 
 
@@ -49,7 +52,8 @@ def clean_text(value: Any) -> str:
         return ""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return " ".join(_WORDS.sub(" ", str(value)).split()).casefold()
+    text = " ".join(_WORDS.sub(" ", str(value)).split()).casefold()
+    return text.removesuffix(".0") if _FLOAT.fullmatch(text) else text
 
 
 def as_key(value: Any) -> str:
