@@ -276,3 +276,50 @@ def test_a_join_is_renewed_joined_again_and_kept_when_edited(here: Path) -> None
     assert_refused(
         gravecli(*command, "--out", "again.gpkg", cwd=here), "join of other files", "list.csv"
     )
+
+
+def write_points(path: Path, crs: str | None, columns: dict[str, str], **values: Any) -> None:
+    schema = {"geometry": "Point", "properties": columns}
+    with fiona.open(path, "w", driver="GPKG", layer="liste", crs=crs, schema=schema) as file:
+        point = {"type": "Point", "coordinates": middle(9)}
+        file.write({"geometry": point, "properties": values})
+
+
+def test_places_without_a_crs_are_used_with_the_option_and_never_left_out_in_silence(
+    here: Path,
+) -> None:
+    write_points(here / "p.gpkg", None, {"Name": "str"}, Name="Punkt")
+    refused = gravecli("join", "map.gpkg", "p.gpkg", cwd=here)
+    assert_refused(refused, "nothing to join by", "name the CRS of its places with --crs")
+    result = gravecli("join", "map.gpkg", "p.gpkg", "--crs", UTM, cwd=here)
+    assert result.returncode == 0, result.stderr
+    assert by_id(here / "joined.gpkg")["R02-002"]["Name"] == "Punkt"
+    write_points(
+        here / "n.gpkg", None, {"Feld": "int", "Reihe": "int", "Nr": "int"}, Feld=1, Reihe=1, Nr=1
+    )
+    result = gravecli("join", "map.gpkg", "n.gpkg", "--out", "n_joined.gpkg", cwd=here)
+    assert result.returncode == 0, result.stderr
+    assert "n.gpkg: its places have no CRS and are not used; name it with --crs" in result.stderr
+
+
+def test_a_damaged_outline_in_a_list_is_no_place(here: Path) -> None:
+    features = [
+        {
+            "type": "Feature",
+            "properties": {"Feld": 1, "Reihe": 1, "Nr": number},
+            "geometry": {"type": "LineString", "coordinates": [[9.0, 48.7]]},
+        }
+        for number in (1, 2)
+    ]
+    (here / "l.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    result = gravecli("join", "map.gpkg", "l.geojson", "--json", cwd=here)
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["records_joined"] == 2
+
+
+def test_a_doubt_about_the_place_does_not_hide_another_one(here: Path) -> None:
+    x, y = middle(12)
+    (here / "d.csv").write_text(f"Feld;Reihe;Nr;Ost;Nord\n1;2;7-9;{x};{y}\n", "utf-8")
+    assert gravecli("join", "map.gpkg", "d.csv", cwd=here).returncode == 0
+    doubt = by_id(here / "joined.gpkg")["R02-007"]["list_doubt"]
+    assert doubt == "no grave 9; its coordinates lie in st_anna-F01-R02-005"
