@@ -216,6 +216,21 @@ def test_lost_ids_are_given_back_and_own_ones_kept(path: Path, tidied: Edited) -
     assert said["notes"][0] == f"{grave_id(1, 3)} was renamed own, which is kept"
 
 
+def test_what_is_missing_of_a_place_that_was_typed_in_is_added(path: Path, tidied: Edited) -> None:
+    said = tidied(
+        draw(box(6.1, 3.1), field=1, row=2),
+        draw(box(10, 0), number=77),
+        draw(box(0, 6), row=7),
+        draw(box(2, 6), row=7),
+    )
+    numbered = [(1, 77), (2, 5), (7, 1), (7, 2)]
+    assert sorted(said["numbered"]) == [grave_id(*place) for place in numbered]
+    rows = by_id(path)
+    for row, number in numbered:
+        found = rows[grave_id(row, number)]
+        assert (found["field"], found["row"], found["number"]) == (1, row, number)
+
+
 BOW_TIE = shapely.Polygon([(LEFT + x, TOP - 9 + y) for x, y in ((0, 0), (1, 1), (1, 0), (0, 1))])
 SPIKE = shapely.Polygon([*box(6, 3).exterior.coords[:2], (LEFT + 6.5, TOP - 3), (LEFT + 6.5, TOP),
                          (LEFT + 6.5, TOP - 3),
