@@ -57,11 +57,13 @@ class Known:
         trace: What became of the rows that gravecli wrote; None if the map does not tell.
         raw: Outlines before regularisation by grave id, in the frame of the graves.
         removed: Ids that earlier reviews removed.
+        merged: Ids that a comparison merged into others.
     """
 
     trace: RowTrace | None
     raw: Mapping[str, shapely.Geometry]
     removed: Sequence[str]
+    merged: Sequence[str] = ()
 
     @property
     def written(self) -> Mapping[int, str]:
@@ -71,7 +73,7 @@ class Known:
     @property
     def ids(self) -> set[str]:
         """All ids that gravecli gave."""
-        return {*self.written.values(), *self.raw, *self.removed}
+        return {*self.written.values(), *self.raw, *self.removed, *self.merged}
 
 
 @dataclass

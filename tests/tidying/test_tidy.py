@@ -231,6 +231,15 @@ def test_what_is_missing_of_a_place_that_was_typed_in_is_added(path: Path, tidie
         assert (found["field"], found["row"], found["number"]) == (1, row, number)
 
 
+def test_an_id_that_a_comparison_merged_into_another_is_not_given_again(
+    path: Path, tidied: Edited
+) -> None:
+    edit(path, "ALTER TABLE graves ADD COLUMN merged_ids TEXT")
+    merged = f"UPDATE graves SET merged_ids = '{grave_id(2, 5)},{grave_id(2, 6)}' WHERE fid = 9"
+    said = tidied(merged, draw(box(6.1, 3.1)))
+    assert said["numbered"] == [grave_id(2, 7)]
+
+
 BOW_TIE = shapely.Polygon([(LEFT + x, TOP - 9 + y) for x, y in ((0, 0), (1, 1), (1, 0), (0, 1))])
 SPIKE = shapely.Polygon([*box(6, 3).exterior.coords[:2], (LEFT + 6.5, TOP - 3), (LEFT + 6.5, TOP),
                          (LEFT + 6.5, TOP - 3),
@@ -443,7 +452,7 @@ def test_titles_of_the_new_layer_are_german_on_request(path: Path, tidied: Edite
     tidied(delete(grave_id(1, 1)), options=("--lang", "de"))
     with closing(sqlite3.connect(path)) as database:
         titles = dict(database.execute("SELECT table_name, identifier FROM gpkg_contents"))
-    assert titles["gravecli_removed"] == "Bei der Prüfung entfernt"
+    assert titles["gravecli_removed"] == "Entfernt"
 
 
 def test_a_trigger_without_an_end_is_stopped(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
