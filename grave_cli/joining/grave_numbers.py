@@ -8,11 +8,11 @@ _WORDS = re.compile(
     r"section|plot|row|number|grave)\b\.?:?",
     re.IGNORECASE,
 )
-_PART = re.compile(r"(?P<first>\d+)\s*(?P<letter>[a-zäöü]?)(\s*(-|–|—|bis|to)\s*(?P<last>\w+))?")
-_END = re.compile(r"(?P<number>\d*)(?P<letter>[a-z]?)")
-_FLOAT = re.compile(
-    r"\d+\.0"
-)  # a whole number in a column with letters, as some programs export it
+_PART = re.compile(
+    r"(?P<first>\d{1,18})\s*(?P<letter>[a-zäöü]?)(\s*(-|–|—|bis|to)\s*(?P<last>\w+))?"
+)
+_END = re.compile(r"(?P<number>\d{0,18})(?P<letter>[a-z]?)")
+_FLOAT = re.compile(r"\d+\.0")  # as some programs export whole numbers beside letters
 _BETWEEN = re.compile(r"\s*(?:,|;|/|\+|&|\bund\b|\band\b)\s*")
 
 

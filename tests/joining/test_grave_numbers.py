@@ -40,6 +40,8 @@ from grave_cli.joining.grave_numbers import as_key, read_numbers
         ("links", []),
         ("12, links", []),
         ("-3", []),
+        ("7" * 5000, []),
+        ("1-" + "7" * 5000, []),
     ],
 )
 def test_numbers_letters_and_ranges(cell: Any, numbers: list[str]) -> None:
