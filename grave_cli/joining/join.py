@@ -18,6 +18,7 @@ from grave_cli.rasters.datum_shift import shift_note
 from grave_cli.rasters.metric_frame import frame_around
 from grave_cli.resurvey.survey import Survey
 from grave_cli.settings.join import JoinSettings
+from grave_cli.wording import counted
 
 _LETTERED = re.compile(r".*\d([A-Z])")
 
@@ -148,13 +149,25 @@ def _points(
         return None, map_crs, () if records.points is None else (without,)
     numbers = [[to_number(row[keys[axis]]) for axis in ("x", "y")] for row in records.rows]
     points = np.array([[np.nan if n is None else n for n in pair] for pair in numbers])
+    unread = _unread_note(records, keys)
     if crs is not None:
-        return points, crs, _shift_notes(records, points, crs, map_crs)
+        return points, crs, (*unread, *_shift_notes(records, points, crs, map_crs))
     known = points[np.isfinite(points).all(axis=1)]
     in_degrees = len(known) and (np.abs(known) <= (180, 90)).all()
     if in_degrees and CRS(map_crs).is_projected:
-        return points, LONLAT, (f"{records.name}: coordinates are taken as degrees (EPSG:4326)",)
-    return points, map_crs, ()
+        degrees = f"{records.name}: coordinates are taken as degrees (EPSG:4326)"
+        return points, LONLAT, (*unread, degrees)
+    return points, map_crs, unread
+
+
+def _unread_note(records: OfficeList, keys: Mapping[Role, str]) -> tuple[str, ...]:
+    """Say how many coordinates are no numbers, such as those in degrees and minutes."""
+    cells = [row[keys[axis]] for row in records.rows for axis in ("x", "y")]
+    unread = [cell for cell in cells if cell is not None and to_number(cell) is None]
+    if not unread:
+        return ()
+    many = counted(len(unread), "coordinate")
+    return (f"{records.name}: {many} cannot be read, such as {unread[0]}",)
 
 
 def _shift_notes(

@@ -122,7 +122,7 @@ def claim_by_place(
             claims.reasons[record] = "; ".join(filter(None, (claims.reasons[record], apart)))
     for record in np.flatnonzero(~np.isfinite(points).all(axis=1)).tolist():
         if not claims.graves[record] and not claims.reasons[record]:
-            claims.reasons[record] = "no coordinates"
+            claims.reasons[record] = "no readable coordinates"
 
 
 def _claim(claims: Claims, record: int, graves: list[int], how: str, reason: str) -> None:

@@ -181,7 +181,7 @@ def test_records_are_joined_by_place(here: Path, crs: str) -> None:
     assert [graves[f"R01-00{n}"]["Name"] for n in (1, 4, 6)] == ["A", "B", "C"]
     left = {r["Name"]: r["reason"] for r in rows(here / "joined.gpkg", "records_without_grave")}
     assert left["D"].startswith("nearest grave 59.5 m")
-    assert left["E"] == "no coordinates"
+    assert left["E"] == "no readable coordinates"
     with fiona.open(here / "joined.gpkg", layer="records_without_grave") as layer:
         first = next(iter(layer))
         assert first.geometry["coordinates"] == pytest.approx(middle(7, 60), abs=0.01)
@@ -323,3 +323,11 @@ def test_a_doubt_about_the_place_does_not_hide_another_one(here: Path) -> None:
     assert gravecli("join", "map.gpkg", "d.csv", cwd=here).returncode == 0
     doubt = by_id(here / "joined.gpkg")["R02-007"]["list_doubt"]
     assert doubt == "no grave 9; its coordinates lie in st_anna-F01-R02-005"
+
+
+def test_coordinates_that_are_no_numbers_are_said(here: Path) -> None:
+    text = "Feld;Reihe;Nr;lat;lon\n1;1;1;48°12'30\";9°\n1;1;2;;\n"
+    (here / "d.csv").write_text(text, "utf-8")
+    result = gravecli("join", "map.gpkg", "d.csv", cwd=here)
+    assert result.returncode == 0, result.stderr
+    assert "d.csv: 2 coordinates cannot be read, such as 9°" in result.stderr
