@@ -577,3 +577,43 @@ def test_a_hairline_left_by_a_cut_is_named(path: Path, tidied: Edited) -> None:
     hair = [(left, bottom), (right, bottom), (right, bottom + 1e-9), (left, bottom + 1e-9)]
     (problem,) = tidied(draw(shapely.Polygon(hair)), code=1)["problems"]
     assert "without an area" in problem
+
+
+def test_a_grave_far_away_is_named_also_in_a_map_without_a_coverage(
+    path: Path, tidied: Edited
+) -> None:
+    """As in the maps of compare and join; its place must not change the sizes of all others."""
+    edit(path, "DROP TABLE coverage")
+    said = tidied(draw(box(5_000_000, 3)), reshape(grave_id(1, 1), box(-1500, 0)), code=1)
+    assert [problem.split(" m away")[0] for problem in said["problems"]] == [
+        f"grave {grave_id(1, 1)} lies 1,500",
+        "grave fid 10 lies 5,001,990",
+    ]
+    assert said["measured"] == said["numbered"] == []
+    # Another cemetery is no slip.
+    others = [draw(box(3000 + 2 * i, 0)) for i in range(5)]
+    assert (
+        len(
+            tidied(delete(grave_id(1, 1)), "DELETE FROM graves WHERE fid = 10", *others)["numbered"]
+        )
+        == 5
+    )
+
+
+def test_candidates_that_cannot_be_graves_are_called_by_their_numbers(
+    path: Path, tidied: Edited
+) -> None:
+    def outline(number: int, shape: shapely.Geometry) -> tuple[str, list[Any]]:
+        query = "UPDATE candidates SET geom = ? WHERE candidate_id = ?"
+        return query, [blob_of(shape, 25832), number]
+
+    edit(path, outline(1, box(20_000, 0)), outline(2, box(10.2, 6)), outline(3, box(10, 6)))
+    edit(path, answer("accept", 1, 2, 3))
+    result = gravecli("tidy", path, "--check", "--json", cwd=path.parent)
+    said = json.loads(result.stdout)
+    assert said["accepted"] == ["candidate 2", "candidate 3"]
+    assert said["problems"] == [
+        "graves candidate 2 and candidate 3 share 1.60 m², 80% of the smaller one: delete or "
+        "reshape one of them",
+        "candidate 1 lies 19,994 m away from the mapped area: check its place",
+    ]
