@@ -47,7 +47,8 @@ def join(
         str | None,
         typer.Option(
             metavar="EPSG:…",
-            help="CRS of coordinates in columns of LIST. Default: that of MAP, or degrees.",
+            help="CRS of coordinates in LIST, unless its layer has one. Default: that of MAP, or "
+            "degrees.",
         ),
     ] = None,
     lang: options.Lang = None,

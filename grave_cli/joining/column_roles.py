@@ -67,7 +67,8 @@ def parse_map(pairs: Iterable[str]) -> dict[Role, str]:
     """Read pairs such as field=Feld.
 
     Raises:
-        SettingsError: A pair has another form, or names something that no column can stand for.
+        SettingsError: A pair has another form, names something that no column can stand for, or
+            another column for the same.
     """
     found: dict[Role, str] = {}
     for pair in pairs:
@@ -79,7 +80,10 @@ def parse_map(pairs: Iterable[str]) -> dict[Role, str]:
                 found=pair,
                 expected=f"field=Feld, or another of {', '.join(ROLES)}",
             )
-        found[known] = column
+        if found.setdefault(known, column) != column:
+            raise SettingsError(
+                f"--map names two columns for {known}", found=f"{found[known]} and {column}"
+            )
     return found
 
 
@@ -98,7 +102,7 @@ def choose_keys(
         The column of each role; x and y as well if the list has coordinates.
 
     Raises:
-        DatasetError: A column is missing, or nothing is known to join by.
+        DatasetError: A column is missing, or those that the user named do not name a grave.
     """
     for name in (*on, *mapped.values()):
         if name not in columns:
@@ -108,23 +112,49 @@ def choose_keys(
     if len(places) < 2:
         places = {}
     if on:
-        roles = {column: role for role, column in known.items()} | recognise_one_each(on)
-        roles |= {column: role for role, column in mapped.items()}
-        for column in on:
-            if column not in roles:
-                raise DatasetError(
-                    f"nobody knows what column {column} stands for",
-                    where=where,
-                    expected=", ".join(ROLES),
-                    remedy=f'say it, such as --map "number={column}"',
-                )
-        keys = {roles[column]: column for column in on}
+        keys = _named_keys(on, known, mapped, where)
+    elif "grave_id" in mapped and "number" not in mapped:
+        keys = {"grave_id": mapped["grave_id"]}
     elif "number" in known:
         keys = {role: known[role] for role in PLACE if role in known}
     else:
         keys = {role: known[role] for role in ("grave_id",) if role in known}
-    keys = {role: column for role, column in keys.items() if role not in ("x", "y")}
     return {**keys, **places}
+
+
+def _named_keys(
+    on: Sequence[str], known: Mapping[Role, str], mapped: Mapping[Role, str], where: str
+) -> dict[Role, str]:
+    """Return the columns that the user named by their roles; none of them is left out."""
+    roles = {column: role for role, column in known.items()} | recognise_one_each(on)
+    roles |= {column: role for role, column in mapped.items()}
+    keys: dict[Role, str] = {}
+    for column in on:
+        role = roles.get(column)
+        if role is None:
+            raise DatasetError(
+                f"nobody knows what column {column} stands for",
+                where=where,
+                expected=", ".join(ROLES),
+                remedy=f'say it, such as --map "number={column}"',
+            )
+        if keys.setdefault(role, column) != column:
+            raise DatasetError(
+                f"columns {keys[role]} and {column} both stand for {role}",
+                where=where,
+                expected="one column for each",
+                remedy=f'leave one out, or say what it stands for, such as --map "row={column}"',
+            )
+    keys = {role: column for role, column in keys.items() if role not in _COORDINATES}
+    if keys and keys.keys() != {"grave_id"} and ("number" not in keys or "grave_id" in keys):
+        raise DatasetError(
+            "columns do not name a grave",
+            where=where,
+            found=", ".join(f"{role} = {column}" for role, column in keys.items()),
+            expected="number, with or without field and row, or grave_id alone",
+            remedy='name others, such as --on "Feld,Reihe,Nummer"',
+        )
+    return keys
 
 
 def recognise_one_each(columns: Iterable[str]) -> dict[str, Role]:

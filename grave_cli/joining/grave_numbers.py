@@ -8,8 +8,11 @@ _WORDS = re.compile(
     r"section|plot|row|number|grave)\b\.?:?",
     re.IGNORECASE,
 )
-_PART = re.compile(r"(?P<first>\d+)\s*(?P<letter>[a-zäöü]?)(\s*(-|–|—|bis|to)\s*(?P<last>\w+))?")
-_END = re.compile(r"(?P<number>\d*)(?P<letter>[a-z]?)")
+_PART = re.compile(
+    r"(?P<first>\d{1,18})\s*(?P<letter>[a-zäöü]?)(\s*(-|–|—|bis|to)\s*(?P<last>\w+))?"
+)
+_END = re.compile(r"(?P<number>\d{0,18})(?P<letter>[a-z]?)")
+_FLOAT = re.compile(r"\d+\.0")  # as some programs export whole numbers beside letters
 _BETWEEN = re.compile(r"\s*(?:,|;|/|\+|&|\bund\b|\band\b)\s*")
 
 
@@ -49,7 +52,8 @@ def clean_text(value: Any) -> str:
         return ""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return " ".join(_WORDS.sub(" ", str(value)).split()).casefold()
+    text = " ".join(_WORDS.sub(" ", str(value)).split()).casefold()
+    return text.removesuffix(".0") if _FLOAT.fullmatch(text) else text
 
 
 def as_key(value: Any) -> str:

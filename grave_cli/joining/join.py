@@ -18,6 +18,7 @@ from grave_cli.rasters.datum_shift import shift_note
 from grave_cli.rasters.metric_frame import frame_around
 from grave_cli.resurvey.survey import Survey
 from grave_cli.settings.join import JoinSettings
+from grave_cli.wording import counted
 
 _LETTERED = re.compile(r".*\d([A-Z])")
 
@@ -91,7 +92,8 @@ def join_list(
         settings: Largest distance and range.
         on: Columns of the list that name the grave; none leaves the choice to their names.
         mapped: Meaning of columns of the list.
-        crs: CRS of coordinates in columns; None for that of the map, or degrees if they are.
+        crs: CRS of coordinates in columns, or of places without one; None for that of the map, or
+            degrees if they are.
 
     Raises:
         DatasetError: A column is missing, there is nothing to join by, or no record has a grave.
@@ -106,7 +108,9 @@ def join_list(
             where=records.name,
             found=", ".join(records.types),
             expected="columns of field, row and number, of grave ids, or of coordinates",
-            remedy='name them, such as --on "Feld,Reihe,Nummer", and their meaning with --map',
+            remedy='name them, such as --on "Feld,Reihe,Nummer", and their meaning with --map'
+            if records.points is None
+            else "name the CRS of its places with --crs",
         )
     known = Graves(frame.bring(graves.outlines, graves.crs), graves.rows, _letters(graves))
     count = len(records.rows)
@@ -137,23 +141,33 @@ def _points(
     records: OfficeList, keys: Mapping[Role, str], map_crs: str, crs: str | None
 ) -> tuple[NDArray[np.float64] | None, str, tuple[str, ...]]:
     """Return the places of the records, their CRS, and notes about it."""
-    if records.points is not None and records.crs:
-        return (
-            records.points,
-            records.crs,
-            _shift_notes(records, records.points, records.crs, map_crs),
-        )
+    own = records.crs or crs
+    if records.points is not None and own:
+        return records.points, own, _shift_notes(records, records.points, own, map_crs)
     if "x" not in keys:
-        return None, map_crs, ()
+        without = f"{records.name}: its places have no CRS and are not used; name it with --crs"
+        return None, map_crs, () if records.points is None else (without,)
     numbers = [[to_number(row[keys[axis]]) for axis in ("x", "y")] for row in records.rows]
     points = np.array([[np.nan if n is None else n for n in pair] for pair in numbers])
+    unread = _unread_note(records, keys)
     if crs is not None:
-        return points, crs, _shift_notes(records, points, crs, map_crs)
+        return points, crs, (*unread, *_shift_notes(records, points, crs, map_crs))
     known = points[np.isfinite(points).all(axis=1)]
     in_degrees = len(known) and (np.abs(known) <= (180, 90)).all()
     if in_degrees and CRS(map_crs).is_projected:
-        return points, LONLAT, (f"{records.name}: coordinates are taken as degrees (EPSG:4326)",)
-    return points, map_crs, ()
+        degrees = f"{records.name}: coordinates are taken as degrees (EPSG:4326)"
+        return points, LONLAT, (*unread, degrees)
+    return points, map_crs, unread
+
+
+def _unread_note(records: OfficeList, keys: Mapping[Role, str]) -> tuple[str, ...]:
+    """Say how many coordinates are no numbers, such as those in degrees and minutes."""
+    cells = [row[keys[axis]] for row in records.rows for axis in ("x", "y")]
+    unread = [cell for cell in cells if cell is not None and to_number(cell) is None]
+    if not unread:
+        return ()
+    many = counted(len(unread), "coordinate")
+    return (f"{records.name}: {many} cannot be read, such as {unread[0]}",)
 
 
 def _shift_notes(

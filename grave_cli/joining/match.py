@@ -112,7 +112,8 @@ def claim_by_place(
         # Where graves overlap or touch, the place may lie in its own grave as well.
         if own and distance == 0 and not shapely.intersects(graves.outlines[own], place).any():
             name = graves.rows[grave].get("grave_id") or "another grave"
-            claims.reasons[record] = f"its coordinates lie in {name}"
+            lies = f"its coordinates lie in {name}"
+            claims.reasons[record] = "; ".join(filter(None, (claims.reasons[record], lies)))
         elif not own and distance <= reach_m:
             claims.graves[record], claims.joined_by[record] = [grave], "place"
             claims.reasons[record] = ""
@@ -121,7 +122,7 @@ def claim_by_place(
             claims.reasons[record] = "; ".join(filter(None, (claims.reasons[record], apart)))
     for record in np.flatnonzero(~np.isfinite(points).all(axis=1)).tolist():
         if not claims.graves[record] and not claims.reasons[record]:
-            claims.reasons[record] = "no coordinates"
+            claims.reasons[record] = "no readable coordinates"
 
 
 def _claim(claims: Claims, record: int, graves: list[int], how: str, reason: str) -> None:

@@ -31,7 +31,7 @@ class OfficeList:
         rows: The records, by column; None where empty.
         lines: Row of each record in its file, counted from 1.
         points: Places of the records that are no columns, such as points of a layer; None for none.
-        crs: CRS of these; None without them.
+        crs: CRS of these; None without them, or if it is not known.
         notes: Notes for the office, one line each.
     """
 
@@ -160,11 +160,13 @@ def _find_header(cells: Rows, wanted: Sequence[str]) -> int | None:
 
 def _unique_names(names: Sequence[str]) -> list[str]:
     found: list[str] = []
+    taken: set[str] = set()
     for index, name in enumerate(names, 1):
         name = name or f"column_{index}"
-        while name.casefold() in {one.casefold() for one in found}:
+        while name.casefold() in taken:
             name += "_2"
         found.append(name)
+        taken.add(name.casefold())
     return found
 
 

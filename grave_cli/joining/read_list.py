@@ -21,6 +21,7 @@ TEXT = (".csv", ".txt", ".tsv")
 SHEETS = (".xlsx", ".xlsm")
 _OTHERS = {
     ".xls": "an old Excel file",
+    ".xlsb": "a binary Excel file",
     ".ods": "an OpenDocument sheet",
     ".numbers": "a Numbers file",
 }
@@ -79,9 +80,31 @@ def _read_csv(path: Path) -> list[list[str]]:
     if lines and lines[0].lower().startswith("sep="):  # Excel's own mark
         lines[0] = "\n"
     try:
-        return list(csv.reader(lines, delimiter=_separator(lines), strict=False))
+        return _records(path, lines, _separator(lines))
     except csv.Error as error:
         raise DatasetError(f"cannot be read as CSV: {error}", where=path) from None
+
+
+def _records(path: Path, lines: Sequence[str], separator: str) -> list[list[str]]:
+    """Return the cells of all records; one without its closing quote would hold the rest."""
+    reader = csv.reader(lines, delimiter=separator)
+    rows: list[list[str]] = []
+    start = end = 0
+    for row in reader:
+        rows.append(row)
+        start, end = end, reader.line_num
+    try:
+        list(csv.reader(lines[start:], delimiter=separator, strict=True))
+    except csv.Error as error:
+        if "unexpected end" in str(error):
+            raise DatasetError(
+                "a quotation mark is not closed",
+                where=path,
+                found=f"in line {start + 1}: {lines[start].strip()[:60]}",
+                expected='a second one before the next separator, as in "Meier"',
+                remedy="delete it, or close it",
+            ) from None
+    return rows
 
 
 def _decode(data: bytes) -> str:
@@ -144,4 +167,6 @@ def _read_workbook(path: Path, sheet: str) -> tuple[list[list[Any]], tuple[str, 
 
 
 def _cells(sheet: Any) -> list[list[Any]]:
+    """Return all cells of a sheet; its stated extent is wrong in files of some programs."""
+    sheet.reset_dimensions()
     return [list(row) for row in sheet.iter_rows(values_only=True)]

@@ -127,7 +127,8 @@ def kept_columns(types: Mapping[str, str], rows: Iterable[Mapping[str, Any]]) ->
     """
     if "change" not in types:
         return dict(types)
-    if {row.get("change") for row in rows} <= {*CHANGES, OUTSIDE, None}:
+    ours_alone = (*CHANGES, OUTSIDE, None)  # compared, not hashed: GeoJSON may have lists
+    if all(row.get("change") in ours_alone for row in rows):
         ours = {*CHANGE_COLUMNS, *shapefile_names(CHANGE_COLUMNS).values(), "became"}
         return {name: kind for name, kind in types.items() if name not in ours}
     return dict(types)

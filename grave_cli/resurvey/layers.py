@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from grave_cli.resurvey.columns import (
 )
 from grave_cli.resurvey.compare import Comparison
 from grave_cli.resurvey.places import Place
+from grave_cli.resurvey.removed import GONE, empty_layer, removed_row, today
 
 GRAVES, CHANGES, BEFORE_LAYER = "graves", "changes", "graves_before"
 
@@ -33,9 +35,9 @@ def comparison_layers(comparison: Comparison) -> list[Layer]:
 
 
 def further_layers(comparison: Comparison) -> tuple[Layer, ...]:
-    """Return the layers besides the graves: changes, the old survey, what reviews removed of it."""
+    """Return the layers besides the graves: changes, the old survey, what was removed of it."""
     layers = (changes_layer(comparison), before_layer(comparison))
-    removed = comparison.old.removed
+    removed = removed_layer(comparison)
     return layers if removed is None else (*layers, removed)
 
 
@@ -147,6 +149,30 @@ def before_layer(comparison: Comparison) -> Layer:
             "Die alte Aufnahme mit allen Spalten, auf die neue verschoben",
         ),
         style=BEFORE,
+    )
+
+
+def removed_layer(comparison: Comparison) -> Layer | None:
+    """Return what reviews removed, with the graves that are gone; None if there is nothing.
+
+    Later comparisons read it, so that the id of a grave that is gone is never given again.
+    """
+    old, ids = comparison.old, comparison.identities.old_ids
+    known = {*old.retired}
+    gone = [
+        index
+        for index, change in enumerate(comparison.changes.of_old)
+        if change == "gone" and ids[index] and ids[index] not in known
+    ]
+    if not gone:
+        return old.removed
+    layer, day = old.removed or empty_layer(comparison.new.crs), today()
+    outlines = np.concatenate([layer.polygons(), comparison.moved_outlines[gone]])
+    return replace(
+        layer,
+        rows=[*layer.rows, *(removed_row(GONE, day, grave_id=ids[index]) for index in gone)],
+        geometries=outlines,
+        geometry_type=_kind(outlines),
     )
 
 

@@ -213,6 +213,23 @@ def _whole(value: Any) -> int | None:
         return None
 
 
+def as_typed(found: Place, typed: Sequence[Any], taken: Iterable[Place]) -> Place:
+    """Return the place of a new grave with the parts of it that the office has typed in.
+
+    In another row than the one that was found, it gets the next number.
+
+    Args:
+        found: The place that was found for it.
+        typed: Field, row and number as typed in; None for nothing.
+        taken: Places that other graves have.
+    """
+    field, row, number = (_whole(value) for value in typed)
+    spot = (found.field if field is None else field, found.row if row is None else row)
+    if number is None and spot != found[:2]:
+        number = max((place.number for place in taken if place[:2] == spot), default=0) + 1
+    return Place(*spot, found.number if number is None else number)
+
+
 def place_in(one: str | None) -> Place | None:
     """Read the place from an id such as `st_anna-F02-R07-013`; None from another one."""
     match = _ID.fullmatch(one) if one else None

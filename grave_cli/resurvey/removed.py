@@ -1,7 +1,8 @@
-"""The layer of what a review removed: graves that were deleted, candidates that were refused."""
+"""The layer of what was removed: graves deleted in a review or gone since, refused candidates."""
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from grave_cli.vectors.vector_io import LayerChoice, read_features
 REMOVED = "gravecli_removed"
 """Name of the layer."""
 DELETED, MERGED, REFUSED, COVERED = "deleted", "merged", "refused", "covered"
+GONE = "gone"
 
 _COLUMNS: Mapping[str, Column] = {
     "grave_id": GRAVE_ID,
@@ -33,6 +35,7 @@ _COLUMNS: Mapping[str, Column] = {
             MERGED: words("merged into another grave", "in einem anderen Grab aufgegangen"),
             REFUSED: words("candidate refused", "Kandidat abgelehnt"),
             COVERED: words("candidate with a grave on it", "Kandidat, auf dem ein Grab liegt"),
+            GONE: words("gone in a re-survey", "bei einer neuen Aufnahme verschwunden"),
         },
     ),
     "became": Column(
@@ -76,10 +79,10 @@ def empty_layer(crs: str) -> Layer:
         (),
         np.empty(0, dtype=object),
         crs,
-        title=words("Removed in the review", "Bei der Prüfung entfernt"),
+        title=words("Removed", "Entfernt"),
         description=words(
-            "Graves that were deleted and candidates that were refused, recorded by gravecli tidy",
-            "Gelöschte Gräber und abgelehnte Kandidaten, festgehalten von gravecli tidy",
+            "Graves that were deleted or are gone, and candidates that were refused",
+            "Gelöschte und verschwundene Gräber und abgelehnte Kandidaten",
         ),
         style=_STYLE,
     )
@@ -94,6 +97,11 @@ def removed_row(reason: str, day: str, **values: Any) -> dict[str, Any]:
         values: Other columns; those that are not named stay empty.
     """
     return {**dict.fromkeys(_COLUMNS), **values, "reason": reason, "removed_on": day}
+
+
+def today() -> str:
+    """Return the day, as the layer records it."""
+    return datetime.now(UTC).date().isoformat()
 
 
 def read_removed(path: Path, crs: str) -> Layer | None:

@@ -1,6 +1,6 @@
 """A vector file of graves in; a survey out: one outline per grave, with all columns."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ class Survey:
         types: fiona's type of each column.
         rows: The columns of each grave, by name; None where empty.
         coverage: Footprint of the imagery, in `crs`; None if it is unknown.
-        removed: What reviews of the survey removed, in `crs`; None if nothing is recorded.
+        removed: What was removed of earlier surveys, in `crs`; None if nothing is recorded.
         notes: Repairs and omissions, one line each.
     """
 
@@ -51,9 +51,10 @@ class Survey:
 
     @property
     def retired(self) -> list[str]:
-        """Ids of graves that a review removed: they are not given again."""
+        """Ids of graves that are gone, removed or merged: they are not given again."""
         rows = self.removed.rows if self.removed else ()
-        return [str(row["grave_id"]) for row in rows if row["grave_id"]]
+        removed = [str(row["grave_id"]) for row in rows if row["grave_id"]]
+        return [*removed, *split_ids(self.column("merged_ids"))]
 
     def take(self, keep: NDArray[np.bool_] | NDArray[np.intp]) -> "Survey":
         """Select graves by a mask, or by indices in the wanted order."""
@@ -100,6 +101,11 @@ def read_survey(path: Path, layer: str, option: str, crs: str | None = None) -> 
 def rows_of(features: Features, index: Sequence[int]) -> tuple[dict[str, Any], ...]:
     """Return the columns of some features as one mapping each."""
     return tuple({name: features.values[name][i] for name in features.columns} for i in index)
+
+
+def split_ids(cells: Iterable[Any]) -> list[str]:
+    """Return the ids in cells such as those of `merged_ids`, which commas part."""
+    return [one for cell in cells if cell for one in str(cell).split(",") if one]
 
 
 def _one_each(polygons: Polygons, source: NDArray[np.intp]) -> tuple[NDArray[np.intp], Polygons]:

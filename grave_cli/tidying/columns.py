@@ -35,8 +35,9 @@ def new_values(
         GridError: The DEM has no usable CRS or geotransform.
         RasterReadError: The DEM cannot be used.
     """
+    numbered = {*names.numbered}
     wanted: list[dict[str, Any]] = [
-        _naming(names, draft, index) for index in range(len(draft.fids))
+        _naming(names, draft, index, index in numbered) for index in range(len(draft.fids))
     ]
     notes: list[str] = []
     usable = draft.usable
@@ -63,17 +64,19 @@ def new_values(
     return [_differing(edited, draft, index, one) for index, one in enumerate(wanted)], notes
 
 
-def _naming(names: Names, draft: Draft, index: int) -> dict[str, Any]:
+def _naming(names: Names, draft: Draft, index: int, is_new: bool) -> dict[str, Any]:
     """Return id and place; what the office has typed in stays."""
     row, place = draft.rows[index], names.places[index]
     values: dict[str, Any] = {}
     if names.ids[index] is not None:
         values["grave_id"] = names.ids[index]
         values["cemetery_id"] = row.get("cemetery_id") or names.cemetery
-    is_blank = index in names.copies or all(row.get(name) is None for name in _PLACE)
-    if is_blank and place is not None:
+    is_copy = index in names.copies
+    empty = {name for name in _PLACE if is_copy or row.get(name) is None}
+    if place is not None and (is_new or len(empty) == len(_PLACE)):
         numbers = (place.field or None, place.row or None, place.number)
-        values |= dict(zip(_PLACE, numbers, strict=True))
+        found = zip(_PLACE, numbers, strict=True)
+        values |= {name: number for name, number in found if name in empty}
     if index in names.parts:
         values["split_from"] = names.parts[index]
     return values

@@ -1,6 +1,6 @@
 """Candidates with the office's decisions in; graves to be, and rows that leave the layer, out."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,7 +54,9 @@ class Decisions:
         return [*self.accepted, *self.refused, *self.covered]
 
 
-def decide(candidates: Table, outlines: Polygons, graves: Polygons) -> Decisions:
+def decide(
+    candidates: Table, outlines: Polygons, graves: Polygons, faults: Mapping[int, str]
+) -> Decisions:
     """Carry out the decisions of the office.
 
     A candidate on which a grave lies, such as one drawn by hand, is answered by that.
@@ -63,6 +65,7 @@ def decide(candidates: Table, outlines: Polygons, graves: Polygons) -> Decisions
         candidates: The layer.
         outlines: Its outlines in a frame of metres; None for none.
         graves: Outlines of the graves in that frame; None for none.
+        faults: Why an outline is none, by its index, as the end of a sentence.
     """
     found = Decisions()
     here = np.flatnonzero(~shapely.is_missing(graves))
@@ -76,7 +79,7 @@ def decide(candidates: Table, outlines: Polygons, graves: Polygons) -> Decisions
             continue
         if outline is None:
             if decision:
-                found.faults.append(f"candidate {one.name} has no outline: redraw it, or refuse it")
+                found.faults.append(f"candidate {one.name} {faults[index]}")
             continue
         near = here[tree.query(outline, predicate="intersects")].tolist()
         grave, share = _most_covered(outline, near, graves)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from grave_cli.outlines.polygons import Polygons
 from grave_cli.tidying.decisions import Decisions, decide
 from grave_cli.tidying.edited_map import EditedMap
-from grave_cli.tidying.local_frame import LocalFrame, lay_frame
+from grave_cli.tidying.local_frame import LocalFrame, around_most, lay_frame
 from grave_cli.tidying.overlaps import NOTHING_M2, Overlap, trim_overlaps
 from grave_cli.tidying.repair import Repair, repair_outlines
 
@@ -90,13 +90,11 @@ def draft_graves(edited: EditedMap) -> Draft:
     """
     graves = repair_outlines(edited.graves.outlines, with_parts=edited.graves.holds_parts)
     candidates = repair_outlines(edited.candidates.outlines, with_parts=False)
-    coverage = np.array([edited.coverage], dtype=object)
-    around = np.concatenate([graves.outlines, candidates.outlines])
-    around = around if edited.coverage is None else coverage
-    frame = lay_frame(edited.path, edited.crs, edited.provenance, around)
-    graves = _without_strays(graves, frame, coverage)
+    mapped = _mapped_area(edited, graves, candidates)
+    frame = lay_frame(edited.path, edited.crs, edited.provenance, mapped)
+    graves, candidates = (_without_strays(each, frame, mapped) for each in (graves, candidates))
     here, there = (frame.bring(each.outlines) for each in (graves, candidates))
-    decisions = decide(edited.candidates, there, here)
+    decisions = decide(edited.candidates, there, here, candidates.faults)
     accepted = [one.row for one in decisions.accepted]
     new = np.ones(len(accepted), np.bool_)
     draft = Draft(
@@ -135,9 +133,19 @@ def _trimmed(draft: Draft) -> Draft:
     )
 
 
-def _without_strays(graves: Repair, frame: LocalFrame, coverage: Polygons) -> Repair:
-    """Leave out graves far from the mapped area: a slip, or another CRS."""
-    off = shapely.distance(frame.bring(graves.outlines), frame.bring(coverage)[0])
+def _mapped_area(edited: EditedMap, graves: Repair, candidates: Repair) -> Polygons:
+    """Return the mapped area, or the ground around the outlines of a map that does not tell it."""
+    if edited.coverage is not None:
+        return np.array([edited.coverage], dtype=object)
+    outlines = np.concatenate([graves.outlines, candidates.outlines])
+    there = outlines[~shapely.is_missing(outlines)]
+    hull = around_most(there, edited.crs, _STRAY_M) if len(there) else None
+    return np.array([hull], dtype=object)
+
+
+def _without_strays(graves: Repair, frame: LocalFrame, mapped: Polygons) -> Repair:
+    """Leave out outlines far from the mapped area: a slip, or another CRS."""
+    off = shapely.distance(frame.bring(graves.outlines), frame.bring(mapped)[0])
     stray = ~shapely.is_missing(graves.outlines) & ~(off <= _STRAY_M) & ~np.isnan(off)
     faults = {
         int(index): f"lies {off[index]:,.0f} m away from the mapped area: check its place"

@@ -17,9 +17,13 @@ from grave_cli.errors import DatasetError
 from grave_cli.outlines.polygons import Polygons, largest_parts
 from grave_cli.rasters.crs import LONLAT, mover, transformer
 from grave_cli.rasters.grid import WorkingGrid, lay_grid
+from grave_cli.rasters.metric_frame import frame_around
+from grave_cli.register.fields import connect
 
 _GSD_M = 0.04  # of a map that does not tell its own
 _SAME_M = 1e-5
+_CELLS = 10.0  # per distance between groups of graves
+_FEW = 5  # graves far from all others are a slip, more are another cemetery
 
 Points = NDArray[np.float64]
 
@@ -99,6 +103,25 @@ def lay_frame(
     crs = _working_crs(file_crs, provenance, around)
     left, bottom, right, top = shapely.total_bounds(_moved(around, file_crs, crs)).tolist()
     return LocalFrame(file_crs, lay_grid(crs, (left, bottom, right, top), _gsd_m(provenance), path))
+
+
+def around_most(outlines: Polygons, crs: str, apart_m: float) -> shapely.Geometry:
+    """Return the hull of some outlines, without a few that lie far from all others.
+
+    Args:
+        outlines: The outlines.
+        crs: Their CRS.
+        apart_m: Groups of outlines lie farther apart than this, within a tenth.
+    """
+    placed = frame_around(outlines, crs).bring(outlines, crs)
+    cells = np.floor(shapely.get_coordinates(shapely.centroid(placed)) / (apart_m / _CELLS))
+    cells[~np.isfinite(cells).all(axis=1)] = 1e9
+    places, index = np.unique(cells, axis=0, return_inverse=True)
+    pairs = KDTree(places).query_pairs(_CELLS, output_type="ndarray").astype(np.intp)
+    group = connect(len(places), *pairs.T)[index.reshape(-1)]
+    sizes = np.bincount(group)
+    many = sizes[group] >= min(_FEW, sizes.max())
+    return shapely.convex_hull(shapely.geometrycollections(outlines[many]))
 
 
 def _working_crs(file_crs: str, provenance: Mapping[str, str], around: Polygons) -> str:

@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 from grave_cli.delivery.row_record import RowTrace
 from grave_cli.outlines.polygons import Polygons, iou
 from grave_cli.resurvey.ids import IdBook
-from grave_cli.resurvey.places import Place, cemetery_of, id_of, known_places, new_places, place_in
+from grave_cli.resurvey.places import (
+    Place,
+    as_typed,
+    cemetery_of,
+    id_of,
+    known_places,
+    new_places,
+    place_in,
+)
 from grave_cli.resurvey.survey import Survey
 from grave_cli.settings.register import RegisterSettings
 
@@ -49,11 +57,13 @@ class Known:
         trace: What became of the rows that gravecli wrote; None if the map does not tell.
         raw: Outlines before regularisation by grave id, in the frame of the graves.
         removed: Ids that earlier reviews removed.
+        merged: Ids that a comparison merged into others.
     """
 
     trace: RowTrace | None
     raw: Mapping[str, shapely.Geometry]
     removed: Sequence[str]
+    merged: Sequence[str] = ()
 
     @property
     def written(self) -> Mapping[int, str]:
@@ -63,7 +73,7 @@ class Known:
     @property
     def ids(self) -> set[str]:
         """All ids that gravecli gave."""
-        return {*self.written.values(), *self.raw, *self.removed}
+        return {*self.written.values(), *self.raw, *self.removed, *self.merged}
 
 
 @dataclass
@@ -194,7 +204,7 @@ def _number(
     book: IdBook,
     settings: RegisterSettings,
 ) -> None:
-    """Number the graves that have no id; a place that the office has typed in is theirs."""
+    """Number the graves that have no id; what the office has typed in of a place is theirs."""
     new = _without_id(names, graves)
     here = np.flatnonzero(~shapely.is_missing(graves.outlines)).tolist()
     position_of = {index: position for position, index in enumerate(here)}
@@ -204,11 +214,14 @@ def _number(
     kept = [names.places[index] for index in here]
     fresh = new_places(graves.outlines[here], kept, asked, taken, settings)
     for position, found in fresh.items():
-        names.places[here[position]] = found
+        index = here[position]
+        row = {} if index in names.copies else graves.rows[index]
+        typed = [row.get(name) for name in Place._fields]
+        names.places[index] = place = as_typed(found, typed, taken)
+        taken.append(place)
     for index in sorted(new, key=lambda index: names.places[index] or ()):
-        place = names.places[index]
-        if place is not None:
-            names.ids[index] = book.new(id_of(names.cemetery, place))
+        if (known_place := names.places[index]) is not None:
+            names.ids[index] = book.new(id_of(names.cemetery, known_place))
             names.numbered.append(index)
 
 

@@ -124,7 +124,11 @@ def write_report(
 
 
 def _name(draft: Draft, names: Names, index: int) -> str:
-    return names.ids[index] or f"fid {draft.fids[index]}"
+    fid = draft.fids[index]
+    if names.ids[index] or fid is not None:
+        return names.ids[index] or f"fid {fid}"
+    accepted = draft.decisions.accepted
+    return f"candidate {accepted[index - len(draft.fids)].name}"
 
 
 def _problems(draft: Draft, names: Names) -> Iterator[str]:

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import shapely
@@ -11,6 +10,8 @@ import shapely
 from grave_cli.dataset.named_files import cemetery_name
 from grave_cli.delivery.geopackage_seal import CORRECTIONS_KEY
 from grave_cli.rasters.dem import inspect_dem
+from grave_cli.resurvey.removed import today
+from grave_cli.resurvey.survey import split_ids
 from grave_cli.settings.tree import Settings
 from grave_cli.tidying.columns import new_values
 from grave_cli.tidying.draft import Draft, draft_graves
@@ -94,7 +95,7 @@ def plan_tidying(
     known = _known(edited, draft)
     entries = EditedGraves(draft.fids, draft.placed, draft.rows, draft.waiting)
     names = name_graves(entries, known, settings.register, cemetery_name(edited.path))
-    vanished = find_vanished(edited, draft, known, names, _today())
+    vanished = find_vanished(edited, draft, known, names, today())
     values, notes = new_values(edited, draft, names, settings, given)
     return Tidying(
         edited,
@@ -114,6 +115,7 @@ def _known(edited: EditedMap, draft: Draft) -> Known:
         edited.trace,
         {str(one): shape for one, shape in zip(ids, placed, strict=True) if one and shape},
         [str(one) for row in removed if (one := row.get("grave_id"))],
+        split_ids(row.get("merged_ids") for row in edited.graves.rows),
     )
 
 
@@ -148,7 +150,3 @@ def earlier_corrections(provenance: Mapping[str, str]) -> dict[str, int]:
         return {str(kind): int(number) for kind, number in found.items()}
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         return {}
-
-
-def _today() -> str:
-    return datetime.now(UTC).date().isoformat()

@@ -137,7 +137,7 @@ def read_area(path: Path, grid: WorkingGrid, layer: str = "") -> Area:
     Raises:
         DatasetError: The file cannot be read, has no polygons, or lies outside the orthophoto.
     """
-    choice = LayerChoice(layer, preferred="area")
+    choice = LayerChoice(layer, preferred="area", named_with="")
     found = read_features(path, grid.crs, choice)
     clean = clean_outlines(
         found.geometries, min_area=grid.pixel_size**2, unreadable=found.unreadable

@@ -9,11 +9,15 @@ import fiona
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from pyproj import Transformer
+from pyproj.exceptions import ProjError
 
 from grave_cli.errors import DatasetError
+from grave_cli.rasters.crs import LONLAT
 from grave_cli.vectors.impossible_dates import impossible_dates, left_out_note
 from grave_cli.vectors.layers import LayerSchema, layers_of, open_layer, ready_to_read
 from grave_cli.vectors.vector_files import VectorFile, reading
+from grave_cli.vectors.vector_io import shape_of
 
 _OWN = ("layer_styles", "gravecli_provenance")
 
@@ -26,7 +30,7 @@ class Records:
         types: fiona's type of each column.
         rows: The records.
         points: Centre of each record's geometry, NaN without one; None if the layer has none.
-        crs: CRS of the points.
+        crs: CRS of the points; None if it is not known.
         notes: Notes for the surveyor, one line each.
     """
 
@@ -71,7 +75,17 @@ def _read(file: VectorFile, layer: LayerSchema) -> tuple[list[fiona.Feature], st
     """Read all features with the columns of a schema, and their CRS."""
     fields = layer.columns if file.can_skip_columns else None
     with open_layer(file, layer=layer.name, include_fields=fields) as source:
-        return list(source), str(source.crs_wkt) or None
+        return list(source), _crs_of(source)
+
+
+def _crs_of(layer: fiona.Collection) -> str | None:
+    """Return the CRS of a layer; None for none, or one that has no known place on Earth."""
+    wkt = str(layer.crs_wkt)
+    try:
+        Transformer.from_crs(wkt, LONLAT)
+    except ProjError:
+        return None
+    return wkt
 
 
 def _choose(path: Path, names: list[str], layer: str) -> str:
@@ -84,6 +98,5 @@ def _choose(path: Path, names: list[str], layer: str) -> str:
 
 
 def _centre(geometry: Any) -> tuple[float, float]:
-    shape = shapely.geometry.shape(geometry) if geometry is not None else shapely.Point()
-    centre = shapely.centroid(shape)
-    return (np.nan, np.nan) if centre.is_empty else (centre.x, centre.y)
+    centre = shapely.centroid(shape_of(geometry))
+    return (np.nan, np.nan) if centre is None or centre.is_empty else (centre.x, centre.y)

@@ -20,11 +20,12 @@ _SUSPECT = re.compile(rb"crs|\\u00[4-7]", re.IGNORECASE)
 _FETCHED = re.compile(r"://(?!(www\.)?opengis\.net/)|/vsi", re.IGNORECASE)
 
 
-def refuse_linked_crs(path: Path) -> None:
+def refuse_linked_crs(path: Path, *, by_line: bool = False) -> None:
     """Refuse GeoJSON that states its CRS by a link, however it is spelt.
 
     Args:
         path: The file.
+        by_line: Each line is a feature of its own.
 
     Raises:
         DatasetError: Its CRS is a link.
@@ -36,7 +37,9 @@ def refuse_linked_crs(path: Path) -> None:
         if _FETCHED.search(name):
             raise _linked(path, name)
     if _SUSPECT.search(_NAMED.sub(b"", data)):
-        json.loads(data.decode("utf-8-sig"), object_pairs_hook=lambda pairs: _check(pairs, path))
+        whole = data.decode("utf-8-sig")
+        for text in filter(str.strip, whole.split("\n")) if by_line else (whole,):
+            json.loads(text, object_pairs_hook=lambda pairs: _check(pairs, path))
 
 
 def _check(pairs: list[tuple[str, Any]], path: Path) -> dict[str, Any]:

@@ -33,7 +33,7 @@ class LayerChoice:
         condition: SQL condition on the columns, as after WHERE; empty: all features.
         preferred: Name of the layer that is chosen if it is there; empty: none.
         besides: Name of a layer that does not qualify; empty: none.
-        named_with: Option by which a user names the layer, for error messages.
+        named_with: Option by which a user names the layer, for error messages; empty: none.
     """
 
     name: str = ""
@@ -75,7 +75,7 @@ def find_layer(path: Path, file: VectorFile, choice: LayerChoice) -> LayerSchema
                 where=path,
                 found=f"{len(fitting)} layers: {', '.join(fitting)}",
                 expected="one layer, or its name",
-                remedy=f"name it with {choice.named_with}=NAME, or merge them into one layer",
+                remedy=f"{_way(choice)}, or merge them into one layer",
             )
     raise DatasetError(
         "no polygon layer",
@@ -83,6 +83,12 @@ def find_layer(path: Path, file: VectorFile, choice: LayerChoice) -> LayerSchema
         found=_listing(layers) or "no layers",
         expected="polygons, or closed lines",
     )
+
+
+def _way(choice: LayerChoice) -> str:
+    if choice.named_with:
+        return f"name it with {choice.named_with}=NAME"
+    return f"call it {choice.preferred}"
 
 
 def _spelt(name: str, layers: Mapping[str, LayerSchema]) -> str | None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _LAYER = "graves"
 _MOST_ROWS = 10_000_000
+_LARGEST = 2**63 - 1  # of a whole number; larger ones become text
 _REMEDY = "export it as GeoPackage (QGIS: Export > Save Features As)"
 
 
@@ -53,7 +54,7 @@ def as_flatgeobuf(path: Path) -> bytes:
         raise _refused(path, str(error).splitlines()[0], "a whole file") from None
     table = table.drop_columns([name])
     columns = [column for column in table.column_names if column != "bbox"]
-    kinds = {column: _kind(table.schema.field(column).type) for column in columns}
+    kinds = {column: _kind(table[column]) for column in columns}
     schema = {"geometry": "Unknown", "properties": kinds}
     with fiona.MemoryFile(ext=".fgb") as memory:
         # An index would change the order of the features.
@@ -90,9 +91,13 @@ def _crs(about: dict[str, Any]) -> dict[str, str]:
     return {} if named is None else {"crs_wkt": CRS.from_user_input(named).to_wkt()}
 
 
-def _kind(arrow: "pa.DataType") -> str:
+def _kind(column: "pa.ChunkedArray") -> str:
+    import pyarrow.compute as compute
     import pyarrow.types as types
 
+    arrow = column.type
+    if types.is_uint64(arrow) and (compute.max(column).as_py() or 0) > _LARGEST:
+        return "str"
     if types.is_boolean(arrow):
         return "bool"
     if types.is_integer(arrow):

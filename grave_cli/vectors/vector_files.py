@@ -115,7 +115,7 @@ def identify(path: Path) -> VectorFile:
             check_geopackage(whole, DatasetError, path)
     with reading(path):
         if driver in ("GeoJSON", "GeoJSONSeq"):
-            refuse_linked_crs(path)
+            refuse_linked_crs(path, by_line=driver == "GeoJSONSeq")
         refuse_cut_text(path, driver)
     return VectorFile(path, driver, _OPTIONS.get(driver, {}))
 

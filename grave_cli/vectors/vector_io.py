@@ -122,7 +122,7 @@ def _read(
                 _refuse_lost(path, file.driver, layer, len(features))
         if not features and choice.condition and bounds is None:
             raise _condition_error("no feature meets the condition", path, found, choice.condition)
-    drawn = shapely.force_2d(_objects(_shape(feature.geometry) for feature in features))
+    drawn = shapely.force_2d(_objects(shape_of(feature.geometry) for feature in features))
     refuse_endless_outlines(drawn, path)
     flat = on_earth(drawn, source, path)
     to_target = transformer(source, target)
@@ -244,7 +244,8 @@ def _objects(values: Iterable[Any]) -> NDArray[np.object_]:
     return array
 
 
-def _shape(geometry: fiona.Geometry | None) -> shapely.Geometry | None:
+def shape_of(geometry: fiona.Geometry | None) -> shapely.Geometry | None:
+    """Return a geometry that was read; None for none, or a damaged one."""
     try:
         return None if geometry is None else shapely.geometry.shape(geometry)
     except (ValueError, shapely.errors.GEOSException):  # a ring of two points, or not of numbers

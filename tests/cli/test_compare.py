@@ -12,7 +12,7 @@ import pytest
 import shapely
 from pyproj import CRS
 from shapely import affinity
-from survey_scene import MAP_TYPES, OFFICE_TYPES, UTM, Planted, plant, write_survey
+from survey_scene import MAP_TYPES, OFFICE_TYPES, UTM, Planted, map_rows, plant, write_survey
 from terminal import assert_refused, gravecli
 
 OLD_TYPES = MAP_TYPES | OFFICE_TYPES
@@ -247,3 +247,28 @@ def test_a_column_of_the_office_s_own_can_hold_the_ids(planted: Planted, tmp_pat
     kept = {row["Nr"] for row in found if row["change"] == "unchanged"}
     assert kept < {str(row["Nr"]) for row in own}
     assert all(row["Nr"].endswith("A") for row in found if row["split_from"])
+
+
+def test_ids_of_graves_that_are_gone_or_merged_are_not_given_again_years_later(
+    tmp_path: Path,
+) -> None:
+    plan = [
+        shapely.box(1.3 * i, -2.9 * r - 2, 1.3 * i + 1, -2.9 * r) for r in (0, 1) for i in range(8)
+    ]
+    last, merged = plan[7], shapely.union(plan[14], plan[15]).convex_hull
+    further = affinity.translate(plan[15], 1.3, 0)
+    second = [*plan[:7], *plan[8:14], merged]
+    years = (plan, second, [*second, last, further])
+    for year, graves in enumerate(years):
+        rows_ = map_rows(graves, "st_anna" if year == 0 else "new")
+        write_survey(tmp_path / f"{year}.gpkg", graves, rows_, MAP_TYPES)
+    for old, new, out in (("0", "1", "a"), ("a", "2", "b"), ("b", "2", "c")):
+        command = ["compare", f"{old}.gpkg", f"{new}.gpkg", "--out", f"{out}.gpkg"]
+        result = gravecli(*command, cwd=tmp_path)
+        assert result.returncode == 0, result.stderr
+        (gone,) = rows(tmp_path / f"{out}.gpkg", "gravecli_removed")
+        assert (gone["grave_id"], gone["reason"]) == ("st_anna-F01-R01-008", "gone")
+    found = {row["grave_id"]: row for row in rows(tmp_path / "b.gpkg")}
+    assert found["st_anna-F01-R02-007"]["merged_ids"] == "st_anna-F01-R02-008"
+    new_ids = {one for one, row in found.items() if row["change"] == "new"}
+    assert new_ids == {"st_anna-F01-R01-009", "st_anna-F01-R02-009"}

@@ -181,7 +181,7 @@ def test_records_are_joined_by_place(here: Path, crs: str) -> None:
     assert [graves[f"R01-00{n}"]["Name"] for n in (1, 4, 6)] == ["A", "B", "C"]
     left = {r["Name"]: r["reason"] for r in rows(here / "joined.gpkg", "records_without_grave")}
     assert left["D"].startswith("nearest grave 59.5 m")
-    assert left["E"] == "no coordinates"
+    assert left["E"] == "no readable coordinates"
     with fiona.open(here / "joined.gpkg", layer="records_without_grave") as layer:
         first = next(iter(layer))
         assert first.geometry["coordinates"] == pytest.approx(middle(7, 60), abs=0.01)
@@ -276,3 +276,58 @@ def test_a_join_is_renewed_joined_again_and_kept_when_edited(here: Path) -> None
     assert_refused(
         gravecli(*command, "--out", "again.gpkg", cwd=here), "join of other files", "list.csv"
     )
+
+
+def write_points(path: Path, crs: str | None, columns: dict[str, str], **values: Any) -> None:
+    schema = {"geometry": "Point", "properties": columns}
+    with fiona.open(path, "w", driver="GPKG", layer="liste", crs=crs, schema=schema) as file:
+        point = {"type": "Point", "coordinates": middle(9)}
+        file.write({"geometry": point, "properties": values})
+
+
+def test_places_without_a_crs_are_used_with_the_option_and_never_left_out_in_silence(
+    here: Path,
+) -> None:
+    write_points(here / "p.gpkg", None, {"Name": "str"}, Name="Punkt")
+    refused = gravecli("join", "map.gpkg", "p.gpkg", cwd=here)
+    assert_refused(refused, "nothing to join by", "name the CRS of its places with --crs")
+    result = gravecli("join", "map.gpkg", "p.gpkg", "--crs", UTM, cwd=here)
+    assert result.returncode == 0, result.stderr
+    assert by_id(here / "joined.gpkg")["R02-002"]["Name"] == "Punkt"
+    write_points(
+        here / "n.gpkg", None, {"Feld": "int", "Reihe": "int", "Nr": "int"}, Feld=1, Reihe=1, Nr=1
+    )
+    result = gravecli("join", "map.gpkg", "n.gpkg", "--out", "n_joined.gpkg", cwd=here)
+    assert result.returncode == 0, result.stderr
+    assert "n.gpkg: its places have no CRS and are not used; name it with --crs" in result.stderr
+
+
+def test_a_damaged_outline_in_a_list_is_no_place(here: Path) -> None:
+    features = [
+        {
+            "type": "Feature",
+            "properties": {"Feld": 1, "Reihe": 1, "Nr": number},
+            "geometry": {"type": "LineString", "coordinates": [[9.0, 48.7]]},
+        }
+        for number in (1, 2)
+    ]
+    (here / "l.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    result = gravecli("join", "map.gpkg", "l.geojson", "--json", cwd=here)
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["records_joined"] == 2
+
+
+def test_a_doubt_about_the_place_does_not_hide_another_one(here: Path) -> None:
+    x, y = middle(12)
+    (here / "d.csv").write_text(f"Feld;Reihe;Nr;Ost;Nord\n1;2;7-9;{x};{y}\n", "utf-8")
+    assert gravecli("join", "map.gpkg", "d.csv", cwd=here).returncode == 0
+    doubt = by_id(here / "joined.gpkg")["R02-007"]["list_doubt"]
+    assert doubt == "no grave 9; its coordinates lie in st_anna-F01-R02-005"
+
+
+def test_coordinates_that_are_no_numbers_are_said(here: Path) -> None:
+    text = "Feld;Reihe;Nr;lat;lon\n1;1;1;48°12'30\";9°\n1;1;2;;\n"
+    (here / "d.csv").write_text(text, "utf-8")
+    result = gravecli("join", "map.gpkg", "d.csv", cwd=here)
+    assert result.returncode == 0, result.stderr
+    assert "d.csv: 2 coordinates cannot be read, such as 9°" in result.stderr

@@ -17,6 +17,7 @@ from grave_cli.joining.grave_numbers import as_key, read_numbers
         ("7a", ["7a"]),
         ("7 A", ["7a"]),
         ("Grab Nr. 7", ["7"]),
+        ("7.0", ["7"]),  # of a column with letters, as some programs export it
         ("Nr.7", ["7"]),
         ("12-14", ["12", "13", "14"]),
         ("12 – 14", ["12", "13", "14"]),
@@ -39,6 +40,8 @@ from grave_cli.joining.grave_numbers import as_key, read_numbers
         ("links", []),
         ("12, links", []),
         ("-3", []),
+        ("7" * 5000, []),
+        ("1-" + "7" * 5000, []),
     ],
 )
 def test_numbers_letters_and_ranges(cell: Any, numbers: list[str]) -> None:
@@ -47,7 +50,16 @@ def test_numbers_letters_and_ranges(cell: Any, numbers: list[str]) -> None:
 
 @pytest.mark.parametrize(
     ("cell", "key"),
-    [(2, "2"), (2.0, "2"), ("02", "2"), ("Feld 2", "2"), ("A", "a"), ("III", "iii"), (None, "")],
+    [
+        (2, "2"),
+        (2.0, "2"),
+        ("2.0", "2"),
+        ("02", "2"),
+        ("Feld 2", "2"),
+        ("A", "a"),
+        ("III", "iii"),
+        (None, ""),
+    ],
 )
 def test_fields_and_rows_are_comparable(cell: Any, key: str) -> None:
     assert as_key(cell) == key

@@ -2,6 +2,7 @@
 
 from datetime import date, datetime
 from pathlib import Path
+from zipfile import ZipFile
 
 import fiona
 import pytest
@@ -68,6 +69,13 @@ def test_numbers_that_would_lose_something_stay_as_they_are_written(
         assert values == cells
 
 
+def test_quotation_marks_within_cells_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text('Nr;Name\n1;"Zum Löwen" Wirt\n2;Stein 5"\n3;"zwei\nZeilen"\n4;"a"b', "utf-8")
+    names = [row["Name"] for row in read_list(path).rows]
+    assert names == ["Zum Löwen Wirt", 'Stein 5"', "zwei\nZeilen", "ab"]
+
+
 def test_columns_that_the_user_names_stay_as_they_are_written(tmp_path: Path) -> None:
     path = tmp_path / "list.csv"
     path.write_text("Platz;Stelle;Ost\n12,13;1,5;7,5\n", "utf-8")
@@ -123,6 +131,24 @@ def test_excel_keeps_types_and_finds_the_sheet_with_records(tmp_path: Path) -> N
         read_list(tmp_path / "list.xlsx", sheet="Grab")
 
 
+def test_cells_beyond_the_stated_extent_of_a_sheet_are_read(tmp_path: Path) -> None:
+    """Some programs state A1 for all sheets, others a million rows."""
+    book = Workbook()
+    for row in (["Feld", "Nummer"], [1, 7], [1, 8]):
+        book.active.append(row)
+    book.save(tmp_path / "whole.xlsx")
+    for stated in ("A1", "A1:XFD1048576"):
+        with (
+            ZipFile(tmp_path / "whole.xlsx") as whole,
+            ZipFile(tmp_path / "list.xlsx", "w") as file,
+        ):
+            for name in whole.namelist():
+                text = whole.read(name).replace(b'ref="A1:B3"', f'ref="{stated}"'.encode())
+                file.writestr(name, text)
+        found = read_list(tmp_path / "list.xlsx")
+        assert found.rows == ({"Feld": 1, "Nummer": 7}, {"Feld": 1, "Nummer": 8})
+
+
 def test_numbers_beyond_those_of_a_geopackage_are_text(tmp_path: Path) -> None:
     book = Workbook()
     for row in (["Nr", "Code", "Tel"], [1, 3e19, 491711234567], [2, 1e20, 12]):
@@ -162,6 +188,12 @@ def test_a_table_without_geometries_and_a_layer_of_points(tmp_path: Path) -> Non
         ("list.csv", b"", r"list\.csv: list is empty"),
         ("list.csv", b"a;b\n", r"list has no records.*names a, b alone"),
         ("list.csv", b"a;b\n1;\0\n", r"list\.csv: is no text file"),
+        (
+            "list.csv",
+            b'a;b\n1;"Zum L\n2;x\n',
+            r"quotation mark is not closed.*in line 2: 1;\"Zum L",
+        ),
+        ("list.xlsb", b"x", r"list\.xlsb: .*binary Excel file.*save it as \.xlsx"),
     ],
 )
 def test_lists_that_cannot_be_read_are_refused(

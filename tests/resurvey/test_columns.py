@@ -2,7 +2,7 @@
 
 import pytest
 
-from grave_cli.resurvey.columns import merge_columns
+from grave_cli.resurvey.columns import kept_columns, merge_columns
 
 
 @pytest.mark.parametrize(
@@ -24,3 +24,10 @@ def test_a_column_of_both_surveys_is_one_if_its_values_are_alike(
     )
     found = {name: one.kind for name, one in merged.columns.items() if name.startswith("plot")}
     assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("change", "kept"), [("moved", []), (None, []), ("Umbau", ["change"]), (["a"], ["change"])]
+)
+def test_a_column_change_with_values_of_the_office_is_kept(change: object, kept: list[str]) -> None:
+    assert list(kept_columns({"change": "str"}, [{"change": None}, {"change": change}])) == kept

@@ -216,6 +216,30 @@ def test_lost_ids_are_given_back_and_own_ones_kept(path: Path, tidied: Edited) -
     assert said["notes"][0] == f"{grave_id(1, 3)} was renamed own, which is kept"
 
 
+def test_what_is_missing_of_a_place_that_was_typed_in_is_added(path: Path, tidied: Edited) -> None:
+    said = tidied(
+        draw(box(6.1, 3.1), field=1, row=2),
+        draw(box(10, 0), number=77),
+        draw(box(0, 6), row=7),
+        draw(box(2, 6), row=7),
+    )
+    numbered = [(1, 77), (2, 5), (7, 1), (7, 2)]
+    assert sorted(said["numbered"]) == [grave_id(*place) for place in numbered]
+    rows = by_id(path)
+    for row, number in numbered:
+        found = rows[grave_id(row, number)]
+        assert (found["field"], found["row"], found["number"]) == (1, row, number)
+
+
+def test_an_id_that_a_comparison_merged_into_another_is_not_given_again(
+    path: Path, tidied: Edited
+) -> None:
+    edit(path, "ALTER TABLE graves ADD COLUMN merged_ids TEXT")
+    merged = f"UPDATE graves SET merged_ids = '{grave_id(2, 5)},{grave_id(2, 6)}' WHERE fid = 9"
+    said = tidied(merged, draw(box(6.1, 3.1)))
+    assert said["numbered"] == [grave_id(2, 7)]
+
+
 BOW_TIE = shapely.Polygon([(LEFT + x, TOP - 9 + y) for x, y in ((0, 0), (1, 1), (1, 0), (0, 1))])
 SPIKE = shapely.Polygon([*box(6, 3).exterior.coords[:2], (LEFT + 6.5, TOP - 3), (LEFT + 6.5, TOP),
                          (LEFT + 6.5, TOP - 3),
@@ -428,7 +452,7 @@ def test_titles_of_the_new_layer_are_german_on_request(path: Path, tidied: Edite
     tidied(delete(grave_id(1, 1)), options=("--lang", "de"))
     with closing(sqlite3.connect(path)) as database:
         titles = dict(database.execute("SELECT table_name, identifier FROM gpkg_contents"))
-    assert titles["gravecli_removed"] == "Bei der Prüfung entfernt"
+    assert titles["gravecli_removed"] == "Entfernt"
 
 
 def test_a_trigger_without_an_end_is_stopped(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -553,3 +577,43 @@ def test_a_hairline_left_by_a_cut_is_named(path: Path, tidied: Edited) -> None:
     hair = [(left, bottom), (right, bottom), (right, bottom + 1e-9), (left, bottom + 1e-9)]
     (problem,) = tidied(draw(shapely.Polygon(hair)), code=1)["problems"]
     assert "without an area" in problem
+
+
+def test_a_grave_far_away_is_named_also_in_a_map_without_a_coverage(
+    path: Path, tidied: Edited
+) -> None:
+    """As in the maps of compare and join; its place must not change the sizes of all others."""
+    edit(path, "DROP TABLE coverage")
+    said = tidied(draw(box(5_000_000, 3)), reshape(grave_id(1, 1), box(-1500, 0)), code=1)
+    assert [problem.split(" m away")[0] for problem in said["problems"]] == [
+        f"grave {grave_id(1, 1)} lies 1,500",
+        "grave fid 10 lies 5,001,990",
+    ]
+    assert said["measured"] == said["numbered"] == []
+    # Another cemetery is no slip.
+    others = [draw(box(3000 + 2 * i, 0)) for i in range(5)]
+    assert (
+        len(
+            tidied(delete(grave_id(1, 1)), "DELETE FROM graves WHERE fid = 10", *others)["numbered"]
+        )
+        == 5
+    )
+
+
+def test_candidates_that_cannot_be_graves_are_called_by_their_numbers(
+    path: Path, tidied: Edited
+) -> None:
+    def outline(number: int, shape: shapely.Geometry) -> tuple[str, list[Any]]:
+        query = "UPDATE candidates SET geom = ? WHERE candidate_id = ?"
+        return query, [blob_of(shape, 25832), number]
+
+    edit(path, outline(1, box(20_000, 0)), outline(2, box(10.2, 6)), outline(3, box(10, 6)))
+    edit(path, answer("accept", 1, 2, 3))
+    result = gravecli("tidy", path, "--check", "--json", cwd=path.parent)
+    said = json.loads(result.stdout)
+    assert said["accepted"] == ["candidate 2", "candidate 3"]
+    assert said["problems"] == [
+        "graves candidate 2 and candidate 3 share 1.60 m², 80% of the smaller one: delete or "
+        "reshape one of them",
+        "candidate 1 lies 19,994 m away from the mapped area: check its place",
+    ]

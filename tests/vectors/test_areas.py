@@ -143,6 +143,19 @@ def test_without_an_area_every_grave_belongs() -> None:
     assert within_area(np.array(GRAVES), AREA).tolist() == [s in INSIDE for s in GRAVES]
 
 
+def test_of_two_layers_of_an_area_the_one_called_area_counts(tmp_path: Path) -> None:
+    path = tmp_path / "part.gpkg"
+    for layer in ("north", "south"):
+        write(path, [AREA], layer=layer)
+    with pytest.raises(
+        GraveError, match=r"layer is ambiguous.*call it area, or merge them"
+    ) as said:
+        read_area(path, GRID)
+    assert "annotation_layer" not in str(said.value)
+    write(path, [shapely.buffer(AREA, -1)], layer="area")
+    assert read_area(path, GRID).area < AREA.area
+
+
 def test_an_area_without_graves_is_refused(tmp_path: Path) -> None:
     with pytest.raises(GraveError, match=r"a\.gpkg: no graves in the labelled area"):
         make_plan(tmp_path, OUTSIDE)

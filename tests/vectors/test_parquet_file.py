@@ -116,3 +116,10 @@ def test_others_are_refused_in_one_line(tmp_path: Path, make, words: str) -> Non
     with pytest.raises(DatasetError, match=words) as caught:
         read_features(path, UTM)
     assert str(caught.value).startswith(str(path))
+
+
+def test_whole_numbers_beyond_63_bits_are_text(tmp_path: Path) -> None:
+    columns = {"cell": pa.array([2**64 - 1, None], pa.uint64()), "n": pa.array([1, 2], pa.uint64())}
+    found = read_features(write(tmp_path / "a.parquet", BOXES, utm(), **columns), UTM, columns=None)
+    assert found.values["cell"].tolist() == ["18446744073709551615", None]
+    assert found.values["n"].tolist() == [1, 2]

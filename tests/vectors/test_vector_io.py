@@ -637,3 +637,17 @@ def test_possible_dates_are_kept(tmp_path: Path) -> None:
     path = dated(b"19990228")(tmp_path)
     assert read_features(path, None, columns=None).columns == ("NAME", "SEIT")
     assert read_records(path).rows[0]["SEIT"] == "1999-02-28"
+
+
+def test_a_name_that_sounds_like_a_crs_is_allowed_in_lines_of_geojson(tmp_path: Path) -> None:
+    path, outlines = tmp_path / "g.geojsonl", moved(GRAVES, "EPSG:4326")
+    features = [
+        {"type": "Feature", "properties": {"NAME": name}, "geometry": shapely.geometry.mapping(one)}
+        for name, one in zip(["Macrs", *["x"] * len(GRAVES)], outlines, strict=False)
+    ]
+    path.write_text("\n".join(map(json.dumps, features)) + "\n")
+    assert read_features(path, UTM, columns=None).values["NAME"][0] == "Macrs"
+    features[0]["crs"] = {"type": "link", "properties": {"href": "http://127.0.0.1:9/crs"}}
+    path.write_text("\n".join(map(json.dumps, features)))
+    with pytest.raises(GraveError, match="its CRS is a link"):
+        read_features(path, UTM)
