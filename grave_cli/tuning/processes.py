@@ -253,11 +253,17 @@ def finished_trials(shared: SharedStudy) -> set[int]:
 
 
 def note_ends(shared: SharedStudy, ended: set[int], progress: Progress) -> None:
-    """Report the trials that have ended since the last call, and remember them in `ended`."""
-    for trial in shared.trials():
-        if trial.state.is_finished() and trial.number not in ended:
-            ended.add(trial.number)
-            progress.note(describe(trial))
+    """Report the trials that have ended since the last call, and remember them in `ended`.
+
+    A storage that is away is looked at again next time: the workers need it only between epochs.
+    """
+    from optuna.exceptions import StorageInternalError
+
+    with suppress(StorageInternalError):
+        for trial in shared.trials():
+            if trial.state.is_finished() and trial.number not in ended:
+                ended.add(trial.number)
+                progress.note(describe(trial))
 
 
 def _raise_errors(lines: Iterable[Connection]) -> None:
