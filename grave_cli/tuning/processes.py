@@ -20,7 +20,7 @@ from grave_cli.interrupts import (
     unblock_ctrl_c,
     was_interrupted,
 )
-from grave_cli.processes import kill_children
+from grave_cli.processes import kill_children, usable_cores
 from grave_cli.progress import SILENT, Progress
 from grave_cli.remote import permit
 from grave_cli.settings.load import with_values
@@ -275,7 +275,7 @@ def _raise_errors(lines: Iterable[Connection]) -> None:
 
 
 def _threads(settings: Settings) -> int:
-    return settings.prediction.threads or os.cpu_count() or 1
+    return settings.prediction.threads or usable_cores()
 
 
 def _with_threads(assignment: Assignment, threads: int) -> Assignment:
