@@ -165,10 +165,11 @@ def test_trials_that_fail_are_no_zeros_and_end_the_study_after_three(settings: S
     assert parent.info.status == "FAILED"
 
 
-def test_a_pruned_trial_counts_and_its_run_is_killed(settings: Settings) -> None:
+@pytest.mark.parametrize("strategy", ["auto", "ddp"])
+def test_a_pruned_trial_counts_and_its_run_is_killed(settings: Settings, strategy: str) -> None:
     # No training of one step beats the trials that are put there before.
     settings = with_study(settings, pruner="median", startup_trials=1, warmup_epochs=0)
-    settings = with_values(settings, {"training.epochs": 2})
+    settings = with_values(settings, {"training.epochs": 2, "training.strategy": strategy})
     run_study(settings, StudyRequest("small", trials=1))
     with opened(settings, "small") as study:
         better = optuna.trial.create_trial(
