@@ -131,7 +131,7 @@ def check_basis(shared: SharedStudy, basis: StudyBasis, force: bool) -> None:
             return
     part = next(part for part, value in now.items() if before.get(part) != value)
     raise TuningError(
-        f"study {study.study_name} began with another {part.replace('_', ' ')}",
+        f"study {study.study_name} cannot continue after a change of {part.replace('_', ' ')}",
         found=now[part],
         expected=before.get(part),
         remedy="choose another study name, or mix the trials with --force",
