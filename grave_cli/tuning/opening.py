@@ -52,7 +52,8 @@ def open_study(settings: Settings, name: str, plan: Study) -> Iterator[SharedStu
         plan: Pruner of the study.
 
     Raises:
-        TuningError: The storage cannot be opened, or fails while the block runs.
+        TuningError: The storage cannot be opened, or it fails or the study is deleted while the
+            block runs.
         InUseError: It is a file, and a process of another machine uses it.
     """
     import optuna
@@ -70,7 +71,12 @@ def open_study(settings: Settings, name: str, plan: Study) -> Iterator[SharedStu
                 pruner=_pruner(plan),
                 load_if_exists=True,
             )
-            yield SharedStudy(study, storage)
+            try:
+                yield SharedStudy(study, storage)
+            except KeyError:
+                if name in optuna.get_all_study_names(storage):
+                    raise
+                raise TuningError(f"study {name} has been deleted meanwhile") from None
 
 
 def name_objective(shared: SharedStudy, metric: str) -> None:

@@ -197,6 +197,6 @@ class StudyWatch:
         with self._lock:
             if self._study is None:
                 return None
-            with suppress(StorageInternalError):  # a display ends no study
+            with suppress(StorageInternalError, KeyError):  # a display ends no study
                 self._seen = study_status(self._study, self._wanted)
             return self._seen

@@ -13,7 +13,7 @@ from threading import Barrier
 import psycopg
 import pytest
 import toy_worker
-from optuna import Study, Trial, TrialPruned, create_study, load_study
+from optuna import Study, Trial, TrialPruned, create_study, delete_study, load_study
 from optuna.samplers import RandomSampler
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial
@@ -288,6 +288,16 @@ def test_a_trial_that_is_taken_for_dead_while_it_ends_stops_no_worker(
     shared.study.sampler = Sampler()
     work(shared, Slots(1, SPACE), lambda trial: 1.0)
     assert [one.state.name for one in shared.trials()] == ["FAIL", "COMPLETE"]
+
+
+def test_a_study_that_is_deleted_in_the_dashboard_is_named(storage: str) -> None:
+    def deleted(trial: Trial) -> float:
+        delete_study(study_name="toy", storage=storage)
+        return 1.0
+
+    with pytest.raises(TuningError, match="study toy has been deleted"):  # noqa: SIM117
+        with toy_study(storage) as shared:
+            work(shared, Slots(2, SPACE), deleted)
 
 
 def test_every_combination_is_done_once_even_after_a_failure(shared: SharedStudy) -> None:
