@@ -88,8 +88,8 @@ class Mapper:
         return map_job(job, self._finished, map_one, progress)
 
     def _finished(self, job: Job) -> MapCounts | None:
-        files = plan_files(job.out, self.formats).values()
-        if self.overwrite or not all(path.is_file() for path in files):
+        files = [*plan_files(job.out, self.formats).values(), *self._pictures(job)]
+        if self.overwrite or not all(path.is_file() for path in files if path):
             return None
         return finished_map(job.out, source_of(job.orthophoto), self._model(job).bundle.sha256)
 
@@ -102,8 +102,7 @@ class Mapper:
             job.orthophoto,
             job.out,
             self.formats,
-            self.previews / f"{job.cemetery}.png" if self.previews else None,
-            self.reports / f"{job.cemetery}.html" if self.reports else None,
+            *self._pictures(job),
             crs=self.crs,
             data=settings.data,
             inputs={"--dem": job.dem, "--dtm": job.heights.dtm, "--aoi": self.aoi},
@@ -128,6 +127,11 @@ class Mapper:
         )
         to_review = int(result.column("needs_review").sum())
         return MapCounts(len(result.polygons), to_review, len(result.candidates))
+
+    def _pictures(self, job: Job) -> tuple[Path | None, Path | None]:
+        """Return the overview and the report page of a cemetery."""
+        preview = self.previews / f"{job.cemetery}.png" if self.previews else None
+        return preview, self.reports / f"{job.cemetery}.html" if self.reports else None
 
     def _model(self, job: Job) -> ChosenModel:
         return self.models[job.dem is not None]

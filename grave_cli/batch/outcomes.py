@@ -100,13 +100,13 @@ class Summary:
         Raises:
             ExportError: One of them cannot be written.
         """
-        table = _as_csv(outcomes)
+        table = _as_bytes(_as_csv(outcomes))
         content = as_record(outcomes) | {_SEAL_KEY: seal(table)}
         try:
             content[_OLD_SEAL_KEY] = seal(self.csv.read_bytes()) if self.csv.exists() else ""
-            for path, text in ((self.json, _as_json(content)), (self.csv, table)):
+            for path, written in ((self.json, _as_bytes(_as_json(content))), (self.csv, table)):
                 with whole_file(path) as new:
-                    new.write_text(text, encoding="utf-8", newline="")
+                    new.write_bytes(written)
         except OSError as error:
             raise ExportError(
                 "summary cannot be written", where=self.csv, found=error.strerror
@@ -160,6 +160,11 @@ def _as_csv(outcomes: Sequence[Outcome]) -> str:
 
 def _as_json(content: dict[str, Any]) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def _as_bytes(text: str) -> bytes:
+    r"""Encode a text; a letter of a file name in another encoding becomes \udce9, as on screen."""
+    return text.encode("utf-8", "backslashreplace")
 
 
 def _why_keep(summary: Summary, path: Path) -> str | None:

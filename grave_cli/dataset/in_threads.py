@@ -1,10 +1,11 @@
 """Several cemeteries at a time: GDAL, numpy and hashing leave Python's lock to other threads."""
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from typing import TypeVar
+
+from grave_cli.processes import usable_cores
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -24,7 +25,7 @@ def map_in_threads(
         most: Largest number of threads; None: one for each core.
         over: Set once no more results are wanted, before running calls are waited for.
     """
-    pool = ThreadPoolExecutor(min(most or 64, os.cpu_count() or 1), "dataset")
+    pool = ThreadPoolExecutor(min(most or 64, usable_cores()), "dataset")
     try:
         yield from pool.map(function, items)
     finally:

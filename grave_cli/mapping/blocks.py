@@ -5,7 +5,6 @@ neighbouring parts share a window. A part does not depend on pixels farther away
 leave no trace, and each grave is found exactly once.
 """
 
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from grave_cli.mapping.probability_map import ProbabilityMap, is_valid, to_proba
 from grave_cli.mapping.scene import ReadHeights, Scene, reading_heights
 from grave_cli.mapping.sections import place_within
 from grave_cli.outlines.polygons import Polygons
+from grave_cli.processes import usable_cores
 from grave_cli.progress import SILENT, Progress
 from grave_cli.settings.mapping import DecodingSettings
 
@@ -104,7 +104,7 @@ def find_graves(
     with (
         progress.task("Drawing graves", len(blocks), "blocks") as advance,
         reading_heights(scene) as read_heights,
-        ThreadPoolExecutor(threads or os.cpu_count(), "decode") as pool,
+        ThreadPoolExecutor(threads or usable_cores(), "decode") as pool,
     ):
         decode = partial(decode_block, probabilities, read_heights, decoding)
         for graves in pool.map(decode, blocks):

@@ -5,7 +5,6 @@ its centre, and those cut by the edge of a window are longer than any grave: the
 leaves no trace.
 """
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -21,6 +20,7 @@ from rasterio.windows import Window
 from grave_cli.graves.faint import Faint, find_faint, pooling
 from grave_cli.mapping.probability_map import ProbabilityMap
 from grave_cli.outlines.polygons import Polygons
+from grave_cli.processes import usable_cores
 from grave_cli.progress import SILENT, Progress
 from grave_cli.settings.mapping import DecodingSettings
 
@@ -61,7 +61,7 @@ def find_faint_between(
     found = []
     with (
         progress.task("Looking for candidates", len(cores), "windows") as advance,
-        ThreadPoolExecutor(threads or os.cpu_count(), "faint") as pool,
+        ThreadPoolExecutor(threads or usable_cores(), "faint") as pool,
     ):
         for one in pool.map(search, cores):
             found.append(one)

@@ -1,6 +1,5 @@
 """Network inputs of a scene's sections, read ahead by threads: in order, a few at a time."""
 
-import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -16,6 +15,7 @@ from rasterio.windows import Window
 
 from grave_cli.mapping.scene import Scene
 from grave_cli.mapping.sections import Section, frames_of, place_within, window_around
+from grave_cli.processes import usable_cores
 from grave_cli.rasters.dem_heights import DemReader, open_dem
 from grave_cli.rasters.elevation import read_elevation
 from grave_cli.rasters.grid import Tile, WorkingGrid
@@ -108,7 +108,7 @@ def reading_ahead(
 
 def reader_count(*, computes_elsewhere: bool) -> int:
     """Return how many threads read: a GPU leaves the cores to them, and needs more of them."""
-    spare = (os.cpu_count() or 1) // 2 if computes_elsewhere else 0
+    spare = usable_cores() // 2 if computes_elsewhere else 0
     return max(_THREADS, min(_MOST_THREADS, spare))
 
 

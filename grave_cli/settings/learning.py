@@ -5,7 +5,7 @@ A field's docstring is its help text and its comment in `config.example.toml`.
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from grave_cli.settings.section import OnResume, PositiveMetres, Section, Share
 
@@ -246,3 +246,11 @@ class TrackingSettings(Section):
 
     system_metrics: bool = False
     """Log the load of processors, memory, disk and network every ten seconds."""
+
+    @field_validator("registered_model")
+    @classmethod
+    def _check_name(cls, name: str) -> str:
+        # MLflow would refuse it, once the model is trained.
+        if "/" in name or ":" in name or (name and not name.strip(" .")):
+            raise ValueError("must be a name without / and :")
+        return name

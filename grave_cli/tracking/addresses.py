@@ -87,7 +87,8 @@ def own_hosts(host: str, port: int) -> frozenset[str]:
     names = {*_LOOPBACK, host}
     if host in _EVERYWHERE:
         names |= {*_addresses(), socket.gethostname(), f"{socket.gethostname()}.local"}
-    return frozenset(f"{in_url(name)}:{port}".lower() for name in names)
+    ends = (f":{port}", "") if port == 80 else (f":{port}",)  # browsers leave the usual one out
+    return frozenset(f"{in_url(name)}{end}".lower() for name in names for end in ends)
 
 
 def answering_only(app: Application, hosts: frozenset[str]) -> Application:

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 _DELETED = "Deleted_Internal"  # stage of a model version that MLflow no longer shows
 _NEWEST_FIRST = ["attributes.start_time DESC"]
 # Example: "attributes.status = 'FINISHED' AND tags.`gravecli.channels` = 'rgb'"
-_CONDITION = r"(?:attributes\.(status|run_name)|tags\.`([^`']+)`) = '([^']*)'"
+_VALUE = r"""(?:'([^']*)'|"([^"]*)")"""
+_CONDITION = rf"(?:attributes\.(status|run_name)|tags\.`([^`']+)`) = {_VALUE}"
 _FILTER = re.compile(rf"(?:{_CONDITION}(?: AND {_CONDITION})*)?")
 _COLUMNS = {"status": "status", "run_name": "name"}
 
@@ -219,7 +220,8 @@ def _info(row: Sequence[Any], tags: dict[str, str]) -> RunInfo:
 def _as_sql(filter_string: str) -> tuple[str, list[str]]:
     """Translate conditions in MLflow's notation into SQL and its values."""
     text, values = "", []
-    for attribute, tag, value in re.findall(_CONDITION, filter_string):
+    for attribute, tag, *quoted in re.findall(_CONDITION, filter_string):
+        value = "".join(quoted)
         if attribute:
             text += f" AND {_COLUMNS[attribute]} = ?"
             values.append(value)

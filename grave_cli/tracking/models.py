@@ -180,8 +180,9 @@ def find_run(client: "MlflowClient", name: str, settings: Settings) -> "Run | No
         TrackingError: The store does not answer.
     """
     found = None
-    if "'" not in name:
-        found = _search(client, settings, f"attributes.run_name = '{name}'")
+    quote = next((one for one in "'\"" if one not in name), None)
+    if quote is not None:  # MLflow has no escape for the other
+        found = _search(client, settings, f"attributes.run_name = {quote}{name}{quote}")
     return found or look_up(client, lambda: client.get_run(name))
 
 

@@ -8,11 +8,11 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from types import MappingProxyType
 from typing import IO
+from urllib.request import ProxyHandler, build_opener
 
 import psutil
 
@@ -121,11 +121,12 @@ def mlflow_server(
 
 
 def _await_answer(child: subprocess.Popen[bytes], port: int, log: IO[bytes]) -> None:
+    direct = build_opener(ProxyHandler({}))  # no proxy leads to this machine itself
     deadline = time.monotonic() + _START_S
     while child.poll() is None and time.monotonic() < deadline:
         if _listens(child, port):
             with suppress(OSError):
-                urllib.request.urlopen(f"http://{HOST}:{port}/health", timeout=5).close()
+                direct.open(f"http://{HOST}:{port}/health", timeout=5).close()
                 return
         time.sleep(0.1)
     if child.poll() is not None and free_port(port) != port:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from grave_cli.database import Database, sqlite_exists, sqlite_file, sqlite_url
-from grave_cli.errors import GraveError
+from grave_cli.errors import GraveError, TrackingError
 from grave_cli.interrupts import held_back
 from grave_cli.masking import mask_url
 from grave_cli.settings.tree import Settings
@@ -108,11 +108,23 @@ def check_writable(settings: Settings) -> None:
     """Find out before any work whether runs can be recorded; a missing store is not created.
 
     Raises:
-        TrackingError: The store cannot be opened or written.
+        TrackingError: The store cannot be opened or written, or the experiment has been deleted.
     """
     if store_exists(settings):
-        open_client(settings)
+        _refuse_deleted_experiment(open_client(settings), settings)
     tracking_store(settings).check_writable()
+
+
+def _refuse_deleted_experiment(client: "MlflowClient", settings: Settings) -> None:
+    """Refuse an experiment in the trash: MLflow would say so only after the data is read."""
+    found = client.get_experiment_by_name(settings.tracking.experiment)
+    if found is not None and found.lifecycle_stage == "deleted":
+        raise TrackingError(
+            f"experiment {found.name} has been deleted",
+            where=shown_uri(settings),
+            remedy="name another one in tracking.experiment, or restore it by "
+            f"`mlflow experiments restore --experiment-id {found.experiment_id}`",
+        )
 
 
 def _connect(store: Database, experiment: str) -> "MlflowClient":

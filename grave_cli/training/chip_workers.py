@@ -1,8 +1,7 @@
 """The processes that prepare chips beside a training, and arrays that they can open."""
 
-import os
-
 from grave_cli.dataset.training_data import TrainingData, TrainingPlan, read_training_data
+from grave_cli.processes import usable_cores
 from grave_cli.progress import SILENT, Progress
 from grave_cli.settings.tree import Settings
 from grave_cli.training.device import training_device
@@ -23,7 +22,7 @@ def count_workers(settings: Settings) -> int:
         return workers
     if training_device(settings) == "cpu":
         return 0
-    cores = (os.cpu_count() or 1) // settings.training.devices
+    cores = usable_cores() // settings.training.devices
     return max(1, min(_MAX_WORKERS, cores - 1))
 
 

@@ -114,7 +114,7 @@ def _plan_folds(settings: Settings, progress: Progress) -> dict[str, tuple[Setti
         raise DatasetError(
             "cross-validation needs at least two cemeteries",
             where=data.root,
-            found=f"{len(names)} cemetery",
+            found=counted(len(names), "cemetery"),
             expected="two or more",
             remedy="add one; `gravecli train` scores a single one in a strip",
         )

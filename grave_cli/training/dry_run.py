@@ -18,7 +18,7 @@ from grave_cli.progress import SILENT, Progress
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.unfinished import Unfinished
 from grave_cli.training.device import memory_named, training_device, training_precision
-from grave_cli.training.readiness import check_ready, note_doubts
+from grave_cli.training.readiness import check_ready, note_doubts, trained_epochs
 from grave_cli.training.start import build_start, settle_start
 
 _TIMED_STEPS = 3
@@ -52,7 +52,8 @@ class Estimate:
         chips_per_epoch: Chips per epoch.
         steps_per_epoch: Optimiser steps per epoch.
         epochs: Maximum number of epochs.
-        seconds: Maximum duration, extrapolated from a few timed steps on this machine.
+        seconds: Maximum duration (of a run to resume: of the epochs that are left), extrapolated
+            from a few timed steps on this machine.
         memory_gb: Memory of the arrays and of those steps.
         device: Device of the training.
     """
@@ -85,15 +86,18 @@ def estimate_training(
     check_ready(settings, plan, unfinished)
     settled, start = settle_start(settings, resumed=unfinished is not None)
     note_doubts(settled, start, plan, progress)
-    return estimate_plan(plan, settings)
+    return estimate_plan(plan, settings, unfinished)
 
 
-def estimate_plan(plan: TrainingPlan, settings: Settings) -> Estimate:
+def estimate_plan(
+    plan: TrainingPlan, settings: Settings, unfinished: Unfinished | None = None
+) -> Estimate:
     """Estimate a training whose parts are planned.
 
     Args:
         plan: The parts.
         settings: All settings.
+        unfinished: The run to resume; None for a new one.
 
     Raises:
         GraveError: The settings cannot be used.
@@ -104,7 +108,9 @@ def estimate_plan(plan: TrainingPlan, settings: Settings) -> Estimate:
     train_area = sum(areas[id(part)] for part in plan.split("train"))
     chips = settings.chips.per_epoch or chips_for_area(train_area, settings.chips)
     steps = max(1, chips // settings.chips.batch_size)
-    seconds = _step_seconds(settings, device) * steps * settings.training.epochs * _OVERHEAD
+    epochs = settings.training.epochs - (trained_epochs(unfinished) if unfinished else 0)
+    step_s = _step_seconds(settings, device, resumed=unfinished is not None)
+    seconds = step_s * steps * epochs * _OVERHEAD
     if settings.training.max_time_s:
         seconds = min(seconds, settings.training.max_time_s)
     return Estimate(
@@ -131,9 +137,9 @@ def _arrays(plan: TrainingPlan, settings: Settings) -> int:
     return arrays_bytes(plan.split("train") + plan.split("val"), settings)
 
 
-def _step_seconds(settings: Settings, device: Device) -> float:
+def _step_seconds(settings: Settings, device: Device, *, resumed: bool) -> float:
     """Time a few steps on random chips in the training's precision, after a warm-up step."""
-    recipe, network = build_start(*settle_start(settings))
+    recipe, network = build_start(*settle_start(settings, resumed=resumed), resumed=resumed)
     layout = memory_layout(device)
     network = network.to(memory_format=layout).to(device)
     training, chips = settings.training, settings.chips

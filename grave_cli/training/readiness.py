@@ -54,13 +54,18 @@ def check_resumption(unfinished: Unfinished, dataset_id: str, settings: Settings
         SettingsError: The run has trained more epochs than wanted.
     """
     check_same_data(unfinished, dataset_id)
-    trained = read_checkpoint(unfinished.checkpoint)["epoch"] + 1
+    trained = trained_epochs(unfinished)
     if trained > settings.training.epochs:
         raise SettingsError(
             f"run {unfinished.state.name} has trained more epochs than training.epochs",
             found=settings.training.epochs,
             expected=f"{trained} or more",
         )
+
+
+def trained_epochs(unfinished: Unfinished) -> int:
+    """Return the number of epochs that a run to resume has trained."""
+    return int(read_checkpoint(unfinished.checkpoint)["epoch"]) + 1
 
 
 def note_doubts(

@@ -31,12 +31,20 @@ def keep_loadable(
         The plan with the remaining encoders.
 
     Raises:
-        TuningError: No encoder can be loaded, or this machine lacks one that the study searches.
+        TuningError: No encoder can be loaded, this machine lacks one that the study searches, or
+            the study began with others.
     """
     domain = plan.search_space.get(_KEY)
     if not isinstance(domain, Choice):
         return plan
     before: list[str] | None = shared.study.user_attrs.get(_CHOSEN)
+    if before is not None and not set(before) <= set(domain.choices):
+        raise TuningError(
+            f"{_KEY}: the choices do not fit the trials of the study",
+            found=", ".join(map(str, domain.choices)),
+            expected=", ".join(before),
+            remedy="choose another study name",
+        )
     faults = {name: _fault(name, settings) for name in before or domain.choices}
     missing = {name: fault for name, fault in faults.items() if fault is not None}
     if before is not None and missing:

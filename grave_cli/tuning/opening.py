@@ -52,7 +52,8 @@ def open_study(settings: Settings, name: str, plan: Study) -> Iterator[SharedStu
         plan: Pruner of the study.
 
     Raises:
-        TuningError: The storage cannot be opened, or fails while the block runs.
+        TuningError: The storage cannot be opened, or it fails or the study is deleted while the
+            block runs.
         InUseError: It is a file, and a process of another machine uses it.
     """
     import optuna
@@ -70,7 +71,12 @@ def open_study(settings: Settings, name: str, plan: Study) -> Iterator[SharedStu
                 pruner=_pruner(plan),
                 load_if_exists=True,
             )
-            yield SharedStudy(study, storage)
+            try:
+                yield SharedStudy(study, storage)
+            except KeyError:
+                if name in optuna.get_all_study_names(storage):
+                    raise
+                raise TuningError(f"study {name} has been deleted meanwhile") from None
 
 
 def name_objective(shared: SharedStudy, metric: str) -> None:
@@ -131,7 +137,7 @@ def check_basis(shared: SharedStudy, basis: StudyBasis, force: bool) -> None:
             return
     part = next(part for part, value in now.items() if before.get(part) != value)
     raise TuningError(
-        f"study {study.study_name} began with another {part.replace('_', ' ')}",
+        f"study {study.study_name} cannot continue after a change of {part.replace('_', ' ')}",
         found=now[part],
         expected=before.get(part),
         remedy="choose another study name, or mix the trials with --force",

@@ -20,7 +20,7 @@ from grave_cli.interrupts import (
     unblock_ctrl_c,
     was_interrupted,
 )
-from grave_cli.processes import kill_children
+from grave_cli.processes import kill_children, usable_cores
 from grave_cli.progress import SILENT, Progress
 from grave_cli.remote import permit
 from grave_cli.settings.load import with_values
@@ -253,11 +253,17 @@ def finished_trials(shared: SharedStudy) -> set[int]:
 
 
 def note_ends(shared: SharedStudy, ended: set[int], progress: Progress) -> None:
-    """Report the trials that have ended since the last call, and remember them in `ended`."""
-    for trial in shared.trials():
-        if trial.state.is_finished() and trial.number not in ended:
-            ended.add(trial.number)
-            progress.note(describe(trial))
+    """Report the trials that have ended since the last call, and remember them in `ended`.
+
+    A storage that is away is looked at again next time: the workers need it only between epochs.
+    """
+    from optuna.exceptions import StorageInternalError
+
+    with suppress(StorageInternalError):
+        for trial in shared.trials():
+            if trial.state.is_finished() and trial.number not in ended:
+                ended.add(trial.number)
+                progress.note(describe(trial))
 
 
 def _raise_errors(lines: Iterable[Connection]) -> None:
@@ -269,7 +275,7 @@ def _raise_errors(lines: Iterable[Connection]) -> None:
 
 
 def _threads(settings: Settings) -> int:
-    return settings.prediction.threads or os.cpu_count() or 1
+    return settings.prediction.threads or usable_cores()
 
 
 def _with_threads(assignment: Assignment, threads: int) -> Assignment:

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
@@ -169,6 +169,7 @@ class StudyWatch:
         self._lock = threading.Lock()
         self._study: SharedStudy | None = None
         self._wanted = 0
+        self._seen: StudyStatus | None = None
 
     @contextmanager
     def over(self, study: SharedStudy, wanted: int) -> Iterator[None]:
@@ -178,7 +179,7 @@ class StudyWatch:
             study: The study.
             wanted: Number of finished trials the study should have.
         """
-        self._study, self._wanted = study, wanted
+        self._study, self._wanted, self._seen = study, wanted, None
         try:
             yield
         finally:
@@ -186,6 +187,16 @@ class StudyWatch:
                 self._study = None
 
     def status(self) -> StudyStatus | None:
-        """Return the status of the study; None while no study is open."""
+        """Return the status of the study, the last known one while the storage is away.
+
+        Returns:
+            None while no study is open.
+        """
+        from optuna.exceptions import StorageInternalError
+
         with self._lock:
-            return study_status(self._study, self._wanted) if self._study is not None else None
+            if self._study is None:
+                return None
+            with suppress(StorageInternalError, KeyError):  # a display ends no study
+                self._seen = study_status(self._study, self._wanted)
+            return self._seen

@@ -56,7 +56,7 @@ def check_search_space(plan: Study, settings: Settings) -> None:
         raise TuningError("search space is empty", remedy="add hpo.studies.<preset>.search_space")
     for key, domain in plan.search_space.items():
         _check_key(key, plan)
-        for value in _extremes(domain):
+        for value in _probes(domain):
             _check_values({key: value}, settings)
     for name, values in plan.variants.items():
         for key in values:
@@ -107,15 +107,23 @@ def settings_of(params: Mapping[str, Any], plan: Study, settings: Settings) -> S
     """Return the validated settings of a trial.
 
     Args:
-        params: Parameter values, by the names that `distributions` gives.
+        params: Parameter values, by the names that `distributions` gives. A study that goes on with
+            --force may have trials of another search space.
         plan: Search space of the study.
         settings: Settings that trials start from.
+
+    Raises:
+        TuningError: The plan has no such variant.
     """
-    values = dict(plan.variants[params[VARIANT]]) if VARIANT in params else {}
-    for key, value in params.items():
-        if key != VARIANT:
-            domain = plan.search_space[key]
-            values[key] = _labels(domain)[value] if isinstance(domain, Choice) else value
+    variant = params.get(VARIANT)
+    if variant is not None and variant not in plan.variants:
+        raise TuningError(
+            "the preset no longer has the variant of a trial",
+            found=variant,
+            remedy="add it again, or choose another study name",
+        )
+    values = {} if variant is None else dict(plan.variants[variant])
+    values |= {key: _value(label) for key, label in params.items() if key != VARIANT}
     return with_values(settings, values)
 
 
@@ -140,8 +148,13 @@ def _check_values(values: Mapping[str, Any], settings: Settings) -> None:
         raise TuningError(f"search space: {error}") from None
 
 
-def _extremes(domain: Domain) -> tuple[Any, ...]:
-    return domain.choices if isinstance(domain, Choice) else (domain.low, domain.high)
+def _probes(domain: Domain) -> tuple[Any, ...]:
+    """Return all choices, or the bounds and a value between them, such as 65 of 64 to 512."""
+    if isinstance(domain, Choice):
+        return domain.choices
+    if isinstance(domain, IntRange):
+        return domain.low, min(domain.low + domain.step, domain.high), domain.high
+    return domain.low, domain.low + 0.38 * (domain.high - domain.low), domain.high
 
 
 def _distribution(domain: Domain, is_real: bool) -> "BaseDistribution":
@@ -166,6 +179,12 @@ def _labels(domain: Choice) -> dict[Any, Any]:
     return {
         value if isinstance(value, plain) else json.dumps(value): value for value in domain.choices
     }
+
+
+def _value(label: Any) -> Any:
+    """Return the choice of a label: lists and tables are stored as JSON."""
+    is_json = isinstance(label, str) and label.startswith(("[", "{"))
+    return json.loads(label) if is_json else label
 
 
 def _grid_axes(plan: Study) -> dict[str, tuple[Any, ...]]:

@@ -1,8 +1,10 @@
 """Storage of studies: a SQLite file in work_dir, or any database that Optuna supports."""
 
 import math
+import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +27,10 @@ _TABLES = (
 _BUSY_S = 60  # time SQLite waits for another process to finish writing
 _GRACE = 6  # missed heartbeats after which a trial counts as dead
 _RETRIES = 3  # of a trial whose worker died; after more deaths, the trial is the likely cause
+_TRIES, _PAUSE_S = (
+    5,
+    0.5,
+)  # to make the tables of a server, which several machines may start at once
 
 
 def storage_url(settings: Settings) -> str:
@@ -100,19 +106,27 @@ def _database(settings: Settings) -> Database:
 
 def _open(settings: Settings) -> "RDBStorage":
     from optuna.storages import RetryHeartbeatStaleTrialCallback
+    from sqlalchemy.exc import IntegrityError, ProgrammingError
 
     url = storage_url(settings)
-    options: dict[str, Any] = {}
+    # A server or a firewall may have closed a connection that no trial has used for hours.
+    options: dict[str, Any] = {"pool_pre_ping": True}
     if url.startswith("sqlite"):
         options = {"connect_args": {"timeout": _BUSY_S}}
+    make = partial(
+        _storage_class(),
+        url.replace("{", "{{").replace("}", "}}"),  # Optuna takes the URL for a template
+        options,
+        heartbeat_interval=settings.hpo.heartbeat_s,
+        grace_period=_GRACE * settings.hpo.heartbeat_s,
+        heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(_RETRIES),
+    )
     with held_back():  # half of the tables would be a damaged storage
-        return _storage_class()(
-            url.replace("{", "{{").replace("}", "}}"),  # Optuna takes the URL for a template
-            options,
-            heartbeat_interval=settings.hpo.heartbeat_s,
-            grace_period=_GRACE * settings.hpo.heartbeat_s,
-            heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(_RETRIES),
-        )
+        for _ in range(_TRIES):
+            with suppress(IntegrityError, ProgrammingError):  # another machine makes the tables
+                return make()
+            time.sleep(_PAUSE_S)
+        return make()
 
 
 def _storage_class() -> "type[RDBStorage]":
@@ -120,8 +134,17 @@ def _storage_class() -> "type[RDBStorage]":
     from optuna.storages import BaseStorage, RDBStorage
 
     names = [name for name in (*dir(BaseStorage), "record_heartbeat") if not name.startswith("_")]
-    calls = {name: held_back()(getattr(RDBStorage, name)) for name in names}
-    return type("InterruptibleStorage", (RDBStorage,), calls)
+    calls: dict[str, Any] = {name: held_back()(getattr(RDBStorage, name)) for name in names}
+
+    def begin(storage: RDBStorage, *args: Any, **options: Any) -> None:
+        try:
+            RDBStorage.__init__(storage, *args, **options)
+        except Exception:
+            if hasattr(storage, "engine"):
+                storage.engine.dispose()  # nobody else could close its connections
+            raise
+
+    return type("InterruptibleStorage", (RDBStorage,), {**calls, "__init__": begin})
 
 
 def enable_wal(storage: "RDBStorage") -> None:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from grave_cli.errors import TuningError
 from grave_cli.progress import SILENT, Progress
@@ -16,7 +17,7 @@ from grave_cli.tracking.studies import fetch_artifact, study_run
 from grave_cli.tuning.encoders import keep_loadable
 from grave_cli.tuning.opening import check_basis, name_objective, open_study
 from grave_cli.tuning.processes import Assignment, run_workers, work_here
-from grave_cli.tuning.result import StudyResult, StudyWatch, result_of
+from grave_cli.tuning.result import StudyResult, StudyWatch, best_trial, result_of
 from grave_cli.tuning.search_space import check_search_space, combinations, preset_name
 from grave_cli.tuning.shared_study import SharedStudy
 from grave_cli.tuning.summary import BEST_FILE, has_summary, log_summary
@@ -91,10 +92,9 @@ def run_study(
         done = len(shared.finished())
         words = f"{done} of {counted(wanted, 'trial')} {is_or_are(done)} finished"
         progress.note(f"study {request.name}: {words}")
-        if done < wanted or shared.trials("RUNNING") or not has_summary(shared):
+        if done < wanted or shared.trials("RUNNING") or not _is_recorded(settings, shared):
             _work(settings, request, plan, wanted, trials, shared, progress)
-        run_id = shared.study.user_attrs.get(_RUN_ID, "")
-        config = fetch_artifact(settings, run_id, BEST_FILE)
+        config = _best_file(settings, shared)
         return result_of(shared, plan.tunes, trials.metric, config, trials.model_name)
 
 
@@ -116,7 +116,7 @@ def _work(
             settings=settings,
             study=request.name,
             plan=plan,
-            model=request.model,
+            model=trials.model_name or None,  # the newest may be another one by then
             parent_run_id=parent.run_id,
             wanted=wanted,
             deadline=deadline,
@@ -128,6 +128,16 @@ def _work(
         else:
             run_workers(assignment, request.workers, shared, progress)
         log_summary(parent, shared, plan, trials.settings)
+
+
+def _best_file(settings: Settings, shared: SharedStudy) -> Path | None:
+    return fetch_artifact(settings, shared.study.user_attrs.get(_RUN_ID, ""), BEST_FILE)
+
+
+def _is_recorded(settings: Settings, shared: SharedStudy) -> bool:
+    """Report whether the summary is the newest, and not lost with the run or store that had it."""
+    is_there = best_trial(shared) is None or _best_file(settings, shared) is not None
+    return has_summary(shared) and is_there
 
 
 def _wanted(request: StudyRequest, plan: Study) -> int:

@@ -246,8 +246,9 @@ def _train(
     batch = trial.user_attrs.get(BATCH)
     chosen = settings_of(trial.params, plan, settings)
     # Models of trials are not registered: they are for comparison, not candidates for champion.
-    own = {"tracking.registered_model": ""} | ({BATCH: batch} if batch else {})
-    chosen = with_values(chosen, own)
+    # With "ddp", Lightning would end a pruned trial as if it were complete.
+    own = {"tracking.registered_model": "", "training.strategy": "auto"}
+    chosen = with_values(chosen, own | ({BATCH: batch} if batch else {}))
     metric = settings.training.monitor
     with reporting_to(trial, metric, chosen, searched_keys(plan)) as callback:
         try:

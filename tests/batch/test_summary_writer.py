@@ -1,7 +1,10 @@
 """How often a summary is renewed."""
 
 import csv
+import json
+import os
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -126,3 +129,16 @@ def test_a_summary_killed_between_its_files_was_not_changed_by_anybody(
         file.write("my own line\n")
     with pytest.raises(ExportError, match=r"summary\.csv: .*was changed"):
         summary.check([], overwrite=False)
+
+
+def test_a_file_name_in_another_encoding_ends_no_summary(tmp_path: Path) -> None:
+    summary = Summary.in_folder(tmp_path, None)
+    name = os.fsdecode(b"caf\xe9.tif")
+    for _ in range(2):  # it knows its own files again
+        summary.check([], overwrite=False)
+        summary.write([replace(outcome(1), orthophoto=name)])
+    with summary.csv.open(encoding="utf-8", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row["orthophoto"] == r"caf\udce9.tif"
+    (written,) = json.loads(summary.json.read_text("utf-8"))["cemeteries"]
+    assert written["orthophoto"] == name

@@ -75,6 +75,19 @@ def test_finished_maps_are_skipped_and_a_changed_summary_is_kept(
     assert_refused(predict(here, "data", "--out", "maps"), "summary.csv", "was changed")
 
 
+def test_a_missing_overview_or_report_is_made_later(here: Path) -> None:
+    (here / "data" / "orthophotos" / "sample_02.tif").unlink()
+    (here / "data" / "dems" / "sample_02.tif").unlink()
+    assert predict(here, "data", "--out", "maps").returncode == 0
+    for more in (("--preview", "pictures"), ("--report", "pages")):
+        result = predict(here, "data", "--out", "maps", *more)
+        assert "2 mapped, 0 already mapped, 0 failed" in result.stdout
+        result = predict(here, "data", "--out", "maps", *more)
+        assert "0 mapped, 2 already mapped, 0 failed" in result.stdout
+    files = sorted(path.name for name in ("pictures", "pages") for path in (here / name).iterdir())
+    assert files == ["sample_01.html", "sample_01.png", "sample_03.html", "sample_03.png"]
+
+
 def test_each_shard_writes_a_summary_of_its_own(here: Path) -> None:
     assert predict(here, "data", "--out", "maps", "--shard", "1/2").returncode == 0
     result = predict(here, "data", "--out", "maps", "--shard", "2/2")

@@ -126,3 +126,11 @@ def test_a_cpu_prepares_its_chips_itself_unless_the_settings_ask_for_workers(
     on_cpu = with_values(settings, {"training.device": "cpu", "training.workers": -1})
     assert count_workers(on_cpu) == 0
     assert count_workers(with_values(on_cpu, {"training.workers": 3})) == 3
+
+
+def test_a_gpu_gets_a_process_for_each_core_that_the_training_may_use_but_one(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("grave_cli.training.chip_workers.training_device", lambda _: "cuda")
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(8)), raising=False)
+    assert count_workers(with_values(settings, {"training.workers": -1})) == 7

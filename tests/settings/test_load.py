@@ -205,6 +205,9 @@ def test_a_section_in_the_environment_gives_way_to_its_single_values() -> None:
         "chips.size_px=100",
         "data.channels=cir",
         "training.epochs=1\nseed=3",
+        "tracking.registered_model=town/graves",
+        "tracking.registered_model=graves:2",
+        "tracking.registered_model=..",
         "model.decoder_channels=[4]",
     ],
 )

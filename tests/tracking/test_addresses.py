@@ -97,13 +97,19 @@ def test_other_sites_change_nothing(kind: str, request: pytest.FixtureRequest) -
 
 
 def test_all_addresses_are_answered_if_the_server_listens_on_all() -> None:
-    assert own_hosts("127.0.0.1", 80) == {"localhost:80", "127.0.0.1:80", "[::1]:80"}
-    everywhere = own_hosts("0.0.0.0", 80)
-    assert f"{socket.gethostname()}:80".lower() in everywhere
-    assert own_hosts("10.1.2.3", 80) - own_hosts("127.0.0.1", 80) == {"10.1.2.3:80"}
-    assert own_hosts("fd00::1", 80) - own_hosts("127.0.0.1", 80) == {"[fd00::1]:80"}
-    assert own_hosts("Office", 80) - own_hosts("127.0.0.1", 80) == {"office:80"}
-    assert own_hosts("127.0.0.1", 80) < everywhere
+    here = own_hosts("127.0.0.1", 81)
+    assert here == {"localhost:81", "127.0.0.1:81", "[::1]:81"}
+    everywhere = own_hosts("0.0.0.0", 81)
+    assert f"{socket.gethostname()}:81".lower() in everywhere
+    assert own_hosts("10.1.2.3", 81) - here == {"10.1.2.3:81"}
+    assert own_hosts("fd00::1", 81) - here == {"[fd00::1]:81"}
+    assert own_hosts("Office", 81) - here == {"office:81"}
+    assert here < everywhere
+
+
+def test_the_port_that_browsers_leave_out_of_the_host_may_be_left_out() -> None:
+    bare = {"localhost", "127.0.0.1", "[::1]"}
+    assert own_hosts("127.0.0.1", 80) == bare | {f"{name}:80" for name in bare}
 
 
 def test_a_broken_origin_is_foreign() -> None:

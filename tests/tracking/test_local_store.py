@@ -130,6 +130,7 @@ def test_experiments_are_the_same(both: Both) -> None:
     [
         ("", 6),
         ("attributes.run_name = 'first'", 2),
+        ('attributes.run_name = "first"', 2),
         ("attributes.run_name = 'it is ü'", 1),
         ("attributes.run_name = 'gone'", 0),
         ("attributes.status = 'FINISHED' AND tags.`gravecli.channels` = 'rgb'", 1),

@@ -10,6 +10,7 @@ from grave_cli.errors import ModelError, TrackingError
 from grave_cli.model.shipped import starter_model
 from grave_cli.settings.load import with_values
 from grave_cli.settings.tree import Settings
+from grave_cli.tracking.local_store import reading_client
 from grave_cli.tracking.models import (
     WITHOUT_DEM_TAG,
     find_run,
@@ -85,6 +86,17 @@ def test_a_model_that_learnt_to_do_without_a_dem_is_found_without_one(
     assert run is not None
     client.set_tag(run.info.run_id, WITHOUT_DEM_TAG, "yes")
     assert newest_model(with_dem=False, settings=copied).bundle.card.name == "tiny"
+
+
+@pytest.mark.parametrize("name", ["St. John's", 'the "old" part'])
+def test_a_name_may_hold_quotes(work_dir: Path, name: str) -> None:
+    settings = tiny_settings(work_dir, work_dir)
+    with tracked_run(settings, name, {}) as run:
+        pass
+    for open_store in (open_client, reading_client):
+        found = find_run(open_store(settings), name, settings)
+        assert found is not None
+        assert found.info.run_id == run.run_id
 
 
 @pytest.mark.parametrize("name", ["nobody", "runs:/123", "it's", "x" * 300, "a\0b"])

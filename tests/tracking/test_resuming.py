@@ -1,5 +1,6 @@
 """Runs that were left: their true status, what stays of them, and how they go on."""
 
+import itertools
 import json
 import os
 import shutil
@@ -265,6 +266,19 @@ def test_fewer_epochs_than_were_trained_are_refused(copied: Settings) -> None:
     for begin in (run_training, estimate_training):
         with pytest.raises(SettingsError, match=r"has trained more epochs .*found 1, expected 2"):
             begin(fewer, unfinished=left)
+
+
+def test_the_estimate_of_a_resumed_run_is_that_of_the_epochs_left(
+    copied: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("grave_cli.training.dry_run._OVERHEAD", 1)
+    steps = estimate_training(copied).steps_per_epoch
+    clock = itertools.count()
+    monkeypatch.setattr("time.perf_counter", lambda: next(clock))  # a step takes a second
+    used = with_values(copied, {"model.start": str(tmp_path / "deleted.pt")})
+    left = find_unfinished("left", copied)
+    assert estimate_training(used, unfinished=left).seconds == steps * 2
+    assert estimate_training(copied).seconds == steps * 4
 
 
 def test_a_run_that_goes_on_elsewhere_is_left_alone(copied: Settings) -> None:

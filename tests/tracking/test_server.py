@@ -172,6 +172,23 @@ def test_the_pages_of_another_server_that_was_faster_are_not_shown() -> None:
         faster.shutdown()
 
 
+def test_no_proxy_is_asked_for_the_pages_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{unused_port()}")  # of an office's network
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("grave_cli.tracking.server._listens", lambda *_: True)
+    monkeypatch.setattr("grave_cli.tracking.server._START_S", 2)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Healthy) as pages:
+        threading.Thread(target=pages.serve_forever, daemon=True).start()
+        command = [sys.executable, "-c", "input()"]
+        with (
+            tempfile.TemporaryFile() as log,
+            subprocess.Popen(command, stdin=subprocess.PIPE, stderr=log) as child,
+        ):
+            _await_answer(child, pages.server_port, log)
+        pages.shutdown()
+
+
 def test_the_next_free_port_is_taken() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

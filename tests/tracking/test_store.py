@@ -20,7 +20,7 @@ from grave_cli.settings.tree import Settings
 from grave_cli.tracking.models import find_run, resolve_model
 from grave_cli.tracking.registry import find_champion
 from grave_cli.tracking.runs import TrackedRun, tracked_run
-from grave_cli.tracking.store import all_runs, experiment_id, open_client
+from grave_cli.tracking.store import all_runs, check_writable, experiment_id, open_client
 from grave_cli.tracking.studies import find_study_run
 from grave_cli.tracking.unfinished import RunState, settle, work_folder
 
@@ -193,3 +193,11 @@ def test_an_experiment_that_another_process_has_just_created_is_used(work_dir: P
 
     beaten: Any = Beaten()
     assert [experiment_id(beaten, settings)] == made
+
+
+def test_a_deleted_experiment_is_named_before_any_work(work_dir: Path) -> None:
+    settings = tiny_settings(work_dir, work_dir)
+    client = open_client(settings)
+    client.delete_experiment(experiment_id(client, settings))
+    with pytest.raises(TrackingError, match=r"experiment graves has been deleted; .*restore"):
+        check_writable(settings)

@@ -56,3 +56,11 @@ def test_of_processes_that_start_at_once_the_first_decides(
 def test_no_encoder_at_all_is_an_error(settings: Settings, listener: Listener) -> None:
     with pytest.raises(TuningError, match="no encoder of the search can be loaded"):
         left_of(settings, listener, MISSING)
+
+
+def test_other_encoders_than_those_of_the_trials_are_refused(
+    settings: Settings, listener: Listener
+) -> None:
+    assert left_of(settings, listener, HAD) == (HAD,)
+    with pytest.raises(TuningError, match=r"do not fit the trials .*found resnet18.*another study"):
+        left_of(settings, listener, "resnet18")

@@ -4,8 +4,11 @@ from datetime import datetime, timedelta
 
 import optuna
 import pytest
+from optuna.exceptions import StorageInternalError
 from optuna.trial import FrozenTrial, TrialState
+from support import Listener
 
+from grave_cli.tuning.processes import note_ends
 from grave_cli.tuning.result import StudyWatch, best_trial, study_status
 from grave_cli.tuning.shared_study import SharedStudy
 
@@ -63,3 +66,20 @@ def test_nothing_is_seen_before_and_after_a_study_is_open(shared: SharedStudy) -
     with watch.over(shared, wanted=5):
         assert watch.status().wanted == 5
     assert watch.status() is None
+
+
+def test_a_storage_that_is_away_for_a_look_ends_no_study(
+    shared: SharedStudy, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise StorageInternalError
+
+    watch = StudyWatch()
+    with watch.over(shared, wanted=5):
+        known = watch.status()
+        with monkeypatch.context() as meanwhile:
+            meanwhile.setattr(SharedStudy, "trials", away)
+            assert watch.status() == known
+            note_ends(shared, set(), listener)
+    note_ends(shared, set(), listener)
+    assert len(listener.notes) == 3

@@ -1,3 +1,4 @@
+import json
 from typing import Any
 
 import optuna
@@ -49,6 +50,9 @@ def test_every_preset_can_be_searched(name: str) -> None:
         ("training.epochs", {"low": 0, "high": 5}),
         ("model.architecture", {"choices": ["unet", "vnet"]}),
         ("grid.gsd_m", {"low": 0.03, "high": 0.1}),
+        # Between bounds that the settings allow lie values that they refuse.
+        ("training.epochs", {"low": 1.0, "high": 9.0}),
+        ("chips.size_px", {"low": 64, "high": 512}),
     ],
 )
 def test_an_impossible_search_space_is_refused(key: str, domain: dict) -> None:
@@ -112,6 +116,15 @@ def test_a_choice_of_lists_goes_by_its_text() -> None:
     assert distribution.choices == ("[16, 16, 8, 8, 8]", "[64, 48, 32, 24, 16]")
     chosen = settings_of({"model.decoder_channels": distribution.choices[0]}, plan, Settings())
     assert list(chosen.model.decoder_channels) == widths[0]
+
+
+def test_trials_of_another_search_space_keep_their_values() -> None:
+    widths = [16, 16, 8, 8, 8]
+    earlier = {"training.epochs": 7, "model.decoder_channels": json.dumps(widths)}
+    chosen = settings_of(earlier, study(search_space=RATE), Settings())
+    assert (chosen.training.epochs, list(chosen.model.decoder_channels)) == (7, widths)
+    with pytest.raises(TuningError, match=r"no longer has the variant of a trial \(found wide\)"):
+        settings_of({"variant": "wide"}, study(search_space=RATE), Settings())
 
 
 def test_the_elevation_preset_tries_rgb_each_feature_and_each_pair_once() -> None:

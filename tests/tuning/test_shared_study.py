@@ -5,12 +5,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Barrier
 
+import psycopg
 import pytest
 import toy_worker
-from optuna import Study, Trial, TrialPruned, create_study, load_study
+from optuna import Study, Trial, TrialPruned, create_study, delete_study, load_study
 from optuna.samplers import RandomSampler
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial
@@ -20,6 +23,7 @@ from toy_worker import SPACE, toy_settings, toy_study
 from grave_cli.errors import TuningError
 from grave_cli.tuning.dashboard import open_studies
 from grave_cli.tuning.shared_study import SharedStudy, Slots
+from grave_cli.tuning.storage import open_storage
 from grave_cli.tuning.worker import RetryTrial, work
 
 TOY = Path(toy_worker.__file__)
@@ -93,6 +97,31 @@ def test_four_workers_on_postgresql_one_of_which_dies(postgres: str) -> None:
     for worker in workers:
         assert_done(worker)
     check(storage, 20)
+
+
+def test_connections_that_the_server_has_closed_meanwhile_end_no_study(postgres: str) -> None:
+    with toy_study(new_database(postgres, "closed")) as shared:
+        work(shared, Slots(1, SPACE), lambda trial: 1.0)
+        with psycopg.connect(f"{postgres}/postgres", autocommit=True) as connection:
+            every = (
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'closed'"
+            )
+            connection.execute(every)
+        work(shared, Slots(2, SPACE), lambda trial: 1.0)
+        assert len(shared.finished()) == 2
+
+
+def test_several_computers_may_begin_with_an_empty_server(postgres: str) -> None:
+    settings = toy_settings(new_database(postgres, "empty"))
+    together = Barrier(4)
+
+    def begin(_: int) -> RDBStorage:
+        together.wait()
+        return open_storage(settings)
+
+    with ThreadPoolExecutor(4) as computers:
+        for storage in computers.map(begin, range(4)):
+            storage.engine.dispose()
 
 
 def test_a_trial_of_a_killed_process_is_failed_by_the_next_that_looks(storage: str) -> None:
@@ -259,6 +288,16 @@ def test_a_trial_that_is_taken_for_dead_while_it_ends_stops_no_worker(
     shared.study.sampler = Sampler()
     work(shared, Slots(1, SPACE), lambda trial: 1.0)
     assert [one.state.name for one in shared.trials()] == ["FAIL", "COMPLETE"]
+
+
+def test_a_study_that_is_deleted_in_the_dashboard_is_named(storage: str) -> None:
+    def deleted(trial: Trial) -> float:
+        delete_study(study_name="toy", storage=storage)
+        return 1.0
+
+    with pytest.raises(TuningError, match="study toy has been deleted"):  # noqa: SIM117
+        with toy_study(storage) as shared:
+            work(shared, Slots(2, SPACE), deleted)
 
 
 def test_every_combination_is_done_once_even_after_a_failure(shared: SharedStudy) -> None:

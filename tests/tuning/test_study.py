@@ -20,6 +20,7 @@ from grave_cli.settings.load import load_settings, with_values
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.listing import list_runs
 from grave_cli.tracking.models import newest_model
+from grave_cli.tuning.processes import Assignment
 from grave_cli.tuning.result import StudyResult
 from grave_cli.tuning.storage import open_storage
 from grave_cli.tuning.study import StudyRequest, run_study
@@ -165,10 +166,11 @@ def test_trials_that_fail_are_no_zeros_and_end_the_study_after_three(settings: S
     assert parent.info.status == "FAILED"
 
 
-def test_a_pruned_trial_counts_and_its_run_is_killed(settings: Settings) -> None:
+@pytest.mark.parametrize("strategy", ["auto", "ddp"])
+def test_a_pruned_trial_counts_and_its_run_is_killed(settings: Settings, strategy: str) -> None:
     # No training of one step beats the trials that are put there before.
     settings = with_study(settings, pruner="median", startup_trials=1, warmup_epochs=0)
-    settings = with_values(settings, {"training.epochs": 2})
+    settings = with_values(settings, {"training.epochs": 2, "training.strategy": strategy})
     run_study(settings, StudyRequest("small", trials=1))
     with opened(settings, "small") as study:
         better = optuna.trial.create_trial(
@@ -189,16 +191,19 @@ def test_a_pruned_trial_counts_and_its_run_is_killed(settings: Settings) -> None
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ({"data.channels": "rgb+dem"}, "another channels"),
-        ({"hpo.studies.small.trials": 3, "training.monitor": "val/object_f1"}, "another objective"),
-        ({"hpo.studies.small.search_space": {"training.epochs": {"low": 1, "high": 2}}}, "space"),
+        ({"data.channels": "rgb+dem"}, "channels"),
+        ({"hpo.studies.small.trials": 3, "training.monitor": "val/object_f1"}, "objective"),
+        (
+            {"hpo.studies.small.search_space": {"training.epochs": {"low": 1, "high": 2}}},
+            "search space",
+        ),
         (
             {
                 "data.train": ("sample_01",),
                 "data.val": ("sample_02",),
                 "data.test": ("sample_03",),
             },
-            "another split",
+            "split",
         ),
     ],
 )
@@ -207,10 +212,36 @@ def test_a_study_is_not_gone_on_with_on_other_grounds(
 ) -> None:
     shutil.copy(history.settings.work_dir / "optuna.db", work_dir)
     changed = with_values(history.settings, {**change, "work_dir": work_dir})
-    with pytest.raises(TuningError, match=f"began with .*{complaint}.*--force"):
+    with pytest.raises(TuningError, match=f"after a change of {complaint} .*--force"):
         run_study(changed, StudyRequest("mine", "small", trials=4))
     result = run_study(changed, StudyRequest("mine", "small", trials=4, force=True))
     assert result.finished == 4
+
+
+def test_the_best_trial_may_be_of_an_earlier_search_space(
+    history: History, plain: Settings
+) -> None:
+    shutil.copy(history.settings.work_dir / "optuna.db", plain.work_dir)
+    with opened(plain, "mine") as study:
+        first = study.trials[0]
+        best = optuna.create_trial(
+            params=first.params, distributions=first.distributions, value=1.0
+        )
+        study.add_trial(best)
+    other = {"training.weight_decay": {"low": 0.0, "high": 0.1}}
+    request = StudyRequest("mine", "small", trials=4, force=True)
+    result = run_study(with_study(plain, search_space=other), request)
+    assert result.best_params == first.params
+    best_settings = load_settings(Path(result.best_config), environ={}).settings
+    assert best_settings.training.learning_rate == first.params["training.learning_rate"]
+
+
+def test_a_study_whose_run_is_lost_is_recorded_anew(history: History, work_dir: Path) -> None:
+    shutil.copy(history.settings.work_dir / "optuna.db", work_dir)
+    elsewhere = with_values(history.settings, {"work_dir": work_dir})
+    result = run_study(elsewhere, StudyRequest("mine", "small", trials=3))
+    assert result.best_value == history.results[-1].best_value
+    assert Path(result.best_config).is_file()
 
 
 def test_a_grid_larger_than_its_combinations_is_refused(sample_data: Path, tmp_path: Path) -> None:
@@ -277,6 +308,19 @@ def test_thresholds_are_tuned_on_one_model_s_probabilities(
     assert all(run.data.params.keys() >= searched for run in trials)
     with opened(settings, "decode") as study:
         assert study.metric_names == ["val/object_f1"]
+
+
+def test_workers_tune_the_model_that_was_the_newest_when_the_study_began(
+    trained: Settings, tmp_path: Path
+) -> None:
+    settings = copy_store(trained, tmp_path)
+    models: list[str | None] = []
+
+    def elsewhere(assignment: Assignment, *_: object) -> None:
+        models.append(assignment.model)
+
+    run_study(settings, StudyRequest("decode", run_elsewhere=elsewhere))
+    assert models == [newest_model(with_dem=True, settings=settings).bundle.card.run_id]
 
 
 def test_thresholds_that_are_set_take_precedence_over_those_of_the_model(
