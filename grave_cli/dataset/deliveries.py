@@ -98,8 +98,7 @@ def check_depths(orthophotos: Iterable[Orthophoto], value_range: ValueRange | No
                 where=orthophoto.path,
                 found=f"{low:g} to {high:g}",
                 expected=f"about {known[0]:g} to {known[1]:g}",
-                remedy=f"`gdal_translate -scale {low:g} {high:g} {known[0]:g} {known[1]:g}` "
-                "rescales them",
+                remedy=orthophoto.rescaling(known),
             )
 
 

@@ -70,8 +70,13 @@ def _without_warnings() -> Iterator[None]:
 
 def _field(row: Mapping[str, Any]) -> str:
     """Name the layer of a grave; an office may have named its fields."""
-    name = str(row["field"] or 0).strip().removesuffix(".0")
+    name = _one_line(row["field"] or 0)
     return f"F{int(name):02d}" if name.isdecimal() else f"F{_FORBIDDEN.sub('_', name)}"
+
+
+def _one_line(value: Any) -> str:
+    """Write a value in one line, as DXF needs it; 12.0 of a column of real numbers is 12."""
+    return " ".join(str(value).split()).removesuffix(".0")
 
 
 def _draw(
@@ -80,12 +85,13 @@ def _draw(
     from ezdxf.enums import TextEntityAlignment
 
     on_layer = {"layer": _field(row)}
+    grave_id = " ".join(str(row["grave_id"]).splitlines())
     for ring in (outline.exterior, *outline.interiors):
         points = np.asarray(ring.coords)[:-1, :2]
         line = space.add_lwpolyline(points.tolist(), close=True, dxfattribs=on_layer)
-        line.set_xdata(_APPLICATION, [(1000, str(row["grave_id"]))])
+        line.set_xdata(_APPLICATION, [(1000, grave_id)])
     if row["number"] is not None:
-        text = space.add_text(str(row["number"]), height=height, dxfattribs=on_layer)
+        text = space.add_text(_one_line(row["number"]), height=height, dxfattribs=on_layer)
         inside = outline.representative_point()
         middle = outline.centroid if outline.covers(outline.centroid) else inside
         text.set_placement((middle.x, middle.y), align=TextEntityAlignment.MIDDLE_CENTER)

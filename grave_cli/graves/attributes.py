@@ -10,6 +10,7 @@ from grave_cli.outlines.polygons import Polygons
 from grave_cli.rasters.grid import geodesic_areas_m2
 
 _HEIGHT_PERCENTILE = 95  # near the top of the stone, robust against single noisy pixels
+_HALF_A_DIGIT_DEG = 0.05  # directions are written with one decimal: 179.96 would be 180.0
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def measure(polygons: Polygons, crs: str, metres_per_unit: float) -> Measures:
     along = sides[np.arange(len(polygons)), longer]
     # East over north: (1, 0) gives 90 degrees, (1, 1) gives 45.
     azimuth = np.degrees(np.arctan2(along[:, 0], along[:, 1])) % 180
-    azimuth[azimuth == 180] = 0  # -1e-15 % 180 is 180
+    azimuth[azimuth >= 180 - _HALF_A_DIGIT_DEG] = 0
     return Measures(
         area_m2=geodesic_areas_m2(polygons, crs),
         length_m=lengths.max(axis=1),

@@ -71,7 +71,7 @@ def _depth_notes(orthophoto: Orthophoto, known: ValueRange | None) -> list[str]:
             where=orthophoto.path,
             found=f"{low} to {high}",
             expected=f"about {known[0]:g} to {known[1]:g}",
-            remedy=f"`gdal_translate -scale {low} {high} {known[0]:g} {known[1]:g}` rescales them",
+            remedy=orthophoto.rescaling(known),
         )
     if ratio > _OTHER_RATIO:
         return [

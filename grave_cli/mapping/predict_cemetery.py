@@ -109,7 +109,7 @@ def predict_cemetery(
             bundle.card.review,
             progress,
         )
-        if not result.computed_share:
+        if result.coverage.is_empty:  # tiles of an area show something beyond it, too
             raise RasterReadError(
                 "orthophoto shows nothing",
                 where=orthophoto,

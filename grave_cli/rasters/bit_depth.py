@@ -25,6 +25,7 @@ FOREIGN_RATIO = 4.0
 
 DEPTHS = ("uint8", "uint16")
 _LEVELS = 65536
+_FULL = 255
 _TAIL = 0.001  # share of the values below the range, and share above it
 
 
@@ -88,23 +89,56 @@ def to_eight_bits(
 ) -> str:
     """Write the options of gdal_translate that scale an orthophoto to eight bits.
 
-    A nodata value would otherwise be lost, or be scaled like a colour: it becomes 0 or 255, and the
-    colours keep off that value. gdal_translate does not clip to the range but to the type.
-
     Args:
         low: Value that becomes black.
         high: Value that becomes white.
         marker: The nodata value; None without one.
         alpha: Band of the alpha channel and its largest value; None without one.
     """
-    ends = f"{low:g} {high:g}"
-    if marker is not None:
-        above = marker > low
-        return f"-ot Byte -scale {ends} {'0 254' if above else '1 255'} -a_nodata {255 * above}"
-    if alpha is None or alpha[1] > high:
-        return f"-ot Byte -scale {ends} 0 255"
-    colours = " ".join(f"-scale_{band} {ends} 0 255" for band in range(1, 5) if band != alpha[0])
-    return f"-ot Byte {colours} -scale_{alpha[0]} 0 {alpha[1]} 0 255"
+    whole = (0.0, float(_FULL))
+    if marker is None and alpha is not None and alpha[1] > high:
+        alpha = None  # scaled like a colour, it still reaches from 0 to 255
+    return f"-ot Byte {scaling((low, high), whole, _FULL, marker=marker, alpha=alpha)}"
+
+
+def scaling(
+    own: ValueRange,
+    wanted: ValueRange,
+    most: int,
+    *,
+    marker: float | None = None,
+    alpha: tuple[int, int] | None = None,
+) -> str:
+    """Write the options of gdal_translate that bring the colours of an orthophoto to a range.
+
+    A nodata value would otherwise be lost, or be scaled like a colour: it becomes 0 or the largest
+    value, and the colours keep off that value. gdal_translate does not clip to the range but to the
+    type. A nodata value that stays within the type must become a whole number: from 300 to 900 as 1
+    to 255, the marker 299 would be 0.6, so the line runs through 1 at 299 and 255 at 900.
+
+    Args:
+        own: Range of the colours.
+        wanted: Range that they get.
+        most: Largest value of the type that they get.
+        marker: The nodata value; None without one.
+        alpha: Band of the alpha channel and its largest value; None without one.
+    """
+    (low, high), (first, last) = own, wanted
+    if marker is None:
+        ends = f"{low:g} {high:g} {first:g} {last:g}"
+        if alpha is None:
+            return f"-scale {ends}"
+        colours = " ".join(f"-scale_{band} {ends}" for band in range(1, 5) if band != alpha[0])
+        return f"{colours} -scale_{alpha[0]} 0 {alpha[1]} 0 {most}"
+    first, last = (first, min(last, most - 1)) if marker > low else (max(first, 1), last)
+    scaled = first + (marker - low) * (last - first) / (high - low)
+    kept = round(float(np.clip(np.nan_to_num(scaled), 0, most)))
+    if 0 < scaled < most:
+        if marker - low < high - marker:
+            low, first = marker, kept
+        else:
+            high, last = marker, kept
+    return f"-scale {low:g} {high:g} {first:g} {last:g} -a_nodata {kept}"
 
 
 def sixteen_bit_refusal(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from grave_cli.errors import GridError, RasterReadError
 from grave_cli.rasters.bands import Bands, read_bands, sample_colours
-from grave_cli.rasters.bit_depth import ValueRange, range_of, sixteen_bit_refusal
+from grave_cli.rasters.bit_depth import ValueRange, range_of, scaling, sixteen_bit_refusal
 from grave_cli.rasters.georeference import Georeference, read_georeference
 from grave_cli.rasters.grid import WorkingGrid, lay_grid
 from grave_cli.rasters.overviews import usable_overviews
@@ -101,9 +101,22 @@ class Orthophoto:
 
     def sixteen_bit_refusal(self) -> RasterReadError:
         """Make the error for a 16-bit orthophoto where only 8-bit ones can be used."""
+        return sixteen_bit_refusal(self.path, self.own_range, self.nodata, self._alpha)
+
+    def rescaling(self, wanted: ValueRange) -> str:
+        """Name the command that brings its 16-bit values to another range.
+
+        Args:
+            wanted: The range.
+        """
+        most = 65_535
+        options = scaling(self.own_range, wanted, most, marker=self.nodata, alpha=self._alpha)
+        return f"`gdal_translate {options} {self.name} rescaled.tif` rescales them"
+
+    @property
+    def _alpha(self) -> tuple[int, int] | None:
         bands = self.bands
-        alpha = None if bands.alpha is None else (bands.alpha, bands.alpha_full)
-        return sixteen_bit_refusal(self.path, self.own_range, self.nodata, alpha)
+        return None if bands.alpha is None else (bands.alpha, bands.alpha_full)
 
 
 def inspect_orthophoto(path: Path) -> Orthophoto:

@@ -9,7 +9,7 @@ import shapely
 from numpy.typing import NDArray
 
 from grave_cli.evaluation.matching import Overlaps, choose_pairs, overlaps_of_polygons
-from grave_cli.outlines.polygons import Polygons
+from grave_cli.outlines.polygons import Polygons, iou
 from grave_cli.settings.compare import CompareSettings
 
 Floats = NDArray[np.float64]
@@ -164,8 +164,7 @@ def _measure(old: Polygons, new: Polygons, first: Ints, second: Ints) -> Measure
     areas = shapely.area(before)
     grown[second] = shapely.area(after) - areas
     share[second] = grown[second] / areas
-    overlaps = shapely.area(shapely.intersection(before, after))
-    ratio[second] = overlaps / (areas + shapely.area(after) - overlaps)
+    ratio[second] = iou(before, after)
     return Measures(moved, turned, swing, grown, share, ratio)
 
 

@@ -152,6 +152,17 @@ def test_dxf_has_a_layer_for_each_field_and_numbers_as_text(layer: Layer, tmp_pa
         assert {record.properties["Layer"] for record in file} == {"F00", "F01", "F02"}
 
 
+def test_dxf_holds_real_numbers_and_ids_of_several_lines(layer: Layer, tmp_path: Path) -> None:
+    import ezdxf
+
+    rows = [{**row, "number": 12.0, "grave_id": "Süd\nA-12"} for row in layer.rows]
+    path = write(replace(layer, rows=rows), tmp_path / "map.dxf")
+    space = ezdxf.readfile(path).modelspace()
+    assert {item.dxf.text for item in space.query("TEXT")} == {"12"}
+    found = {line.get_xdata("GRAVECLI")[0].value for line in space.query("LWPOLYLINE")}
+    assert found == {"Süd A-12"}
+
+
 def test_dxf_is_written_in_silence_where_the_home_folder_is_read_only(tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from some_map import *; "

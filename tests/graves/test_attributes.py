@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from pyproj import Transformer
 from shapely import affinity
 
+from grave_cli.delivery.grave_columns import GRAVE_COLUMNS
 from grave_cli.graves.attributes import heights_by_label, measure
 from grave_cli.rasters.grid import ground_scale
 
@@ -55,6 +56,13 @@ def test_a_grave_whose_long_side_leans_by_a_hair_points_north(way: int) -> None:
     polygon = shapely.Polygon([(hair, 2), (0, 0), (1, 0), (1, 2)])
     azimuth = measure(np.array([polygon], dtype=object), "EPSG:25832", 1.0).azimuth_deg[0]
     assert azimuth == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize("lean", [0.0, 0.001, 0.0016, 0.003])
+def test_a_written_direction_is_never_a_hundred_and_eighty(lean: float) -> None:
+    leaning = shapely.Polygon([(0, 0), (1, lean / 2), (1 - lean, 2 + lean / 2), (-lean, 2)])
+    azimuth = measure(np.array([leaning], dtype=object), "EPSG:25832", 1.0).azimuth_deg[0]
+    assert GRAVE_COLUMNS["azimuth_deg"].cell(azimuth) < 180
 
 
 def test_no_graves_have_no_measures() -> None:

@@ -33,6 +33,7 @@ from grave_cli.settings.load import with_values
 from grave_cli.settings.mapping import DecodingSettings
 from grave_cli.settings.tree import Settings
 from grave_cli.tracking.models import resolve_model
+from grave_cli.vectors.areas import MapBounds
 
 
 @pytest.fixture(scope="module")
@@ -210,6 +211,22 @@ def test_an_orthophoto_without_a_valid_pixel_is_refused(
     engine = open_engine(bundle, trained.prediction)
     with pytest.raises(RasterReadError, match=r"blank\.tif: orthophoto shows nothing .*nodata"):
         predict_cemetery(path, cemetery.dem, bundle, engine, trained)
+
+
+def test_an_area_in_which_the_orthophoto_shows_nothing_is_refused(
+    trained: Settings, bundle: Bundle, cemetery: Cemetery, tmp_path: Path
+) -> None:
+    path = tmp_path / "half.tif"
+    with rasterio.open(cemetery.orthophoto) as file:
+        profile, pixels = {**file.profile, "count": 3, "nodata": 0}, file.read((1, 2, 3))
+        left, bottom, right, top = file.bounds
+    pixels[:, :, pixels.shape[2] // 2 :] = 0
+    with rasterio.open(path, "w", **profile) as file:
+        file.write(pixels)
+    blank = MapBounds(((left + 2 * right) / 3, bottom, right, top), None, "the right third")
+    engine = open_engine(bundle, trained.prediction)
+    with pytest.raises(RasterReadError, match=r"half\.tif: .* no valid pixel in the area to map"):
+        predict_cemetery(path, cemetery.dem, bundle, engine, trained, bounds=blank)
 
 
 def test_an_orthophoto_that_hardly_shows_anything_is_doubted(

@@ -28,7 +28,7 @@ from rasterio.control import GroundControlPoint
 
 from grave_cli.dataset.deliveries import check_depths, measure_value_range
 from grave_cli.errors import GraveError, GridError, RasterReadError
-from grave_cli.rasters.bit_depth import range_of, to_bytes, to_eight_bits
+from grave_cli.rasters.bit_depth import range_of, scaling, to_bytes, to_eight_bits
 from grave_cli.rasters.crs import LONLAT, mover, parse_crs
 from grave_cli.rasters.grid import WorkingGrid
 from grave_cli.rasters.orthophoto import Orthophoto, inspect_orthophoto, orthophoto_grid
@@ -536,17 +536,41 @@ class TestDepth:
         sixteen = inspect_orthophoto(deliver(tmp_path / "sixteen.tif", dtype="uint16"))
 
         check_depths([sixteen], (0.0, 20_000.0))
-        with pytest.raises(RasterReadError, match=r"found 2600 to 10680, .*10680 0 65535` res"):
+        words = (
+            r"found 2600 to 10680, .*2600 10680 0 65535 -scale_4 0 65535 0 65535 sixteen\.tif res"
+        )
+        with pytest.raises(RasterReadError, match=words):
             check_depths([sixteen], (0.0, 65_535.0))
 
     def test_the_remedy_keeps_the_alpha_channel_and_the_nodata_value(self) -> None:
         assert to_eight_bits(300, 900) == "-ot Byte -scale 300 900 0 255"
         assert to_eight_bits(300, 900, marker=0) == "-ot Byte -scale 300 900 1 255 -a_nodata 0"
+        assert to_eight_bits(0, 900, marker=0) == "-ot Byte -scale 0 900 1 255 -a_nodata 1"
         assert to_eight_bits(300, 900, marker=65535).endswith("300 900 0 254 -a_nodata 255")
         assert to_eight_bits(300, 900, alpha=(4, 255)) == (
             "-ot Byte -scale_1 300 900 0 255 -scale_2 300 900 0 255 -scale_3 300 900 0 255 "
             "-scale_4 0 255 0 255"
         )
+
+    @pytest.mark.parametrize("own", [(300, 900), (1, 4000), (0, 60_000), (100, 65_535)])
+    @pytest.mark.parametrize("marker", [0, 1, 299, 1000, 65_535, -9999, np.nan])
+    @pytest.mark.parametrize(
+        ("wanted", "most"), [((0, 255), 255), ((2000, 40_000), 65_535), ((0, 65_535), 65_535)]
+    )
+    def test_a_nodata_value_is_what_the_remedy_makes_of_it(
+        self, own: tuple[int, int], marker: float, wanted: tuple[int, int], most: int
+    ) -> None:
+        options = scaling(own, wanted, most, marker=marker).split()
+        low, high, first, last, kept = (float(options[place]) for place in (1, 2, 3, 4, 6))
+
+        def as_gdal_does(value: float) -> float:
+            scaled = first + (value - low) * (last - first) / (high - low)
+            return 0 if np.isnan(scaled) else float(np.clip(np.floor(scaled + 0.5), 0, most))
+
+        assert as_gdal_does(marker) == kept == int(kept)
+        darkest, brightest = (as_gdal_does(value) for value in own)
+        assert darkest == pytest.approx(wanted[0], abs=0.02 * most)
+        assert brightest == pytest.approx(wanted[1], abs=0.02 * most)
 
     def test_without_a_recipe_its_own_range_makes_it_visible(self, tmp_path: Path) -> None:
         path = deliver(tmp_path / "sixteen.tif", dtype="uint16")

@@ -125,7 +125,7 @@ class TestFit:
 
         (note,) = fit(twice, path)
         assert "by a factor of 2.5" in note
-        with pytest.raises(ModelError, match=r"found 2600 to 10680, .*-scale 2600 10680 0 65535"):
+        with pytest.raises(ModelError, match=r"found 2600 to 10680, .*-scale_1 2600 10680 0 65535"):
             fit(full, path)
 
     @pytest.mark.parametrize("kind", ["heights", "16 bits", "foreign values", "coarse"])
