@@ -148,6 +148,11 @@ def holds_files(path: Path, kind: Kind) -> bool:
         return False
 
 
+def is_geodatabase(path: Path) -> bool:
+    """Return whether a path is a File Geodatabase, a folder that is read like a file."""
+    return path.suffix.lower() == ".gdb" and path.is_dir()
+
+
 def composed(text: str) -> str:
     """Compose the characters of a name (NFC): macOS takes them apart."""
     return unicodedata.normalize("NFC", text)
@@ -191,7 +196,7 @@ def conversion(path: Path) -> str:
     """
     if (name := misnamed(path)) is not None and path.is_dir():
         return f"rename the folder to {name}"
-    if path.is_dir() and path.suffix.lower() != ".gdb":
+    if path.is_dir() and not is_geodatabase(path):
         return f"move its files into {path.parent.name}"
     ending = path.suffix.lower()
     if kind_of(path).endings != RASTER_ENDINGS:

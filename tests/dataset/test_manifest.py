@@ -333,6 +333,14 @@ def test_the_pair_of_ground_without_graves_and_a_pair_beside_an_orthophoto_are_f
     assert sibling_heights(tmp_path / "flat/b_ortho.tif") == beside
 
 
+def test_a_geodatabase_of_the_town_is_a_folder_and_serves_all_cemeteries(tmp_path: Path) -> None:
+    town = tmp_path / "town.gdb"
+    write(tmp_path, "orthophotos/a.tif", "orthophotos/b.tif", "town.gdb/gdb")
+    manifest = read_manifest(tmp_path, town)
+    assert [cemetery.annotations for cemetery in manifest.cemeteries] == [town, town]
+    assert manifest.unread == ()
+
+
 def test_two_surfaces_or_two_grounds_are_still_one_too_many(tmp_path: Path) -> None:
     write(tmp_path, "orthophotos/a.tif", "dems/a_dsm.tif", "dems/a_dem.tif", "dems/a_dtm.tif")
     with pytest.raises(DatasetError, match=r"\(found a_dem\.tif and a_dsm"):
