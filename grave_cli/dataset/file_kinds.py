@@ -182,6 +182,13 @@ def misnamed(folder: Path) -> str | None:
     return None
 
 
+def bears_name(folder: Path, name: str) -> bool:
+    """Return whether a folder has a name; capitals count only where the system tells them apart."""
+    if folder.name.lower() != name:
+        return False
+    return folder.name == name or (folder.is_dir() and _is_same(folder, name))
+
+
 def _is_same(folder: Path, name: str) -> bool:
     """Tell whether the system finds a folder by another name: case may not matter."""
     other = folder.with_name(name)
