@@ -202,7 +202,7 @@ def predict_cemetery(
         work_dir=loaded.settings.work_dir,
     )
     map_into(files, heights, model, loaded, extent, progress)
-    print_summary(files.summary, json)
+    print_summary(files.summary, json, progress)
 
 
 def _refuse_many_options(**given: object) -> None:
