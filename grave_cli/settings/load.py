@@ -25,6 +25,8 @@ from grave_cli.settings.tree import ENV_DELIMITER, ENV_PREFIX, Settings
 
 DEFAULT_CONFIG = Path("gravecli.toml")
 THREADS_NAME = "OMP_NUM_THREADS"
+CALLER = "settings"
+"""Origin of values that a caller of the Python API sets."""
 _SHOWN_LETTERS = 200
 _SET = "--set"
 _OPTION = "command line"
@@ -47,9 +49,9 @@ class LoadedSettings:
         return self.origins.get(key, "default")
 
     def given(self) -> Tree:
-        """Return the values set on the command line, by `--set` or an option."""
+        """Return the values set on the command line, by `--set` or an option, or by a caller."""
         values = flatten(self.settings.model_dump())
-        return {key: value for key, value in values if self.origin(key) in (_SET, _OPTION)}
+        return {key: value for key, value in values if self.origin(key) in (_SET, _OPTION, CALLER)}
 
 
 def load_settings(
@@ -57,7 +59,7 @@ def load_settings(
     assignments: Sequence[str] = (),
     options: Mapping[str, Any] | None = None,
     environ: Mapping[str, str] | None = None,
-    values: tuple[str, Mapping[str, Any]] | None = None,
+    values: Mapping[str, Any] | None = None,
 ) -> LoadedSettings:
     """Resolve the settings of one command.
 
@@ -66,7 +68,7 @@ def load_settings(
         assignments: `section.key=value` texts of `--set`, values in TOML notation.
         options: Dotted keys set by options of the command; None values are left out.
         environ: Environment; None for that of the process.
-        values: Dotted keys that a caller sets, above the environment, and the name of their origin.
+        values: Dotted keys that a caller sets, above the environment.
 
     Raises:
         SettingsError: The file is missing or not TOML, a key is unknown, a value out of bounds.
@@ -77,7 +79,7 @@ def load_settings(
         (THREADS_NAME, _threads_layer(environ)),
         _toml_layer(config),
         (f"environment ({ENV_PREFIX}…)", _environment_layer(environ)),
-        *([] if values is None else [(values[0], nest(dict(values[1])))]),
+        (CALLER, nest(values or {})),
         (_SET, nest(dict(_parse_assignment(text) for text in assignments))),
         (_OPTION, nest(chosen)),
     ]
