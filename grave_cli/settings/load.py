@@ -247,10 +247,14 @@ def _explain(error: ValidationError, origins: Mapping[str, str]) -> SettingsErro
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "model_type":  # pydantic's message names a class of ours
         message = "Input should be a table"
+    given, remedy = first.get("input"), None
     if first["type"] in ("tuple_type", "list_type"):
-        message = f'Input should be a list, such as ["{first.get("input")}"]'
+        items = ", ".join(f'"{item.strip()}"' for item in str(given).strip("[]").split(","))
+        message = f"Input should be a list, such as [{items}]"
+    if first["type"] == "string_type":
+        remedy = f"put text in quotes, in a shell two pairs: '{key}=\"{given}\"'"
     return SettingsError(
-        f"setting {key or 'tree'}{source}: {message}", found=repr(first.get("input"))
+        f"setting {key or 'tree'}{source}: {message}", found=repr(given), remedy=remedy
     )
 
 

@@ -170,6 +170,18 @@ def test_an_unknown_key_is_refused_with_its_name_and_origin(key: str, layer: str
 
 
 @pytest.mark.parametrize(
+    ("assignment", "way"),
+    [
+        ("tracking.experiment=2024", """: 'tracking.experiment="2024"'"""),
+        ("data.train=north", 'such as ["north"]'),
+        ("data.train=[north, south]", 'such as ["north", "south"]'),
+    ],
+)
+def test_a_value_without_quotes_is_answered_with_its_spelling(assignment: str, way: str) -> None:
+    assert way in refusal(None, None, assignment)
+
+
+@pytest.mark.parametrize(
     "name", ["GRAVE_", "GRAVE_TRAINING__", "GRAVE_WORK_DIR__X", "GRAVE_TRAINING__EPOCHS__X"]
 )
 def test_environment_names_that_lead_nowhere_are_refused(name: str) -> None:
