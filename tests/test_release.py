@@ -70,6 +70,14 @@ def test_the_image_is_built_from_files_that_are_there_and_not_ignored() -> None:
         assert f"!{name}" in ignored
 
 
+def test_the_index_of_torch_is_asked_for_nothing_else() -> None:
+    """Of other packages it has a few versions alone, which need not be the tested ones."""
+    text = (ROOT / "Dockerfile").read_text("utf-8").replace("\\\n", "")
+    (install,) = re.findall(r"pip install [^&]*--index-url[^&]*", text)
+    assert "--no-deps" in install
+    assert install.split()[-2:] == ["torch", "torchvision"]
+
+
 def test_extras_are_named_after_the_distribution() -> None:
     """The index has another project whose name is too close to gravecli."""
     name = project()["name"]
