@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grave_cli.remote import LINK_ENDING
+from grave_cli.wording import quoted
 
 RASTER_ENDINGS = (".tif", ".tiff", ".vrt", ".gpkg", ".jp2", LINK_ENDING)
 VECTOR_ENDINGS = (".gpkg", ".geojson", ".shp", ".fgb")
@@ -210,12 +211,13 @@ def conversion(path: Path) -> str:
         return "export it as GeoPackage (QGIS: Export > Save Features As)"
     if ending in _GEOTIFF_ENDINGS:
         return f"rename it to {path.stem}.tif"
+    names = f"{quoted(path.name)} {quoted(path.stem + '.tif')}"
     if ending not in _WITHOUT_CRS:
-        return f"`gdal_translate {path.name} {path.stem}.tif` converts it"
+        return f"`gdal_translate {names}` converts it"
     beside = path.with_suffix(".prj")
     if beside.is_file():
-        return f"`gdal_translate -a_srs {beside.name} {path.name} {path.stem}.tif` converts it"
+        return f"`gdal_translate -a_srs {quoted(beside.name)} {names}` converts it"
     return (
-        f"`gdal_translate -a_srs EPSG:25832 {path.name} {path.stem}.tif` converts it, with its own "
-        "CRS instead of EPSG:25832"
+        f"`gdal_translate -a_srs EPSG:25832 {names}` converts it, with its own CRS instead of "
+        "EPSG:25832"
     )
