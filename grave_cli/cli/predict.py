@@ -187,7 +187,7 @@ def predict_cemetery(
     inputs |= {"--aoi": aoi, "--config": config}
     files = MapFiles(
         orthophoto,
-        out or Path(f"{cemetery_name(orthophoto)}.{names[0] if names else 'gpkg'}"),
+        out or Path(f"{cemetery_name(orthophoto)}.gpkg"),
         names,
         preview,
         report,
