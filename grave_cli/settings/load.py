@@ -1,7 +1,7 @@
 """Defaults, TOML, environment and command line in; one settings tree with origins out.
 
 Precedence, weakest first: defaults < TOML < environment < `--set` < command-line options.
-OMP_NUM_THREADS is the default of `prediction.threads`.
+OMP_NUM_THREADS stands in for a `prediction.threads` of 0.
 """
 
 import codecs
@@ -24,7 +24,7 @@ from grave_cli.settings.studies import DOMAIN_KINDS
 from grave_cli.settings.tree import ENV_DELIMITER, ENV_PREFIX, Settings
 
 DEFAULT_CONFIG = Path("gravecli.toml")
-THREADS_NAME = "OMP_NUM_THREADS"
+THREADS, THREADS_NAME = "prediction.threads", "OMP_NUM_THREADS"
 CALLER = "settings"
 """Origin of values that a caller of the Python API sets."""
 _SHOWN_LETTERS = 200
@@ -76,7 +76,6 @@ def load_settings(
     environ = os.environ if environ is None else environ
     chosen = {key: value for key, value in (options or {}).items() if value is not None}
     layers = [
-        (THREADS_NAME, _threads_layer(environ)),
         _toml_layer(config),
         (f"environment ({ENV_PREFIX}…)", _environment_layer(environ)),
         (CALLER, nest(values or {})),
@@ -89,7 +88,11 @@ def load_settings(
         refuse_control_characters(flatten(layer), name)
         merged = merge(merged, _at_home(layer))
         origins.update({key: name for key, _ in flatten(layer)})
-    return LoadedSettings(validate(merged, origins), origins)
+    settings = validate(merged, origins)
+    if not settings.prediction.threads and (threads := _system_threads(environ)):
+        origins[THREADS] = THREADS_NAME
+        settings = validate(merge(merged, nest({THREADS: threads})), origins)
+    return LoadedSettings(settings, origins)
 
 
 def with_values(settings: Settings, values: Mapping[str, Any]) -> Settings:
@@ -182,10 +185,10 @@ def _decode(data: bytes) -> str:
     return text.replace("\r\n", "\n")
 
 
-def _threads_layer(environ: Mapping[str, str]) -> Tree:
-    """Read OMP_NUM_THREADS; a list of numbers, for nested parallelism, does not count."""
+def _system_threads(environ: Mapping[str, str]) -> int:
+    """Read OMP_NUM_THREADS; 0 if it is not set, or a list of numbers, for nested parallelism."""
     threads = environ.get(THREADS_NAME, "")
-    return nest({"prediction.threads": int(threads)}) if threads.isdecimal() else {}
+    return int(threads) if threads.isdecimal() else 0
 
 
 def _environment_layer(environ: Mapping[str, str]) -> Tree:

@@ -449,6 +449,8 @@ def test_threads_set_for_all_programs_count_where_nothing_else_sets_them() -> No
     assert threads({"OMP_NUM_THREADS": "4,2"}) == 0
     assert threads({"OMP_NUM_THREADS": "3", "GRAVE_PREDICTION__THREADS": "2"}) == 2
     assert threads({"OMP_NUM_THREADS": "3"}, "prediction.threads=1") == 1
+    assert threads({"OMP_NUM_THREADS": "3"}, "prediction.threads=0") == 3  # as in config --init
+    assert threads({"OMP_NUM_THREADS": "0"}) == 0
 
 
 @pytest.mark.parametrize(
