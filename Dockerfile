@@ -12,8 +12,9 @@ WORKDIR /source
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY grave_cli grave_cli
 
-# torch without CUDA: 200 MB instead of 5 GB. Both come from the same index, or torchvision does not fit.
-RUN pip install --no-cache-dir --constraint constraints.txt \
+# torch without CUDA: 200 MB instead of 5 GB. Both come from the same index, or torchvision does not fit. Of the
+# packages that they need, this index has a few versions alone, not the tested ones: they follow from the usual index.
+RUN pip install --no-cache-dir --no-deps --constraint constraints.txt \
         --index-url https://download.pytorch.org/whl/cpu torch torchvision \
     && pip install --no-cache-dir --constraint constraints.txt . \
     && rm -rf /source

@@ -27,6 +27,8 @@ help: ## list all targets
 setup: $(STAMP) ## install gravecli and its tools into .venv
 
 $(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c "import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))" || \
+		{ echo "gravecli needs Python 3.11 to 3.13; name one: make PYTHON=python3.13 …" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[dev]"
 	@touch $@

@@ -1,4 +1,6 @@
-"""Numbers as people read them, with their nouns: 1 grave, 2 graves."""
+"""Numbers as people read them, with their nouns: 1 grave, 2 graves; names in commands to copy."""
+
+import re
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
@@ -41,3 +43,11 @@ def duration(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes}:{rest:02d} min"
     return f"{minutes // 60}:{minutes % 60:02d} h"
+
+
+def quoted(name: str) -> str:
+    """Write the name of a file as a word of a command to copy, in quotes if it has blanks.
+
+    Double quotes hold in every shell, single ones not on Windows.
+    """
+    return name if re.fullmatch(r"[\w.+-]+", name) else f'"{name}"'

@@ -46,6 +46,20 @@ def test_the_promised_versions_of_python_are_those_that_are_named() -> None:
     assert image[1] in named
 
 
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+def test_another_python_is_refused_before_an_environment_is_made_of_it(tmp_path: Path) -> None:
+    """Later calls would go on with the programs of that Python."""
+    python = tmp_path / "python4"
+    python.write_text('#!/bin/sh\ntest "$1" != -c\n', "utf-8")
+    python.chmod(0o755)
+    command = ("make", "setup", f"PYTHON={python}", f"VENV={tmp_path / 'venv'}")
+    made = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert made.returncode == 2
+    versions = [line.rpartition(" ")[2] for line in project()["classifiers"] if ":: 3." in line]
+    assert f"gravecli needs Python {versions[0]} to {versions[-1]};" in made.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["python4"]
+
+
 def test_the_image_is_built_from_files_that_are_there_and_not_ignored() -> None:
     text = (ROOT / "Dockerfile").read_text("utf-8")
     copied = [name for line in re.findall(r"^COPY (.*) \S+$", text, re.M) for name in line.split()]
@@ -54,6 +68,14 @@ def test_the_image_is_built_from_files_that_are_there_and_not_ignored() -> None:
     for name in copied:
         assert (ROOT / name).exists()
         assert f"!{name}" in ignored
+
+
+def test_the_index_of_torch_is_asked_for_nothing_else() -> None:
+    """Of other packages it has a few versions alone, which need not be the tested ones."""
+    text = (ROOT / "Dockerfile").read_text("utf-8").replace("\\\n", "")
+    (install,) = re.findall(r"pip install [^&]*--index-url[^&]*", text)
+    assert "--no-deps" in install
+    assert install.split()[-2:] == ["torch", "torchvision"]
 
 
 def test_extras_are_named_after_the_distribution() -> None:

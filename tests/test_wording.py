@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from grave_cli.wording import counted, duration, is_or_are, rounded
+from grave_cli.wording import counted, duration, is_or_are, quoted, rounded
 
 PACKAGE = Path(__file__).resolve().parents[1] / "grave_cli"
 
@@ -87,3 +87,23 @@ def test_no_message_says_1_graves() -> None:
     sources = [path for ending in ("*.py", "*.html") for path in PACKAGE.rglob(ending)]
     found = {path.name: list(bare_plurals(path.read_text("utf-8"))) for path in sources}
     assert {name: lines for name, lines in found.items() if lines} == {}
+
+
+UNQUOTED = re.compile(r"`(?:gdal\w*(?:\.py)?|nearblack|rio)\b[^`]*\{(?:\w+\.)*(?:name|stem)\}")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("st_anna-2.tif", "st_anna-2.tif"),
+        ("süd.tif", "süd.tif"),
+        ("St. Anna (1).tif", '"St. Anna (1).tif"'),
+    ],
+)
+def test_a_name_with_blanks_stays_one_word_of_a_command(name: str, words: str) -> None:
+    assert quoted(name) == words
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.stem)
+def test_names_in_commands_to_copy_are_quoted(path: Path) -> None:
+    assert UNQUOTED.findall(path.read_text("utf-8")) == []

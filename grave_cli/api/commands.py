@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from grave_cli.api.listeners import Listening, listen
 from grave_cli.api.map_result import as_map, map_place
 from grave_cli.api.prepared import PathLike, SettingsLike, optional_path, resolve
-from grave_cli.api.results import CemeteryMap, Graves
+from grave_cli.api.results import CemeteryMap, Graves, graves_in
 from grave_cli.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -274,11 +274,9 @@ def read_graves(path: PathLike, *, layer: str = "", crs: str | None = None) -> G
     from grave_cli.vectors.vector_io import GRAVE_LAYER, LayerChoice, read_features
 
     choice = LayerChoice(layer, preferred=GRAVE_LAYER, named_with="layer")
-    found = read_features(Path(path), parse_crs(crs) if crs else None, choice, columns=None)
-    values = [found.values[name] for name in found.columns]
-    rows = zip(*values, strict=True) if values else ([] for _ in found.geometries)
-    attributes = tuple(dict(zip(found.columns, row, strict=True)) for row in rows)
-    return Graves(found.geometries, found.crs, attributes, found.notes)
+    file = Path(path)
+    target = parse_crs(crs) if crs else None
+    return graves_in(file, read_features(file, target, choice, columns=None))
 
 
 def write_sample_data(

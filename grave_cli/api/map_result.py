@@ -52,7 +52,10 @@ def as_map(files: "MapFiles", *, is_written: bool) -> CemeteryMap:
         crs=crs,
         attributes=tuple(layer.cells()),
         notes=tuple(summary["notes"]),
-        candidates=Graves(faint.polygons(), crs, tuple(faint.cells())),
+        columns=tuple(layer.columns),
+        candidates=Graves(
+            faint.polygons(), crs, tuple(faint.cells()), columns=tuple(faint.columns)
+        ),
         guarantee=summary["guarantee"],
         cemetery=result.cemetery,
         files={name: Path(path) for name, path in written.items()},

@@ -8,15 +8,13 @@ from typing import Any, TypeAlias
 from grave_cli.errors import SettingsError
 from grave_cli.owners.leftovers import sweep_work_dir
 from grave_cli.remote import permit
-from grave_cli.settings.load import LoadedSettings, load_settings, with_values
+from grave_cli.settings.load import CALLER, LoadedSettings, load_settings, with_values
 from grave_cli.settings.nested import flatten
 from grave_cli.settings.tree import Settings
 
 PathLike: TypeAlias = str | os.PathLike[str]
 SettingsLike: TypeAlias = Settings | Mapping[str, Any] | PathLike | None
 """A tree; changes by dotted key or by section; a TOML file; None: as the commands find them."""
-
-_GIVEN = "settings"
 
 
 def resolve(given: SettingsLike, chosen: Mapping[str, Any] | None = None) -> LoadedSettings:
@@ -72,7 +70,7 @@ def _load(given: SettingsLike, chosen: Mapping[str, Any]) -> LoadedSettings:
     if isinstance(given, str | os.PathLike):
         return load_settings(Path(given), options=chosen)
     values = dict(flatten(given)) if given else {}
-    return load_settings(values=(_GIVEN, values), options=chosen)
+    return load_settings(values=values, options=chosen)
 
 
 def _of_tree(tree: Settings, chosen: Mapping[str, Any]) -> LoadedSettings:
@@ -81,4 +79,4 @@ def _of_tree(tree: Settings, chosen: Mapping[str, Any]) -> LoadedSettings:
     defaults = dict(flatten(Settings().model_dump()))
     leaves = flatten(settings.model_dump())
     own = [key for key, value in leaves if key not in defaults or defaults[key] != value]
-    return LoadedSettings(settings, dict.fromkeys(own, _GIVEN))
+    return LoadedSettings(settings, dict.fromkeys(own, CALLER))

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from grave_cli.outlines.polygons import Polygons
+from grave_cli.wording import counted
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
+
+    from grave_cli.vectors.vector_io import Features
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,10 +21,12 @@ class Graves:
     """Outlines of graves with their attributes.
 
     Args:
-        geometries: One outline for each grave, in `crs`; None where a file has none.
+        geometries: One outline for each grave, in `crs`; None where a file has none, or a damaged
+            one.
         crs: Their CRS, as WKT or authority code.
         attributes: One row for each grave, by the name of its columns.
         notes: Notes on how the files were read, one line each.
+        columns: Names of the attributes, also where there is no grave.
 
     Shapes:
         geometries: (graves,)
@@ -31,15 +36,11 @@ class Graves:
     crs: str
     attributes: tuple[Mapping[str, Any], ...]
     notes: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """Return the number of graves."""
         return len(self.geometries)
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Names of the attributes."""
-        return tuple(self.attributes[0]) if self.attributes else ()
 
     def to_geodataframe(self) -> "GeoDataFrame":
         """Return the graves as a table of geopandas.
@@ -53,8 +54,29 @@ class Graves:
             raise ImportError(
                 "to_geodataframe() needs geopandas: pip install 'gravemapper[notebook]'"
             ) from None
-        rows = [dict(row) for row in self.attributes]
-        return geopandas.GeoDataFrame(rows, geometry=list(self.geometries), crs=self.crs)
+        name = "geometry"
+        while name in self.columns:  # an office may have a column of this name
+            name += "_"
+        pairs = zip(self.attributes, self.geometries, strict=True)
+        rows = [{**row, name: outline} for row, outline in pairs]
+        names = [*self.columns, name]
+        return geopandas.GeoDataFrame(rows, columns=names, geometry=name, crs=self.crs)
+
+
+def graves_in(path: Path, found: "Features") -> Graves:
+    """Return the features of a vector file as graves.
+
+    Args:
+        path: The file, named in notes.
+        found: Its features with all columns.
+    """
+    values = [found.values[name] for name in found.columns]
+    rows = zip(*values, strict=True) if values else ([] for _ in found.geometries)
+    attributes = tuple(dict(zip(found.columns, row, strict=True)) for row in rows)
+    notes = found.notes
+    if found.unreadable:
+        notes += (f"{path}: {counted(found.unreadable, 'geometry')} cannot be read",)
+    return Graves(found.geometries, found.crs, attributes, notes, tuple(found.columns))
 
 
 @dataclass(frozen=True, eq=False)

@@ -58,8 +58,8 @@ Formats = Annotated[
     typer.Option(
         "--format",
         metavar="FORMAT",
-        help="Format of the map: gpkg, geojson, shp, fgb, csv, dxf or parquet. Can be repeated: "
-        "the files lie side by side. Default: by the ending of --out, or else gpkg.",
+        help="Also write another format beside the map: gpkg, geojson, shp, fgb, csv, dxf or "
+        "parquet. Can be repeated. The ending of --out tells the format of the map itself.",
     ),
 ]
 Lang = Annotated[

@@ -187,7 +187,7 @@ def predict_cemetery(
     inputs |= {"--aoi": aoi, "--config": config}
     files = MapFiles(
         orthophoto,
-        out or Path(f"{cemetery_name(orthophoto)}.{names[0] if names else 'gpkg'}"),
+        out or Path(f"{cemetery_name(orthophoto)}.gpkg"),
         names,
         preview,
         report,
@@ -202,7 +202,7 @@ def predict_cemetery(
         work_dir=loaded.settings.work_dir,
     )
     map_into(files, heights, model, loaded, extent, progress)
-    print_summary(files.summary, json)
+    print_summary(files.summary, json, progress)
 
 
 def _refuse_many_options(**given: object) -> None:

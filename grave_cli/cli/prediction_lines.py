@@ -4,24 +4,26 @@ from collections.abc import Mapping
 from typing import Any
 
 from grave_cli.cli.change_lines import print_changes
-from grave_cli.cli.console import ERR, print_json, print_line
+from grave_cli.cli.console import print_json, print_line
 from grave_cli.cli.scorecard import verdict_sentence
 from grave_cli.evaluation.verdicts import VerdictCounts
+from grave_cli.progress import Progress
 from grave_cli.wording import counted, duration
 
 
-def print_summary(summary: Mapping[str, Any], json: bool) -> None:
+def print_summary(summary: Mapping[str, Any], json: bool, progress: Progress) -> None:
     """Print what `MapFiles.summary` says of a map.
 
     Args:
         summary: Numbers and files by name.
         json: Print JSON.
+        progress: Receives the notes, unless they are part of the JSON.
     """
     if json:
         print_json(summary)
         return
     for note in summary["notes"]:
-        ERR.print(note)
+        progress.warn(note)
     if comparison := summary.get("comparison"):
         print_changes(comparison)
     if "preview" in summary:

@@ -33,7 +33,7 @@ def qgis_plugin(
     """Write the plugin that adds gravecli to the Processing toolbox of QGIS.
 
     It maps graves, compares surveys and evaluates maps by calling the installed gravecli, and loads
-    the styled results. It needs QGIS 3.22 or later.
+    the styled results. It needs QGIS 3, from 3.22 on.
     """
     from grave_cli.cli.console import print_json, print_line
     from grave_cli.outputs import check_outputs

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from grave_cli.cli import options
+from grave_cli.wording import duration
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -104,7 +105,7 @@ def _cells(row: "RunRow") -> "tuple[str | Text, ...]":
         row.objective,
         *("" if score is None else f"{score:.3f}" for score in scores),
         "" if row.epochs is None else str(row.epochs),
-        _duration(row.duration_s),
+        duration(row.duration_s),
         _status(row),
     )
 
@@ -116,13 +117,3 @@ def _status(row: "RunRow") -> "Text":
     shown = ", ".join(mark for mark, holds in marks.items() if holds)
     colored = (row.status, _COLORS.get(row.status, "default"))
     return Text.assemble(colored, f" ({shown})" if shown else "")
-
-
-def _duration(seconds: float) -> str:
-    """Format a duration: 45 s, 3:20 min, 2:05 h."""
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes}:{rest:02d} min"
-    return f"{minutes // 60}:{minutes % 60:02d} h"

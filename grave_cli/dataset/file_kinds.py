@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grave_cli.remote import LINK_ENDING
+from grave_cli.wording import quoted
 
 RASTER_ENDINGS = (".tif", ".tiff", ".vrt", ".gpkg", ".jp2", LINK_ENDING)
 VECTOR_ENDINGS = (".gpkg", ".geojson", ".shp", ".fgb")
@@ -148,6 +149,11 @@ def holds_files(path: Path, kind: Kind) -> bool:
         return False
 
 
+def is_geodatabase(path: Path) -> bool:
+    """Return whether a path is a File Geodatabase, a folder that is read like a file."""
+    return path.suffix.lower() == ".gdb" and path.is_dir()
+
+
 def composed(text: str) -> str:
     """Compose the characters of a name (NFC): macOS takes them apart."""
     return unicodedata.normalize("NFC", text)
@@ -177,6 +183,13 @@ def misnamed(folder: Path) -> str | None:
     return None
 
 
+def bears_name(folder: Path, name: str) -> bool:
+    """Return whether a folder has a name; capitals count only where the system tells them apart."""
+    if folder.name.lower() != name:
+        return False
+    return folder.name == name or (folder.is_dir() and _is_same(folder, name))
+
+
 def _is_same(folder: Path, name: str) -> bool:
     """Tell whether the system finds a folder by another name: case may not matter."""
     other = folder.with_name(name)
@@ -191,19 +204,20 @@ def conversion(path: Path) -> str:
     """
     if (name := misnamed(path)) is not None and path.is_dir():
         return f"rename the folder to {name}"
-    if path.is_dir() and path.suffix.lower() != ".gdb":
+    if path.is_dir() and not is_geodatabase(path):
         return f"move its files into {path.parent.name}"
     ending = path.suffix.lower()
     if kind_of(path).endings != RASTER_ENDINGS:
         return "export it as GeoPackage (QGIS: Export > Save Features As)"
     if ending in _GEOTIFF_ENDINGS:
         return f"rename it to {path.stem}.tif"
+    names = f"{quoted(path.name)} {quoted(path.stem + '.tif')}"
     if ending not in _WITHOUT_CRS:
-        return f"`gdal_translate {path.name} {path.stem}.tif` converts it"
+        return f"`gdal_translate {names}` converts it"
     beside = path.with_suffix(".prj")
     if beside.is_file():
-        return f"`gdal_translate -a_srs {beside.name} {path.name} {path.stem}.tif` converts it"
+        return f"`gdal_translate -a_srs {quoted(beside.name)} {names}` converts it"
     return (
-        f"`gdal_translate -a_srs EPSG:25832 {path.name} {path.stem}.tif` converts it, with its own "
-        "CRS instead of EPSG:25832"
+        f"`gdal_translate -a_srs EPSG:25832 {names}` converts it, with its own CRS instead of "
+        "EPSG:25832"
     )

@@ -31,6 +31,7 @@ from grave_cli.dataset.file_kinds import (
     Kind,
     composed,
     conversion,
+    is_geodatabase,
     kind_of,
     misnamed,
     name_of,
@@ -133,7 +134,7 @@ def read_manifest(root: Path, annotations: Path | None = None) -> Manifest:
 
 
 def _read(root: Path, annotations: Path | None) -> Manifest:
-    if annotations is not None and not annotations.is_file():
+    if annotations is not None and not (annotations.is_file() or is_geodatabase(annotations)):
         raise DatasetError(
             "file is missing", where=annotations, remedy="correct the setting data.annotations"
         )
@@ -181,7 +182,7 @@ def unread_notes(manifest: Manifest) -> Iterator[str]:
             folders = dict.fromkeys(one.folder for one in KINDS)
             yield f"{path} is not read; expected in {', '.join(folders)}"
             continue
-        if path.is_dir() and path.suffix.lower() != ".gdb":
+        if path.is_dir() and not is_geodatabase(path):
             yield f"{path} is a folder, which is not read; {conversion(path)}"
             continue
         kind = kind_of(path)

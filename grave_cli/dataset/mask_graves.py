@@ -25,7 +25,7 @@ from grave_cli.rasters.datum_shift import shift_note
 from grave_cli.rasters.georeference import Georeference, read_georeference
 from grave_cli.rasters.grid import WorkingGrid
 from grave_cli.rasters.raster_file import READ_ERRORS, damaged_file, open_raster, refuse_complex
-from grave_cli.wording import counted
+from grave_cli.wording import counted, quoted
 
 _MOST_MARKED = 0.8  # share of an orthophoto; no cemetery has so many graves
 _SEAMS = 0.25  # largest share of neighbouring pixels of unlike values, if values are numbers
@@ -111,7 +111,7 @@ def _read_mask(
                 where=path,
                 found=counted(dataset.count, "band"),
                 expected="one band",
-                remedy=f"`gdal_translate -b 1 {path.name} mask.tif` keeps the first band",
+                remedy=f"`gdal_translate -b 1 {quoted(path.name)} mask.tif` keeps the first band",
             )
         place = read_georeference(dataset, path)
         moved = {"src_transform": place.transform} if place.recentred_from else {}
@@ -138,7 +138,7 @@ def _read_mask(
             where=path,
             found=f"{marked.mean():.0%} of the orthophoto above 0",
             expected="0 on the ground between the graves",
-            remedy=f"if it marks the ground, `gdal_calc.py -A {path.name} --calc 'A==0' --outfile "
-            "mask.tif` inverts it",
+            remedy=f"if it marks the ground, `gdal_calc.py -A {quoted(path.name)} --calc 'A==0' "
+            "--outfile mask.tif` inverts it",
         )
     return values, marked, place

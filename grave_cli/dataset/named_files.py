@@ -15,6 +15,7 @@ from grave_cli.dataset.file_kinds import (
     UNREAD,
     VECTOR_ENDINGS,
     Kind,
+    bears_name,
     bears_tag,
     belongs,
     composed,
@@ -133,7 +134,7 @@ def sibling_heights(orthophoto: Path) -> HeightFiles:
     """Find the heights of an orthophoto: in dems/ of its data folder, its ODM project, or beside.
 
     Beside it, only a file with a word for DEMs in its name ("_dsm") is one, or `dem.tif` beside the
-    only orthophoto of a folder.
+    only orthophoto of a folder. If the orthophoto is a link, the place of the link comes first.
 
     Raises:
         DatasetError: There are two of a kind.
@@ -157,8 +158,12 @@ class HeightSearch:
         """
         if (project := project_of(orthophoto)) is not None:
             return HeightFiles(project.dem, project.dtm)
-        folder = Path(os.path.realpath(orthophoto)).parent  # resolve() fails on links in a circle
-        if folder.name == ORTHOPHOTO.folder:
+        found = (self._near(orthophoto, folder) for folder in _folders(orthophoto))
+        return next((heights for heights in found if heights.dem is not None), HeightFiles())
+
+    def _near(self, orthophoto: Path, folder: Path) -> HeightFiles:
+        """Find the heights of an orthophoto that lies in a folder, or is linked there."""
+        if bears_name(folder, ORTHOPHOTO.folder):
             return self.in_folder(orthophoto, folder.parent / DEM.folder)
         if folder not in self._tagged:
             self._tagged[folder] = _tagged_heights(folder)
@@ -221,20 +226,30 @@ def unnamed_heights(orthophoto: Path) -> tuple[Path, ...]:
     Returns:
         Rasters with a word for heights in their names, and files of heights that are not read.
     """
-    folder = Path(os.path.realpath(orthophoto)).parent
-    if folder.name == ORTHOPHOTO.folder:
+    near = (_unnamed_near(orthophoto, folder) for folder in _folders(orthophoto))
+    return tuple(path for paths in near for path in paths)
+
+
+def _unnamed_near(orthophoto: Path, folder: Path) -> list[Path]:
+    if bears_name(folder, ORTHOPHOTO.folder):
         name = cemetery_name(orthophoto)
         unread = find_files(folder.parent / DEM.folder, DEM)[1]
-        return tuple(path for path in unread if name_of(path, DEM) == name and not path.is_dir())
+        return [path for path in unread if name_of(path, DEM) == name and not path.is_dir()]
     endings = UNREAD.difference(VECTOR_ENDINGS, OTHER_VECTOR_ENDINGS).union(RASTER_ENDINGS)
-    return tuple(
+    return [
         path
         for path in sorted(folder.glob("*.*"))
         if path.suffix.lower() in endings
         and not path.name.startswith(".")
         and path.name != orthophoto.name
         and looks_like_heights(path)
-    )
+    ]
+
+
+def _folders(orthophoto: Path) -> tuple[Path, ...]:
+    """List where an orthophoto lies: by its name and, if it is a link, also by its place."""
+    place = os.path.realpath(orthophoto)  # resolve() fails on links in a circle
+    return tuple(dict.fromkeys((orthophoto.absolute().parent, Path(place).parent)))
 
 
 def _names(orthophoto: Path) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from grave_cli.doctor.patient import Patient
 from grave_cli.doctor.report import Finding
 from grave_cli.rasters.elevation import check_terrain
 from grave_cli.vectors.areas import rasterize_area
-from grave_cli.wording import counted, is_or_are
+from grave_cli.wording import counted, is_or_are, quoted
 
 Check = Callable[[Patient], Iterator[Finding]]
 
@@ -57,6 +57,7 @@ def check_file_layout(patient: Patient) -> Iterator[Finding]:
     if layout.megapixels < _LARGE_MPX or (layout.is_tiled and layout.has_overviews):
         return
     path = patient.cemetery.orthophoto
+    names = f"{quoted(path.name)} {quoted(path.stem + '_cog.tif')}"
     faults = [
         *([] if layout.is_tiled else ["stored in strips"]),
         *([] if layout.has_overviews else ["without overviews"]),
@@ -65,9 +66,8 @@ def check_file_layout(patient: Patient) -> Iterator[Finding]:
         "warning",
         patient.name,
         f"{path.name} ({layout.megapixels:.0f} Mpx) is slow to read: {', '.join(faults)}",
-        "convert it with "
-        f"`gdal_translate -of COG -co COMPRESS=DEFLATE {path.name} {path.stem}_cog.tif` or "
-        f"`rio cogeo create {path.name} {path.stem}_cog.tif`",
+        f"convert it with `gdal_translate -of COG -co COMPRESS=DEFLATE {names}` or "
+        f"`rio cogeo create {names}`",
     )
 
 
@@ -89,7 +89,8 @@ def check_validity(patient: Patient) -> Iterator[Finding]:
                 "warning",
                 patient.name,
                 f"{share:.0%} of {name} is pure {colour} and counts as ground",
-                f"if it is the image's border, `gdal_edit.py -a_nodata {value} {name}` says so",
+                f"if it is the image's border, `gdal_edit.py -a_nodata {value} "
+                f"{quoted(name)}` says so",
             )
     yield from _check_lossy_border(patient)
 
@@ -110,7 +111,7 @@ def _check_lossy_border(patient: Patient) -> Iterator[Finding]:
             f"{share:.0%} of {name} is nearly {colour} and counts as ground, because lossy "
             f"compression changed its nodata value {photo.nodata:g}",
             f"if it is the image's border, `nearblack {option}-nb 0 -setalpha -of GTiff -o "
-            f"{patient.cemetery.orthophoto.stem}_alpha.tif {name}` marks it",
+            f"{quoted(patient.cemetery.orthophoto.stem + '_alpha.tif')} {quoted(name)}` marks it",
         )
 
 

@@ -11,6 +11,7 @@ from affine import Affine
 from grave_cli.dataset.file_kinds import ANNOTATIONS
 from grave_cli.dataset.named_files import find_files
 from grave_cli.errors import DatasetError
+from grave_cli.exchange import voc
 from grave_cli.exchange.annotation_file import Annotations, annotation_output, write_annotations
 from grave_cli.exchange.drawing import Drawing, Image, choose
 from grave_cli.exchange.image_places import ImagePlaces, Place, version_of
@@ -261,5 +262,5 @@ def _refuse_second_files(out: Path, paths: dict[str, Path]) -> None:
 
 def _fingerprint(source: Path) -> str:
     if source.is_dir():
-        return seal(*(source_of(path) for path in sorted(source.rglob("*.xml"))))[:16]
+        return seal(*map(source_of, voc.files_in(source)))[:16]
     return source_of(source)

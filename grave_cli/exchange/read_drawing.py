@@ -49,8 +49,7 @@ def _read_json(source: Path) -> Any:
 
 
 def _read_voc(source: Path) -> Drawing:
-    with readable(source):
-        paths = sorted(source.rglob("*.xml")) if source.is_dir() else [source]
+    paths = voc.files_in(source) if source.is_dir() else [source]
     if not paths:
         raise DatasetError("folder holds no annotations", where=source, expected=EXPECTED)
     images = []

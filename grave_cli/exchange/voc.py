@@ -12,11 +12,24 @@ from xml.etree import ElementTree
 
 import shapely
 
+from grave_cli.dataset.named_files import readable
 from grave_cli.exchange.drawing import Image, Shape, polygon, rectangle
 
 TOOL = "Pascal VOC"
+ENDING = ".xml"
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
 _DECLARATIONS = (b"<!DOCTYPE", b"<!ENTITY")  # VOC has none; nested ones fill the memory
+
+
+def files_in(folder: Path) -> list[Path]:
+    """Find the annotations in a folder, also deep in it; hidden files are litter, as of a Mac.
+
+    Raises:
+        DatasetError: The folder cannot be read.
+    """
+    with readable(folder):
+        found = sorted(folder.rglob("*"))
+    return [path for path in found if path.suffix.lower() == ENDING and path.name[0] != "."]
 
 
 def read_voc(path: Path) -> Image:

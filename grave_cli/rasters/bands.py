@@ -15,7 +15,7 @@ from grave_cli.errors import RasterReadError
 from grave_cli.rasters.band_names import COLOURS, BandName, agree, name_of, named_colours
 from grave_cli.rasters.band_tags import describe_bands, names_of_bands
 from grave_cli.rasters.bit_depth import DEPTHS, range_of_floats, to_eight_bits
-from grave_cli.wording import counted
+from grave_cli.wording import counted, quoted
 
 _RGB = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
 _SAMPLE_PX = 512  # longer side of the sample taken of a whole file
@@ -242,7 +242,7 @@ def _check(dataset: DatasetReader, path: Path, colours: tuple[int, int, int] | N
     remedy = None
     if dataset.colorinterp[0] == ColorInterp.palette:
         found += " with a colour table"
-        remedy = f"`gdal_translate -expand rgb {path.name} rgb.tif` converts it"
+        remedy = f"`gdal_translate -expand rgb {quoted(path.name)} rgb.tif` converts it"
     elif dataset.count < 3:
         is_dem = dataset.count == 1 and dtypes[0] not in DEPTHS
         remedy = "this looks like a DEM: name the orthophoto" if is_dem else "export it in colour"
@@ -267,7 +267,7 @@ def _eight_bit_remedy(dataset: DatasetReader, path: Path, colours: tuple[int, in
     low, high = range_of_floats(values[valid])
     kept = " ".join(f"-b {band}" for band in colours)
     scaled = to_eight_bits(low, high, marker=dataset.nodata)
-    return f"`gdal_translate {kept} {scaled} {path.name} rgb.tif` makes it 8-bit"
+    return f"`gdal_translate {kept} {scaled} {quoted(path.name)} rgb.tif` makes it 8-bit"
 
 
 def _not_in_colour(
@@ -300,7 +300,7 @@ def _mistagged(
         if described
         else "more half-transparent than other pixels",
         expected="transparent and opaque pixels, or no alpha channel",
-        remedy=f"`gdal_translate {kept} {path.name} rgb.tif` keeps the colours",
+        remedy=f"`gdal_translate {kept} {quoted(path.name)} rgb.tif` keeps the colours",
     )
 
 
@@ -310,6 +310,6 @@ def _all_transparent(path: Path, band: int) -> RasterReadError:
         where=path,
         found=f"an alpha channel (band {band}) of 0",
         expected="an alpha channel above 0 where it shows something",
-        remedy=f"export it again, or `gdal_translate -b 1 -b 2 -b 3 {path.name} rgb.tif` drops "
-        "the alpha channel",
+        remedy=f"export it again, or `gdal_translate -b 1 -b 2 -b 3 {quoted(path.name)} rgb.tif` "
+        "drops the alpha channel",
     )

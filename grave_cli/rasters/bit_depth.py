@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grave_cli.errors import RasterReadError
+from grave_cli.wording import quoted
 
 ValueRange = tuple[float, float]
 OWN_RANGE: Final = "own"
@@ -161,6 +162,6 @@ def sixteen_bit_refusal(
         where=where,
         found="uint16",
         expected="uint8",
-        remedy=f"`gdal_translate {options} {where.name} 8bit.tif` makes it 8-bit, "
+        remedy=f"`gdal_translate {options} {quoted(where.name)} 8bit.tif` makes it 8-bit, "
         "or train with 16-bit orthophotos",
     )

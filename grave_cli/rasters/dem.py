@@ -28,6 +28,7 @@ from grave_cli.rasters.height_rules import (
     steepness_notes,
 )
 from grave_cli.rasters.raster_file import open_raster, refuse_complex
+from grave_cli.wording import quoted
 
 _US_FOOT = 1200 / 3937
 _METRES = {
@@ -137,7 +138,7 @@ def describe_dem(dataset: DatasetReader, path: Path) -> Dem:
     if _is_in_whole_metres(dataset, unit.metres):
         doubts.append(
             f"{path}: heights in whole metres show no graves; if they are centimetres, "
-            f"`gdal_edit.py -scale 0.01 {path.name}` says so"
+            f"`gdal_edit.py -scale 0.01 {quoted(path.name)}` says so"
         )
     notes += place.notes
     return Dem(path, place, rules, dataset.count == 2, tuple(notes), tuple(doubts))
@@ -181,7 +182,7 @@ def _check(dataset: DatasetReader, path: Path) -> None:
             where=path,
             found=found,
             expected="one band of heights in metres",
-            remedy=f"`gdal_translate -b 1 {path.name} dem.tif` keeps the first band",
+            remedy=f"`gdal_translate -b 1 {quoted(path.name)} dem.tif` keeps the first band",
         )
 
 
@@ -218,7 +219,7 @@ def find_unit(dataset: DatasetReader, path: Path) -> HeightUnit:
     if unit is None and _counts_in_feet(crs):
         unsaid = (
             f"{path}: its coordinates are in feet, but its heights are taken as metres; if they are"
-            f" feet as well, `gdal_edit.py -units ft {path.name}` says so"
+            f" feet as well, `gdal_edit.py -units ft {quoted(path.name)}` says so"
         )
         return HeightUnit(doubts=(unsaid,))
     factor = math.copysign(unit or 1.0, vertical or 1.0)

@@ -21,6 +21,7 @@ from rasterio.io import DatasetReader
 from grave_cli.errors import GridError
 from grave_cli.rasters.crs import GEOD, LONLAT, horizontal, parsed, transformer
 from grave_cli.rasters.world_files import aux_notes, ignored_notes, is_placeless, prj_beside
+from grave_cli.wording import quoted
 
 Bounds = tuple[float, float, float, float]
 _EDGE_POINTS = 21  # per side of a raster whose outline is transformed to another CRS
@@ -134,7 +135,8 @@ def read_georeference(dataset: DatasetReader, path: Path) -> Georeference:
             where=path,
             found=f"{points} ground control points" if points else "neither a tag nor a world file",
             expected="a position for every pixel",
-            remedy=f"`gdalwarp -tps {path.name} {path.stem}-placed.tif` applies them"
+            remedy=f"`gdalwarp -tps {quoted(path.name)} "
+            f"{quoted(path.stem + '-placed.tif')}` applies them"
             if points
             else "export it as GeoTIFF again, or add its world file (.tfw)",
         )
@@ -148,7 +150,7 @@ def read_georeference(dataset: DatasetReader, path: Path) -> Georeference:
             where=path,
             found="neither a tag nor a .prj file",
             expected="the CRS it was exported in",
-            remedy=f"`gdal_edit.py -a_srs EPSG:25832 {path.name}` adds one",
+            remedy=f"`gdal_edit.py -a_srs EPSG:25832 {quoted(path.name)}` adds one",
         )
     crs = horizontal(wkt, path)
     found = Georeference(crs, dataset.transform, dataset.width, dataset.height)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grave_cli.errors import RasterReadError
+from grave_cli.wording import quoted
 
 LOWEST_M, HIGHEST_M = -500.0, 9000.0
 """No ground is lower than the shore of the Dead Sea, none higher than Mount Everest."""
@@ -101,8 +102,8 @@ def refuse_no_heights(sample: NDArray[np.float64], rules: HeightRules, path: Pat
         where=path,
         found=f"{low:g} to {high:g}",
         expected=f"{LOWEST_M:g} to {HIGHEST_M:g} m",
-        remedy=f"`gdal_edit.py -scale 0.01 {path.name}` declares centimetres, 0.001 millimetres, "
-        "0.3048 feet",
+        remedy=f"`gdal_edit.py -scale 0.01 {quoted(path.name)}` declares centimetres, 0.001 "
+        "millimetres, 0.3048 feet",
     )
 
 
@@ -119,7 +120,7 @@ def marker_notes(sample: NDArray[np.float64], rules: HeightRules, path: Path) ->
     for value in strange[np.argsort(-counts)][:1]:
         yield (
             f"{path}: heights of {value:g} are taken as missing, though no nodata tag says so "
-            f"(`gdal_edit.py -a_nodata {value:.17g} {path.name}` adds it)"
+            f"(`gdal_edit.py -a_nodata {value:.17g} {quoted(path.name)}` adds it)"
         )
 
 
@@ -141,7 +142,7 @@ def equal_notes(sample: NDArray[np.float64], rules: HeightRules, path: Path) -> 
     if share > _ZERO_SHARE:
         yield (
             f"{path}: {share:.0%} of its heights are exactly 0; if nothing was measured there, "
-            f"`gdal_edit.py -a_nodata 0 {path.name}` says so"
+            f"`gdal_edit.py -a_nodata 0 {quoted(path.name)}` says so"
         )
 
 
@@ -164,7 +165,7 @@ def steepness_notes(
     if rise > _STEEP:
         yield (
             f"{path}: half of its ground rises by more than {rise:.1f} m per metre; if its heights "
-            f"are centimetres, `gdal_edit.py -scale 0.01 {path.name}` says so"
+            f"are centimetres, `gdal_edit.py -scale 0.01 {quoted(path.name)}` says so"
         )
 
 

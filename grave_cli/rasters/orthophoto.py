@@ -17,6 +17,7 @@ from grave_cli.rasters.grid import WorkingGrid, lay_grid
 from grave_cli.rasters.overviews import usable_overviews
 from grave_cli.rasters.raster_file import open_raster
 from grave_cli.rasters.working_crs import working_crs
+from grave_cli.wording import quoted
 
 _MOST_MPX = 40_000  # of the working grid: 8 km a side at 4 cm
 
@@ -87,7 +88,8 @@ class Orthophoto:
         if self.has_odd_overviews:
             notes.append(
                 f"{self.path}: overviews that do not show which pixels are valid are not read; "
-                f"`gdal_translate -of COG {self.name} {self.path.stem}_cog.tif` makes whole ones"
+                f"`gdal_translate -of COG {quoted(self.name)} "
+                f"{quoted(self.path.stem + '_cog.tif')}` makes whole ones"
             )
         return (*notes, *self.georeference.notes)
 

@@ -21,6 +21,7 @@ from grave_cli.rasters.geopackage_check import check_geopackage
 from grave_cli.rasters.raster_formats import GEOPACKAGE, TIFF, VRT, raster_driver
 from grave_cli.rasters.vrt_check import vrt_sources
 from grave_cli.regular_files import check_regular
+from grave_cli.wording import quoted
 
 _WITH_PIXELS = (".ovr", ".msk")
 _DEEPEST = 6  # VRTs in VRTs, overviews of overviews
@@ -64,8 +65,8 @@ def refuse_linked_overviews(dataset: DatasetReader, path: Path) -> None:
             where=path,
             found=f"{_OVERVIEW_KEY} = {named}",
             expected="overviews in it, or in its .ovr file",
-            remedy=f"delete its .aux.xml file, or `gdal_translate {path.name} {path.stem}-copy.tif`"
-            " and `gdaladdo` make a copy with its own",
+            remedy=f"delete its .aux.xml file, or `gdal_translate {quoted(path.name)} "
+            f"{quoted(path.stem + '-copy.tif')}` and `gdaladdo` make a copy with its own",
         )
 
 

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 from grave_cli.errors import RasterReadError
+from grave_cli.wording import quoted
 
 FORMATS = "GeoTIFF, JPEG 2000, GeoPackage or VRT"
 
@@ -49,5 +50,6 @@ def raster_driver(path: Path) -> str:
         where=path,
         found="another format" if head else "an empty file",
         expected=FORMATS,
-        remedy=f"copy it again, or `gdal_translate {path.name} {path.stem}-copy.tif` converts it",
+        remedy=f"copy it again, or `gdal_translate {quoted(path.name)} "
+        f"{quoted(path.stem + '-copy.tif')}` converts it",
     )

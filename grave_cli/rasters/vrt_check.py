@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from grave_cli.errors import RasterReadError
+from grave_cli.wording import quoted
 
 _SOURCE_TAGS = frozenset({"sourcefilename", "sourcedataset"})
 _CLASSES = frozenset(
@@ -107,8 +108,8 @@ def _refused(path: Path, found: str) -> RasterReadError:
         where=path,
         found=" ".join(found.split())[:100],
         expected="a mosaic of raster files in or below its folder",
-        remedy=f"`gdal_translate {path.name} {path.stem}.tif` makes a GeoTIFF of it, if you trust "
-        "it",
+        remedy=f"`gdal_translate {quoted(path.name)} {quoted(path.stem + '.tif')}` makes a GeoTIFF "
+        "of it, if you trust it",
     )
 
 

@@ -22,6 +22,7 @@ from rasterio.io import DatasetReader
 
 from grave_cli.rasters.crs import GEOD, LONLAT, parsed, transformer
 from grave_cli.rasters.raster_formats import TIFF
+from grave_cli.wording import quoted
 
 _MOST_AUX_BYTES = 1 << 24
 _MOST_BYTES = 1000  # of a world file: it has six numbers
@@ -77,7 +78,8 @@ def ignored_notes(
             if np.abs(off).max() > _APART_PX:
                 yield (
                     f"{raster}: {world.name} gives it another place, which does not count, because "
-                    f"the file has its own (`gdal_edit.py -unsetgt {raster.name}` removes that)"
+                    f"the file has its own (`gdal_edit.py -unsetgt {quoted(raster.name)}` removes "
+                    "that)"
                 )
     if prj is not None and _are_apart(crs, prj, *(transform @ (size[0] / 2, size[1] / 2))):
         yield f"{raster}: the .prj file beside it names another CRS, which does not count"

@@ -114,7 +114,7 @@ def write_sample_data(
     written: list[SampleCemetery] = []
     with (
         written_alone(root / FOLDERS[0]),
-        _nothing_left_on_failure(root, folders, _prepare_folders(root, folders)),
+        _new_folders(root, folders),
         progress.task("Sample cemeteries", total=cemeteries, unit="cemeteries") as advance,
     ):
         for index in range(cemeteries):
@@ -135,46 +135,46 @@ def _check_sizes(cemeteries: int, size_m: float) -> None:
         )
 
 
-def _prepare_folders(root: Path, folders: Sequence[str]) -> list[Path]:
-    """Create the folders, and refuse any that holds something already; return the new ones."""
-    wanted = [root / name for name in folders]
-    above = {parent for folder in wanted for parent in folder.parents}
-    made = [folder for folder in {*wanted, *above} if not folder.exists()]
-    for name in folders:
-        folder = root / name
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DatasetError(
-                "cannot create this folder", where=folder, found=error.strerror
-            ) from error
-        present = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
-        if present:
-            raise DatasetError(
-                "the folder already holds files",
-                where=folder,
-                found=present[0],
-                remedy="choose an empty or new folder for the sample data",
-            )
-    return sorted(made, reverse=True)
-
-
 @contextmanager
-def _nothing_left_on_failure(
-    root: Path, folders: Sequence[str], made: Sequence[Path]
-) -> Iterator[None]:
-    """Remove written files and new folders when writing fails; the folders were empty before."""
+def _new_folders(root: Path, folders: Sequence[str]) -> Iterator[None]:
+    """Make the folders for the block, unless one holds something; if it fails, nothing is left."""
+    wanted = [root / name for name in folders]
+    for folder in wanted:
+        _refuse_content(folder)
+    above = {parent for folder in wanted for parent in folder.parents}
+    made = sorted((one for one in {*wanted, *above} if not one.exists()), reverse=True)
     try:
+        for folder in wanted:
+            _make_folder(folder)
         yield
     except BaseException:
-        for name in folders:
-            for path in (root / name).iterdir():
-                if path.name.startswith(PREFIX):
-                    path.unlink()
+        for path in (path for folder in wanted if folder.is_dir() for path in folder.iterdir()):
+            if path.name.startswith(PREFIX):
+                path.unlink()
         for folder in made:
             with suppress(OSError):
                 folder.rmdir()
         raise
+
+
+def _refuse_content(folder: Path) -> None:
+    names = (path.name for path in folder.iterdir()) if folder.is_dir() else ()
+    if present := sorted(name for name in names if not name.startswith(".")):
+        raise DatasetError(
+            "the folder already holds files",
+            where=folder,
+            found=present[0],
+            remedy="choose an empty or new folder for the sample data",
+        )
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DatasetError(
+            "cannot create this folder", where=folder, found=error.strerror
+        ) from error
 
 
 def _draw(index: int, size_m: float, seed: int, crs: pyproj.CRS, variety: str | None) -> _Drawn:

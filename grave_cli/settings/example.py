@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
+from grave_cli.settings.mapping import DecodingSettings
 from grave_cli.settings.nested import flatten
 from grave_cli.settings.record import masked_value
 from grave_cli.settings.schema import DIRECTIVE
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _HEADER = """\
 gravecli settings. Every value below is the default: change the ones you need and delete the rest.
+Thresholds stay comments until you need one, because a model brings its own.
 gravecli reads gravecli.toml in the working directory, or the file given with --config. The
 environment (GRAVE_SECTION__KEY), --set section.key=value and options of the command override it.
 """
@@ -89,6 +91,8 @@ def _item(value: Any) -> "Item":
 
 def _fill(table: "TOMLDocument | Table", model: BaseModel, explained: bool = True) -> None:
     """Write the fields of a section: the plain values, then the tables, as TOML demands."""
+    import tomlkit
+
     tables: dict[str, Table] = {}
     for name, field in type(model).model_fields.items():
         value, text = getattr(model, name), (field.description or "") if explained else ""
@@ -100,7 +104,10 @@ def _fill(table: "TOMLDocument | Table", model: BaseModel, explained: bool = Tru
             tables[name] = _entries(value, text)
         else:
             _comment(table, text)
-            table.add(name, _item(value))
+            if isinstance(model, DecodingSettings):  # set, it would win over that of a model
+                table.add(tomlkit.comment(f"{name} = {to_toml_value(value)}"))
+            else:
+                table.add(name, _item(value))
     for name, one in tables.items():
         table.add(name, one)
 

@@ -1,7 +1,7 @@
 """Defaults, TOML, environment and command line in; one settings tree with origins out.
 
 Precedence, weakest first: defaults < TOML < environment < `--set` < command-line options.
-OMP_NUM_THREADS is the default of `prediction.threads`.
+OMP_NUM_THREADS stands in for a `prediction.threads` of 0.
 """
 
 import codecs
@@ -24,7 +24,9 @@ from grave_cli.settings.studies import DOMAIN_KINDS
 from grave_cli.settings.tree import ENV_DELIMITER, ENV_PREFIX, Settings
 
 DEFAULT_CONFIG = Path("gravecli.toml")
-THREADS_NAME = "OMP_NUM_THREADS"
+THREADS, THREADS_NAME = "prediction.threads", "OMP_NUM_THREADS"
+CALLER = "settings"
+"""Origin of values that a caller of the Python API sets."""
 _SHOWN_LETTERS = 200
 _SET = "--set"
 _OPTION = "command line"
@@ -47,9 +49,9 @@ class LoadedSettings:
         return self.origins.get(key, "default")
 
     def given(self) -> Tree:
-        """Return the values set on the command line, by `--set` or an option."""
+        """Return the values set on the command line, by `--set` or an option, or by a caller."""
         values = flatten(self.settings.model_dump())
-        return {key: value for key, value in values if self.origin(key) in (_SET, _OPTION)}
+        return {key: value for key, value in values if self.origin(key) in (_SET, _OPTION, CALLER)}
 
 
 def load_settings(
@@ -57,7 +59,7 @@ def load_settings(
     assignments: Sequence[str] = (),
     options: Mapping[str, Any] | None = None,
     environ: Mapping[str, str] | None = None,
-    values: tuple[str, Mapping[str, Any]] | None = None,
+    values: Mapping[str, Any] | None = None,
 ) -> LoadedSettings:
     """Resolve the settings of one command.
 
@@ -66,7 +68,7 @@ def load_settings(
         assignments: `section.key=value` texts of `--set`, values in TOML notation.
         options: Dotted keys set by options of the command; None values are left out.
         environ: Environment; None for that of the process.
-        values: Dotted keys that a caller sets, above the environment, and the name of their origin.
+        values: Dotted keys that a caller sets, above the environment.
 
     Raises:
         SettingsError: The file is missing or not TOML, a key is unknown, a value out of bounds.
@@ -74,10 +76,9 @@ def load_settings(
     environ = os.environ if environ is None else environ
     chosen = {key: value for key, value in (options or {}).items() if value is not None}
     layers = [
-        (THREADS_NAME, _threads_layer(environ)),
         _toml_layer(config),
         (f"environment ({ENV_PREFIX}…)", _environment_layer(environ)),
-        *([] if values is None else [(values[0], nest(dict(values[1])))]),
+        (CALLER, nest(values or {})),
         (_SET, nest(dict(_parse_assignment(text) for text in assignments))),
         (_OPTION, nest(chosen)),
     ]
@@ -87,7 +88,11 @@ def load_settings(
         refuse_control_characters(flatten(layer), name)
         merged = merge(merged, _at_home(layer))
         origins.update({key: name for key, _ in flatten(layer)})
-    return LoadedSettings(validate(merged, origins), origins)
+    settings = validate(merged, origins)
+    if not settings.prediction.threads and (threads := _system_threads(environ)):
+        origins[THREADS] = THREADS_NAME
+        settings = validate(merge(merged, nest({THREADS: threads})), origins)
+    return LoadedSettings(settings, origins)
 
 
 def with_values(settings: Settings, values: Mapping[str, Any]) -> Settings:
@@ -180,10 +185,10 @@ def _decode(data: bytes) -> str:
     return text.replace("\r\n", "\n")
 
 
-def _threads_layer(environ: Mapping[str, str]) -> Tree:
-    """Read OMP_NUM_THREADS; a list of numbers, for nested parallelism, does not count."""
+def _system_threads(environ: Mapping[str, str]) -> int:
+    """Read OMP_NUM_THREADS; 0 if it is not set, or a list of numbers, for nested parallelism."""
     threads = environ.get(THREADS_NAME, "")
-    return nest({"prediction.threads": int(threads)}) if threads.isdecimal() else {}
+    return int(threads) if threads.isdecimal() else 0
 
 
 def _environment_layer(environ: Mapping[str, str]) -> Tree:
@@ -245,10 +250,14 @@ def _explain(error: ValidationError, origins: Mapping[str, str]) -> SettingsErro
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "model_type":  # pydantic's message names a class of ours
         message = "Input should be a table"
+    given, remedy = first.get("input"), None
     if first["type"] in ("tuple_type", "list_type"):
-        message = f'Input should be a list, such as ["{first.get("input")}"]'
+        items = ", ".join(f'"{item.strip()}"' for item in str(given).strip("[]").split(","))
+        message = f"Input should be a list, such as [{items}]"
+    if first["type"] == "string_type":
+        remedy = f"put text in quotes, in a shell two pairs: '{key}=\"{given}\"'"
     return SettingsError(
-        f"setting {key or 'tree'}{source}: {message}", found=repr(first.get("input"))
+        f"setting {key or 'tree'}{source}: {message}", found=repr(given), remedy=remedy
     )
 
 

@@ -5,14 +5,18 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import fiona
 import numpy as np
 import pytest
+import rasterio
 import shapely
 from support import TINY
 from terminal import SETS, gravecli
 
 from grave_cli import (
+    CemeteryMap,
     GraveError,
+    Graves,
     check,
     dataset_id,
     evaluate,
@@ -164,6 +168,31 @@ def test_graves_are_read_with_all_their_columns(truth: Path) -> None:
     assert set(found.columns) == set(found.to_geodataframe().columns) - {"geometry"}
     with pytest.raises(DatasetError, match="layer is missing"):
         read_graves(truth, layer="none")
+
+
+def test_a_table_keeps_the_column_geometry_of_an_office(tmp_path: Path) -> None:
+    square = shapely.box(0, 0, 1, 1)
+    graves = Graves(np.array([square]), "EPSG:25832", ({"geometry": "oak"},), (), ("geometry",))
+    table = graves.to_geodataframe()
+    assert table["geometry"].tolist() == ["oak"]
+    assert table.geometry.tolist() == [square]
+
+
+def test_a_map_without_graves_has_all_columns(photo: Path, truth: Path) -> None:
+    with fiona.open(truth) as layer, fiona.open("empty.gpkg", "w", **layer.meta):
+        pass
+    for found in (read_graves("empty.gpkg"), _map_of_nothing(photo)):
+        assert len(found) == 0
+        assert list(found.to_geodataframe().columns) == [*found.columns, "geometry"]
+        assert found.columns
+    assert _map_of_nothing(photo).to_geodataframe()["area_m2"].sum() == 0
+
+
+def _map_of_nothing(photo: Path) -> CemeteryMap:
+    nothing = {**STARTER, "prediction.decoding.min_area_m2": 10_000}
+    bounds = rasterio.open(photo).bounds
+    corner = (bounds.left, bounds.bottom, bounds.left + 4, bounds.bottom + 4)
+    return predict_cemetery(photo, model="starter", bounds=corner, settings=nothing)
 
 
 def test_without_geopandas_the_way_to_it_is_named(

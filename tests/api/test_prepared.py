@@ -46,6 +46,17 @@ def test_a_file_and_a_tree_are_taken() -> None:
     assert loaded.origin("prediction.decoding.seed_threshold") == "default"
 
 
+def test_what_a_caller_sets_counts_when_a_run_is_resumed() -> None:
+    """Like an option or --set of the command, and unlike a file."""
+    Path("own.toml").write_text("[training]\nepochs = 7\n")
+    assert resolve({"training": {"epochs": 8}}, {"training.seed": 1}).given() == {
+        "training.epochs": 8,
+        "training.seed": 1,
+    }
+    assert resolve(Settings(), {"training.epochs": 8}).given() == {"training.epochs": 8}
+    assert resolve("own.toml").given() == {}
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [

@@ -72,6 +72,18 @@ def test_mistyped_inputs_are_named_before_a_model_is_sought(here: Path) -> None:
     assert content(here) == before
 
 
+def test_other_formats_lie_beside_the_geopackage(here: Path) -> None:
+    """It alone holds candidates, provenance and a seal; --out names another format instead."""
+    made = predict(here, ORTHOPHOTO, "--format", "csv", "--format", "fgb", "--json")
+    assert json.loads(made.stdout)["files"] == {
+        "gpkg": "sample_01.gpkg",
+        "csv": "sample_01.csv",
+        "fgb": "sample_01.fgb",
+    }
+    made = predict(here, ORTHOPHOTO, "--out", "own.csv", "--json")
+    assert json.loads(made.stdout)["files"] == {"csv": "own.csv"}
+
+
 def test_the_files_of_another_cemetery_of_the_same_name_are_kept(here: Path) -> None:
     assert predict(here, ORTHOPHOTO, "--preview", "a.png").returncode == 0
     with (here / ORTHOPHOTO).open("ab") as file:

@@ -77,5 +77,8 @@ def test_another_program_gets_progress_as_lines(
     assert any(one.get("note", "").startswith("Model: folder") for one in news)
     quiet = gravecli(*arguments, "-q", cwd=tmp_path).stderr
     assert not any("note" in json.loads(line) for line in quiet.splitlines())
+    told = gravecli(*arguments[:-1], "--format", "csv", cwd=tmp_path).stderr.splitlines()
+    warnings = [json.loads(line).get("warning", "") for line in told]
+    assert any("the graves alone" in warning for warning in warnings)
     refused = gravecli("predict-cemetery", "nothing.tif", cwd=tmp_path)
     assert refused.stderr.startswith("gravecli: nothing.tif: file is missing")

@@ -101,6 +101,7 @@ def show_runs() -> None:
         is_champion=True,
     )
     trial = replace(row, name="autumn_study-17", parent_run_id="1" * 32, is_champion=False)
+    trial = replace(trial, duration_s=59.8)
     runs._print([row, trial])
 
 
@@ -187,6 +188,9 @@ def test_the_row_of_a_run_has_its_date_and_the_mark_of_the_champion(printed: Pri
     text = printed(200, show_runs)
     assert "2026-11-26 " in text
     assert text.count("FINISHED (champion)") == 1
+    assert "2:13 h" in text
+    assert "1:00 min" in text
+    assert "60 s" not in text
     assert "left out" not in text
 
 

@@ -333,6 +333,38 @@ def test_the_pair_of_ground_without_graves_and_a_pair_beside_an_orthophoto_are_f
     assert sibling_heights(tmp_path / "flat/b_ortho.tif") == beside
 
 
+def test_a_geodatabase_of_the_town_is_a_folder_and_serves_all_cemeteries(tmp_path: Path) -> None:
+    town = tmp_path / "town.gdb"
+    write(tmp_path, "orthophotos/a.tif", "orthophotos/b.tif", "town.gdb/gdb")
+    manifest = read_manifest(tmp_path, town)
+    assert [cemetery.annotations for cemetery in manifest.cemeteries] == [town, town]
+    assert manifest.unread == ()
+
+
+def test_a_linked_orthophoto_has_the_heights_of_the_data_folder(tmp_path: Path) -> None:
+    """Large files often lie on another drive; training finds their heights as well."""
+    write(tmp_path, "drive/a_ortho.tif", "drive/b.tif", "drive/b_dsm.tif")
+    write(tmp_path, "data/dems/a.tif", "data/dems/c.asc")
+    (tmp_path / "data/orthophotos").mkdir()
+    for link, file in (("a.tif", "a_ortho.tif"), ("b.tif", "b.tif"), ("c.tif", "b.tif")):
+        (tmp_path / "data/orthophotos" / link).symlink_to(tmp_path / "drive" / file)
+    found = {name: tmp_path / "data/orthophotos" / f"{name}.tif" for name in "abc"}
+    assert sibling_heights(found["a"]) == HeightFiles(tmp_path / "data/dems/a.tif")
+    assert sibling_heights(found["b"]) == HeightFiles(tmp_path / "drive/b_dsm.tif")
+    assert unnamed_heights(found["c"])[0] == tmp_path / "data/dems/c.asc"
+
+
+def test_capital_letters_of_the_folder_do_not_matter_where_the_system_ignores_them(
+    tmp_path: Path,
+) -> None:
+    write(tmp_path, "Orthophotos/a.tif", "dems/a.tif")
+    photo = tmp_path / "Orthophotos/a.tif"
+    if not (tmp_path / "orthophotos").exists():
+        assert sibling_heights(photo) == HeightFiles()
+        (tmp_path / "orthophotos").symlink_to("Orthophotos")  # as on Windows and macOS
+    assert sibling_heights(photo) == HeightFiles(tmp_path / "dems/a.tif")
+
+
 def test_two_surfaces_or_two_grounds_are_still_one_too_many(tmp_path: Path) -> None:
     write(tmp_path, "orthophotos/a.tif", "dems/a_dsm.tif", "dems/a_dem.tif", "dems/a_dtm.tif")
     with pytest.raises(DatasetError, match=r"\(found a_dem\.tif and a_dsm"):

@@ -165,6 +165,9 @@ def test_pascal_voc(photos: Path, tmp_path: Path) -> None:
     assert_same(outline, on_ground(OUTLINE))
     assert any("1 duplicate outline ignored" in note for note in result.notes)
     run(tmp_path / "voc", photos)  # the same again replaces its own file
+    (tmp_path / "voc" / "1.xml").rename(tmp_path / "voc" / "1.XML")
+    (tmp_path / "voc" / "._1.XML").write_bytes(b"\0\5\x16\7")  # of a Mac
+    assert run(tmp_path / "voc", photos)[0].files == result.files
 
 
 def test_coco_as_loose_tools_write_it(tmp_path: Path) -> None:

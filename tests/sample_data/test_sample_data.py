@@ -183,7 +183,14 @@ def test_a_folder_that_holds_files_is_refused_by_name(tmp_path: Path, folder: st
     mine.write_text("mine")
     with pytest.raises(DatasetError, match=rf"{folder}.*mine\.tif"):
         write_sample_data(tmp_path, size_m=10)
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [mine]
+    assert sorted(tmp_path.rglob("*")) == [mine.parent, mine]
+
+
+def test_no_folder_is_left_if_another_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "annotations").write_text("a file")
+    with pytest.raises(DatasetError, match="annotations: cannot create this folder"):
+        write_sample_data(tmp_path, size_m=10)
+    assert [path.name for path in tmp_path.iterdir()] == ["annotations"]
 
 
 @pytest.mark.parametrize(("cemeteries", "size_m"), [(0, 40.0), (1, 9.0), (1, 201.0)])

@@ -170,6 +170,18 @@ def test_an_unknown_key_is_refused_with_its_name_and_origin(key: str, layer: str
 
 
 @pytest.mark.parametrize(
+    ("assignment", "way"),
+    [
+        ("tracking.experiment=2024", """: 'tracking.experiment="2024"'"""),
+        ("data.train=north", 'such as ["north"]'),
+        ("data.train=[north, south]", 'such as ["north", "south"]'),
+    ],
+)
+def test_a_value_without_quotes_is_answered_with_its_spelling(assignment: str, way: str) -> None:
+    assert way in refusal(None, None, assignment)
+
+
+@pytest.mark.parametrize(
     "name", ["GRAVE_", "GRAVE_TRAINING__", "GRAVE_WORK_DIR__X", "GRAVE_TRAINING__EPOCHS__X"]
 )
 def test_environment_names_that_lead_nowhere_are_refused(name: str) -> None:
@@ -440,6 +452,8 @@ def test_threads_set_for_all_programs_count_where_nothing_else_sets_them() -> No
     assert threads({"OMP_NUM_THREADS": "4,2"}) == 0
     assert threads({"OMP_NUM_THREADS": "3", "GRAVE_PREDICTION__THREADS": "2"}) == 2
     assert threads({"OMP_NUM_THREADS": "3"}, "prediction.threads=1") == 1
+    assert threads({"OMP_NUM_THREADS": "3"}, "prediction.threads=0") == 3  # as in config --init
+    assert threads({"OMP_NUM_THREADS": "0"}) == 0
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,7 @@ class GravecliAlgorithm(QgsProcessingAlgorithm):
     def work_folder(self, parameters: dict, context, result: str) -> str:
         """Return the folder of gravecli: the one that was named, or that of the result."""
         named = self.parameterAsString(parameters, FOLDER, context)
-        folder = named or os.path.dirname(os.path.abspath(result))
+        folder = named or os.path.dirname(result)
         os.makedirs(folder, exist_ok=True)
         return folder
 
@@ -131,25 +131,32 @@ class GravecliAlgorithm(QgsProcessingAlgorithm):
                     f"{layer.name()} ist keine Datei auf diesem Rechner: {source}",
                 )
             )
-        return path
+        return os.path.abspath(path)  # gravecli runs in another folder than QGIS
 
     def vector_file(self, parameters: dict, name: str, context, feedback) -> tuple[str, str]:
         """Return file and layer of a vector parameter.
 
         Selected features alone, and layers of databases, are written to a temporary file.
         """
-        return self.parameterAsCompatibleSourceLayerPathAndLayerName(
+        path, layer = self.parameterAsCompatibleSourceLayerPathAndLayerName(
             parameters, name, context, _VECTORS, "gpkg", feedback
         )
+        return os.path.abspath(path), layer
 
     def area_file(self, parameters: dict, name: str, context, feedback) -> str:
         """Return a file with the features of a vector parameter alone.
 
         A layer of a file with several is written to a temporary one.
         """
-        return self.parameterAsCompatibleSourceLayerPath(
+        path = self.parameterAsCompatibleSourceLayerPath(
             parameters, name, context, _VECTORS, "gpkg", feedback
         )
+        return os.path.abspath(path)
+
+    def output_file(self, parameters: dict, name: str, context) -> str:
+        """Return the file to write; empty for an optional one that is not wanted."""
+        path = self.parameterAsFileOutput(parameters, name, context)
+        return os.path.abspath(path) if path else ""
 
     def show(self, path: str, layer: str, title: str, context: QgsProcessingContext) -> str:
         """Have a layer of a GeoPackage loaded in its own style, and return its source."""

@@ -71,7 +71,7 @@ class CompareSurveys(GravecliAlgorithm):
 
     def processAlgorithm(self, parameters, context, feedback) -> dict:
         """Compare the surveys."""
-        out = self.parameterAsFileOutput(parameters, OUTPUT, context)
+        out = self.output_file(parameters, OUTPUT, context)
         arguments = ["compare"]
         for name, option in ((OLD, "--old-layer"), (NEW, "--new-layer")):
             path, layer = self.vector_file(parameters, name, context, feedback)

@@ -61,7 +61,7 @@ class EvaluateMap(GravecliAlgorithm):
 
     def processAlgorithm(self, parameters, context, feedback) -> dict:
         """Score the map."""
-        report = self.parameterAsFileOutput(parameters, REPORT, context)
+        report = self.output_file(parameters, REPORT, context)
         arguments = ["evaluate"]
         for name, option in ((MAP, "--prediction-layer"), (TRUTH, "--truth-layer")):
             path, layer = self.vector_file(parameters, name, context, feedback)

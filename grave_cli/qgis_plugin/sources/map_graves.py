@@ -88,7 +88,7 @@ class MapGraves(GravecliAlgorithm):
     def processAlgorithm(self, parameters, context, feedback) -> dict:
         """Map the graves."""
         orthophoto = self.raster_file(parameters, INPUT, context)
-        out = self.parameterAsFileOutput(parameters, OUTPUT, context)
+        out = self.output_file(parameters, OUTPUT, context)
         arguments = ["predict-cemetery", orthophoto, "--out", out, *self.language_arguments()]
         arguments += self.common_arguments(parameters, context)
         if dem := self.raster_file(parameters, DEM, context):
@@ -97,7 +97,7 @@ class MapGraves(GravecliAlgorithm):
             arguments += ["--model", model]
         if parameters.get(AREA):
             arguments += ["--aoi", self.area_file(parameters, AREA, context, feedback)]
-        report = self.parameterAsFileOutput(parameters, REPORT, context)
+        report = self.output_file(parameters, REPORT, context)
         if report:
             arguments += ["--report", report]
         result = run(arguments, self.work_folder(parameters, context, out), feedback)
