@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import platform
 import time
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from pydantic import Field, TypeAdapter
 
 from grave_cli.atomic_writes import whole_file
 from grave_cli.mapping.engine import Engine, start_tiles
+from grave_cli.processes import usable_cores
 from grave_cli.settings.mapping import PredictionSettings
 
 _EDGES_PX = (256, 384, 512, 768, 1024, 1536)
@@ -99,7 +99,7 @@ def measure_speeds(
     Raises:
         ExportError: The cache cannot be written.
     """
-    machine = f"{platform.node()} {os.cpu_count()} cores {settings.threads} threads"
+    machine = f"{platform.node()} {usable_cores()} cores {settings.threads} threads"
     key = f"{model} {engine.name} {machine} {settings.halo_px}"
     edges = usable_edges(engine.batch_mpx, settings.halo_px)
     speeds = _read_cache(cache).get(key)

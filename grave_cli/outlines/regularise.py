@@ -1,6 +1,5 @@
 """Raw outlines in, outlines to deliver out; all graves of a cemetery at once."""
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -13,6 +12,7 @@ from grave_cli.outlines.rectangles import fit_rectangles, rectangle_iou
 from grave_cli.outlines.row_directions import follow_rows
 from grave_cli.outlines.shared_sides import share_sides
 from grave_cli.outlines.topology import close_gaps, lay_as_coverage, resolve_overlaps
+from grave_cli.processes import usable_cores
 from grave_cli.settings.mapping import OutlineSettings
 
 
@@ -39,7 +39,7 @@ def regularise(
     """
     if not len(raw):
         return Outlines(raw, raw, np.array([], np.str_), np.array([]), np.array([], np.intp))
-    with ThreadPoolExecutor(threads or os.cpu_count(), "outline") as pool:
+    with ThreadPoolExecutor(threads or usable_cores(), "outline") as pool:
         return _regularise(raw, confidence, gsd_m, settings, pool.map)
 
 
