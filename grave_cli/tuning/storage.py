@@ -27,10 +27,8 @@ _TABLES = (
 _BUSY_S = 60  # time SQLite waits for another process to finish writing
 _GRACE = 6  # missed heartbeats after which a trial counts as dead
 _RETRIES = 3  # of a trial whose worker died; after more deaths, the trial is the likely cause
-_TRIES, _PAUSE_S = (
-    5,
-    0.5,
-)  # to make the tables of a server, which several machines may start at once
+_TRIES = 5  # to make the tables of a server, which several machines may do at once
+_PAUSE_S = 0.5
 
 
 def storage_url(settings: Settings) -> str:
