@@ -221,7 +221,7 @@ class MapFiles:
         self, result: PredictionResult, path: Path, scored: ScoredMap | None
     ) -> None:
         self._check(preview_output(path, self.orthophoto))
-        write_preview(self.orthophoto, result, path, scored)
+        write_preview(self.orthophoto, result, path, scored, self.settings.language)
         self.summary["preview"] = str(path)
 
     def _write_report(self, result: PredictionResult, path: Path) -> None:

@@ -14,6 +14,7 @@ from grave_cli.mapping.result import PredictionResult, ScoredMap
 from grave_cli.outputs import FOREIGN, Output, seal, source_of
 from grave_cli.rasters.orthophoto import inspect_orthophoto
 from grave_cli.rasters.orthophoto_pixels import read_orthophoto
+from grave_cli.settings.output import Language
 from grave_cli.wording import counted
 
 _LONGEST_SIDE_PX = 2000
@@ -36,6 +37,7 @@ def write_preview(
     result: PredictionResult,
     path: Path,
     scored: ScoredMap | None = None,
+    language: Language = "en",
 ) -> None:
     """Write an overview as PNG; its legend is also its description, for those who cannot see it.
 
@@ -45,19 +47,22 @@ def write_preview(
         path: The picture.
         scored: The ground truth and the verdicts: found graves are green, merged ones orange, split
             ones purple, wrong ones red, missed ones blue. None if there is no ground truth.
+        language: Language of title and legend; those of a scored map are English, like the score.
 
     Raises:
         ExportError: It cannot be written.
     """
-    grid = result.grid.coarsened(max(1.0, max(result.grid.shape) / _LONGEST_SIDE_PX))
+    frame = result.frame
+    grid = frame.coarsened(max(1.0, max(frame.shape) / _LONGEST_SIDE_PX))
     pixels = read_orthophoto(inspect_orthophoto(orthophoto), grid)
-    words = counted(len(result.polygons), "grave")
+    language = "en" if scored else language
+    words = _graves(len(result.polygons), language)
     if scored is None:
         layers = [Layer(result.polygons, YELLOW, words)]
     else:
         layers = verdict_layers(result.polygons, scored.truth, scored.judgement.verdicts)
     if len(result.candidates):
-        caption = f"{counted(len(result.candidates), 'candidate')}, not drawn as graves"
+        caption = _candidates(len(result.candidates), language)
         layers = [Layer(result.candidates.polygons, CYAN, caption), *layers]
     title = f"{result.cemetery}: {words}"
     picture = overview(pixels.rgb, pixels.valid, grid.transform, layers, title)
@@ -66,6 +71,16 @@ def write_preview(
     marks.add_text(_SEAL_KEY, _seal(picture, source_of(orthophoto)))
     with whole_file(path) as new:
         picture.save(new, format="PNG", pnginfo=marks)
+
+
+def _graves(count: int, language: Language) -> str:
+    return counted(count, "Grab", "Gräber") if language == "de" else counted(count, "grave")
+
+
+def _candidates(count: int, language: Language) -> str:
+    if language == "de":
+        return f"{counted(count, 'Kandidat', 'Kandidaten')}, nicht als Gräber gezeichnet"
+    return f"{counted(count, 'candidate')}, not drawn as graves"
 
 
 def why_keep_preview(path: Path, source: str) -> str | None:

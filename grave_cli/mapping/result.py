@@ -1,5 +1,6 @@
 """Result of mapping a cemetery, and its score where the ground truth is known."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from rasterio.windows import Window
 
 from grave_cli.delivery.grave_columns import GRAVE_COLUMNS
 from grave_cli.delivery.layer import Column, Layer
@@ -84,6 +86,17 @@ class PredictionResult:
     def crs(self) -> str:
         """CRS of the polygons, as WKT."""
         return self.grid.crs
+
+    @property
+    def frame(self) -> WorkingGrid:
+        """The part of the grid that was mapped, with all graves and candidates: for pictures."""
+        drawn = [self.coverage, *self.polygons, *self.candidates.polygons]
+        left, bottom, right, top = shapely.total_bounds(np.array(drawn, dtype=object))
+        place = ~self.grid.transform
+        (first, above), (last, below) = place @ (left, top), place @ (right, bottom)
+        rows, columns = (math.floor(above), math.ceil(below)), (math.floor(first), math.ceil(last))
+        around = Window.from_slices(rows, columns, boundless=True)
+        return self.grid.crop(around.intersection(self.grid.window))
 
     def column(self, name: str) -> NDArray[np.object_]:
         """Return an attribute of all graves."""

@@ -25,7 +25,8 @@ from grave_cli.mapping.geopackage import write_geopackage
 from grave_cli.mapping.predict_cemetery import predict_cemetery
 from grave_cli.mapping.preview import write_preview
 from grave_cli.mapping.probability_map import ProbabilityMap
-from grave_cli.mapping.result import PredictionResult, score_map
+from grave_cli.mapping.report.content import make_report
+from grave_cli.mapping.result import Candidates, PredictionResult, score_map
 from grave_cli.mapping.scene import open_scene
 from grave_cli.model.bundle import Bundle, read_bundle
 from grave_cli.rasters.orthophoto_pixels import read_orthophoto
@@ -256,6 +257,45 @@ def test_the_preview_shows_found_false_and_missed_graves(
     pixels = np.asarray(Image.open(path)).reshape(-1, 3)
     for color in ((40, 200, 80), (235, 60, 50), (50, 120, 255)):
         assert (pixels == color).all(axis=1).any()
+
+
+def test_title_and_legend_of_the_preview_are_in_the_language_of_the_map(
+    result: PredictionResult, cemetery: Cemetery, tmp_path: Path
+) -> None:
+    path, count = tmp_path / "preview.png", len(result.polygons)
+    scored = score_map(result, result.polygons)
+    for given, words in ((None, f"{count} Gräber"), (scored, f"{count} graves; ")):
+        write_preview(cemetery.orthophoto, result, path, given, "de")
+        with Image.open(path) as picture:
+            assert picture.info["Description"].startswith(f"sample_01: {words}")
+
+
+def test_pictures_show_the_part_that_was_mapped(
+    result: PredictionResult, cemetery: Cemetery, tmp_path: Path
+) -> None:
+    left, _, _, top = result.grid.bounds
+    unit = 1 / result.grid.metres_per_unit
+    area = shapely.box(left + 3 * unit, top - 7 * unit, left + 9 * unit, top - 3 * unit)
+    inside = shapely.within(result.polygons, area)
+    part = replace(
+        result,
+        coverage=shapely.MultiPolygon([area]),
+        polygons=result.polygons[inside],
+        attributes=tuple(
+            row for row, is_in in zip(result.attributes, inside, strict=True) if is_in
+        ),
+        candidates=Candidates(),
+    )
+    assert part.frame.bounds == pytest.approx(area.bounds, abs=result.grid.pixel_size)
+    assert make_report(cemetery.orthophoto, part, "en").width == pytest.approx(600, abs=10)
+    sizes = []
+    for one in (result, part):
+        write_preview(cemetery.orthophoto, one, tmp_path / "preview.png")
+        with Image.open(tmp_path / "preview.png") as picture:
+            sizes.append(picture.size)
+    (whole_width, whole_height), (width, height) = sizes
+    assert width < 0.8 * whole_width
+    assert height < 0.8 * whole_height
 
 
 def test_the_weights_are_hashed_once_per_prediction(

@@ -170,7 +170,7 @@ def make_report(orthophoto: Path, result: PredictionResult, language: Language) 
         RasterReadError: The orthophoto is damaged.
     """
     polygons = np.concatenate([result.polygons, result.candidates.polygons])
-    grid, order = result.grid, review_order(result)
+    grid, order = result.frame, review_order(result)
     queue = order[:MAX_CARDS]
     whole, crops = read_pictures(orthophoto, grid, list(polygons[queue]))
     left, _, _, top = whole.bounds
