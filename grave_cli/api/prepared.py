@@ -65,12 +65,12 @@ def optional_path(path: PathLike | None) -> Path | None:
 
 
 def _load(given: SettingsLike, chosen: Mapping[str, Any]) -> LoadedSettings:
+    own = {key: one for key, one in chosen.items() if one is not None}
     if isinstance(given, Settings):
-        return _of_tree(given, {key: one for key, one in chosen.items() if one is not None})
+        return _of_tree(given, own)
     if isinstance(given, str | os.PathLike):
-        return load_settings(Path(given), options=chosen)
-    values = dict(flatten(given)) if given else {}
-    return load_settings(values=values, options=chosen)
+        return load_settings(Path(given), values=own)
+    return load_settings(values={**dict(flatten(given or {})), **own})
 
 
 def _of_tree(tree: Settings, chosen: Mapping[str, Any]) -> LoadedSettings:

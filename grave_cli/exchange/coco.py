@@ -1,7 +1,8 @@
 """COCO JSON in, a drawing out.
 
 Source: https://cocodataset.org/#format-data. An outline is a list of polygons (x, y, x, y, …) or
-runs of pixels (RLE), plain or packed into text; an annotation without one has a box alone.
+runs of pixels (RLE), plain or packed into text; an annotation without one has a box alone. CVAT
+writes the angle of a turned box as an attribute: https://docs.cvat.ai, format COCO.
 """
 
 from collections import defaultdict
@@ -19,7 +20,7 @@ from pydantic import (
     Tag,
 )
 
-from grave_cli.exchange.drawing import Drawing, Image, Shape, polygon, rectangle
+from grave_cli.exchange.drawing import Drawing, Image, Shape, polygon, rectangle, turned
 from grave_cli.exchange.runs import MaskRuns, trace_runs
 from grave_cli.wording import counted
 
@@ -65,6 +66,7 @@ class _Annotation(BaseModel):
     category_id: _Id | None = None
     segmentation: _Drawn | None = None
     bbox: Annotated[_Box | None, BeforeValidator(lambda box: box or None)] = None
+    attributes: Any = None
 
 
 class _Coco(BaseModel):
@@ -143,6 +145,8 @@ def _shape(annotation: _Annotation, category: str, size: tuple[int, int] | None)
     if parts or annotation.bbox is None:
         return Shape(category, tuple(parts))
     left, top, width, height = annotation.bbox
-    has_area = width > 0 and height > 0
-    box = (rectangle(left, top, width, height),) if has_area else ()
-    return Shape(category, box, is_box=True)
+    if not (width > 0 and height > 0):
+        return Shape(category, (), is_box=True)
+    about = annotation.attributes if isinstance(annotation.attributes, dict) else {}
+    box = turned(rectangle(left, top, width, height), about.get("rotation") or 0)
+    return Shape(category, (box,), is_box=True)

@@ -3,6 +3,7 @@
 Coordinates are pixels of the image: (0, 0) is the upper left corner of the first pixel.
 """
 
+import math
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import shapely
+import shapely.affinity
 from pydantic import ValidationError
 
 from grave_cli.errors import DatasetError
@@ -121,6 +123,26 @@ def polygon(corners: Sequence[Any] | np.ndarray) -> shapely.Polygon | None:
 def rectangle(left: float, top: float, width: float, height: float) -> shapely.Polygon:
     """Make an upright rectangle from its upper left corner and its size in pixels."""
     return shapely.box(left, top, left + width, top + height)
+
+
+def turned(box: shapely.Polygon, degrees: Any) -> shapely.Polygon:
+    """Turn a box around its middle, clockwise on the screen, where rows count downwards.
+
+    Args:
+        box: An upright box.
+        degrees: The angle as a tool wrote it.
+
+    Raises:
+        ValueError: It is not a number.
+    """
+    try:
+        angle = float(degrees)
+    except (TypeError, ValueError):
+        angle = math.nan
+    if not math.isfinite(angle):
+        raise ValueError(f"the rotation of a box is {degrees!r}, expected a number")
+    made: shapely.Polygon = shapely.affinity.rotate(box, angle, origin="center")
+    return made
 
 
 def wrong_content(where: Path, tool: str, error: Exception) -> DatasetError:

@@ -10,10 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
-import shapely
-
 from grave_cli.dataset.named_files import readable
-from grave_cli.exchange.drawing import Image, Shape, polygon, rectangle
+from grave_cli.exchange.drawing import Image, Shape, polygon, rectangle, turned
 
 TOOL = "Pascal VOC"
 ENDING = ".xml"
@@ -65,8 +63,15 @@ def _shape(element: ElementTree.Element) -> Shape:
     left, top, right, bottom = (_number(element, f"bndbox/{side}") for side in _SIDES)
     if not (left < right and top < bottom):
         raise ValueError(f"a box has no area ({left:g}, {top:g}, {right:g}, {bottom:g})")
-    box: shapely.Polygon = rectangle(left, top, right - left, bottom - top)
+    box = turned(rectangle(left, top, right - left, bottom - top), _rotation(element))
     return Shape(category, (box,), is_box=True)
+
+
+def _rotation(element: ElementTree.Element) -> str:
+    """Return the angle of a turned box, which CVAT writes among the attributes of an object."""
+    attributes = element.iter("attribute")
+    angles = (one.findtext("value") for one in attributes if one.findtext("name") == "rotation")
+    return next(angles, None) or "0"
 
 
 def _corners(drawn: ElementTree.Element) -> Iterator[tuple[float, float]]:

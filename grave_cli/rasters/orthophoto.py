@@ -113,7 +113,7 @@ class Orthophoto:
         """
         most = 65_535
         options = scaling(self.own_range, wanted, most, marker=self.nodata, alpha=self._alpha)
-        return f"`gdal_translate {options} {self.name} rescaled.tif` rescales them"
+        return f"`gdal_translate {options} {quoted(self.name)} rescaled.tif` rescales them"
 
     @property
     def _alpha(self) -> tuple[int, int] | None:

@@ -25,7 +25,7 @@ from grave_cli.settings.tree import ENV_DELIMITER, ENV_PREFIX, Settings
 
 DEFAULT_CONFIG = Path("gravecli.toml")
 THREADS, THREADS_NAME = "prediction.threads", "OMP_NUM_THREADS"
-CALLER = "settings"
+CALLER = "arguments"
 """Origin of values that a caller of the Python API sets."""
 _SHOWN_LETTERS = 200
 _SET = "--set"

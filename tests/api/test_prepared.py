@@ -26,7 +26,7 @@ def test_a_dictionary_takes_dotted_keys_and_sections_above_file_and_environment(
     assert (found.training.epochs, found.training.seed, found.chips.size_px) == (7, 9, 128)
     assert found.data.guard_m == 4
     assert (loaded.origin("training.seed"), loaded.origin("training.epochs")) == (
-        "settings",
+        "arguments",
         "gravecli.toml",
     )
     assert resolve({"training.epochs": 8}, {"training.epochs": 2}).settings.training.epochs == 2
@@ -42,7 +42,7 @@ def test_a_file_and_a_tree_are_taken() -> None:
         3,
         0.4,
     )
-    assert loaded.origin("prediction.decoding.min_area_m2") == "settings"
+    assert loaded.origin("prediction.decoding.min_area_m2") == "arguments"
     assert loaded.origin("prediction.decoding.seed_threshold") == "default"
 
 
@@ -55,6 +55,12 @@ def test_what_a_caller_sets_counts_when_a_run_is_resumed() -> None:
     }
     assert resolve(Settings(), {"training.epochs": 8}).given() == {"training.epochs": 8}
     assert resolve("own.toml").given() == {}
+    assert resolve("own.toml", {"training.seed": 1}).given() == {"training.seed": 1}
+
+
+def test_an_argument_is_not_said_to_be_from_the_command_line() -> None:
+    with pytest.raises(SettingsError, match=r"output\.language \(from arguments\)"):
+        resolve(None, {"output.language": "fr"})
 
 
 @pytest.mark.parametrize(
@@ -63,7 +69,7 @@ def test_what_a_caller_sets_counts_when_a_run_is_resumed() -> None:
         ({"training.epoch": 3}, "training.epoch"),
         ({"training": {"epochs": 0}}, "training.epochs"),
         ("none.toml", "config file is missing"),
-        ({"work_dir": "file/runs"}, r"work_dir \(settings\) is not a folder"),
+        ({"work_dir": "file/runs"}, r"work_dir \(arguments\) is not a folder"),
     ],
 )
 def test_wrong_settings_are_named(given: object, words: str) -> None:

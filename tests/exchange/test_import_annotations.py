@@ -100,6 +100,24 @@ def test_polygons_boxes_and_masks_of_coco(photos: Path, tmp_path: Path) -> None:
         assert rasterio.CRS.from_wkt(layer.crs_wkt) == photo.crs
 
 
+@pytest.mark.parametrize("form", ["coco", "voc"])
+def test_a_turned_box_of_cvat(form: str, photos: Path, tmp_path: Path) -> None:
+    """It writes the upright box, and the angle as an attribute: clockwise around the middle."""
+    if form == "coco":
+        content = coco({"segmentation": [], "bbox": BOX, "attributes": {"rotation": 90.0}})
+        source = save(tmp_path / "instances.json", content)
+    else:
+        angle = "<attribute><name>rotation</name><value>90.0</value></attribute>"
+        text = VOC.format(name="anna.jpg", more="")
+        source = tmp_path / "anna.xml"
+        source.write_text(text.replace("</object>", f"<attributes>{angle}</attributes></object>"))
+    result, path = run(source, photos)
+    ((outline, drawn),) = read(path)
+    assert_same(outline, on_ground(shapely.box(45, 65, 75, 85).exterior.coords))
+    assert drawn["from_box"]
+    assert result.files[0].boxes == 1
+
+
 def test_a_smaller_copy_of_the_orthophoto(photos: Path, tmp_path: Path) -> None:
     content = coco({"segmentation": [ring(0.25)]}, size=(30, 30))
     result, path = run(save(tmp_path / "instances.json", content), photos)
