@@ -90,7 +90,7 @@ def continue_survey(
         candidates=_not_refused(result, comparison),
         provenance={**result.provenance, **origin, **describe_comparison(comparison)},
     )
-    return continued, comparison
+    return _without_gaps(continued), comparison
 
 
 def _all_columns(result: PredictionResult, comparison: Comparison) -> Iterator[dict[str, Any]]:
@@ -122,6 +122,18 @@ def _not_refused(result: PredictionResult, comparison: Comparison) -> Candidates
     same = common > _SAME_SHARE * np.minimum(shapely.area(one), shapely.area(two))
     kept = np.setdiff1d(np.arange(len(found)), index[same])
     return Candidates(found.polygons[kept], tuple(found.attributes[i] for i in kept))
+
+
+def _without_gaps(result: PredictionResult) -> PredictionResult:
+    """Number the order of the review anew: the first 17 by rank are 17 also without the refused."""
+    rows = [*result.attributes, *result.candidates.attributes]
+    places = np.argsort(np.argsort([row["review_rank"] for row in rows]))
+    ranked = tuple(
+        {**row, "review_rank": int(place) + 1} for row, place in zip(rows, places, strict=True)
+    )
+    count = len(result.attributes)
+    candidates = replace(result.candidates, attributes=ranked[count:])
+    return replace(result, attributes=ranked[:count], candidates=candidates)
 
 
 def _order(comparison: Comparison) -> NDArray[np.intp]:

@@ -18,7 +18,7 @@ from tidy_scene import UTM, write_map
 
 from grave_cli.dataset.manifest import Cemetery, read_manifest
 from grave_cli.errors import DatasetError, ExportError
-from grave_cli.mapping.continued import _not_refused
+from grave_cli.mapping.continued import _not_refused, _without_gaps
 from grave_cli.mapping.map_files import MapFiles
 from grave_cli.mapping.predict_cemetery import predict_cemetery
 from grave_cli.model.bundle import Bundle
@@ -237,3 +237,11 @@ def test_refused_candidates_that_cross_themselves_or_have_no_outline_are_left_ou
     comparison = SimpleNamespace(old=SimpleNamespace(removed=removed), shift=still)
     kept = _not_refused(result, comparison)  # type: ignore[arg-type]
     assert [row["candidate_id"] for row in kept.attributes] == [3]
+
+    rest = _without_gaps(replace(result, candidates=kept))
+    before, after = (
+        [row["review_rank"] for row in (*one.attributes, *one.candidates.attributes)]
+        for one in (replace(result, candidates=kept), rest)
+    )
+    assert sorted(before) != sorted(after) == list(range(1, len(after) + 1))
+    assert np.argsort(before).tolist() == np.argsort(after).tolist()
