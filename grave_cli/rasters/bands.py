@@ -262,12 +262,16 @@ def _check(dataset: DatasetReader, path: Path, colours: tuple[int, int, int] | N
 
 def _eight_bit_remedy(dataset: DatasetReader, path: Path, colours: tuple[int, int, int]) -> str:
     """Name the command that makes a picture of 8 bits out of numbers of any kind."""
-    values = sample_pixels(dataset, colours)
-    valid = sample_pixels(dataset, colours, mask=True) > 0
+    values, tags, alpha = sample_pixels(dataset, colours), dataset.colorinterp, None
+    valid, kept = sample_pixels(dataset, colours, mask=True) > 0, [*colours]
+    if ColorInterp.alpha in tags:
+        kept.append(tags.index(ColorInterp.alpha) + 1)
+        opacity = sample_pixels(dataset, kept[3])
+        alpha, valid[:] = (4, float(opacity.max())), opacity >= opacity.max() / 2
     low, high = range_of_floats(values[valid])
-    kept = " ".join(f"-b {band}" for band in colours)
-    scaled = to_eight_bits(low, high, marker=dataset.nodata)
-    return f"`gdal_translate {kept} {scaled} {path.name} rgb.tif` makes it 8-bit"
+    scaled = to_eight_bits(low, high, marker=None if alpha else dataset.nodata, alpha=alpha)
+    names = " ".join(f"-b {band}" for band in kept)
+    return f"`gdal_translate {names} {scaled} {path.name} rgb.tif` makes it 8-bit"
 
 
 def _not_in_colour(
