@@ -13,7 +13,7 @@ from rasterio.windows import Window
 
 from grave_cli.errors import RasterReadError
 from grave_cli.rasters.band_names import COLOURS, BandName, agree, name_of, named_colours
-from grave_cli.rasters.band_tags import describe_bands, names_of_bands
+from grave_cli.rasters.band_tags import describe_bands, names_of_bands, selection_command
 from grave_cli.rasters.bit_depth import DEPTHS, range_of_floats, to_eight_bits
 from grave_cli.wording import counted
 
@@ -249,7 +249,7 @@ def _check(dataset: DatasetReader, path: Path, colours: tuple[int, int, int] | N
     elif (len(dtypes) != 1 or dtypes[0] not in DEPTHS) and colours is not None:
         remedy = _eight_bit_remedy(dataset, path, colours)
     elif colours is None and not any(names_of_bands(dataset)):
-        remedy = "`gdal_translate -b RED -b GREEN -b BLUE` keeps three bands, named by number"
+        remedy = selection_command(dataset)
     if remedy is not None:
         raise RasterReadError(
             "not an orthophoto",
@@ -281,7 +281,7 @@ def _not_in_colour(
     missing = [colour for colour in COLOURS if colour not in {*names, *tags}]
     remedy = "export the orthophoto of the colour camera"
     if not missing:
-        remedy = "`gdal_translate -b RED -b GREEN -b BLUE` keeps one band of each, named by number"
+        remedy = selection_command(dataset)
     return RasterReadError(
         f"orthophoto has no {missing[0]} band" if missing else "colours are ambiguous",
         where=path,

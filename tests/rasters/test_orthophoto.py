@@ -206,6 +206,11 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], type[GraveError], str]] = {
         "no blue band .*found bands nir, red, green",
     ),
     "five bands": (lambda path: write(path, count=5), RasterReadError, r"5 band\(s\)"),
+    "five bands with an alpha channel": (
+        lambda path: tagged(path, "gray", *["undefined"] * 3, "alpha"),
+        RasterReadError,
+        r"5 band\(s\).*-b RED -b GREEN -b BLUE -b ALPHA` keeps one band of each",
+    ),
     "float": (lambda path: write(path, dtype="float32"), RasterReadError, "float32"),
     "a DEM": (lambda path: write(path, count=1, dtype="float32"), RasterReadError, "like a DEM"),
     "int16": (lambda path: write(path, dtype="int16"), RasterReadError, "int16"),
