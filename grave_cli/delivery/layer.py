@@ -45,11 +45,16 @@ class Column:
         return "float" if kind == "float" else "bool" if kind == "bool" else "str"
 
     def cell(self, value: Any) -> Any:
-        """Return a value as it is written: rounded, and None for no value."""
+        """Return a value as it is written: rounded, and None for no value.
+
+        12.0, which an office may have in a column of real numbers, is 12 in one of whole numbers.
+        """
         if not isinstance(value, float | np.floating):
             return value
         if not np.isfinite(value):
             return None
+        if self.plain_kind == "int" and float(value).is_integer():
+            return int(value)
         return float(value) if self.decimals is None else round(float(value), self.decimals)
 
 

@@ -92,7 +92,7 @@ def _draw_footprint(
     transform = grid.transform @ grid.transform.scale(cell)
     shapes = rasterio.features.shapes(sampled.astype(np.uint8), mask=sampled, transform=transform)
     merged = shapely.union_all([shapely.geometry.shape(shape) for shape, _ in shapes])
-    if aoi is not None:
-        merged = shapely.intersection(merged, aoi)
+    # The last cells of a row or column may reach beyond the grid.
+    merged = shapely.intersection(merged, shapely.box(*grid.bounds) if aoi is None else aoi)
     polygons = [part for part in shapely.get_parts(merged) if part.geom_type == "Polygon"]
     return shapely.MultiPolygon(polygons)

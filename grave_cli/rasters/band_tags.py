@@ -36,6 +36,17 @@ def describe_bands(dataset: DatasetReader) -> str:
     )
 
 
+def selection_command(dataset: DatasetReader) -> str:
+    """Name the command that keeps one band of each colour, and the alpha channel if there is one.
+
+    Args:
+        dataset: An open raster.
+    """
+    alpha = " -b ALPHA" if ColorInterp.alpha in dataset.colorinterp else ""
+    command = f"`gdal_translate -b RED -b GREEN -b BLUE{alpha}`"
+    return f"{command} keeps one band of each, named by number"
+
+
 def _descriptions(dataset: DatasetReader) -> Iterator[tuple[str | None, ColorInterp]]:
     """Yield description and tag of each band; one that names no colour may have a wavelength."""
     both = zip(dataset.descriptions, dataset.colorinterp, strict=True)

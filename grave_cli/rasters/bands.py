@@ -13,7 +13,7 @@ from rasterio.windows import Window
 
 from grave_cli.errors import RasterReadError
 from grave_cli.rasters.band_names import COLOURS, BandName, agree, name_of, named_colours
-from grave_cli.rasters.band_tags import describe_bands, names_of_bands
+from grave_cli.rasters.band_tags import describe_bands, names_of_bands, selection_command
 from grave_cli.rasters.bit_depth import DEPTHS, range_of_floats, to_eight_bits
 from grave_cli.wording import counted, quoted
 
@@ -249,7 +249,7 @@ def _check(dataset: DatasetReader, path: Path, colours: tuple[int, int, int] | N
     elif (len(dtypes) != 1 or dtypes[0] not in DEPTHS) and colours is not None:
         remedy = _eight_bit_remedy(dataset, path, colours)
     elif colours is None and not any(names_of_bands(dataset)):
-        remedy = "`gdal_translate -b RED -b GREEN -b BLUE` keeps three bands, named by number"
+        remedy = selection_command(dataset)
     if remedy is not None:
         raise RasterReadError(
             "not an orthophoto",
@@ -262,12 +262,16 @@ def _check(dataset: DatasetReader, path: Path, colours: tuple[int, int, int] | N
 
 def _eight_bit_remedy(dataset: DatasetReader, path: Path, colours: tuple[int, int, int]) -> str:
     """Name the command that makes a picture of 8 bits out of numbers of any kind."""
-    values = sample_pixels(dataset, colours)
-    valid = sample_pixels(dataset, colours, mask=True) > 0
+    values, tags, alpha = sample_pixels(dataset, colours), dataset.colorinterp, None
+    valid, kept = sample_pixels(dataset, colours, mask=True) > 0, [*colours]
+    if ColorInterp.alpha in tags:
+        kept.append(tags.index(ColorInterp.alpha) + 1)
+        opacity = sample_pixels(dataset, kept[3])
+        alpha, valid[:] = (4, float(opacity.max())), opacity >= opacity.max() / 2
     low, high = range_of_floats(values[valid])
-    kept = " ".join(f"-b {band}" for band in colours)
-    scaled = to_eight_bits(low, high, marker=dataset.nodata)
-    return f"`gdal_translate {kept} {scaled} {quoted(path.name)} rgb.tif` makes it 8-bit"
+    scaled = to_eight_bits(low, high, marker=None if alpha else dataset.nodata, alpha=alpha)
+    names = " ".join(f"-b {band}" for band in kept)
+    return f"`gdal_translate {names} {scaled} {quoted(path.name)} rgb.tif` makes it 8-bit"
 
 
 def _not_in_colour(
@@ -277,7 +281,7 @@ def _not_in_colour(
     missing = [colour for colour in COLOURS if colour not in {*names, *tags}]
     remedy = "export the orthophoto of the colour camera"
     if not missing:
-        remedy = "`gdal_translate -b RED -b GREEN -b BLUE` keeps one band of each, named by number"
+        remedy = selection_command(dataset)
     return RasterReadError(
         f"orthophoto has no {missing[0]} band" if missing else "colours are ambiguous",
         where=path,

@@ -86,7 +86,7 @@ def range_of_floats(values: NDArray[Any]) -> ValueRange:
 
 
 def to_eight_bits(
-    low: float, high: float, *, marker: float | None = None, alpha: tuple[int, int] | None = None
+    low: float, high: float, *, marker: float | None = None, alpha: tuple[int, float] | None = None
 ) -> str:
     """Write the options of gdal_translate that scale an orthophoto to eight bits.
 
@@ -108,7 +108,7 @@ def scaling(
     most: int,
     *,
     marker: float | None = None,
-    alpha: tuple[int, int] | None = None,
+    alpha: tuple[int, float] | None = None,
 ) -> str:
     """Write the options of gdal_translate that bring the colours of an orthophoto to a range.
 
@@ -130,7 +130,7 @@ def scaling(
         if alpha is None:
             return f"-scale {ends}"
         colours = " ".join(f"-scale_{band} {ends}" for band in range(1, 5) if band != alpha[0])
-        return f"{colours} -scale_{alpha[0]} 0 {alpha[1]} 0 {most}"
+        return f"{colours} -scale_{alpha[0]} 0 {alpha[1]:g} 0 {most}"
     first, last = (first, min(last, most - 1)) if marker > low else (max(first, 1), last)
     scaled = first + (marker - low) * (last - first) / (high - low)
     kept = round(float(np.clip(np.nan_to_num(scaled), 0, most)))
@@ -146,7 +146,7 @@ def sixteen_bit_refusal(
     where: Path,
     own: ValueRange,
     marker: float | None = None,
-    alpha: tuple[int, int] | None = None,
+    alpha: tuple[int, float] | None = None,
 ) -> RasterReadError:
     """Make the error for a 16-bit orthophoto and a model that was trained on eight bits.
 

@@ -153,6 +153,14 @@ def test_a_map_that_continues_a_survey_shows_the_ids_of_the_office(
     assert report.graves[0].cells["grave_id"] == "S 0"
 
 
+def test_real_numbers_of_an_office_are_shown_as_whole_ones(
+    orthophoto: Path, result: PredictionResult
+) -> None:
+    rows = tuple({**row, "number": 12.0, "row": 2.0} for row in result.attributes)
+    report = make_report(orthophoto, replace(result, attributes=rows), "en")
+    assert {str(report.graves[0].cells[name]) for name in ("number", "row")} == {"12", "2"}
+
+
 @pytest.mark.parametrize(("size_m", "bar"), [((100, 70), 10), ((10, 500), 100), ((500, 10), 50)])
 def test_bar_and_letters_are_seen_on_a_map_of_any_shape(size_m: tuple[int, int], bar: int) -> None:
     width, height = (100 * side for side in size_m)

@@ -41,3 +41,9 @@ def test_footprint_and_share_are_those_of_the_valid_pixels(
     assert seen.footprint.equals(shapely.MultiPolygon([shapely.box(3, -7, 11, -2)]))
     cut = look_over(map_of(np.uint8(0), valid), shapely.box(0, -5, 20, 0))
     assert cut.footprint.equals(shapely.MultiPolygon([shapely.box(3, -5, 11, -2)]))
+
+
+def test_the_footprint_of_a_whole_picture_ends_with_it() -> None:
+    seen = look_over(map_of(np.uint8(0), np.ones((101, 122), np.bool_)))
+    assert seen.footprint.bounds == pytest.approx((0, -10.1, 12.2, 0))
+    assert seen.footprint.area == pytest.approx(10.1 * 12.2)

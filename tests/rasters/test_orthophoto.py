@@ -88,6 +88,15 @@ def transparent(path: Path) -> Path:
     return path
 
 
+def half_transparent_floats(path: Path) -> Path:
+    values = np.array([1000, 2000, 3000, 255]).reshape(-1, 1, 1) * np.ones((1, 40, 60))
+    values[:, :, :30] = 0
+    with rasterio.open(write(path, count=4, dtype="float32"), "r+") as file:
+        file.colorinterp = [rasterio.enums.ColorInterp(tag) for tag in (3, 4, 5, 6)]
+        file.write(values.astype(np.float32))
+    return path
+
+
 def infrared_alpha(path: Path) -> Path:
     """Four bands, of which the last one, a picture, bears the tag that most programs give it."""
     with rasterio.open(deliver(path), "r+") as file:
@@ -197,6 +206,11 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], type[GraveError], str]] = {
         "no blue band .*found bands nir, red, green",
     ),
     "five bands": (lambda path: write(path, count=5), RasterReadError, r"5 band\(s\)"),
+    "five bands with an alpha channel": (
+        lambda path: tagged(path, "gray", *["undefined"] * 3, "alpha"),
+        RasterReadError,
+        r"5 band\(s\).*-b RED -b GREEN -b BLUE -b ALPHA` keeps one band of each",
+    ),
     "float": (lambda path: write(path, dtype="float32"), RasterReadError, "float32"),
     "a DEM": (lambda path: write(path, count=1, dtype="float32"), RasterReadError, "like a DEM"),
     "int16": (lambda path: write(path, dtype="int16"), RasterReadError, "int16"),
@@ -204,6 +218,11 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], type[GraveError], str]] = {
         lambda path: described(path, "Blue", "Green", "Red", dtype="float32", nodata=-9999),
         RasterReadError,
         r"-b 3 -b 2 -b 1 -ot Byte -scale 10 30 1 255 -a_nodata 0 ortho\.tif",
+    ),
+    "float with an alpha channel": (
+        half_transparent_floats,
+        RasterReadError,
+        "-b 3 -b 4 -ot Byte -scale_1 1000 3000 0 255 .* -scale_4 0 255 0 255 ortho.tif",
     ),
     "no blue": (
         lambda path: described(path, "Green", "Red", "RedEdge", "NIR"),
