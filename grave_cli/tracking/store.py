@@ -7,7 +7,7 @@ switched off.
 import logging
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -40,6 +40,8 @@ _TABLES = (
     *("experiments", "runs", "metrics", "latest_metrics", "params", "tags"),
     *("registered_models", "model_versions"),
 )
+TABLES_LOCK = 0x67726176
+"""Number of the lock that is held in PostgreSQL while MLflow makes its tables."""
 _reached: set[str] = set()
 """Stores that have answered this process: for them it waits as long as MLflow does by default."""
 
@@ -142,7 +144,7 @@ def _connect(store: Database, experiment: str) -> "MlflowClient":
     try:
         if is_bounded:
             return store.answer(ask)
-        with held_back():  # half of the tables would be a damaged store
+        with held_back(), _tables_made_once(store.url):  # half of them would be a damaged store
             return ask()
     except GraveError:
         raise
@@ -151,6 +153,23 @@ def _connect(store: Database, experiment: str) -> "MlflowClient":
     finally:
         for name in added:
             del os.environ[name]
+
+
+@contextmanager
+def _tables_made_once(url: str) -> Iterator[None]:
+    """Let other computers wait while the block may make MLflow's tables in PostgreSQL.
+
+    MLflow locks a file of this computer. For SQLite, `Database.created_once` does the same.
+    """
+    if url in _reached or not url.startswith("postgresql"):
+        yield
+        return
+    from sqlalchemy import create_engine, text
+    from sqlalchemy.pool import NullPool
+
+    with create_engine(url, poolclass=NullPool).connect() as connection:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": TABLES_LOCK})
+        yield
 
 
 def _short_wait(wait_s: float) -> dict[str, str]:

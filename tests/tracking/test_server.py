@@ -11,12 +11,14 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 from urllib.parse import urljoin
 
 import optuna
 import psutil
+import psycopg
 import pytest
 from image_store import client_of, images_of, runs_of
 from ports import unused_port
@@ -31,6 +33,7 @@ from grave_cli.tracking.listing import list_runs
 from grave_cli.tracking.models import resolve_model
 from grave_cli.tracking.runs import tracked_run
 from grave_cli.tracking.server import _await_answer, mlflow_pages, mlflow_server
+from grave_cli.tracking.store import TABLES_LOCK, open_client
 from grave_cli.tracking.studies import fetch_artifact
 from grave_cli.training.trainer import run_training
 
@@ -131,6 +134,23 @@ def test_a_database_is_a_store_and_files_stay_where_the_settings_say(
         run.log_file(tmp_path / "note.txt", "notes")
     assert [row.status for row in list_runs(settings)] == ["FINISHED"]
     assert [path.name for path in (tmp_path / "share").rglob("*.txt")] == ["note.txt"]
+
+
+def test_another_computer_that_makes_the_tables_is_waited_for(
+    postgres: str, tmp_path: Path
+) -> None:
+    settings = tiny_settings(
+        tmp_path, tmp_path / "runs", tracking__uri=new_database(postgres, "begun")
+    )
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    with psycopg.connect(f"{postgres}/begun") as other, ThreadPoolExecutor(1) as here:
+        other.execute("SELECT pg_advisory_xact_lock(%s)", [TABLES_LOCK])
+        opened = here.submit(open_client, settings)
+        while other.execute(waiting).fetchone() != (1,):
+            assert not opened.done()
+            time.sleep(0.1)
+        other.commit()
+        assert opened.result(120).get_experiment_by_name("graves") is None
 
 
 def test_a_store_that_is_a_server_has_pages_already(tmp_path: Path) -> None:
