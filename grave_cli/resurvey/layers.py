@@ -6,11 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import shapely
 
 from grave_cli.delivery.grave_columns import GRAVE_COLUMNS, words
-from grave_cli.delivery.layer import Column, Layer
-from grave_cli.outlines.polygons import Polygons
+from grave_cli.delivery.layer import Column, Layer, polygon_type
 from grave_cli.resurvey.change_styles import BEFORE, changes_style
 from grave_cli.resurvey.columns import (
     BECAME,
@@ -54,7 +52,7 @@ def graves_layer(comparison: Comparison) -> Layer:
         list(graves_rows(comparison)),
         comparison.new.outlines,
         comparison.new.crs,
-        _kind(comparison.new.outlines),
+        polygon_type(comparison.new.outlines),
         title=words("Graves", "Gräber"),
         description=words(
             "One polygon for each grave of the new survey, with its old id",
@@ -114,7 +112,7 @@ def changes_layer(comparison: Comparison) -> Layer:
         rows,
         outlines,
         comparison.new.crs,
-        _kind(outlines),
+        polygon_type(outlines),
         title=words("Changes", "Änderungen"),
         description=words(
             "Each grave of either survey by its change; graves that are gone as they were",
@@ -142,7 +140,7 @@ def before_layer(comparison: Comparison) -> Layer:
         rows,
         comparison.moved_outlines,
         comparison.new.crs,
-        _kind(comparison.moved_outlines),
+        polygon_type(comparison.moved_outlines),
         title=words("Graves before", "Gräber vorher"),
         description=words(
             "The old survey with all its columns, moved onto the new one",
@@ -172,13 +170,8 @@ def removed_layer(comparison: Comparison) -> Layer | None:
         layer,
         rows=[*layer.rows, *(removed_row(GONE, day, grave_id=ids[index]) for index in gone)],
         geometries=outlines,
-        geometry_type=_kind(outlines),
+        geometry_type=polygon_type(outlines),
     )
-
-
-def _kind(outlines: Polygons) -> str:
-    several = shapely.get_type_id(outlines) == shapely.GeometryType.MULTIPOLYGON
-    return "MultiPolygon" if several.any() else "Polygon"
 
 
 def _change(comparison: Comparison, index: int) -> dict[str, Any]:
