@@ -62,8 +62,10 @@ _USED = Column(
 
 
 def join_layers(join: Join) -> list[Layer]:
-    """Return all layers and tables of a join."""
-    return [_graves(join), _graves_without(join), _records_without(join), _claims(join)]
+    """Return all layers and tables of a join, and the ids of the map that are not given again."""
+    layers = [_graves(join), _graves_without(join), _records_without(join), _claims(join)]
+    removed = join.graves.removed
+    return layers if removed is None else [*layers, removed]
 
 
 def list_columns(join: Join) -> tuple[dict[str, Column], dict[str, str]]:

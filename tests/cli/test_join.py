@@ -331,3 +331,20 @@ def test_coordinates_that_are_no_numbers_are_said(here: Path) -> None:
     result = gravecli("join", "map.gpkg", "d.csv", cwd=here)
     assert result.returncode == 0, result.stderr
     assert "d.csv: 2 coordinates cannot be read, such as 9°" in result.stderr
+
+
+def test_ids_that_are_not_given_again_go_on_into_the_result(here: Path) -> None:
+    schema = {"geometry": "Polygon", "properties": {"grave_id": "str", "reason": "str"}}
+    gone = {"grave_id": "st_anna-F01-R01-009", "reason": "deleted"}
+    with fiona.open(
+        here / "map.gpkg", "w", driver="GPKG", layer="gravecli_removed", crs=UTM, schema=schema
+    ) as file:
+        file.write({"geometry": None, "properties": gone})
+    assert gravecli("join", "map.gpkg", "list.csv", cwd=here).returncode == 0
+    (row,) = rows(here / "joined.gpkg", "gravecli_removed")
+    assert (row["grave_id"], row["reason"]) == tuple(gone.values())
+    further = [*GRAVES, shapely.box(10.4, -2, 11.4, 0)]  # a ninth in the first row
+    write_survey(here / "next.gpkg", further, map_rows(further, "new"), MAP_TYPES)
+    assert gravecli("compare", "joined.gpkg", "next.gpkg", cwd=here).returncode == 0
+    ids = {row["grave_id"] for row in rows(here / "changes.gpkg") if row["change"] == "new"}
+    assert ids == {"st_anna-F01-R01-010"}
