@@ -22,7 +22,7 @@ from grave_cli.resurvey.columns import (
 )
 from grave_cli.resurvey.compare import Comparison
 from grave_cli.resurvey.places import Place
-from grave_cli.resurvey.removed import GONE, empty_layer, removed_row, today
+from grave_cli.resurvey.removed import GONE, REFUSED, empty_layer, removed_row, today
 
 GRAVES, CHANGES, BEFORE_LAYER = "graves", "changes", "graves_before"
 
@@ -153,7 +153,8 @@ def before_layer(comparison: Comparison) -> Layer:
 def removed_layer(comparison: Comparison) -> Layer | None:
     """Return what reviews removed, with the graves that are gone; None if there is nothing.
 
-    Later comparisons read it, so that the id of a grave that is gone is never given again.
+    Later comparisons read it, so that the id of a grave that is gone is never given again, and no
+    candidate is shown again that a review of the new survey refused.
     """
     old, ids = comparison.old, comparison.identities.old_ids
     known = {*old.retired}
@@ -162,13 +163,22 @@ def removed_layer(comparison: Comparison) -> Layer | None:
         for index, change in enumerate(comparison.changes.of_old)
         if change == "gone" and ids[index] and ids[index] not in known
     ]
-    if not gone:
+    empty = empty_layer(comparison.new.crs)
+    layer, own, day = old.removed or empty, comparison.new.removed or empty, today()
+    refused = [
+        index
+        for index, row in enumerate(own.rows)
+        if row["reason"] == REFUSED and row not in layer.rows
+    ]
+    if not (gone or refused):
         return old.removed
-    layer, day = old.removed or empty_layer(comparison.new.crs), today()
-    outlines = np.concatenate([layer.polygons(), comparison.moved_outlines[gone]])
+    outlines = np.concatenate(
+        [layer.polygons(), own.polygons()[refused], comparison.moved_outlines[gone]]
+    )
+    rows = [*layer.rows, *(own.rows[index] for index in refused)]
     return replace(
         layer,
-        rows=[*layer.rows, *(removed_row(GONE, day, grave_id=ids[index]) for index in gone)],
+        rows=[*rows, *(removed_row(GONE, day, grave_id=ids[index]) for index in gone)],
         geometries=outlines,
         geometry_type=polygon_type(outlines),
     )
