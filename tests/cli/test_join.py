@@ -248,6 +248,8 @@ def test_grave_ids_join_too(here: Path) -> None:
         (["names.csv"], ["nothing to join by", "found Name, Ort", "--on"]),
         (["wrong.csv"], ["no record has a grave in the map", "line 2: no grave 1", "--map"]),
         (["typo.csv"], ["typo.csv: file is missing"]),
+        (["list.csv", "--sheet", "2026"], ["list.csv: a text file has no sheets", "2026"]),
+        (["far.geojson"], ["no record has a grave", "expected places on graves of map.gpkg"]),
         (["list.csv", "--out", "list.csv"], ["a GeoPackage", "found .csv"]),
         (["list.csv", "--out", "map.gpkg", "--overwrite"], ["--out and MAP are the same file"]),
         (["list.csv", "--layer", "x"], ["layer is missing"]),
@@ -258,6 +260,11 @@ def test_joins_that_cannot_be_are_refused_in_one_line(
 ) -> None:
     (here / "names.csv").write_text("Name;Ort\na;b\n", "utf-8")
     (here / "wrong.csv").write_text("Feld;Reihe;Nummer\n7;7;1\n", "utf-8")
+    far = {"type": "Point", "coordinates": [9.5, 48.7]}
+    feature = {"type": "Feature", "properties": {"Name": "a"}, "geometry": far}
+    (here / "far.geojson").write_text(
+        json.dumps({"type": "FeatureCollection", "features": [feature]})
+    )
     assert_refused(gravecli("join", "map.gpkg", *arguments, cwd=here), *words)
     assert not (here / "joined.gpkg").exists()
 
