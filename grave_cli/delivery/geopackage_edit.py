@@ -99,7 +99,7 @@ def insert_row(
         geometry: Its geometry; None for none.
         values: Its other columns by name.
     """
-    _insert(database, table, {"geom": blob_of(geometry, srs_of(database, table)), **values})
+    _insert(database, table, {"geom": _blob(database, table, geometry), **values})
 
 
 def _insert(database: sqlite3.Connection, table: str, row: Mapping[str, Any]) -> None:
@@ -126,7 +126,7 @@ def update_row(
     """
     row = dict(values)
     if geometry is not None:
-        row["geom"] = blob_of(geometry, srs_of(database, table))
+        row["geom"] = _blob(database, table, geometry)
     if row:
         changes = ", ".join(f"{quoted(name)} = ?" for name in row)
         query = f"UPDATE {quoted(table)} SET {changes} WHERE fid = ?"
@@ -144,6 +144,17 @@ def srs_of(database: sqlite3.Connection, table: str) -> int:
     query = "SELECT srs_id FROM gpkg_geometry_columns WHERE table_name = ?"
     found = database.execute(query, (table,)).fetchone()
     return int(found[0]) if found else 0
+
+
+def _blob(
+    database: sqlite3.Connection, table: str, geometry: shapely.Geometry | None
+) -> bytes | None:
+    """Return a geometry as its layer stores it, which may be one of several parts."""
+    query = "SELECT geometry_type_name FROM gpkg_geometry_columns WHERE table_name = ?"
+    (kind,) = database.execute(query, (table,)).fetchone() or ("",)
+    if geometry is not None and geometry.geom_type == "Polygon" and kind.upper() == "MULTIPOLYGON":
+        geometry = shapely.MultiPolygon([geometry])
+    return blob_of(geometry, srs_of(database, table))
 
 
 def quoted(name: str) -> str:

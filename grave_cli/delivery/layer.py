@@ -113,9 +113,12 @@ class Layer:
             yield {name: column.cell(row[name]) for name, column in self.columns.items()}
 
     def records(self) -> Iterator[dict[str, Any]]:
-        """Yield the rows as fiona writes them."""
+        """Yield the rows as fiona writes them: to it, one polygon is none of several parts."""
         shapes = [None] * len(self.rows) if self.geometries is None else self.geometries
+        several = self.geometry_type == "MultiPolygon"
         for shape, cells in zip(shapes, self.cells(), strict=True):
+            if several and shape is not None and shape.geom_type == "Polygon":
+                shape = shapely.MultiPolygon([shape])
             geometry = None if shape is None else shapely.geometry.mapping(shape)
             yield {"geometry": geometry, "properties": cells}
 
@@ -124,3 +127,9 @@ class Layer:
         kind = "None" if self.geometries is None else self.geometry_type
         columns = {name: column.kind for name, column in self.columns.items()}
         return {"geometry": kind, "properties": columns}
+
+
+def polygon_type(outlines: NDArray[np.object_]) -> str:
+    """Return the type of a layer that holds some outlines; None for none."""
+    several = shapely.get_type_id(outlines) == shapely.GeometryType.MULTIPOLYGON
+    return "MultiPolygon" if several.any() else "Polygon"

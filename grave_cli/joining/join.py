@@ -221,6 +221,8 @@ def _nothing_joined(
         found=f"in line {records.lines[claims.reasons.index(first)]}: {first}"
         if first in claims.reasons
         else first,
-        expected=f"numbers of {graves.name} in {columns}",
+        expected=f"numbers of {graves.name} in {columns}"
+        if columns
+        else f"places on graves of {graves.name}",
         remedy="check --on, --map and, for coordinates, --crs",
     )

@@ -9,7 +9,7 @@ import shapely
 
 from grave_cli.delivery.grave_columns import GRAVE_COLUMNS, words
 from grave_cli.delivery.grave_styles import TABLE, cased
-from grave_cli.delivery.layer import Column, Layer
+from grave_cli.delivery.layer import Column, Layer, polygon_type
 from grave_cli.delivery.style import Label, Rule, Style
 from grave_cli.joining.join import Join
 from grave_cli.resurvey.columns import free_name, to_cell, to_kind
@@ -62,8 +62,10 @@ _USED = Column(
 
 
 def join_layers(join: Join) -> list[Layer]:
-    """Return all layers and tables of a join."""
-    return [_graves(join), _graves_without(join), _records_without(join), _claims(join)]
+    """Return all layers and tables of a join, and the ids of the map that are not given again."""
+    layers = [_graves(join), _graves_without(join), _records_without(join), _claims(join)]
+    removed = join.graves.removed
+    return layers if removed is None else [*layers, removed]
 
 
 def list_columns(join: Join) -> tuple[dict[str, Column], dict[str, str]]:
@@ -119,7 +121,7 @@ def _graves(join: Join) -> Layer:
         rows,
         join.graves.outlines,
         join.graves.crs,
-        _kind(join),
+        polygon_type(join.graves.outlines),
         title=words("Graves", "Gräber"),
         description=words(
             "The graves of the map with their records", "Die Gräber der Karte mit ihren Einträgen"
@@ -137,7 +139,7 @@ def _graves_without(join: Join) -> Layer:
         [_values(join.graves.rows[index], own, names) for index in without],
         join.graves.outlines[without],
         join.graves.crs,
-        _kind(join),
+        polygon_type(join.graves.outlines),
         title=words("Graves without a record", "Gräber ohne Eintrag"),
         description=words(
             "Graves of the map that no record claims", "Gräber der Karte, die in der Liste fehlen"
@@ -225,11 +227,6 @@ def _own(join: Join, claims: Sequence[int]) -> dict[str, Any]:
         "joined_by": join.claims.joined_by[claims[0]] if claims else None,
         "list_doubt": "; ".join(filter(None, doubts)) or None,
     }
-
-
-def _kind(join: Join) -> str:
-    several = shapely.get_type_id(join.graves.outlines) == shapely.GeometryType.MULTIPOLYGON
-    return "MultiPolygon" if several.any() else "Polygon"
 
 
 def _rule(en: str, de: str, condition: str, colour: str, opacity: float) -> Rule:

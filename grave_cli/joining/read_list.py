@@ -56,6 +56,8 @@ def read_list(
             expected="CSV, .xlsx, or a vector file such as GeoPackage",
             remedy="save it as .xlsx or CSV",
         )
+    if sheet and ending in TEXT:
+        raise DatasetError("a text file has no sheets", where=path, found=f"--sheet {sheet}")
     wanted = [*on, *(mapped or {}).values()]
     if ending in (*SHEETS, *TEXT):
         cells, notes = _read_workbook(path, sheet) if ending in SHEETS else (_read_csv(path), ())

@@ -6,11 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import shapely
 
 from grave_cli.delivery.grave_columns import GRAVE_COLUMNS, words
-from grave_cli.delivery.layer import Column, Layer
-from grave_cli.outlines.polygons import Polygons
+from grave_cli.delivery.layer import Column, Layer, polygon_type
 from grave_cli.resurvey.change_styles import BEFORE, changes_style
 from grave_cli.resurvey.columns import (
     BECAME,
@@ -24,7 +22,7 @@ from grave_cli.resurvey.columns import (
 )
 from grave_cli.resurvey.compare import Comparison
 from grave_cli.resurvey.places import Place
-from grave_cli.resurvey.removed import GONE, empty_layer, removed_row, today
+from grave_cli.resurvey.removed import GONE, REFUSED, empty_layer, removed_row, today
 
 GRAVES, CHANGES, BEFORE_LAYER = "graves", "changes", "graves_before"
 
@@ -54,7 +52,7 @@ def graves_layer(comparison: Comparison) -> Layer:
         list(graves_rows(comparison)),
         comparison.new.outlines,
         comparison.new.crs,
-        _kind(comparison.new.outlines),
+        polygon_type(comparison.new.outlines),
         title=words("Graves", "Gräber"),
         description=words(
             "One polygon for each grave of the new survey, with its old id",
@@ -114,7 +112,7 @@ def changes_layer(comparison: Comparison) -> Layer:
         rows,
         outlines,
         comparison.new.crs,
-        _kind(outlines),
+        polygon_type(outlines),
         title=words("Changes", "Änderungen"),
         description=words(
             "Each grave of either survey by its change; graves that are gone as they were",
@@ -142,7 +140,7 @@ def before_layer(comparison: Comparison) -> Layer:
         rows,
         comparison.moved_outlines,
         comparison.new.crs,
-        _kind(comparison.moved_outlines),
+        polygon_type(comparison.moved_outlines),
         title=words("Graves before", "Gräber vorher"),
         description=words(
             "The old survey with all its columns, moved onto the new one",
@@ -155,7 +153,8 @@ def before_layer(comparison: Comparison) -> Layer:
 def removed_layer(comparison: Comparison) -> Layer | None:
     """Return what reviews removed, with the graves that are gone; None if there is nothing.
 
-    Later comparisons read it, so that the id of a grave that is gone is never given again.
+    Later comparisons read it, so that the id of a grave that is gone is never given again, and no
+    candidate is shown again that a review of the new survey refused.
     """
     old, ids = comparison.old, comparison.identities.old_ids
     known = {*old.retired}
@@ -164,21 +163,25 @@ def removed_layer(comparison: Comparison) -> Layer | None:
         for index, change in enumerate(comparison.changes.of_old)
         if change == "gone" and ids[index] and ids[index] not in known
     ]
-    if not gone:
+    empty = empty_layer(comparison.new.crs)
+    layer, own, day = old.removed or empty, comparison.new.removed or empty, today()
+    refused = [
+        index
+        for index, row in enumerate(own.rows)
+        if row["reason"] == REFUSED and row not in layer.rows
+    ]
+    if not (gone or refused):
         return old.removed
-    layer, day = old.removed or empty_layer(comparison.new.crs), today()
-    outlines = np.concatenate([layer.polygons(), comparison.moved_outlines[gone]])
+    outlines = np.concatenate(
+        [layer.polygons(), own.polygons()[refused], comparison.moved_outlines[gone]]
+    )
+    rows = [*layer.rows, *(own.rows[index] for index in refused)]
     return replace(
         layer,
-        rows=[*layer.rows, *(removed_row(GONE, day, grave_id=ids[index]) for index in gone)],
+        rows=[*rows, *(removed_row(GONE, day, grave_id=ids[index]) for index in gone)],
         geometries=outlines,
-        geometry_type=_kind(outlines),
+        geometry_type=polygon_type(outlines),
     )
-
-
-def _kind(outlines: Polygons) -> str:
-    several = shapely.get_type_id(outlines) == shapely.GeometryType.MULTIPOLYGON
-    return "MultiPolygon" if several.any() else "Polygon"
 
 
 def _change(comparison: Comparison, index: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from grave_cli.delivery.grave_columns import GRAVE_ID, words
-from grave_cli.delivery.layer import Column, Layer
+from grave_cli.delivery.layer import Column, Layer, polygon_type
 from grave_cli.delivery.style import Rule, Stroke, Style
 from grave_cli.errors import DatasetError
 from grave_cli.vectors.vector_io import LayerChoice, read_features
@@ -119,4 +119,5 @@ def read_removed(path: Path, crs: str) -> Layer | None:
         {name: found.values[name][i] if name in found.values else None for name in _COLUMNS}
         for i in range(len(found.geometries))
     ]
-    return replace(empty_layer(crs), rows=rows, geometries=found.geometries)
+    kind = polygon_type(found.geometries)
+    return replace(empty_layer(crs), rows=rows, geometries=found.geometries, geometry_type=kind)

@@ -39,7 +39,7 @@ class Shift:
         east_m: Shift to the east at the centre.
         north_m: Shift to the north at the centre.
         turn_deg: Rotation around the centre, anticlockwise.
-        centre: The centre of the old graves.
+        centre: The median of the centres of the old graves.
         pairs: Graves of both surveys that lie on each other after the shift.
         residual_m: Median distance of their centres after the shift; NaN without pairs.
         reason: Why no shift could be estimated; empty if one was.
@@ -96,7 +96,8 @@ def estimate_shift(old: Polygons, new: Polygons, settings: CompareSettings) -> S
         settings: Largest shift and rotation, fewest pairs.
     """
     before, after = _places(old), _places(new)
-    centre = tuple(before.centres.mean(axis=0).tolist()) if len(old) else (0.0, 0.0)
+    # Not the mean: one stray outline, such as one at 0, 0, would move it by kilometres.
+    centre = tuple(np.median(before.centres, axis=0).tolist()) if len(old) else (0.0, 0.0)
     still = Shift(0.0, 0.0, 0.0, centre, 0, float("nan"))
     fewest = min(len(old), len(new))
     if not settings.max_shift_m:
@@ -155,7 +156,7 @@ def _candidates(
     anchors = before.centres[::step] - still.centre
     sizes, others = before.sizes[::step], after.centres - still.centre
     radius = float(np.quantile(np.hypot(*anchors.T), 0.9))
-    farthest = float(np.hypot(*anchors.T).max())
+    farthest = min(float(np.hypot(*anchors.T).max()), 2 * radius)
     reach = settings.max_shift_m + farthest * np.radians(settings.max_turn_deg)
     first, second = _pairs_within(anchors, others, reach)
     weight = np.exp(-(((sizes[first] - after.sizes[second]) / 0.3) ** 2) / 2)

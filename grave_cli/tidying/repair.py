@@ -49,7 +49,12 @@ def repair_outlines(drawn: Polygons, *, with_parts: bool) -> Repair:
         else:
             outlines[index] = whole
     usable = ~shapely.is_missing(outlines)
-    repaired = usable & ~shapely.equals_exact(outlines, drawn) | (usable & shapely.has_z(drawn))
+    plain = drawn.copy()
+    if with_parts:  # where a grave may have several parts, one that has one is as it should be
+        one = usable & (shapely.get_type_id(drawn) == shapely.GeometryType.MULTIPOLYGON)
+        one &= shapely.get_num_geometries(drawn) == 1
+        plain[one] = shapely.get_geometry(drawn[one], 0)
+    repaired = usable & ~shapely.equals_exact(outlines, plain) | (usable & shapely.has_z(drawn))
     return Repair(outlines, repaired, faults)
 
 

@@ -272,3 +272,30 @@ def test_ids_of_graves_that_are_gone_or_merged_are_not_given_again_years_later(
     assert found["st_anna-F01-R02-007"]["merged_ids"] == "st_anna-F01-R02-008"
     new_ids = {one for one, row in found.items() if row["change"] == "new"}
     assert new_ids == {"st_anna-F01-R01-009", "st_anna-F01-R02-009"}
+
+
+def test_a_grave_of_several_parts_is_compared_and_joined(tmp_path: Path) -> None:
+    graves: list[Any] = [shapely.box(1.3 * i, 0, 1.3 * i + 1, 2) for i in range(8)]
+    rows_ = map_rows(graves, "st_anna")
+    write_survey(tmp_path / "new.gpkg", graves[:7], rows_[:7], MAP_TYPES)
+    graves[7] = shapely.MultiPolygon([graves[7], shapely.box(9.1, 3, 10.1, 5)])
+    graves[1] = shapely.MultiPolygon([graves[1], shapely.box(1.3, 3, 2.3, 3.2)])
+    schema = {"geometry": "MultiPolygon", "properties": MAP_TYPES}
+    with fiona.open(
+        tmp_path / "old.gpkg", "w", driver="GPKG", layer="graves", crs=UTM, schema=schema
+    ) as file:
+        for grave, row in zip(graves, rows_, strict=True):
+            parts = shapely.MultiPolygon(shapely.get_parts(grave).tolist())
+            placed = affinity.translate(parts, 500_000, 5_400_000)
+            file.write({"geometry": shapely.geometry.mapping(placed), "properties": row})
+    for old, new, out in (("old", "new", "a"), ("a", "old", "b")):
+        command = ["compare", f"{old}.gpkg", f"{new}.gpkg", "--out", f"{out}.gpkg"]
+        result = gravecli(*command, cwd=tmp_path)
+        assert result.returncode == 0, result.stderr
+    kinds = [one.geom_type for one in outlines(tmp_path / "b.gpkg", "graves")]
+    assert kinds == ["MultiPolygon"] * 8
+    (gone,) = outlines(tmp_path / "b.gpkg", "gravecli_removed")
+    assert len(gone.geoms) == 2
+    (tmp_path / "list.csv").write_text("Feld;Reihe;Nr\n1;1;3\n")
+    result = gravecli("join", "old.gpkg", "list.csv", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr

@@ -248,6 +248,8 @@ def test_grave_ids_join_too(here: Path) -> None:
         (["names.csv"], ["nothing to join by", "found Name, Ort", "--on"]),
         (["wrong.csv"], ["no record has a grave in the map", "line 2: no grave 1", "--map"]),
         (["typo.csv"], ["typo.csv: file is missing"]),
+        (["list.csv", "--sheet", "2026"], ["list.csv: a text file has no sheets", "2026"]),
+        (["far.geojson"], ["no record has a grave", "expected places on graves of map.gpkg"]),
         (["list.csv", "--out", "list.csv"], ["a GeoPackage", "found .csv"]),
         (["list.csv", "--out", "map.gpkg", "--overwrite"], ["--out and MAP are the same file"]),
         (["list.csv", "--layer", "x"], ["layer is missing"]),
@@ -258,6 +260,11 @@ def test_joins_that_cannot_be_are_refused_in_one_line(
 ) -> None:
     (here / "names.csv").write_text("Name;Ort\na;b\n", "utf-8")
     (here / "wrong.csv").write_text("Feld;Reihe;Nummer\n7;7;1\n", "utf-8")
+    far = {"type": "Point", "coordinates": [9.5, 48.7]}
+    feature = {"type": "Feature", "properties": {"Name": "a"}, "geometry": far}
+    (here / "far.geojson").write_text(
+        json.dumps({"type": "FeatureCollection", "features": [feature]})
+    )
     assert_refused(gravecli("join", "map.gpkg", *arguments, cwd=here), *words)
     assert not (here / "joined.gpkg").exists()
 
@@ -331,3 +338,20 @@ def test_coordinates_that_are_no_numbers_are_said(here: Path) -> None:
     result = gravecli("join", "map.gpkg", "d.csv", cwd=here)
     assert result.returncode == 0, result.stderr
     assert "d.csv: 2 coordinates cannot be read, such as 9°" in result.stderr
+
+
+def test_ids_that_are_not_given_again_go_on_into_the_result(here: Path) -> None:
+    schema = {"geometry": "Polygon", "properties": {"grave_id": "str", "reason": "str"}}
+    gone = {"grave_id": "st_anna-F01-R01-009", "reason": "deleted"}
+    with fiona.open(
+        here / "map.gpkg", "w", driver="GPKG", layer="gravecli_removed", crs=UTM, schema=schema
+    ) as file:
+        file.write({"geometry": None, "properties": gone})
+    assert gravecli("join", "map.gpkg", "list.csv", cwd=here).returncode == 0
+    (row,) = rows(here / "joined.gpkg", "gravecli_removed")
+    assert (row["grave_id"], row["reason"]) == tuple(gone.values())
+    further = [*GRAVES, shapely.box(10.4, -2, 11.4, 0)]  # a ninth in the first row
+    write_survey(here / "next.gpkg", further, map_rows(further, "new"), MAP_TYPES)
+    assert gravecli("compare", "joined.gpkg", "next.gpkg", cwd=here).returncode == 0
+    ids = {row["grave_id"] for row in rows(here / "changes.gpkg") if row["change"] == "new"}
+    assert ids == {"st_anna-F01-R01-010"}

@@ -277,3 +277,20 @@ def test_ids_that_a_review_removed_are_not_given_again() -> None:
         result = compare_surveys(replace(before, removed=removed), after, Settings(), "st_anna")
         assert result.identities.ids[7] == expected
         assert (layer in comparison_layers(result)) == (removed is not None)
+
+
+def test_candidates_that_a_review_of_the_new_survey_refused_are_kept() -> None:
+    old = graves()
+    rows = [removed_row("refused", "", candidate_id=7), removed_row("deleted", "", grave_id="x")]
+    outlines = np.array([old[0], old[1]], dtype=object)
+    layer = replace(empty_layer("EPSG:25832"), rows=rows, geometries=outlines)
+    before = survey(old, map_rows(old, "st_anna"), MAP_TYPES)
+    after = survey(old[:-1], [EMPTY] * (len(old) - 1), MAP_TYPES, "new.gpkg")
+    result = compare_surveys(before, replace(after, removed=layer), Settings(), "st_anna")
+    found = comparison_layers(result)[-1]
+    assert [row["reason"] for row in found.rows] == ["refused", "gone"]
+    assert len(found.polygons()) == 2
+    both = compare_surveys(
+        replace(before, removed=layer), replace(after, removed=layer), Settings(), "st_anna"
+    )
+    assert len(comparison_layers(both)[-1].rows) == 3

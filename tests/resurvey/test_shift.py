@@ -82,3 +82,16 @@ def test_no_rotation_is_read_from_a_few_graves() -> None:
     graves = row(6)
     turned = [affinity.rotate(grave, 1.5, origin=(3, 1)) for grave in graves]
     assert estimate(graves, turned).turn_deg == 0
+
+
+@pytest.mark.parametrize("far_m", [1e5, 5e6])
+def test_a_stray_outline_does_not_disturb_the_estimate(far_m: float) -> None:
+    """Such as one at 0, 0; the shift is that at the cemetery, not half-way to the stray."""
+    planted = plant()
+    still = estimate(planted.old[:-1], planted.new)
+    shift = estimate(
+        [*planted.old[:-1], affinity.translate(planted.old[-1], far_m, far_m)], planted.new
+    )
+    assert (shift.east_m, shift.north_m) == pytest.approx((still.east_m, still.north_m), abs=0.02)
+    assert shift.turn_deg == pytest.approx(still.turn_deg, abs=0.01)
+    assert shift.pairs == still.pairs

@@ -36,7 +36,7 @@ from tidy_scene import (
 from grave_cli.dataset.truth_notes import count_accepted
 from grave_cli.delivery import geopackage_edit
 from grave_cli.delivery.geometry_blobs import blob_of
-from grave_cli.delivery.geopackage_seal import DTM_KEY, why_keep_map
+from grave_cli.delivery.geopackage_seal import DTM_KEY, seal_geopackage, why_keep_map
 from grave_cli.outputs import source_of
 from grave_cli.settings.tree import Settings
 from grave_cli.tidying.edited_map import read_edited_map
@@ -617,3 +617,24 @@ def test_candidates_that_cannot_be_graves_are_called_by_their_numbers(
         "reshape one of them",
         "candidate 1 lies 19,994 m away from the mapped area: check its place",
     ]
+
+
+def test_in_a_layer_of_several_parts_graves_of_one_part_stay(path: Path, tidied: Edited) -> None:
+    """As in the map that compare writes of an office's file with a grave of two parts."""
+    parts = [(shapely.MultiPolygon([row["shape_of"]]), row["fid"]) for row in rows_of(path)]
+    query = "UPDATE graves SET geom = ? WHERE fid = ?"
+    edit(
+        path,
+        "UPDATE gpkg_geometry_columns SET geometry_type_name = 'MULTIPOLYGON' "
+        "WHERE table_name = 'graves'",
+        *((query, [blob_of(shape, 25832), fid]) for shape, fid in parts),
+    )
+    seal_geopackage(path)
+    said = tidied(draw(box(6.1, 3.1)), reshape(grave_id(1, 2), shapely.MultiPolygon([box(2.1, 0)])))
+    assert (said["numbered"], said["repaired"]) == ([grave_id(2, 5)], [])
+    assert {row["shape_of"].geom_type for row in rows_of(path)[:9]} == {"MultiPolygon"}
+    assert by_id(path)[grave_id(1, 1)]["confidence"] == 0.9
+    spike = shapely.affinity.translate(SPIKE, 6, 0)
+    said = tidied(draw(shapely.MultiPolygon([spike])))
+    assert said["repaired"] == said["numbered"]
+    assert rows_of(path)[-1]["shape_of"].geom_type == "MultiPolygon"
