@@ -18,12 +18,14 @@ from grave_cli.dataset.odm_project import read_project
 from grave_cli.errors import DatasetError, SettingsError
 from grave_cli.progress import SILENT, Progress
 from grave_cli.regular_files import check_regular
+from grave_cli.wording import counted
 
 LIST_MARK = "@"
 """First letter of an argument that names a list of orthophotos."""
 
 SLURM_TASK, SLURM_COUNT = "SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_COUNT"
-_SLURM_FIRST, _SLURM_STEP = "SLURM_ARRAY_TASK_MIN", "SLURM_ARRAY_TASK_STEP"
+_SLURM_FIRST, _SLURM_LAST = "SLURM_ARRAY_TASK_MIN", "SLURM_ARRAY_TASK_MAX"
+_SLURM_STEP = "SLURM_ARRAY_TASK_STEP"
 
 T = TypeVar("T")
 
@@ -151,6 +153,10 @@ def read_shard(text: str) -> Shard:
 def slurm_shard(environ: Mapping[str, str] = os.environ) -> Shard | None:
     """Return the shard of a task of a Slurm job array; None outside of one.
 
+    Raises:
+        SettingsError: The tasks have gaps, such as 3 and 7 of an array of which only these are
+            submitted again: they would be other shards than before.
+
     Source: https://slurm.schedmd.com/job_array.html
     """
     names = (SLURM_TASK, SLURM_COUNT, _SLURM_FIRST, _SLURM_STEP)
@@ -160,7 +166,16 @@ def slurm_shard(environ: Mapping[str, str] = os.environ) -> Shard | None:
         return None
     task, count, first, step = (int(value) for value in values)
     index = (task - first) // max(step, 1)
-    return Shard(index, count) if 0 <= index < count else None
+    last = environ.get(_SLURM_LAST, "")
+    tasks = (int(last) - first) // max(step, 1) + 1 if last.isdecimal() else count
+    if tasks != count or not 0 <= index < count:
+        raise SettingsError(
+            "a Slurm job array with gaps cannot be divided",
+            found=f"task {task}, {counted(count, 'task')} from {first}",
+            expected="tasks without gaps, such as --array=1-8",
+            remedy="submit the whole array again, which keeps finished maps, or name --shard I/N",
+        )
+    return Shard(index, count)
 
 
 def _orthophotos(

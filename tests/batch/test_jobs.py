@@ -155,7 +155,7 @@ def test_wrong_shards_are_refused(text: str) -> None:
         ({"TASK_ID": "0", "TASK_COUNT": "4", "TASK_MIN": "0"}, Shard(0, 4)),
         ({"TASK_ID": "4", "TASK_COUNT": "4", "TASK_MIN": "1"}, Shard(3, 4)),
         ({"TASK_ID": "20", "TASK_COUNT": "3", "TASK_MIN": "0", "TASK_STEP": "10"}, Shard(2, 3)),
-        ({"TASK_ID": "9", "TASK_COUNT": "2", "TASK_MIN": "0"}, None),
+        ({"TASK_ID": "2", "TASK_COUNT": "3", "TASK_MIN": "0", "TASK_MAX": "2"}, Shard(2, 3)),
     ],
 )
 def test_a_slurm_job_array_gives_the_shard(
@@ -163,6 +163,19 @@ def test_a_slurm_job_array_gives_the_shard(
 ) -> None:
     environ = {f"SLURM_ARRAY_{name}": value for name, value in variables.items()}
     assert slurm_shard(environ) == expected
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"TASK_ID": "7", "TASK_COUNT": "2", "TASK_MIN": "3"},
+        {"TASK_ID": "3", "TASK_COUNT": "2", "TASK_MIN": "3", "TASK_MAX": "7"},
+    ],
+)
+def test_a_slurm_job_array_with_gaps_is_refused(variables: dict[str, str]) -> None:
+    environ = {f"SLURM_ARRAY_{name}": value for name, value in variables.items()}
+    with pytest.raises(SettingsError, match=r"gaps cannot be divided .*the whole array again"):
+        slurm_shard(environ)
 
 
 def test_folders_are_listed_once_and_not_for_each_cemetery(
