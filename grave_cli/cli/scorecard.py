@@ -102,8 +102,8 @@ def _sentences(card: Scorecard) -> list[str]:
         f"graves                {card.truths} in the ground truth, {card.predictions} predicted "
         f"({card.count_error:+d})",
         f"panoptic quality      {card.at_50.panoptic_quality:.3f}",
-        f"area                  bias {_number(card.area_bias_m2, '+.3f', ' m²')} "
-        f"({_number(card.area_bias_share, '+.1%')}), "
+        f"area                  bias {_number(card.area_bias_m2, '+z.3f', ' m²')} "
+        f"({_number(card.area_bias_share, '+z.1%')}), "
         f"error {_number(card.area_error_m2, '.3f', ' m²')} "
         f"({_number(card.area_error_share, '.1%')})",
         f"outline               mean {_number(card.boundary_mean_cm, '.1f', ' cm')}, "

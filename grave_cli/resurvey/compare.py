@@ -127,9 +127,9 @@ def shift_as_dict(shift: Shift) -> dict[str, Any]:
     return {
         "estimated": shift.is_estimated,
         "reason": shift.reason,
-        "east_m": round(shift.east_m, 3),
-        "north_m": round(shift.north_m, 3),
-        "turn_deg": round(shift.turn_deg, 4),
+        "east_m": round(shift.east_m, 3) + 0.0,  # no -0.0
+        "north_m": round(shift.north_m, 3) + 0.0,
+        "turn_deg": round(shift.turn_deg, 4) + 0.0,
         "pairs": shift.pairs,
         "residual_m": residual,
         "sentence": describe_shift(shift),
@@ -144,10 +144,10 @@ def describe_shift(shift: Shift) -> str:
     if not shift.is_estimated:
         return f"no shift could be estimated, none is removed ({shift.reason}): {residual}"
     east, north = (
-        f"{abs(value):.2f} m {names[value < 0]}"
+        f"{abs(value):.2f} m {names[round(value, 2) < 0]}"
         for value, names in ((shift.east_m, ("east", "west")), (shift.north_m, ("north", "south")))
     )
-    return f"shift {east}, {north}, rotation {shift.turn_deg:+.3f}°: {residual}"
+    return f"shift {east}, {north}, rotation {shift.turn_deg:+z.3f}°: {residual}"
 
 
 def _doubts(shift: Shift, settings: Settings) -> list[str]:
@@ -161,7 +161,7 @@ def _doubts(shift: Shift, settings: Settings) -> list[str]:
     if shift.rival_m is not None:
         east, north = shift.rival_m
         doubts.append(
-            f"the shift is uncertain: {east:+.2f} m east and {north:+.2f} m north fits nearly as "
+            f"the shift is uncertain: {east:+z.2f} m east and {north:+z.2f} m north fits nearly as "
             "well; lower compare.max_shift_m if the flights lie closer to each other"
         )
     if shift.pairs and shift.residual_m > settings.compare.moved_m / 2:

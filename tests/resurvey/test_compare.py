@@ -14,9 +14,10 @@ from grave_cli.delivery.grave_columns import GRAVE_COLUMNS
 from grave_cli.delivery.simple_files import write_shapefile
 from grave_cli.mapping.geopackage import graves_layer, write_geopackage
 from grave_cli.resurvey.columns import CHANGE_COLUMNS, HISTORY
-from grave_cli.resurvey.compare import compare_surveys
+from grave_cli.resurvey.compare import compare_surveys, shift_as_dict
 from grave_cli.resurvey.comparison_file import write_comparison
 from grave_cli.resurvey.layers import graves_layer as graves_layer_of_changes
+from grave_cli.resurvey.shift import Shift
 from grave_cli.resurvey.survey import Survey, read_survey
 from grave_cli.settings.tree import Settings
 
@@ -70,3 +71,9 @@ def test_a_map_that_was_kept_as_a_shapefile_leaves_no_old_measures(tmp_path: Pat
     assert set(again.columns.columns) == set(compared.columns.columns)
     known = {*GRAVE_COLUMNS, *HISTORY, *CHANGE_COLUMNS}
     assert set(compared.columns.columns) == known
+
+
+def test_a_shift_of_nothing_has_no_sign() -> None:
+    told = shift_as_dict(Shift(-1e-6, -1e-6, -1e-6, (0.0, 0.0), 9, 0.01))
+    assert str(told["sentence"]).startswith("shift 0.00 m east, 0.00 m north, rotation +0.000°")
+    assert "-0.0" not in str(told)
