@@ -33,7 +33,7 @@ def test_train_and_predict_with_no_further_argument_in_a_folder_with_data(
     summary = json.loads(predicted.stdout)
     assert summary["geopackage"] == "sample_02.gpkg"
     assert summary["score"]["truths"] > 0
-    assert "DEM: data/dems/sample_02.tif" in predicted.stderr.replace(str(sample_data), "data")
+    assert f"DEM: {tmp_path / 'data/dems/sample_02.tif'}" in predicted.stderr
     assert "the newest that fits rgb+dem" in predicted.stderr
     with fiona.open(tmp_path / "sample_02.gpkg", layer="graves") as layer:
         assert len(layer) == summary["graves"]
