@@ -102,7 +102,7 @@ def choose_keys(
         The column of each role; x and y as well if the list has coordinates.
 
     Raises:
-        DatasetError: A column is missing, or those that the user named do not name a grave.
+        DatasetError: A column is missing, or the named columns do not name a grave.
     """
     for name in (*on, *mapped.values()):
         if name not in columns:

@@ -33,7 +33,7 @@ def comparison_layers(comparison: Comparison) -> list[Layer]:
 
 
 def further_layers(comparison: Comparison) -> tuple[Layer, ...]:
-    """Return the layers besides the graves: changes, the old survey, what was removed of it."""
+    """Return the layers besides the graves: changes, the old survey, removed graves."""
     layers = (changes_layer(comparison), before_layer(comparison))
     removed = removed_layer(comparison)
     return layers if removed is None else (*layers, removed)
