@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import shapely
 import shapely.affinity
+import shapely.errors
 from pydantic import ValidationError
 
 from grave_cli.errors import DatasetError
@@ -141,7 +142,12 @@ def turned(box: shapely.Polygon, degrees: Any) -> shapely.Polygon:
         angle = math.nan
     if not math.isfinite(angle):
         raise ValueError(f"the rotation of a box is {degrees!r}, expected a number")
-    made: shapely.Polygon = shapely.affinity.rotate(box, angle, origin="center")
+    if angle == 0:
+        return box
+    try:
+        made: shapely.Polygon = shapely.affinity.rotate(box, angle, origin="center")
+    except shapely.errors.GEOSException:
+        raise ValueError(f"a box is too large to be turned by {degrees}") from None
     return made
 
 
