@@ -11,7 +11,7 @@ from grave_cli.outlines.polygons import Map, Polygons, grown, largest_parts
 _SNAP = 1e-6  # pixels; without a grid, GEOS 3.14 misses some cuts along nearly coincident lines
 _GRID = 1e-3  # pixels; see `lay_as_coverage`
 _NOTHING = 1e-5  # pixels squared: overlap caused by rounding alone
-_GROUP = 256  # graves that are snapped together, at least
+_GROUP = 256  # graves that are snapped together, about
 _SHALLOW = 0.2  # of the smaller grave's area: a larger overlap is a conflict, not inaccuracy
 
 

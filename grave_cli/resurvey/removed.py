@@ -1,4 +1,4 @@
-"""The layer of what was removed: graves deleted in a review or gone since, refused candidates."""
+"""Removed graves and candidates as a layer: deleted in a review, gone since, or refused."""
 
 from collections.abc import Mapping
 from dataclasses import replace

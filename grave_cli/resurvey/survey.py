@@ -32,7 +32,7 @@ class Survey:
         types: fiona's type of each column.
         rows: The columns of each grave, by name; None where empty.
         coverage: Footprint of the imagery, in `crs`; None if it is unknown.
-        removed: What was removed of earlier surveys, in `crs`; None if nothing is recorded.
+        removed: Removed graves and candidates (`removed.py`), in `crs`; None if none is recorded.
         notes: Repairs and omissions, one line each.
     """
 
